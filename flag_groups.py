@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flags that programs share, one function a group, and how they start.
+
+A program calls the groups it needs under its `__main__` guard, with its own
+defaults; nothing is defined on import. FLAGS is read in `main` alone:
+`values()` turns it into plain arguments for the library.
+"""
+
+import sys
+import types
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from errors import InputError
+
+flags.disclaim_key_flags()  # A flag belongs to the program that asked for it.
+
+# Flags of the programs that our users come from which have no meaning here.
+REFUSED = {
+  "cached_dir": "features live in memory, there is no cache",
+  "albert_hub_module_handle": "give --init_checkpoint or --bioalbert_dir",
+  "export_dir": "checkpoints are the only export",
+  "threshold_to_export": "checkpoints are the only export",
+  "use_einsum": "there is one form of the products",
+  "do_prepare": "data are read as they are",
+  "do_test": "it is called --do_predict",
+  "test_batch_size": "it is called --predict_batch_size",
+  "horovod": "there is no Horovod",
+  "dllog_path": "results.json holds the figures",
+}
+
+
+def run(main):
+  """Runs `main(arguments)`; bad flags and bad input end in one line, code 1."""
+  logging.set_verbosity(logging.INFO)
+  logging.use_absl_handler()
+  handler = logging.get_absl_handler()
+  handler.setFormatter(_OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
+  app.run(_without_traceback(main), flags_parser=_parse)
+
+
+class _OneLine(logging.PythonFormatter):
+  """The time and the message; a warning says that it is one."""
+
+  def format(self, record):
+    text = super(logging.PythonFormatter, self).format(record)
+    if record.levelno > 20:  # logging.INFO of the standard library
+      return text.replace(" ", " %s: " % record.levelname, 1)
+    return text
+
+
+def _parse(args):
+  """Reads the command line as absl does, and knows the refused flags."""
+  try:
+    return flags.FLAGS(args)
+  except flags.UnrecognizedFlagError as e:
+    reason = REFUSED.get(e.flagname, "%s --help lists all flags" % args[0])
+    known = e.flagname in REFUSED
+    _stop("%s: %s" % ("--" + e.flagname if known else _flat(e), reason))
+  except flags.Error as e:
+    _stop(_flat(e))
+
+
+def _flat(error):
+  return " ".join(str(error).split())
+
+
+def _stop(message):
+  sys.stderr.write("error: %s\n" % message)
+  sys.exit(1)
+
+
+def _without_traceback(main):
+  def wrapped(arguments):
+    if len(arguments) > 1:
+      _stop(
+        "%r is no flag; a value is joined to its flag by = or follows it, "
+        "and true/false only by =" % arguments[1]
+      )
+    try:
+      return main(arguments)
+    except InputError as e:
+      return _stop(_flat(e))
+    except KeyboardInterrupt:
+      return _stop("interrupted; the same command goes on from the last save")
+
+  return wrapped
+
+
+def values(flag_values=flags.FLAGS):
+  """Returns a namespace of the program's own flags and their values."""
+  own = flag_values.get_key_flags_for_module(sys.argv[0])
+  return types.SimpleNamespace(
+    **{f.name: f.value for f in own if not f.help.startswith("Alias for")}
+  )
+
+
+def define_model_flags():
+  """Where the pretrained ALBERT lies."""
+  flags.DEFINE_string(
+    "bioalbert_dir",
+    None,
+    "Folder of a model: its config, vocabulary, SentencePiece model and best "
+    "or newest checkpoint are found by their usual names. The flags below "
+    "come first where they are given.",
+  )
+  flags.DEFINE_string(
+    "albert_config_file", None, "JSON file of the architecture."
+  )
+  flags.DEFINE_alias("bert_config_file", "albert_config_file")
+  flags.DEFINE_string(
+    "vocab_file", None, "Vocabulary: BERT's vocab.txt, or SentencePiece's."
+  )
+  flags.DEFINE_string("spm_model_file", None, "SentencePiece model.")
+  flags.DEFINE_string(
+    "init_checkpoint",
+    None,
+    "Weights to start from: a checkpoint, or a folder of them. None: random.",
+  )
+  flags.DEFINE_bool(
+    "do_lower_case",
+    None,
+    "Lower-case the text. Not given: if the vocabulary has no capitals.",
+  )
+  flags.DEFINE_bool(
+    "spm_digit_comma_fix",
+    False,
+    "Split pieces such as '12,' as Hugging Face does, not as the ALBERT "
+    "release on Python 3.",
+  )
+
+
+def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
+  """What every fine-tuning program understands; defaults differ by task."""
+  define_model_flags()
+  flags.DEFINE_string("data_dir", None, "Folder with the data set's files.")
+  flags.DEFINE_string(
+    "output_dir", None, "Folder for checkpoints, results and predictions."
+  )
+  flags.DEFINE_bool(
+    "do_train", None, "Fine-tune. Not given: unless --predict_file is."
+  )
+  flags.DEFINE_bool(
+    "do_eval",
+    False,
+    "Score the development set; with --do_train at each save, to keep the "
+    "best checkpoint.",
+  )
+  flags.DEFINE_bool(
+    "do_predict",
+    None,
+    "Label and score the test set. Not given: if there is one and "
+    "--predict_file is not given.",
+  )
+  flags.DEFINE_string(
+    "predict_file", None, "Text that nobody has labelled, to be labelled."
+  )
+  flags.DEFINE_bool(
+    "train_on_dev", False, "Add the development set to the training set."
+  )
+  flags.DEFINE_integer(
+    "max_seq_length",
+    max_seq_length,
+    "Longest input in pieces, [CLS] and [SEP] included.",
+    lower_bound=8,
+  )
+  _define_training_flags(num_train_epochs, train_batch_size)
+  _define_tpu_flags()
+  flags.mark_flag_as_required("output_dir")
+
+
+def _define_training_flags(num_train_epochs, train_batch_size):
+  """How long, how fast and in which portions."""
+  flags.DEFINE_integer(
+    "train_batch_size", train_batch_size, "Examples an update.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "eval_batch_size", 8, "Examples a batch, development set.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "predict_batch_size", 8, "Examples a batch, predicting.", lower_bound=1
+  )
+  flags.DEFINE_float(
+    "num_train_epochs", num_train_epochs, "Passes over the training set."
+  )
+  flags.DEFINE_integer(
+    "train_step",
+    None,
+    "Updates; replaces --num_train_epochs.",
+    lower_bound=1,
+  )
+  flags.DEFINE_float(
+    "learning_rate", 5e-5, "Peak learning rate.", lower_bound=0.0
+  )
+  flags.DEFINE_float(
+    "warmup_proportion",
+    0.1,
+    "Share of the updates in which the learning rate rises.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+  )
+  flags.DEFINE_integer(
+    "warmup_step",
+    None,
+    "Updates in which the learning rate rises; replaces --warmup_proportion.",
+    lower_bound=0,
+  )
+  flags.DEFINE_enum("optimizer", "adamw", ["adamw", "lamb"], "Optimizer.")
+  flags.DEFINE_integer(
+    "num_accumulation_steps",
+    1,
+    "Batches of --train_batch_size whose mean gradient makes one update.",
+    lower_bound=1,
+  )
+  flags.DEFINE_integer(
+    "save_checkpoints_steps",
+    0,
+    "Updates between two checkpoints, and two scores; 0: an epoch.",
+    lower_bound=0,
+  )
+  flags.DEFINE_integer(
+    "keep_checkpoint_max", 5, "Checkpoints kept; 0: all.", lower_bound=0
+  )
+  flags.DEFINE_integer(
+    "early_stopping_patience",
+    None,
+    "Stop after so many scores without a better one.",
+    lower_bound=1,
+  )
+  flags.DEFINE_string(
+    "eval_checkpoint",
+    "best",
+    "What --do_predict, --predict_file and a --do_eval without training use: "
+    "best (newest where no best was kept), last, or a checkpoint.",
+  )
+  flags.DEFINE_enum(
+    "padding",
+    "bucketed",
+    ["bucketed", "longest", "fixed"],
+    "Batches of similar length; or random ones, padded to their longest or "
+    "to --max_seq_length (the only choice on TPU).",
+  )
+  flags.DEFINE_integer(
+    "seed", 12345, "Of shuffling, new weights and dropout.", lower_bound=0
+  )
+
+
+def _define_tpu_flags():
+  """How to reach a TPU, as in the ALBERT release."""
+  flags.DEFINE_bool("use_tpu", False, "Run on a TPU.")
+  flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
+  flags.DEFINE_string("tpu_zone", None, "Its zone, if not this machine's.")
+  flags.DEFINE_string("gcp_project", None, "Its project, likewise.")
+  flags.DEFINE_string("master", None, "Address of a TensorFlow master.")
+  flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.", lower_bound=1)
+  flags.DEFINE_integer(
+    "iterations_per_loop", 1000, "Updates a call of the TPU.", lower_bound=1
+  )
+

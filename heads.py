@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sits on the encoder: from its output to a loss and predictions.
+
+Every head returns (scalar loss, dict of predictions) and makes the variables
+that the ALBERT release and its converters know under their names.
+
+Shapes: B batch, S sequence, H hidden, E embedding, V vocabulary, L labels,
+P masked positions.
+"""
+
+import tensorflow.compat.v1 as tf
+
+import modeling
+
+# The release's heads drop this share whatever the config says.
+HEAD_DROPOUT = 0.1
+
+
+def tokens(sequence, label_ids, num_labels, is_training):
+  """Labels every piece (a linear layer on each, as in BERT's NER).
+
+  Args:
+    sequence: float [B, S, H].
+    label_ids: int [B, S]; a piece labelled -1 takes no part in the loss.
+    num_labels: L.
+    is_training: whether dropout is on.
+
+  Returns:
+    The mean cross-entropy over labelled pieces, and {"label": int [B, S],
+    "probability": float [B, S] of that label}.
+  """
+  sequence = modeling.dropout(sequence, HEAD_DROPOUT if is_training else 0.0)
+  logits = _linear(sequence, num_labels)  # [B, S, L]
+  counted = tf.cast(label_ids >= 0, tf.float32)
+  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+    labels=tf.maximum(label_ids, 0), logits=logits
+  )
+  loss = tf.reduce_sum(losses * counted) / tf.maximum(
+    tf.reduce_sum(counted), 1.0
+  )
+  return loss, {
+    "label": tf.argmax(logits, -1, output_type=tf.int32),
+    "probability": tf.reduce_max(tf.nn.softmax(logits), -1),
+  }
+
+
+def masked_words(config, sequence, table, positions, label_ids, weights):
+  """Guesses the masked words (pretraining).
+
+  Args:
+    config: the AlbertConfig.
+    sequence: float [B, S, H].
+    table: the word embeddings [V, E], whose transpose is the output layer.
+    positions: int [B, P], the masked pieces.
+    label_ids: int [B, P], what stood there.
+    weights: float [B, P], 0 for padding.
+
+  Returns:
+    The weighted mean cross-entropy, and {"masked_lm_log_probs": [B * P, V]}.
+  """
+  picked = tf.reshape(
+    tf.gather(sequence, positions, axis=1, batch_dims=1),
+    [-1, config.hidden_size],
+  )
+  with tf.variable_scope("cls/predictions"):
+    with tf.variable_scope("transform"):
+      x = modeling.dense(
+        picked,
+        config.embedding_size,
+        config.initializer_range,
+        "dense",
+        modeling.get_activation(config.hidden_act),
+      )
+      x = modeling.layer_norm(x)
+    bias = tf.get_variable(
+      "output_bias", [config.vocab_size], initializer=tf.zeros_initializer()
+    )
+  logits = tf.nn.bias_add(tf.matmul(x, table, transpose_b=True), bias)
+  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+    labels=tf.reshape(label_ids, [-1]), logits=logits
+  )
+  weights = tf.reshape(weights, [-1])
+  loss = tf.reduce_sum(losses * weights) / (tf.reduce_sum(weights) + 1e-5)
+  return loss, {"masked_lm_log_probs": tf.nn.log_softmax(logits)}
+
+
+def sentence_order(pooled, labels, initializer_range):
+  """Tells whether two segments were swapped (pretraining).
+
+  Args:
+    pooled: float [B, H].
+    labels: int [B] or [B, 1], 1 for swapped.
+    initializer_range: standard deviation of new weights.
+
+  Returns:
+    The mean cross-entropy, and {"sentence_order_log_probs": [B, 2]}.
+  """
+  with tf.variable_scope("cls/seq_relationship"):
+    logits = _linear(pooled, 2, initializer_range)
+  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+    labels=tf.reshape(labels, [-1]), logits=logits
+  )
+  return tf.reduce_mean(losses), {
+    "sentence_order_log_probs": tf.nn.log_softmax(logits)
+  }
+
+
+def _linear(x, num_labels, initializer_range=0.02):
+  """x [..., H] -> float32 [..., L] with output_weights [L, H], output_bias."""
+  shape = modeling.shape_of(x)
+  weights = tf.get_variable(
+    "output_weights",
+    [num_labels, shape[-1]],
+    initializer=modeling.create_initializer(initializer_range),
+  )
+  bias = tf.get_variable(
+    "output_bias", [num_labels], initializer=tf.zeros_initializer()
+  )
+  flat = tf.cast(tf.reshape(x, [-1, shape[-1]]), tf.float32)
+  logits = tf.nn.bias_add(tf.matmul(flat, weights, transpose_b=True), bias)
+  return tf.reshape(logits, shape[:-1] + [num_labels])

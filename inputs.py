@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From features to batches.
+
+Features are dicts of int32 NumPy arrays, the same names in each: shape [S] for
+a value a piece, where S may differ from example to example, and [] for a value
+an example. `input_ids` is always among them and gives S. A batch is padded
+with 0, or with what `padding` says for a name.
+"""
+
+import collections
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+# So many batches' worth of shuffled examples are sorted by length together.
+# More of them waste less padding, fewer leave the batches more random.
+POOL_BATCHES = 50
+
+Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
+
+
+def windows(lengths, room, overlap):
+  """Covers a row of words that may be too long for one input.
+
+  Args:
+    lengths: pieces of each word, none above `room`.
+    room: pieces that fit into one window.
+    overlap: pieces, at least, that a window shares with the one before it, as
+      far as whole words allow.
+
+  Returns:
+    Windows of words [first, last), of which the words [own, own_last) are
+    its own: every word is the own of exactly one window, the one in which it
+    has more context. Example: windows([1] * 10, 6, 4) gives
+    (0, 6, 0, 4), (2, 8, 4, 6), (4, 10, 6, 10).
+  """
+  spans = [_fill(lengths, 0, room)]
+  while spans[-1][1] < len(lengths):
+    first, last = spans[-1]
+    start, shared = last, 0
+    while start - 1 > first and shared + lengths[start - 1] <= overlap:
+      start -= 1
+      shared += lengths[start]
+    spans.append(_fill(lengths, start, room))
+  if len(spans) > 1:  # The last one has room for more context before it.
+    first, last = spans[-1]
+    used = sum(lengths[first:last])
+    while first - 1 > spans[-2][0] and used + lengths[first - 1] <= room:
+      first -= 1
+      used += lengths[first]
+    spans[-1] = (first, last)
+  borders = [(b[0] + a[1]) // 2 for a, b in zip(spans, spans[1:])]
+  return [
+    Window(first, last, own, own_last)
+    for (first, last), own, own_last in zip(
+      spans, [0] + borders, borders + [len(lengths)]
+    )
+  ]
+
+
+def _fill(lengths, first, room):
+  """The longest span of words from `first` on that `room` pieces hold."""
+  last, used = first, 0
+  while last < len(lengths) and used + lengths[last] <= room:
+    used += lengths[last]
+    last += 1
+  return first, last
+
+
+def pad_batch(features, padding, length=None):
+  """Returns {name: [B, S]} or [B] of feature dicts, S the longest or `length`."""
+  if length is None:
+    length = max(len(f["input_ids"]) for f in features)
+  batch = {}
+  for name, value in features[0].items():
+    if value.ndim == 0:
+      batch[name] = np.array([f[name] for f in features], np.int32)
+      continue
+    rows = np.full([len(features), length], padding.get(name, 0), np.int32)
+    for row, f in zip(rows, features):
+      row[: len(f[name])] = f[name]
+    batch[name] = rows
+  return batch
+
+
+def epoch_batches(lengths, batch_size, seed, epoch, bucketed):
+  """Returns the batches of one epoch as arrays of example numbers.
+
+  Every example is in exactly one; the last may be smaller. The same seed and
+  epoch give the same batches, so a run can go on where it stopped.
+
+  Args:
+    lengths: pieces of each example.
+    batch_size: examples a batch.
+    seed: of the run.
+    epoch: from 0.
+    bucketed: whether examples of similar length go together.
+  """
+  random = np.random.RandomState([seed, epoch])
+  order = random.permutation(len(lengths))
+  if not bucketed:
+    return _cut(order, batch_size)
+  lengths = np.asarray(lengths)
+  batches = []
+  for pool in _cut(order, batch_size * POOL_BATCHES):
+    pool = pool[np.argsort(lengths[pool], kind="stable")]
+    batches += _cut(pool, batch_size)
+  return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _cut(order, size):
+  return [order[i : i + size] for i in range(0, len(order), size)]
+
+
+def training_dataset(
+  features, batch_size, seed, padding, first_step=0, bucketed=True, length=None
+):
+  """Returns an endless tf.data.Dataset of batches.
+
+  Args:
+    features: feature dicts.
+    batch_size: examples a batch.
+    seed: of the shuffling.
+    padding: {name: value} where it is not 0.
+    first_step: updates made before, whose batches are left out.
+    bucketed: see epoch_batches.
+    length: pad to this length; None pads to the longest of each batch.
+  """
+  lengths = [len(f["input_ids"]) for f in features]
+  steps = -(-len(features) // batch_size)
+
+  def stream():
+    epoch, skipped = divmod(first_step, steps)
+    while True:
+      batches = epoch_batches(lengths, batch_size, seed, epoch, bucketed)
+      for batch in batches[skipped:]:
+        yield pad_batch([features[i] for i in batch], padding, length)
+      epoch, skipped = epoch + 1, 0
+
+  return _from_stream(stream, features, length)
+
+
+def prediction_dataset(features, batch_size, padding, length=None):
+  """Returns a tf.data.Dataset that ends after each example came once.
+
+  The order is by length. Every example has its number in "window" on top.
+  """
+  numbered = [
+    dict(f, window=np.array(i, np.int32)) for i, f in enumerate(features)
+  ]
+  order = np.argsort(
+    [-len(f["input_ids"]) for f in features], kind="stable"
+  )
+
+  def stream():
+    for batch in _cut(order, batch_size):
+      yield pad_batch([numbered[i] for i in batch], padding, length)
+
+  return _from_stream(stream, numbered, length)
+
+
+def _from_stream(stream, features, length):
+  """A dataset of a generator of batches like these features."""
+  shapes = {
+    name: [None, length] if value.ndim else [None]
+    for name, value in features[0].items()
+  }
+  types = {name: tf.int32 for name in shapes}
+  return tf.data.Dataset.from_generator(stream, types, shapes).prefetch(2)
+
+
+def fixed_dataset(features, batch_size, padding, length, seed=None):
+  """Returns a dataset whose shapes are all known, for TPU.
+
+  It lies in the graph: a TPU's host cannot call this process's Python.
+
+  Args:
+    features: feature dicts.
+    batch_size: examples a batch.
+    padding: {name: value} where it is not 0.
+    length: S of all batches.
+    seed: shuffles and repeats for ever; None keeps the order, numbers the
+      examples in "window" and fills the last batch up with number -1.
+  """
+  arrays = pad_batch(features, padding, length)
+  if seed is None:
+    missing = -len(features) % batch_size
+    arrays = {
+      name: np.concatenate([a, np.repeat(a[-1:], missing, 0)])
+      for name, a in arrays.items()
+    }
+    arrays["window"] = np.array(
+      list(range(len(features))) + [-1] * missing, np.int32
+    )
+  dataset = tf.data.Dataset.from_tensor_slices(arrays)
+  if seed is not None:
+    dataset = dataset.shuffle(len(features), seed=seed).repeat()
+  return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+
+
+def padding_efficiency(lengths, batches):
+  """Returns the share of positions that hold a piece, over all batches."""
+  lengths = np.asarray(lengths)
+  positions = sum(len(b) * lengths[b].max() for b in batches)
+  return lengths.sum() / positions

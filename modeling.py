@@ -1,0 +1,600 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ALBERT: its configuration, its encoder, and restoring a checkpoint.
+
+Follows google-research/albert (arXiv 1909.11942) in every variable's name and
+shape, so that checkpoints pass between the two in either direction.
+
+Shapes: B batch, S sequence, H hidden, E embedding, V vocabulary, N heads,
+D = H / N head size, F feed-forward. The functions map tensors to tensors and
+make the variables they name below the variable scope they are called in.
+"""
+
+import collections
+import copy
+import json
+import math
+import re
+
+from absl import logging
+import tensorflow.compat.v1 as tf
+
+from errors import InputError
+
+# The slots of optimization.py's optimizers and the step counter: they belong
+# to a training run, not to a model.
+TRAINING_STATE = re.compile(r"/adam_[mv]$|^global_step$")
+ENCODER_SCOPE = "bert/"
+# What a float16 sum with -10000 still tells apart from a real score, and a
+# softmax in float32 turns into an exact 0.
+MASKED = -10000.0
+
+
+class AlbertConfig:
+  """The architecture; the released config JSONs have these keys and more."""
+
+  def __init__(
+    self,
+    vocab_size,
+    embedding_size=128,
+    hidden_size=4096,
+    num_hidden_layers=12,
+    num_hidden_groups=1,
+    num_attention_heads=64,
+    intermediate_size=16384,
+    inner_group_num=1,
+    down_scale_factor=1,
+    hidden_act="gelu",
+    hidden_dropout_prob=0,
+    attention_probs_dropout_prob=0,
+    max_position_embeddings=512,
+    type_vocab_size=2,
+    initializer_range=0.02,
+  ):
+    """Keeps the values, which default to ALBERT-xxlarge as in the release.
+
+    Args:
+      vocab_size: V, pieces in the vocabulary.
+      embedding_size: E, width of the word embeddings.
+      hidden_size: H, width of the encoder.
+      num_hidden_layers: layers that the input passes through.
+      num_hidden_groups: groups of layers; the layers of one share parameters.
+      num_attention_heads: N; divides hidden_size.
+      intermediate_size: F, width of the feed-forward layer.
+      inner_group_num: blocks of attention and feed-forward in one layer.
+      down_scale_factor: kept because released JSONs have it; without effect.
+      hidden_act: "gelu" (tanh approximation), "relu", "tanh" or "linear".
+      hidden_dropout_prob: dropout of embeddings and layer outputs.
+      attention_probs_dropout_prob: dropout of attention weights.
+      max_position_embeddings: longest sequence, in pieces.
+      type_vocab_size: segments told apart.
+      initializer_range: standard deviation of new weights.
+
+    Raises:
+      InputError: names the key, its value and what would be right.
+    """
+    self.vocab_size = vocab_size
+    self.embedding_size = embedding_size
+    self.hidden_size = hidden_size
+    self.num_hidden_layers = num_hidden_layers
+    self.num_hidden_groups = num_hidden_groups
+    self.num_attention_heads = num_attention_heads
+    self.intermediate_size = intermediate_size
+    self.inner_group_num = inner_group_num
+    self.down_scale_factor = down_scale_factor
+    self.hidden_act = hidden_act
+    self.hidden_dropout_prob = hidden_dropout_prob
+    self.attention_probs_dropout_prob = attention_probs_dropout_prob
+    self.max_position_embeddings = max_position_embeddings
+    self.type_vocab_size = type_vocab_size
+    self.initializer_range = initializer_range
+    _check_config(self.__dict__)
+
+  @classmethod
+  def from_dict(cls, json_object):
+    """Returns the config of a dict; keys that it does not know are kept."""
+    if not isinstance(json_object, dict) or "vocab_size" not in json_object:
+      raise InputError(
+        "not an ALBERT config: expected a JSON object with vocab_size"
+      )
+    known = AlbertConfig(1).__dict__
+    config = cls(**{k: v for k, v in json_object.items() if k in known})
+    config.__dict__.update(json_object)
+    return config
+
+  @classmethod
+  def from_json_file(cls, json_file):
+    """Returns the config of a JSON file; InputError names the file."""
+    try:
+      with tf.io.gfile.GFile(json_file, "r") as f:
+        return cls.from_dict(json.loads(f.read()))
+    except tf.errors.OpError:
+      raise InputError("%s: no such config file" % json_file) from None
+    except (InputError, UnicodeDecodeError, json.JSONDecodeError) as e:
+      raise InputError("%s: %s" % (json_file, e)) from None
+
+  def to_dict(self):
+    """Returns all keys and values as a new dict."""
+    return copy.deepcopy(self.__dict__)
+
+  def to_json_string(self):
+    """Returns the dict as sorted, indented JSON that ends in a line feed."""
+    return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+  def to_json_file(self, json_file):
+    """Writes the JSON string to a file."""
+    with tf.io.gfile.GFile(json_file, "w") as f:
+      f.write(self.to_json_string())
+
+
+def _check_config(values):
+  """Raises InputError at the first value that no ALBERT can have."""
+  for key in (
+    "vocab_size",
+    "embedding_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_hidden_groups",
+    "num_attention_heads",
+    "intermediate_size",
+    "inner_group_num",
+    "max_position_embeddings",
+    "type_vocab_size",
+  ):
+    value = values[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+      _refuse(key, value, "a whole number from 1")
+  for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+    if not _is_number(values[key]) or not 0 <= values[key] < 1:
+      _refuse(key, values[key], "a number from 0 to below 1")
+  if not _is_number(values["initializer_range"]) or (
+    values["initializer_range"] <= 0
+  ):
+    _refuse("initializer_range", values["initializer_range"], "above 0")
+  if values["hidden_size"] % values["num_attention_heads"]:
+    _refuse(
+      "num_attention_heads",
+      values["num_attention_heads"],
+      "a divisor of hidden_size (%d)" % values["hidden_size"],
+    )
+  if values["num_hidden_groups"] > values["num_hidden_layers"]:
+    _refuse(
+      "num_hidden_groups",
+      values["num_hidden_groups"],
+      "at most num_hidden_layers (%d)" % values["num_hidden_layers"],
+    )
+  get_activation(values["hidden_act"])
+
+
+def _is_number(value):
+  return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _refuse(key, value, expected):
+  raise InputError("config: %s is %r, expected %s" % (key, value, expected))
+
+
+class AlbertModel:
+  """The encoder of one batch.
+
+  Example:
+    ids = tf.constant([[2, 31, 51, 3], [2, 15, 3, 0]])
+    mask = tf.constant([[1, 1, 1, 1], [1, 1, 1, 0]])
+    model = AlbertModel(AlbertConfig.from_json_file(path), False, ids, mask)
+    logits = tf.layers.dense(model.get_pooled_output(), 3)
+  """
+
+  def __init__(
+    self,
+    config,
+    is_training,
+    input_ids,
+    input_mask=None,
+    token_type_ids=None,
+    use_one_hot_embeddings=False,
+    use_einsum=True,
+    scope=None,
+  ):
+    """Builds the encoder below the scope "bert", or `scope`.
+
+    Args:
+      config: an AlbertConfig.
+      is_training: whether dropout is on.
+      input_ids: int [B, S].
+      input_mask: int [B, S], 1 for pieces and 0 for padding; None: all 1.
+      token_type_ids: int [B, S], the segment; None: all 0.
+      use_one_hot_embeddings: look words up with a matrix product (for TPU).
+      use_einsum: taken for the release's sake: it chose there between two
+        spellings of the same products, and there is one here.
+      scope: variable scope instead of "bert".
+    """
+    del use_einsum
+    hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
+    attention_dropout = (
+      config.attention_probs_dropout_prob if is_training else 0.0
+    )
+    if input_mask is None:
+      input_mask = tf.ones_like(input_ids)
+    if token_type_ids is None:
+      token_type_ids = tf.zeros_like(input_ids)
+    with tf.variable_scope(scope, default_name="bert"):
+      with tf.variable_scope("embeddings"):
+        self._table = embedding_table(config)
+        self._words = look_up(self._table, input_ids, use_one_hot_embeddings)
+        self._embeddings = dropout(
+          layer_norm(
+            add_types_and_positions(
+              config, self._words, token_type_ids, use_one_hot_embeddings
+            )
+          ),
+          hidden_dropout,
+        )
+      with tf.variable_scope("encoder"):
+        self._layers = encode(
+          config,
+          self._embeddings,
+          attention_adder(input_mask),
+          hidden_dropout,
+          attention_dropout,
+        )
+      with tf.variable_scope("pooler"):
+        self._pooled = dense(
+          self._layers[-1][:, 0],
+          config.hidden_size,
+          config.initializer_range,
+          "dense",
+          tf.tanh,
+        )
+
+  def get_pooled_output(self):
+    """Returns float [B, H]: the first piece through a dense tanh layer."""
+    return self._pooled
+
+  def get_sequence_output(self):
+    """Returns float [B, S, H]: the last layer."""
+    return self._layers[-1]
+
+  def get_all_encoder_layers(self):
+    """Returns a list of float [B, S, H], one a block."""
+    return self._layers
+
+  def get_word_embedding_output(self):
+    """Returns float [B, S, E]: the words alone."""
+    return self._words
+
+  def get_embedding_output(self):
+    """Returns float [B, S, E]: words, types and positions, normalised."""
+    return self._embeddings
+
+  def get_embedding_table(self):
+    """Returns the variable [V, E] of word embeddings."""
+    return self._table
+
+
+def embedding_table(config):
+  """Returns the variable word_embeddings [V, E]."""
+  return tf.get_variable(
+    "word_embeddings",
+    [config.vocab_size, config.embedding_size],
+    initializer=create_initializer(config.initializer_range),
+  )
+
+
+def look_up(table, ids, one_hot):
+  """table [V, E], ids [B, S] -> [B, S, E]."""
+  if not one_hot:
+    return tf.nn.embedding_lookup(table, ids)
+  rows, width = table.shape.as_list()
+  flat = tf.one_hot(tf.reshape(ids, [-1]), rows, dtype=table.dtype.base_dtype)
+  return tf.reshape(tf.matmul(flat, table), shape_of(ids) + [width])
+
+
+def add_types_and_positions(config, words, token_type_ids, one_hot):
+  """words [B, S, E], token_type_ids [B, S] -> [B, S, E], not normalised."""
+  initializer = create_initializer(config.initializer_range)
+  types = tf.get_variable(
+    "token_type_embeddings",
+    [config.type_vocab_size, config.embedding_size],
+    initializer=initializer,
+  )
+  positions = tf.get_variable(
+    "position_embeddings",
+    [config.max_position_embeddings, config.embedding_size],
+    initializer=initializer,
+  )
+  length = shape_of(words)[1]
+  return words + look_up(types, token_type_ids, one_hot) + positions[:length]
+
+
+def encode(config, embeddings, adder, hidden_dropout, attention_dropout):
+  """Runs all layers: embeddings [B, S, E] -> a list of [B, S, H]."""
+  x = embeddings
+  if config.embedding_size != config.hidden_size:
+    x = dense(
+      x,
+      config.hidden_size,
+      config.initializer_range,
+      "embedding_hidden_mapping_in",
+    )
+  outputs = []
+  with tf.variable_scope("transformer", reuse=tf.AUTO_REUSE):
+    for layer in range(config.num_hidden_layers):
+      group = int(layer / config.num_hidden_layers * config.num_hidden_groups)
+      with tf.variable_scope("group_%d" % group):
+        for inner in range(config.inner_group_num):
+          with tf.variable_scope("inner_group_%d" % inner):
+            x = block(config, x, adder, hidden_dropout, attention_dropout)
+            outputs.append(x)
+  return outputs
+
+
+def block(config, x, adder, hidden_dropout, attention_dropout):
+  """Attention and feed-forward, each with its residual: [B, S, H] -> same."""
+  size, init = config.hidden_size, config.initializer_range
+  with tf.variable_scope("attention_1"):
+    with tf.variable_scope("self"):
+      context = attend(config, x, adder, attention_dropout)
+    with tf.variable_scope("output"):
+      context = dropout(dense(context, size, init, "dense"), hidden_dropout)
+  x = layer_norm(context + x)
+  with tf.variable_scope("ffn_1"):
+    with tf.variable_scope("intermediate"):
+      wide = dense(
+        x,
+        config.intermediate_size,
+        init,
+        "dense",
+        get_activation(config.hidden_act),
+      )
+      with tf.variable_scope("output"):
+        narrow = dropout(dense(wide, size, init, "dense"), hidden_dropout)
+  return layer_norm(narrow + x, "LayerNorm_1")
+
+
+def attend(config, x, adder, dropout_rate):
+  """Self-attention of all heads: x [B, S, H] -> [B, S, H]."""
+  query, key, value = [
+    split_heads(
+      dense(x, config.hidden_size, config.initializer_range, name),
+      config.num_attention_heads,
+    )
+    for name in ("query", "key", "value")
+  ]  # [B, N, S, D] each
+  scale = 1.0 / math.sqrt(config.hidden_size / config.num_attention_heads)
+  scores = tf.matmul(query, key, transpose_b=True) * scale  # [B, N, S, S]
+  weights = tf.nn.softmax(scores + tf.cast(adder, scores.dtype))
+  return merge_heads(tf.matmul(dropout(weights, dropout_rate), value))
+
+
+def attention_adder(input_mask):
+  """input_mask [B, S] -> [B, 1, 1, S]: 0 where a piece is, -10000 elsewhere."""
+  mask = tf.cast(input_mask, tf.float32)
+  return (1.0 - mask[:, tf.newaxis, tf.newaxis, :]) * MASKED
+
+
+def split_heads(x, heads):
+  """[B, S, H] -> [B, N, S, D]."""
+  batch, length, width = shape_of(x)
+  x = tf.reshape(x, [batch, length, heads, width // heads])
+  return tf.transpose(x, [0, 2, 1, 3])
+
+
+def merge_heads(x):
+  """[B, N, S, D] -> [B, S, H]."""
+  batch, heads, length, size = shape_of(x)
+  x = tf.transpose(x, [0, 2, 1, 3])
+  return tf.reshape(x, [batch, length, heads * size])
+
+
+def dense(x, units, initializer_range, name, activation=None):
+  """x [..., I] -> [..., units] with `name`/kernel [I, units] and `name`/bias.
+
+  The kernel stays a matrix, whatever it is used for: a checkpoint's is.
+  """
+  shape = shape_of(x)
+  with tf.variable_scope(name):
+    kernel = tf.get_variable(
+      "kernel",
+      [shape[-1], units],
+      initializer=create_initializer(initializer_range),
+    )
+    bias = tf.get_variable(
+      "bias", [units], initializer=tf.zeros_initializer()
+    )
+    y = tf.matmul(tf.reshape(x, [-1, shape[-1]]), tf.cast(kernel, x.dtype))
+    y = tf.nn.bias_add(y, tf.cast(bias, x.dtype))
+    y = activation(y) if activation else y
+    return tf.reshape(y, shape[:-1] + [units])
+
+
+def layer_norm(x, name="LayerNorm"):
+  """Normalises the last axis in float32; `name`/gamma and `name`/beta.
+
+  The epsilon is the release's, 1e-12, which float16 cannot hold: a float16
+  input is widened for the computation and narrowed after it.
+  """
+  width = x.shape.as_list()[-1]
+  with tf.variable_scope(name):
+    beta = tf.get_variable(
+      "beta", [width], initializer=tf.zeros_initializer()
+    )
+    gamma = tf.get_variable(
+      "gamma", [width], initializer=tf.ones_initializer()
+    )
+    wide = tf.cast(x, tf.float32)
+    centred = wide - tf.reduce_mean(wide, -1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
+    y = centred * (tf.rsqrt(variance + 1e-12) * gamma) + beta
+    return tf.cast(y, x.dtype)
+
+
+def dropout(x, rate):
+  """Zeroes a share `rate` of x and scales the rest up; rate 0: x itself."""
+  return tf.nn.dropout(x, rate=rate) if rate else x
+
+
+def gelu(x):
+  """The tanh approximation of x * Phi(x) (arXiv 1606.08415), as released."""
+  return (
+    0.5
+    * x
+    * (1.0 + tf.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+  )
+
+
+def get_activation(name):
+  """Returns the function of a name, None for "linear" or none at all."""
+  known = {
+    "gelu": gelu,
+    "gelu_new": gelu,
+    "relu": tf.nn.relu,
+    "tanh": tf.tanh,
+    "linear": None,
+    "": None,
+    None: None,
+  }
+  if not isinstance(name, str) and name is not None or name not in known:
+    _refuse("hidden_act", name, '"gelu", "relu", "tanh" or "linear"')
+  return known[name]
+
+
+def create_initializer(initializer_range=0.02):
+  """Returns a truncated normal initializer of that standard deviation."""
+  return tf.truncated_normal_initializer(stddev=initializer_range)
+
+
+def shape_of(x):
+  """Returns the shape as a list: numbers where known, else scalar tensors."""
+  dynamic = tf.shape(x)
+  return [
+    dynamic[i] if size is None else size
+    for i, size in enumerate(x.shape.as_list())
+  ]
+
+
+# ------------------------------------------------------------- checkpoints
+
+Restoring = collections.namedtuple("Restoring", ["restored", "new", "unused"])
+
+
+def find_checkpoint(path):
+  """Returns the checkpoint prefix that `path` stands for.
+
+  A prefix (`dir/model.ckpt-1000`), a file of it (`....index`) or a folder, in
+  which `model.ckpt-best` comes before the newest one. InputError otherwise.
+  """
+  prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path)
+  if tf.io.gfile.exists(prefix + ".index"):
+    return prefix
+  if not tf.io.gfile.isdir(path):
+    raise InputError("%s: no checkpoint there (no %s.index)" % (path, prefix))
+  names = [f[:-6] for f in tf.io.gfile.listdir(path) if f.endswith(".index")]
+  if not names:
+    raise InputError("%s: no checkpoint in this folder (no *.index)" % path)
+  return path.rstrip("/") + "/" + max(names, key=_checkpoint_rank)
+
+
+def _checkpoint_rank(name):
+  """model.ckpt-best before model.ckpt-20 before -3 before bert_model.ckpt."""
+  step = re.search(r"-(\d+)$", name)
+  return (name.endswith("-best"), int(step.group(1)) if step else -1, name)
+
+
+def checkpoint_shapes(checkpoint):
+  """Returns {name: shape} of a checkpoint; InputError if it is damaged."""
+  try:
+    return tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+  except (tf.errors.OpError, ValueError, RuntimeError) as e:
+    raise InputError(
+      "%s: not a readable TensorFlow checkpoint (%s)"
+      % (checkpoint, str(e).split("\n")[0])
+    ) from None
+
+
+def match_checkpoint(checkpoint, variables):
+  """Says what a checkpoint gives to a model.
+
+  Args:
+    checkpoint: its prefix.
+    variables: {name: shape} of the model.
+
+  Returns:
+    A Restoring of three sorted lists of names: found in the checkpoint with
+    the same shape; absent from it; in it and not in the model.
+
+  Raises:
+    InputError: the encoder is absent, in part absent, or of another shape.
+  """
+  saved = checkpoint_shapes(checkpoint)
+  differing = [
+    "%s is %s in the checkpoint, %s in the config"
+    % (n, list(saved[n]), list(shape))
+    for n, shape in sorted(variables.items())
+    if n in saved and list(saved[n]) != list(shape)
+  ]
+  missing = sorted(
+    n for n in variables if n.startswith(ENCODER_SCOPE) and n not in saved
+  )
+  encoder = [n for n in variables if n.startswith(ENCODER_SCOPE)]
+  if len(missing) == len(encoder):
+    raise InputError(
+      "%s: holds nothing of the encoder; it has %s, expected %s"
+      % (checkpoint, _some(sorted(saved)), _some(missing))
+    )
+  if missing or differing:
+    raise InputError(
+      "%s: does not fit the config: %s"
+      % (
+        checkpoint,
+        "; ".join(
+          ["without " + _some(missing)] * bool(missing) + differing[:3]
+        ),
+      )
+    )
+  return Restoring(
+    sorted(n for n in variables if n in saved),
+    sorted(n for n in variables if n not in saved),
+    sorted(n for n in saved if n not in variables),
+  )
+
+
+def _some(names):
+  """The first three names, and how many more."""
+  more = len(names) - 3
+  return ", ".join(names[:3]) + (" and %d more" % more if more > 0 else "")
+
+
+def restore(checkpoint, variables=None):
+  """Starts the graph's trainable variables from a checkpoint.
+
+  Args:
+    checkpoint: its prefix.
+    variables: the variables; None means all trainable ones of the graph.
+
+  Returns:
+    The Restoring, which is logged too. Optimizer slots and the step of the
+    run that wrote the checkpoint are left behind.
+  """
+  if variables is None:
+    variables = tf.trainable_variables()
+  by_name = {v.op.name: v for v in variables}
+  result = match_checkpoint(
+    checkpoint, {n: v.shape.as_list() for n, v in by_name.items()}
+  )
+  tf.train.init_from_checkpoint(checkpoint, {n: n for n in result.restored})
+  log_restoring(checkpoint, result)
+  return result
+
+
+def log_restoring(checkpoint, result):
+  """Logs what was restored, what is new and what stays unused."""
+  state = [n for n in result.unused if TRAINING_STATE.search(n)]
+  rest = [n for n in result.unused if not TRAINING_STATE.search(n)]
+  logging.info(
+    "restored %d variables from %s", len(result.restored), checkpoint
+  )
+  logging.info("new, with random weights: %s", ", ".join(result.new) or "none")
+  logging.info(
+    "in the checkpoint and not used: %s%s",
+    ", ".join(rest) or "none",
+    " (and %d of its optimizer's)" % len(state) if state else "",
+  )

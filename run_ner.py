@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds named entities: fine-tunes ALBERT on labelled words, scores whole
+entities as conlleval does, and labels text that nobody has labelled.
+
+Reads train.tsv, devel.tsv (or dev.tsv) and test.tsv of --data_dir: a word a
+line, its tag in the last column, a blank line between sentences.
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+import collections
+import os
+
+from absl import flags
+import numpy as np
+
+import annotations
+import conll
+import documents
+import finetuning
+import flag_groups
+import heads
+import inputs
+import metrics
+
+FLAGS = flags.FLAGS
+
+NO_LABEL = -1
+# Share of a window that the next one repeats, half of it as context for each.
+OVERLAP = 1 / 3
+
+# A document nobody has labelled: its words, their characters [start, end) in
+# its text, and its sentences as words [first, last).
+RawDocument = collections.namedtuple(
+  "RawDocument", ["document", "words", "spans", "sentences"]
+)
+
+
+class Ner(finetuning.Task):
+  """Labels the first piece of every word; long sentences become windows."""
+
+  padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
+  metric = "f1"
+  files = {"dev": "NER_result_conll_dev.txt", "test": "NER_result_conll.txt"}
+
+  def __init__(self, tokenizer, max_seq_length, predict_format):
+    self.tokenizer = tokenizer
+    self.room = max_seq_length - 2  # [CLS] and [SEP]
+    self.predict_format = predict_format
+
+  def read(self, data, path):
+    return conll.parse(data, path)
+
+  def learn(self, sentences):
+    return {
+      "labels": conll.labels_of(sentences),
+      "inner_punctuation": conll.inner_punctuation(sentences),
+    }
+
+  def read_unlabelled(self, data, path):
+    return [self._cut(document) for document in documents.parse(data, path)]
+
+  def _cut(self, document):
+    """A document as words that are cut like those of the training set."""
+    spans, sentences = [], []
+    for start, end in documents.split_sentences(document):
+      first = len(spans)
+      spans += documents.words_of(
+        document.text, start, end, self.learned["inner_punctuation"]
+      )
+      sentences.append((first, len(spans)))
+    words = [document.text[start:end] for start, end in spans]
+    return RawDocument(document, words, spans, sentences)
+
+  def encode(self, example):
+    pieces = [self._pieces(word) for word in example.words]
+    if isinstance(example, RawDocument):
+      label_ids, sentences = [NO_LABEL] * len(pieces), example.sentences
+    else:
+      ids = {label: i for i, label in enumerate(self.learned["labels"])}
+      # A label that only a test set has cannot be learned, but is scored.
+      label_ids = [ids.get(label, NO_LABEL) for label in example.labels]
+      sentences = [(0, len(pieces))]
+    return [
+      self._features(pieces, label_ids, first, window)
+      for first, last in sentences
+      for window in inputs.windows(
+        [len(p) for p in pieces[first:last]],
+        self.room,
+        int(self.room * OVERLAP),
+      )
+    ]
+
+  def _pieces(self, word):
+    """The ids of a word: at least one, so that every word has a label."""
+    return self.tokenizer.encode(word)[: self.room] or [self.tokenizer.unk_id]
+
+  def _features(self, pieces, label_ids, sentence, window):
+    """One window of a sentence that begins at the word `sentence`.
+
+    `word` holds the number of a word at the first piece of those that are the
+    window's own, and label_ids their labels; both are -1 everywhere else.
+    """
+    ids, word, labels = [self.tokenizer.cls_id], [NO_LABEL], [NO_LABEL]
+    for i in range(sentence + window.first, sentence + window.last):
+      own = window.own <= i - sentence < window.own_last
+      rest = [NO_LABEL] * (len(pieces[i]) - 1)
+      ids += pieces[i]
+      word += [i if own else NO_LABEL] + rest
+      labels += [label_ids[i] if own else NO_LABEL] + rest
+    ids.append(self.tokenizer.sep_id)
+    features = {
+      "input_ids": ids,
+      "input_mask": [1] * len(ids),
+      "segment_ids": [0] * len(ids),
+      "word": word + [NO_LABEL],
+      "label_ids": labels + [NO_LABEL],
+    }
+    return {k: np.array(v, np.int32) for k, v in features.items()}
+
+  def head(self, sequence, pooled, features, is_training):
+    del pooled
+    loss, predictions = heads.tokens(
+      sequence,
+      features["label_ids"],
+      len(self.learned["labels"]),
+      is_training,
+    )
+    return loss, dict(predictions, word=features["word"])
+
+  def _labels(self, example, windows):
+    """([label], [probability]) of all words of an example."""
+    labels = [None] * len(example.words)
+    probabilities = [None] * len(example.words)
+    for window in windows:
+      for at in np.flatnonzero(window["word"] != NO_LABEL):
+        word = window["word"][at]
+        labels[word] = self.learned["labels"][window["label"][at]]
+        probabilities[word] = float(window["probability"][at])
+    assert None not in labels, "a word lost its label"
+    return labels, probabilities
+
+  def score(self, sentences, outputs):
+    gold = [s.labels for s in sentences]
+    predicted = [self._labels(s, o)[0] for s, o in zip(sentences, outputs)]
+    scores = metrics.entity_scores(gold, predicted)
+    scores.update(metrics.token_scores(gold, predicted))
+    return scores, conll.format_predictions(sentences, predicted)
+
+  def write_unlabelled(self, examples, outputs, path):
+    found = [self._entities(e, o) for e, o in zip(examples, outputs)]
+    texts = [e.document for e in examples]
+    files = {
+      path + ".entities.html": annotations.to_html(
+        texts, found, "Entities in " + path, "Labelled by BioALBERT"
+      )
+    }
+    if self.predict_format == "jsonl":
+      files[path + ".entities.jsonl"] = annotations.to_jsonl(texts, found)
+    elif self.predict_format == "pubtator":
+      files[path + ".entities.pubtator"] = annotations.to_pubtator(texts, found)
+    else:
+      for document, entities in zip(texts, found):
+        stem = os.path.join(
+          path + ".entities.brat", annotations.brat_name(document.id)
+        )
+        files[stem + ".txt"], files[stem + ".ann"] = annotations.to_brat(
+          document, entities
+        )
+    return files
+
+  def _entities(self, example, windows):
+    """The entities of a document, in order; none crosses a sentence's end.
+
+    An entity's score is the mean probability of its words' labels.
+    """
+    labels, probabilities = self._labels(example, windows)
+    entities = []
+    for begin, end in example.sentences:
+      for first, last, type_ in metrics.entity_spans(labels[begin:end]):
+        first, last = begin + first, begin + last
+        start, stop = example.spans[first][0], example.spans[last - 1][1]
+        entities.append(
+          annotations.Entity(
+            start,
+            stop,
+            type_,
+            sum(probabilities[first:last]) / (last - first),
+            example.document.text[start:stop],
+          )
+        )
+    return entities
+
+
+def main(_):
+  config = flag_groups.values()
+  model = finetuning.load_model(config)
+  task = Ner(model.tokenizer, config.max_seq_length, config.predict_format)
+  finetuning.run(task, config, model)
+
+
+if __name__ == "__main__":
+  flag_groups.define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
+  )
+  flags.DEFINE_string("task_name", "NER", "What results.json calls the data.")
+  flags.DEFINE_enum(
+    "predict_format",
+    "jsonl",
+    ["jsonl", "pubtator", "brat"],
+    "How the entities of --predict_file are written.",
+  )
+  flag_groups.run(main)

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a model runs, and what is seen of it: estimator, progress, files.
+
+The only module that tells devices apart. On CPU and GPU it is an Estimator
+whose batches have any length; on TPU a TPUEstimator with fixed shapes.
+"""
+
+import collections
+import json
+import os
+import subprocess
+import sys
+import time
+
+from absl import logging
+import numpy as np
+import tensorflow.compat.v1 as tf
+import tqdm
+
+from errors import InputError
+
+SUMMARY_STEPS = 50
+LOG_SECONDS = 10
+
+
+def log_devices(use_tpu):
+  """Logs what the run computes on."""
+  gpus = tf.config.experimental.list_physical_devices("GPU")
+  if use_tpu:
+    device = "TPU"
+  elif gpus:
+    device = "%d GPU(s)" % len(gpus)
+  else:
+    device = "CPU (TensorFlow sees no GPU)"
+  logging.info("TensorFlow %s on %s", tf.__version__, device)
+
+
+def build_estimator(
+  model_fn,
+  model_dir,
+  seed,
+  save_steps,
+  keep_checkpoints,
+  tpu=None,
+  batch_sizes=None,
+):
+  """Returns an Estimator, or a TPUEstimator if `tpu` is given.
+
+  Args:
+    model_fn: (features, labels, mode, params) -> the result of `spec`.
+    model_dir: folder of checkpoints and events.
+    seed: of new weights and dropout.
+    save_steps: updates between two checkpoints.
+    keep_checkpoints: how many are kept; 0 keeps all.
+    tpu: Tpu, or None.
+    batch_sizes: {"train": n, "predict": n} over all cores, for TPU.
+  """
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  common = dict(
+    model_dir=model_dir,
+    tf_random_seed=seed,
+    save_checkpoints_steps=save_steps,
+    keep_checkpoint_max=keep_checkpoints or None,
+    save_summary_steps=SUMMARY_STEPS,
+    log_step_count_steps=None,
+    session_config=tf.ConfigProto(
+      allow_soft_placement=True,
+      gpu_options=tf.GPUOptions(allow_growth=True),
+    ),
+  )
+  if tpu is None:
+    return tf.estimator.Estimator(
+      model_fn, config=tf.estimator.RunConfig(**common)
+    )
+  return tf.estimator.tpu.TPUEstimator(
+    model_fn,
+    config=_tpu_config(tpu, common),
+    train_batch_size=batch_sizes["train"],
+    predict_batch_size=batch_sizes["predict"],
+    use_tpu=tpu.name is not None or tpu.master is not None,
+  )
+
+
+# name and master may both be None: the same code then runs on the CPU, which
+# is how it is tested.
+Tpu = collections.namedtuple(
+  "Tpu", ["name", "zone", "project", "master", "cores", "iterations"]
+)
+
+
+def _tpu_config(tpu, common):
+  """RunConfig of a TPU, found by name or by its master's address."""
+  common = dict(common)
+  del common["session_config"], common["log_step_count_steps"]
+  if tpu.name:
+    common["cluster"] = tf.distribute.cluster_resolver.TPUClusterResolver(
+      tpu.name, zone=tpu.zone, project=tpu.project
+    )
+  return tf.estimator.tpu.RunConfig(
+    master=tpu.master,
+    tpu_config=tf.estimator.tpu.TPUConfig(
+      iterations_per_loop=tpu.iterations,
+      num_shards=tpu.cores,
+      per_host_input_for_training=(
+        tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2
+      ),
+    ),
+    **common
+  )
+
+
+def training_spec(loss, train_op, restore, hooks, use_tpu):
+  """Returns what model_fn returns when training.
+
+  Args:
+    loss: scalar.
+    train_op: of optimization.create_optimizer.
+    restore: function that sets the initializers from a checkpoint, or None.
+    hooks: SessionRunHooks, left out on TPU.
+    use_tpu: whether the estimator is a TPUEstimator.
+  """
+  mode = tf.estimator.ModeKeys.TRAIN
+  if not use_tpu:
+    if restore:
+      restore()
+    return tf.estimator.EstimatorSpec(
+      mode, loss=loss, train_op=train_op, training_hooks=hooks
+    )
+
+  def scaffold():
+    if restore:
+      restore()
+    return tf.train.Scaffold()
+
+  return tf.estimator.tpu.TPUEstimatorSpec(
+    mode, loss=loss, train_op=train_op, scaffold_fn=scaffold
+  )
+
+
+def prediction_spec(predictions, use_tpu):
+  """Returns what model_fn returns when predicting."""
+  spec = (
+    tf.estimator.tpu.TPUEstimatorSpec if use_tpu else tf.estimator.EstimatorSpec
+  )
+  return spec(tf.estimator.ModeKeys.PREDICT, predictions=predictions)
+
+
+class Progress(tf.train.SessionRunHook):
+  """Shows a run's progress: a bar on a terminal, else a line now and then.
+
+  Counts examples/s, useful tokens/s (padding left out) and the share of
+  positions that were no padding, since the last line.
+  """
+
+  def __init__(
+    self, loss, train_op, input_mask, total_steps, steps_per_epoch
+  ):
+    """Watches one graph.
+
+    Args:
+      loss: scalar tensor.
+      train_op: what counts global_step.
+      input_mask: [B, S] tensor, 1 for pieces.
+      total_steps: updates of the whole run.
+      steps_per_epoch: updates of one pass over the data.
+    """
+    shape = tf.shape(input_mask)
+    with tf.control_dependencies([train_op]):
+      step = tf.train.get_or_create_global_step().read_value()
+    self._fetches = {
+      "step": step,
+      "loss": loss,
+      "examples": shape[0],
+      "positions": shape[0] * shape[1],
+      "tokens": tf.reduce_sum(input_mask),
+    }
+    self._total = total_steps
+    self._per_epoch = steps_per_epoch
+    self._bar = None
+
+  def after_create_session(self, session, coord):
+    del coord
+    self._start(int(session.run(tf.train.get_global_step())))
+    if sys.stderr.isatty():
+      self._bar = tqdm.tqdm(
+        total=self._total, initial=self._seen, unit="step", dynamic_ncols=True
+      )
+
+  def _start(self, step):
+    self._seen = step
+    self._since = time.time()
+    self._sums = collections.Counter()
+    self._losses = []
+
+  def leave_out(self, seconds):
+    """Takes time that went into something else out of the rates."""
+    self._since += seconds
+
+  def before_run(self, run_context):
+    del run_context
+    return tf.train.SessionRunArgs(self._fetches)
+
+  def after_run(self, run_context, run_values):
+    del run_context
+    values = run_values.results
+    for name in ("examples", "positions", "tokens"):
+      self._sums[name] += int(values[name])
+    self._losses.append(float(values["loss"]))
+    step = int(values["step"])
+    now = time.time()
+    if self._bar is not None:
+      self._bar.update(step - self._bar.n)
+    if now - self._since >= LOG_SECONDS or step >= self._total:
+      self._report(step, now - self._since)
+
+  def _report(self, step, seconds):
+    text = (
+      "loss %.4f, %.1f examples/s, %.0f useful tokens/s, "
+      "padding efficiency %.2f"
+      % (
+        np.mean(self._losses),
+        self._sums["examples"] / seconds,
+        self._sums["tokens"] / seconds,
+        self._sums["tokens"] / self._sums["positions"],
+      )
+    )
+    if self._bar is not None:
+      self._bar.set_postfix_str(text)
+    else:
+      rate = max(step - self._seen, 1) / seconds
+      logging.info(
+        "step %d of %d (epoch %.2f): %s, %s to go",
+        step,
+        self._total,
+        step / self._per_epoch,
+        text,
+        clock((self._total - step) / rate),
+      )
+    self._start(step)
+
+  def end(self, session):
+    del session
+    if self._bar is not None:
+      self._bar.close()
+
+
+def clock(seconds):
+  """Returns "1:02:03" or "2:03"."""
+  minutes, seconds = divmod(int(round(seconds)), 60)
+  hours, minutes = divmod(minutes, 60)
+  if hours:
+    return "%d:%02d:%02d" % (hours, minutes, seconds)
+  return "%d:%02d" % (minutes, seconds)
+
+
+def predictions(estimator, input_fn, checkpoint, count, name):
+  """Returns the predictions of all windows, in the order of their numbers."""
+  outputs = [None] * count
+  if not count:
+    return outputs
+  stream = estimator.predict(input_fn, checkpoint_path=checkpoint)
+  for output in tqdm.tqdm(
+    stream,
+    total=count,
+    desc=name,
+    unit="window",
+    disable=not sys.stderr.isatty(),
+    dynamic_ncols=True,
+    leave=False,
+  ):
+    window = int(output.pop("window"))
+    if window >= 0:
+      outputs[window] = output
+  assert all(o is not None for o in outputs), "a window was not predicted"
+  return outputs
+
+
+def write_scalars(folder, step, scalars):
+  """Adds a point to each of these TensorBoard curves."""
+  with tf.Graph().as_default():
+    writer = tf.summary.FileWriter(folder)
+    writer.add_summary(
+      tf.Summary(
+        value=[
+          tf.Summary.Value(tag=name, simple_value=value)
+          for name, value in sorted(scalars.items())
+        ]
+      ),
+      step,
+    )
+    writer.close()
+
+
+def read_bytes(path):
+  """Returns a file's bytes, on any file system that TensorFlow knows."""
+  try:
+    with tf.io.gfile.GFile(path, "rb") as f:
+      return f.read()
+  except tf.errors.OpError:
+    raise InputError("%s: no such file, or not readable" % path) from None
+
+
+def write_text(path, text):
+  """Writes a text file whole or not at all."""
+  write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, data):
+  """Writes a file whole or not at all."""
+  tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+  partial = path + ".partial"
+  with tf.io.gfile.GFile(partial, "wb") as f:
+    f.write(data)
+  tf.io.gfile.rename(partial, path, overwrite=True)
+
+
+def read_json(path, default):
+  """Returns a JSON file's content; `default` if there is no such file."""
+  if not tf.io.gfile.exists(path):
+    return default
+  try:
+    return json.loads(read_bytes(path).decode("utf-8"))
+  except ValueError as e:
+    raise InputError("%s: damaged JSON (%s)" % (path, e)) from None
+
+
+def write_json(path, value):
+  """Writes indented JSON that ends in a line feed."""
+  write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def copy_checkpoint(source, target):
+  """Copies a checkpoint's files, however many shards it has.
+
+  The index goes last, and an old one first: whoever finds an index finds the
+  data that belongs to it.
+  """
+  if tf.io.gfile.exists(target + ".index"):
+    tf.io.gfile.remove(target + ".index")
+  for old in tf.io.gfile.glob(target + ".data-*"):
+    tf.io.gfile.remove(old)
+  files = tf.io.gfile.glob(source + ".data-*") + [
+    f for f in (source + ".meta", source + ".index") if tf.io.gfile.exists(f)
+  ]
+  for path in files:
+    tf.io.gfile.copy(path, target + path[len(source) :], overwrite=True)
+
+
+def versions():
+  """Returns {name: version} of what a result depends on."""
+  import sentencepiece  # Not needed by those who only train.
+
+  return {
+    "python": sys.version.split()[0],
+    "tensorflow": tf.__version__,
+    "numpy": np.__version__,
+    "sentencepiece": sentencepiece.__version__,
+  }
+
+
+def commit():
+  """Returns the commit of this checkout, "+" added if it was changed, or None."""
+  here = os.path.dirname(os.path.abspath(__file__))
+
+  def git(*args):
+    return subprocess.run(
+      ["git", "-C", here] + list(args),
+      stdout=subprocess.PIPE,
+      stderr=subprocess.DEVNULL,
+      check=True,
+    ).stdout.decode()
+
+  try:
+    revision = git("rev-parse", "HEAD").strip()
+    changed = git("status", "--porcelain", "--untracked-files=no").strip()
+  except (OSError, subprocess.CalledProcessError):
+    return None
+  return revision + ("+" if changed else "")
