@@ -53,6 +53,10 @@ class _OneLine(logging.PythonFormatter):
 
 def _parse(args):
   """Reads the command line as absl does, and knows the refused flags."""
+  if {"--help", "-help", "-h"} & set(args[1:]):  # absl would exit with 1.
+    print(sys.modules["__main__"].__doc__)
+    print(flags.FLAGS.main_module_help())
+    sys.exit(0)
   try:
     return flags.FLAGS(args)
   except flags.UnrecognizedFlagError as e:
@@ -89,9 +93,13 @@ def _without_traceback(main):
   return wrapped
 
 
-def values(flag_values=flags.FLAGS):
-  """Returns a namespace of the program's own flags and their values."""
-  own = flag_values.get_key_flags_for_module(sys.argv[0])
+def values(module=None):
+  """Returns a namespace of a program's own flags and their values.
+
+  Args:
+    module: name of the module that defined them; None: the running program.
+  """
+  own = flags.FLAGS.get_key_flags_for_module(module or sys.argv[0])
   return types.SimpleNamespace(
     **{f.name: f.value for f in own if not f.help.startswith("Alias for")}
   )
@@ -258,4 +266,3 @@ def _define_tpu_flags():
   flags.DEFINE_integer(
     "iterations_per_loop", 1000, "Updates a call of the TPU.", lower_bound=1
   )
-

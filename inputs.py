@@ -68,7 +68,7 @@ def _fill(lengths, first, room):
 
 
 def pad_batch(features, padding, length=None):
-  """Returns {name: [B, S]} or [B] of feature dicts, S the longest or `length`."""
+  """Returns {name: [B, S] or [B]}; S is `length`, or the longest example's."""
   if length is None:
     length = max(len(f["input_ids"]) for f in features)
   batch = {}
@@ -148,9 +148,7 @@ def prediction_dataset(features, batch_size, padding, length=None):
   numbered = [
     dict(f, window=np.array(i, np.int32)) for i, f in enumerate(features)
   ]
-  order = np.argsort(
-    [-len(f["input_ids"]) for f in features], kind="stable"
-  )
+  order = np.argsort([-len(f["input_ids"]) for f in features], kind="stable")
 
   def stream():
     for batch in _cut(order, batch_size):

@@ -397,9 +397,7 @@ def dense(x, units, initializer_range, name, activation=None):
       [shape[-1], units],
       initializer=create_initializer(initializer_range),
     )
-    bias = tf.get_variable(
-      "bias", [units], initializer=tf.zeros_initializer()
-    )
+    bias = tf.get_variable("bias", [units], initializer=tf.zeros_initializer())
     y = tf.matmul(tf.reshape(x, [-1, shape[-1]]), tf.cast(kernel, x.dtype))
     y = tf.nn.bias_add(y, tf.cast(bias, x.dtype))
     y = activation(y) if activation else y
@@ -414,12 +412,8 @@ def layer_norm(x, name="LayerNorm"):
   """
   width = x.shape.as_list()[-1]
   with tf.variable_scope(name):
-    beta = tf.get_variable(
-      "beta", [width], initializer=tf.zeros_initializer()
-    )
-    gamma = tf.get_variable(
-      "gamma", [width], initializer=tf.ones_initializer()
-    )
+    beta = tf.get_variable("beta", [width], initializer=tf.zeros_initializer())
+    gamma = tf.get_variable("gamma", [width], initializer=tf.ones_initializer())
     wide = tf.cast(x, tf.float32)
     centred = wide - tf.reduce_mean(wide, -1, keepdims=True)
     variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
@@ -519,48 +513,37 @@ def match_checkpoint(checkpoint, variables):
 
   Returns:
     A Restoring of three sorted lists of names: found in the checkpoint with
-    the same shape; absent from it; in it and not in the model.
+    the same shape; not found so; in the checkpoint and not in the model.
 
   Raises:
     InputError: the encoder is absent, in part absent, or of another shape.
   """
   saved = checkpoint_shapes(checkpoint)
-  differing = [
-    "%s is %s in the checkpoint, %s in the config"
-    % (n, list(saved[n]), list(shape))
-    for n, shape in sorted(variables.items())
-    if n in saved and list(saved[n]) != list(shape)
-  ]
-  missing = sorted(
-    n for n in variables if n.startswith(ENCODER_SCOPE) and n not in saved
-  )
-  encoder = [n for n in variables if n.startswith(ENCODER_SCOPE)]
-  if len(missing) == len(encoder):
+  fits = {n for n, shape in variables.items() if saved.get(n) == list(shape)}
+  encoder = {n for n in variables if n.startswith(ENCODER_SCOPE)}
+  if not encoder & set(saved):
     raise InputError(
       "%s: holds nothing of the encoder; it has %s, expected %s"
-      % (checkpoint, _some(sorted(saved)), _some(missing))
+      % (checkpoint, _some(sorted(saved)), _some(sorted(encoder)))
     )
-  if missing or differing:
+  if encoder - fits:
+    wrong = [
+      "%s is %s in the checkpoint, %s by the config"
+      % (n, saved.get(n, "not"), list(variables[n]))
+      for n in sorted(encoder - fits)
+    ]
     raise InputError(
-      "%s: does not fit the config: %s"
-      % (
-        checkpoint,
-        "; ".join(
-          ["without " + _some(missing)] * bool(missing) + differing[:3]
-        ),
-      )
+      "%s: does not fit the config: %s" % (checkpoint, _some(wrong, "; "))
     )
   return Restoring(
-    sorted(n for n in variables if n in saved),
-    sorted(n for n in variables if n not in saved),
-    sorted(n for n in saved if n not in variables),
+    sorted(fits), sorted(set(variables) - fits), sorted(set(saved) - fits)
   )
 
 
-def _some(names):
-  """The first three names, and how many more."""
+def _some(names, separator=", "):
+  """The first three, and how many more there are."""
   more = len(names) - 3
-  return ", ".join(names[:3]) + (" and %d more" % more if more > 0 else "")
+  return separator.join(names[:3]) + (" and %d more" % more if more > 0 else "")
 
 
 def restore(checkpoint, variables=None):

@@ -72,7 +72,6 @@ def create_optimizer(
   if use_tpu:
     opt = tf.tpu.CrossShardOptimizer(opt)
   left = {name.split(":")[0] for name in excluded_tvars or ()}
-  variables = [v for v in tf.trainable_variables() if v.op.name not in left]
   pairs = opt.compute_gradients(
     loss,
     [v for v in tf.trainable_variables() if v.op.name not in left],
@@ -83,7 +82,7 @@ def create_optimizer(
     train_op, norm = _accumulate(opt, pairs, step, num_accumulation_steps)
   else:
     train_op, norm = _clip_and_apply(
-      opt, pairs, step, tf.global_norm([g for g, _ in pairs])
+      opt, pairs, step, tf.global_norm([g for g, _ in pairs], name="norm")
     )
   if not use_tpu:
     tf.summary.scalar("loss", loss)
@@ -155,8 +154,12 @@ def _accumulate(opt, pairs, step, count):
   seen = _local("accumulated_batches", [])
   last_norm = _local("accumulated_norm", [])
   rows = [g.values for g, _ in pairs if isinstance(g, tf.IndexedSlices)]
-  added = [s.assign_add(tf.convert_to_tensor(g)) for s, (g, _) in zip(sums, pairs)]
-  added.append(squares.assign_add(tf.square(tf.global_norm(rows or [0.0]))))
+  added = [
+    s.assign_add(tf.convert_to_tensor(g)) for s, (g, _) in zip(sums, pairs)
+  ]
+  added.append(
+    squares.assign_add(tf.square(tf.global_norm(rows or [0.0], name="norm")))
+  )
   with tf.control_dependencies(added):
     filled = seen.assign_add(1.0)
 
@@ -164,17 +167,23 @@ def _accumulate(opt, pairs, step, count):
     means = [s.read_value() / count for s in sums]
     dense = [m for m, sparse in zip(means, looked_up) if not sparse]
     norm = tf.sqrt(
-      tf.square(tf.global_norm(dense)) + squares.read_value() / count**2
+      tf.square(tf.global_norm(dense, name="norm"))
+      + squares.read_value() / count**2
     )
     averaged = [(m, v) for m, (_, v) in zip(means, pairs)]
     train_op, _ = _clip_and_apply(opt, averaged, step, norm)
     with tf.control_dependencies([train_op]):
       return tf.group(
         last_norm.assign(norm),
-        *[s.assign(tf.zeros_like(s)) for s in sums + [squares, seen]]
+        *[s.assign(tf.zeros_like(s)) for s in sums + [squares, seen]],
       )
 
   return tf.cond(filled >= count, update, tf.no_op), last_norm
+
+
+def _square_norm(tensors):
+  """The sum of all their squares, 0 for none."""
+  return tf.square(tf.global_norm(tensors or [0.0], name="norm"))
 
 
 def _local(name, shape):
@@ -189,7 +198,7 @@ def _local(name, shape):
 
 
 class AdamWeightDecayOptimizer(tf.train.Optimizer):
-  """Adam with decoupled weight decay and no bias correction (arXiv 1711.05101)."""
+  """Adam with decoupled weight decay (arXiv 1711.05101), not bias-corrected."""
 
   def __init__(
     self,

@@ -24,8 +24,7 @@ import flag_groups
 import heads
 import inputs
 import metrics
-
-FLAGS = flags.FLAGS
+import run_files
 
 NO_LABEL = -1
 # Share of a window that the next one repeats, half of it as context for each.
@@ -194,14 +193,8 @@ class Ner(finetuning.Task):
     return entities
 
 
-def main(_):
-  config = flag_groups.values()
-  model = finetuning.load_model(config)
-  task = Ner(model.tokenizer, config.max_seq_length, config.predict_format)
-  finetuning.run(task, config, model)
-
-
-if __name__ == "__main__":
+def define_flags():
+  """BioBERT's flags of run_ner.py and ALBERT's of its fine-tuning programs."""
   flag_groups.define_finetuning_flags(
     max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
   )
@@ -212,4 +205,15 @@ if __name__ == "__main__":
     ["jsonl", "pubtator", "brat"],
     "How the entities of --predict_file are written.",
   )
+
+
+def main(_):
+  config = flag_groups.values()
+  model = run_files.load_model(config)
+  task = Ner(model.tokenizer, config.max_seq_length, config.predict_format)
+  finetuning.run(task, config, model)
+
+
+if __name__ == "__main__":
+  define_flags()
   flag_groups.run(main)

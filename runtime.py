@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a model runs, and what is seen of it: estimator, progress, files.
+"""Where a model runs, and what is seen of it: estimator and progress.
 
 The only module that tells devices apart. On CPU and GPU it is an Estimator
 whose batches have any length; on TPU a TPUEstimator with fixed shapes.
 """
 
 import collections
-import json
-import os
-import subprocess
 import sys
 import time
 
@@ -16,8 +13,6 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tqdm
-
-from errors import InputError
 
 SUMMARY_STEPS = 50
 LOG_SECONDS = 10
@@ -35,77 +30,58 @@ def log_devices(use_tpu):
   logging.info("TensorFlow %s on %s", tf.__version__, device)
 
 
-def build_estimator(
-  model_fn,
-  model_dir,
-  seed,
-  save_steps,
-  keep_checkpoints,
-  tpu=None,
-  batch_sizes=None,
-):
-  """Returns an Estimator, or a TPUEstimator if `tpu` is given.
+def build_estimator(model_fn, config, save_steps):
+  """Returns an Estimator, or a TPUEstimator if config.use_tpu.
 
   Args:
-    model_fn: (features, labels, mode, params) -> the result of `spec`.
-    model_dir: folder of checkpoints and events.
-    seed: of new weights and dropout.
-    save_steps: updates between two checkpoints.
-    keep_checkpoints: how many are kept; 0 keeps all.
-    tpu: Tpu, or None.
-    batch_sizes: {"train": n, "predict": n} over all cores, for TPU.
+    model_fn: (features, labels, mode, params) -> training_spec or
+      prediction_spec.
+    config: values of the flags output_dir, seed, keep_checkpoint_max, those
+      of the TPU and the batch sizes. With neither --tpu_name nor --master a
+      TPUEstimator runs on the CPU, which is how it is tested.
+    save_steps: updates between two checkpoints; None for predicting only.
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
   common = dict(
-    model_dir=model_dir,
-    tf_random_seed=seed,
+    model_dir=config.output_dir,
+    tf_random_seed=config.seed,
     save_checkpoints_steps=save_steps,
-    keep_checkpoint_max=keep_checkpoints or None,
+    keep_checkpoint_max=config.keep_checkpoint_max or None,
     save_summary_steps=SUMMARY_STEPS,
     log_step_count_steps=None,
-    session_config=tf.ConfigProto(
-      allow_soft_placement=True,
-      gpu_options=tf.GPUOptions(allow_growth=True),
-    ),
   )
-  if tpu is None:
-    return tf.estimator.Estimator(
-      model_fn, config=tf.estimator.RunConfig(**common)
+  if config.use_tpu:
+    return tf.estimator.tpu.TPUEstimator(
+      model_fn,
+      config=_tpu_config(config, common),
+      train_batch_size=config.train_batch_size,
+      predict_batch_size=config.predict_batch_size,
+      use_tpu=bool(config.tpu_name or config.master),
     )
-  return tf.estimator.tpu.TPUEstimator(
+  session_config = tf.ConfigProto(
+    allow_soft_placement=True,
+    gpu_options=tf.GPUOptions(allow_growth=True),
+  )
+  return tf.estimator.Estimator(
     model_fn,
-    config=_tpu_config(tpu, common),
-    train_batch_size=batch_sizes["train"],
-    predict_batch_size=batch_sizes["predict"],
-    use_tpu=tpu.name is not None or tpu.master is not None,
+    config=tf.estimator.RunConfig(session_config=session_config, **common),
   )
 
 
-# name and master may both be None: the same code then runs on the CPU, which
-# is how it is tested.
-Tpu = collections.namedtuple(
-  "Tpu", ["name", "zone", "project", "master", "cores", "iterations"]
-)
-
-
-def _tpu_config(tpu, common):
+def _tpu_config(config, common):
   """RunConfig of a TPU, found by name or by its master's address."""
-  common = dict(common)
-  del common["session_config"], common["log_step_count_steps"]
-  if tpu.name:
-    common["cluster"] = tf.distribute.cluster_resolver.TPUClusterResolver(
-      tpu.name, zone=tpu.zone, project=tpu.project
+  tpu_config = tf.estimator.tpu.TPUConfig(
+    iterations_per_loop=config.iterations_per_loop,
+    num_shards=config.num_tpu_cores,
+    per_host_input_for_training=tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2,
+  )
+  cluster = None
+  if config.tpu_name:
+    cluster = tf.distribute.cluster_resolver.TPUClusterResolver(
+      config.tpu_name, zone=config.tpu_zone, project=config.gcp_project
     )
   return tf.estimator.tpu.RunConfig(
-    master=tpu.master,
-    tpu_config=tf.estimator.tpu.TPUConfig(
-      iterations_per_loop=tpu.iterations,
-      num_shards=tpu.cores,
-      per_host_input_for_training=(
-        tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2
-      ),
-    ),
-    **common
+    master=config.master, cluster=cluster, tpu_config=tpu_config, **common
   )
 
 
@@ -152,9 +128,7 @@ class Progress(tf.train.SessionRunHook):
   positions that were no padding, since the last line.
   """
 
-  def __init__(
-    self, loss, train_op, input_mask, total_steps, steps_per_epoch
-  ):
+  def __init__(self, loss, train_op, input_mask, total_steps, steps_per_epoch):
     """Watches one graph.
 
     Args:
@@ -177,6 +151,7 @@ class Progress(tf.train.SessionRunHook):
     self._total = total_steps
     self._per_epoch = steps_per_epoch
     self._bar = None
+    self._start(0)
 
   def after_create_session(self, session, coord):
     del coord
@@ -289,90 +264,3 @@ def write_scalars(folder, step, scalars):
       step,
     )
     writer.close()
-
-
-def read_bytes(path):
-  """Returns a file's bytes, on any file system that TensorFlow knows."""
-  try:
-    with tf.io.gfile.GFile(path, "rb") as f:
-      return f.read()
-  except tf.errors.OpError:
-    raise InputError("%s: no such file, or not readable" % path) from None
-
-
-def write_text(path, text):
-  """Writes a text file whole or not at all."""
-  write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path, data):
-  """Writes a file whole or not at all."""
-  tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-  partial = path + ".partial"
-  with tf.io.gfile.GFile(partial, "wb") as f:
-    f.write(data)
-  tf.io.gfile.rename(partial, path, overwrite=True)
-
-
-def read_json(path, default):
-  """Returns a JSON file's content; `default` if there is no such file."""
-  if not tf.io.gfile.exists(path):
-    return default
-  try:
-    return json.loads(read_bytes(path).decode("utf-8"))
-  except ValueError as e:
-    raise InputError("%s: damaged JSON (%s)" % (path, e)) from None
-
-
-def write_json(path, value):
-  """Writes indented JSON that ends in a line feed."""
-  write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-
-def copy_checkpoint(source, target):
-  """Copies a checkpoint's files, however many shards it has.
-
-  The index goes last, and an old one first: whoever finds an index finds the
-  data that belongs to it.
-  """
-  if tf.io.gfile.exists(target + ".index"):
-    tf.io.gfile.remove(target + ".index")
-  for old in tf.io.gfile.glob(target + ".data-*"):
-    tf.io.gfile.remove(old)
-  files = tf.io.gfile.glob(source + ".data-*") + [
-    f for f in (source + ".meta", source + ".index") if tf.io.gfile.exists(f)
-  ]
-  for path in files:
-    tf.io.gfile.copy(path, target + path[len(source) :], overwrite=True)
-
-
-def versions():
-  """Returns {name: version} of what a result depends on."""
-  import sentencepiece  # Not needed by those who only train.
-
-  return {
-    "python": sys.version.split()[0],
-    "tensorflow": tf.__version__,
-    "numpy": np.__version__,
-    "sentencepiece": sentencepiece.__version__,
-  }
-
-
-def commit():
-  """Returns the commit of this checkout, "+" added if it was changed, or None."""
-  here = os.path.dirname(os.path.abspath(__file__))
-
-  def git(*args):
-    return subprocess.run(
-      ["git", "-C", here] + list(args),
-      stdout=subprocess.PIPE,
-      stderr=subprocess.DEVNULL,
-      check=True,
-    ).stdout.decode()
-
-  try:
-    revision = git("rev-parse", "HEAD").strip()
-    changed = git("status", "--porcelain", "--untracked-files=no").strip()
-  except (OSError, subprocess.CalledProcessError):
-    return None
-  return revision + ("+" if changed else "")

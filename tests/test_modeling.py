@@ -61,7 +61,7 @@ def pretraining_outputs(model):
     masked_lm_loss=masked_lm_loss,
     sentence_order_loss=sentence_order_loss,
     total_loss=masked_lm_loss + sentence_order_loss,
-    **order
+    **order,
   )
 
 
@@ -78,3 +78,265 @@ def test_outputs_and_losses_equal_the_reference(model):
     np.testing.assert_allclose(
       actual[name], value, rtol=1e-5, atol=1e-6, err_msg=name
     )
+
+
+def encoder_shapes(config):
+  """{name: shape} of the encoder's variables."""
+  with tf.Graph().as_default():
+    modeling.AlbertModel(config, False, tf.zeros([1, 2], tf.int32))
+    return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
+
+
+def test_variables_have_the_names_and_shapes_of_a_released_checkpoint():
+  config = modeling.AlbertConfig(**TINY)
+  block = "bert/encoder/transformer/group_0/inner_group_0/"
+  assert encoder_shapes(config) == {
+    "bert/embeddings/word_embeddings": [11, 4],
+    "bert/embeddings/token_type_embeddings": [2, 4],
+    "bert/embeddings/position_embeddings": [9, 4],
+    "bert/embeddings/LayerNorm/beta": [4],
+    "bert/embeddings/LayerNorm/gamma": [4],
+    "bert/encoder/embedding_hidden_mapping_in/kernel": [4, 8],
+    "bert/encoder/embedding_hidden_mapping_in/bias": [8],
+    block + "attention_1/self/query/kernel": [8, 8],
+    block + "attention_1/self/query/bias": [8],
+    block + "attention_1/self/key/kernel": [8, 8],
+    block + "attention_1/self/key/bias": [8],
+    block + "attention_1/self/value/kernel": [8, 8],
+    block + "attention_1/self/value/bias": [8],
+    block + "attention_1/output/dense/kernel": [8, 8],
+    block + "attention_1/output/dense/bias": [8],
+    block + "LayerNorm/beta": [8],
+    block + "LayerNorm/gamma": [8],
+    block + "ffn_1/intermediate/dense/kernel": [8, 16],
+    block + "ffn_1/intermediate/dense/bias": [16],
+    block + "ffn_1/intermediate/output/dense/kernel": [16, 8],
+    block + "ffn_1/intermediate/output/dense/bias": [8],
+    block + "LayerNorm_1/beta": [8],
+    block + "LayerNorm_1/gamma": [8],
+    "bert/pooler/dense/kernel": [8, 8],
+    "bert/pooler/dense/bias": [8],
+  }
+
+
+def test_equal_sizes_need_no_projection_of_the_embeddings():
+  config = modeling.AlbertConfig(**dict(TINY, embedding_size=8))
+  names = encoder_shapes(config)
+  assert not any("embedding_hidden_mapping_in" in name for name in names)
+
+
+# Encoder and pooler, as counted for the released models.
+PARAMETERS = {
+  "base": 11683584,
+  "large": 17683968,
+  "xlarge": 58724864,
+  "xxlarge": 222595584,
+}
+
+
+@pytest.mark.parametrize("size", sorted(PARAMETERS))
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_shipped_configs_have_the_released_parameters(size, version):
+  config = modeling.AlbertConfig.from_json_file(
+    os.path.join(CONFIGS, "albert_%s_%s.json" % (size, version))
+  )
+  shapes = encoder_shapes(config).values()
+  assert sum(int(np.prod(s)) for s in shapes) == PARAMETERS[size]
+  dropout = 0.1 if version == "v1" and size != "xxlarge" else 0
+  assert config.hidden_dropout_prob == dropout
+  assert config.attention_probs_dropout_prob == dropout
+
+
+def test_a_config_keeps_unknown_keys_and_fills_in_missing_ones(tmp_path):
+  path = tmp_path / "config.json"
+  path.write_text(json.dumps({"vocab_size": 7, "net_structure_type": 0}))
+  config = modeling.AlbertConfig.from_json_file(str(path))
+  assert config.vocab_size == 7 and config.embedding_size == 128
+  assert config.to_dict()["net_structure_type"] == 0
+  again = str(tmp_path / "again.json")
+  config.to_json_file(again)
+  assert modeling.AlbertConfig.from_json_file(again).to_dict() == (
+    config.to_dict()
+  )
+
+
+@pytest.mark.parametrize(
+  "key, value, expected",
+  [
+    ("hidden_size", "8", "whole number"),
+    ("num_hidden_layers", 0, "whole number"),
+    ("num_attention_heads", 3, r"divisor of hidden_size \(8\)"),
+    ("hidden_dropout_prob", 1.0, "below 1"),
+    ("hidden_act", "swish", "gelu"),
+    ("hidden_act", ["gelu"], "gelu"),
+    ("initializer_range", 0, "above 0"),
+    ("num_hidden_groups", 3, r"at most num_hidden_layers \(2\)"),
+  ],
+)
+def test_a_wrong_config_is_refused_by_key_and_value(key, value, expected):
+  with pytest.raises(InputError) as error:
+    modeling.AlbertConfig(**dict(TINY, **{key: value}))
+  assert key in str(error.value) and repr(value) in str(error.value)
+  assert error.match(expected)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"hidden_size": 8}', "\xff\xfe"])
+def test_a_file_that_is_no_config_is_refused_by_name(tmp_path, text):
+  path = tmp_path / "config.json"
+  path.write_bytes(text.encode("latin-1"))
+  with pytest.raises(InputError, match="config.json"):
+    modeling.AlbertConfig.from_json_file(str(path))
+
+
+def test_padding_does_not_change_real_positions():
+  config = modeling.AlbertConfig(**TINY)
+  outputs = []
+  for ids, mask in (
+    ([[2, 5, 6, 3]], [[1, 1, 1, 1]]),
+    ([[2, 5, 6, 3, 0, 7, 1]], [[1, 1, 1, 1, 0, 0, 0]]),
+  ):
+    with tf.Graph().as_default(), tf.Session() as session:
+      tf.set_random_seed(3)
+      model = modeling.AlbertModel(
+        config, False, tf.constant(ids), tf.constant(mask)
+      )
+      session.run(tf.global_variables_initializer())
+      outputs.append(session.run(model.get_sequence_output())[:, :4])
+  np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-5, atol=1e-6)
+
+
+def test_one_hot_embeddings_give_the_same_output():
+  config = modeling.AlbertConfig(**TINY)
+  with tf.Graph().as_default(), tf.Session() as session:
+    ids = tf.constant([[2, 5, 6, 3]])
+    types = tf.constant([[0, 0, 1, 1]])
+    outputs = []
+    for reuse, one_hot in ((False, False), (True, True)):
+      with tf.variable_scope("bert", reuse=reuse) as scope:
+        outputs.append(
+          modeling.AlbertModel(
+            config,
+            False,
+            ids,
+            token_type_ids=types,
+            use_one_hot_embeddings=one_hot,
+            scope=scope,
+          ).get_sequence_output()
+        )
+    session.run(tf.global_variables_initializer())
+    looked_up, multiplied = session.run(outputs)
+  np.testing.assert_allclose(looked_up, multiplied, rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_is_on_in_training_only():
+  config = modeling.AlbertConfig(
+    **dict(TINY, hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5)
+  )
+  for is_training in (True, False):
+    with tf.Graph().as_default(), tf.Session() as session:
+      model = modeling.AlbertModel(config, is_training, tf.constant([[2, 5]]))
+      session.run(tf.global_variables_initializer())
+      first, second = [
+        session.run(model.get_sequence_output()) for _ in range(2)
+      ]
+    assert np.array_equal(first, second) != is_training
+
+
+def save_checkpoint(path, shapes):
+  """Writes a checkpoint of zeros."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, shape in shapes.items():
+      tf.get_variable(name, shape, initializer=tf.zeros_initializer())
+    session.run(tf.global_variables_initializer())
+    return tf.train.Saver().save(session, path, write_state=False)
+
+
+def test_restoring_says_what_was_restored_what_is_new_and_what_is_unused(
+  tmp_path,
+):
+  shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
+  path = save_checkpoint(
+    str(tmp_path / "model.ckpt"),
+    dict(
+      shapes,
+      **{
+        "cls/predictions/output_bias": [11],
+        "global_step": [],
+        "bert/pooler/dense/bias/adam_m": [8],
+      },
+    ),
+  )
+  result = modeling.match_checkpoint(path, dict(shapes, output_bias=[3]))
+  assert result.restored == sorted(shapes)
+  assert result.new == ["output_bias"]
+  assert result.unused == [
+    "bert/pooler/dense/bias/adam_m",
+    "cls/predictions/output_bias",
+    "global_step",
+  ]
+
+
+def test_a_checkpoint_without_the_encoder_is_refused(tmp_path):
+  path = save_checkpoint(str(tmp_path / "model.ckpt"), {"output_bias": [3]})
+  shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
+  with pytest.raises(InputError, match="nothing of the encoder.*output_bias"):
+    modeling.match_checkpoint(path, shapes)
+
+
+def test_a_checkpoint_with_part_of_the_encoder_is_refused_by_name(tmp_path):
+  shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
+  saved = {n: s for n, s in shapes.items() if "pooler" not in n}
+  path = save_checkpoint(str(tmp_path / "model.ckpt"), saved)
+  with pytest.raises(
+    InputError, match="pooler/dense/bias is not in the checkp"
+  ):
+    modeling.match_checkpoint(path, shapes)
+
+
+def test_a_checkpoint_of_another_size_is_refused_with_both_shapes(tmp_path):
+  shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
+  path = save_checkpoint(
+    str(tmp_path / "model.ckpt"),
+    encoder_shapes(modeling.AlbertConfig(**dict(TINY, vocab_size=12))),
+  )
+  with pytest.raises(InputError, match=r"word_embeddings is \[12, 4\].*\[11"):
+    modeling.match_checkpoint(path, shapes)
+
+
+def test_a_head_of_another_shape_is_new(tmp_path):
+  shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
+  path = save_checkpoint(
+    str(tmp_path / "model.ckpt"), dict(shapes, output_bias=[3])
+  )
+  result = modeling.match_checkpoint(path, dict(shapes, output_bias=[5]))
+  assert result.new == result.unused == ["output_bias"]
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+  (tmp_path / "model.ckpt.index").write_bytes(b"not a table")
+  with pytest.raises(InputError, match="not a readable"):
+    modeling.checkpoint_shapes(str(tmp_path / "model.ckpt"))
+
+
+def test_the_best_checkpoint_comes_before_the_newest_and_that_before_others(
+  tmp_path,
+):
+  def found():
+    return os.path.basename(modeling.find_checkpoint(str(tmp_path)))
+
+  with pytest.raises(InputError, match="no checkpoint in this folder"):
+    found()
+  for name in ("bert_model.ckpt", "model.ckpt-20", "model.ckpt-3"):
+    (tmp_path / (name + ".index")).write_bytes(b"")
+  assert found() == "model.ckpt-20"
+  (tmp_path / "model.ckpt-best.index").write_bytes(b"")
+  assert found() == "model.ckpt-best"
+
+
+def test_a_checkpoint_is_found_by_prefix_and_by_any_of_its_files(tmp_path):
+  prefix = save_checkpoint(str(tmp_path / "model.ckpt-7"), {"x": [1]})
+  assert modeling.find_checkpoint(prefix) == prefix
+  assert modeling.find_checkpoint(prefix + ".index") == prefix
+  assert modeling.find_checkpoint(prefix + ".data-00000-of-00001") == prefix
+  with pytest.raises(InputError, match="model.ckpt-8"):
+    modeling.find_checkpoint(str(tmp_path / "model.ckpt-8"))

@@ -18,9 +18,7 @@ def test_six_updates_equal_the_reference(model, optimizer):
   expected = test_modeling.reference("train_" + optimizer, model)
   with tf.Graph().as_default(), tf.Session() as session:
     loss = test_modeling.pretraining_outputs(model)["total_loss"]
-    modeling.restore(
-      os.path.join(test_modeling.REFERENCE, model, "model.ckpt")
-    )
+    modeling.restore(os.path.join(test_modeling.REFERENCE, model, "model.ckpt"))
     train_op = optimization.create_optimizer(
       loss,
       float(expected["learning_rate"]),
@@ -46,4 +44,220 @@ def test_six_updates_equal_the_reference(model, optimizer):
       rtol=1e-5,
       atol=1e-6,
       err_msg=name,
+    )
+
+
+@pytest.mark.parametrize(
+  "step, power, start, rate",
+  [
+    (0, 1.0, 0, 0.0),  # The first update of a warm-up changes nothing.
+    (2, 1.0, 0, 0.04),
+    (4, 1.0, 0, 0.08),
+    (5, 1.0, 0, 0.05),  # Decay counts from step 0: the release's drop.
+    (9, 1.0, 0, 0.01),
+    (10, 1.0, 0, 0.0),
+    (12, 1.0, 0, 0.0),
+    (8, 2.0, 0, 0.004),
+    (7, 1.0, 5, 0.04),  # Warm-up counts from its start.
+  ],
+)
+def test_the_learning_rate_follows_the_reference(step, power, start, rate):
+  with tf.Graph().as_default(), tf.Session() as session:
+    tensor = optimization.learning_rate(
+      tf.constant(step, tf.int64), 0.1, 10, 5, power, start
+    )
+    assert session.run(tensor) == pytest.approx(rate, abs=1e-8)
+
+
+def test_without_warm_up_the_first_update_has_the_peak_rate():
+  with tf.Graph().as_default(), tf.Session() as session:
+    rate = optimization.learning_rate(tf.constant(0, tf.int64), 0.1, 10, 0)
+    assert session.run(rate) == pytest.approx(0.1)
+
+
+def embedding_loss(ids, scale):
+  """A loss with a looked-up table, a matrix and a bias."""
+  table = tf.get_variable(
+    "table", [5, 3], initializer=tf.random_uniform_initializer(seed=1)
+  )
+  kernel = tf.get_variable(
+    "kernel", [3, 2], initializer=tf.random_uniform_initializer(seed=2)
+  )
+  bias = tf.get_variable("bias", [2], initializer=tf.ones_initializer())
+  x = tf.matmul(tf.nn.embedding_lookup(table, ids), kernel) + bias
+  return scale * tf.reduce_mean(tf.square(x))
+
+
+def train(batches, scale, optimizer, accumulate=1):
+  """Values of all global variables after one update a `accumulate` batches."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    ids = tf.placeholder(tf.int32, [None])
+    train_op = optimization.create_optimizer(
+      embedding_loss(ids, scale),
+      0.1,
+      10,
+      0,
+      use_tpu=False,
+      optimizer=optimizer,
+      num_accumulation_steps=accumulate,
+    )
+    session.run(
+      [tf.global_variables_initializer(), tf.local_variables_initializer()]
+    )
+    for batch in batches:
+      session.run(train_op, {ids: batch})
+    return session.run({v.op.name: v for v in tf.global_variables()})
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
+@pytest.mark.parametrize("scale", [0.01, 100.0])  # Not clipped, and clipped.
+def test_micro_batches_give_the_update_of_one_large_batch(scale, optimizer):
+  small = [[0, 1], [1, 1], [4, 0], [2, 2]]
+  large = [[0, 1, 1, 1], [4, 0, 2, 2]]
+  expected = train(large, scale, optimizer)
+  actual = train(small, scale, optimizer, accumulate=2)
+  assert actual["global_step"] == expected["global_step"] == 2
+  assert sorted(actual) == sorted(expected)  # No sums in a checkpoint.
+  for name, value in expected.items():
+    np.testing.assert_allclose(
+      actual[name], value, rtol=1e-5, atol=1e-7, err_msg=name
+    )
+
+
+def test_an_unfinished_sum_of_micro_batches_changes_nothing():
+  before = train([], 1.0, "adamw")
+  after = train([[0, 1]], 1.0, "adamw", accumulate=2)
+  for name, value in before.items():
+    assert np.array_equal(after[name], value), name
+
+
+def test_slots_have_the_names_of_the_release():
+  slots = [
+    variable + slot
+    for variable in ("table", "kernel", "bias")
+    for slot in ("", "/adam_m", "/adam_v")
+  ]
+  names = train([], 1.0, "lamb")
+  assert sorted(names) == sorted(slots + ["global_step"])
+
+
+@pytest.mark.parametrize(
+  "optimizer",
+  [optimization.AdamWeightDecayOptimizer, optimization.LAMBOptimizer],
+)
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_a_sparse_gradient_updates_as_its_dense_sum(optimizer, use_resource):
+  results = []
+  for sparse in (True, False):
+    with tf.Graph().as_default(), tf.Session() as session:
+      table = tf.get_variable(
+        "table",
+        [4, 2],
+        initializer=tf.ones_initializer(),
+        use_resource=use_resource,
+      )
+      grad = tf.IndexedSlices(
+        tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+        tf.constant([2, 0, 2]),
+        tf.constant([4, 2]),
+      )
+      if not sparse:
+        grad = tf.convert_to_tensor(grad)
+      opt = optimizer(0.1, weight_decay_rate=0.01)
+      train_op = opt.apply_gradients([(grad, table)])
+      session.run(tf.global_variables_initializer())
+      session.run([train_op])
+      session.run([train_op])
+      results.append(session.run(tf.global_variables()))
+  for a, b in zip(*results):
+    np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def one_update(optimizer, name, gradient, **arguments):
+  """A variable of ones after one update of rate 0.1."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    v = tf.get_variable(name, [4], initializer=tf.ones_initializer())
+    opt = optimizer(0.1, **arguments)
+    train_op = opt.apply_gradients([(tf.constant([gradient] * 4), v)])
+    session.run(tf.global_variables_initializer())
+    session.run(train_op)
+    return session.run(v)[0]
+
+
+@pytest.mark.parametrize(
+  "name, decays",
+  [("dense/kernel", True), ("dense/bias", False), ("LayerNorm/gamma", False)],
+)
+def test_names_that_match_an_expression_do_not_decay(name, decays):
+  value = one_update(
+    optimization.AdamWeightDecayOptimizer,
+    name,
+    0.0,
+    weight_decay_rate=0.5,
+    exclude_from_weight_decay=optimization.EXCLUDED,
+  )
+  assert value == pytest.approx(1 - 0.1 * 0.5 if decays else 1.0)
+
+
+@pytest.mark.parametrize(
+  "arguments, ratio",
+  [
+    ({}, None),  # The update takes the norm of the weights.
+    ({"exclude_from_layer_adaptation": ["kern.l"]}, 1.0),
+    ({"exclude_from_weight_decay": ["kernel"]}, 1.0),  # One list for both.
+  ],
+)
+def test_the_trust_ratio_is_one_where_excluded(arguments, ratio):
+  value = one_update(optimization.LAMBOptimizer, "kernel", 1.0, **arguments)
+  step = 0.1 / (np.sqrt(0.001) + 1e-6)  # m / (sqrt(v) + epsilon)
+  assert value == pytest.approx(
+    1 - 0.1 * (step * ratio if ratio else 1.0), rel=1e-5
+  )
+
+
+def test_excluded_variables_stay_as_they_are():
+  with tf.Graph().as_default(), tf.Session() as session:
+    loss = embedding_loss(tf.constant([0, 1, 2, 3, 4]), 1.0)
+    train_op = optimization.create_optimizer(
+      loss, 0.1, 10, 0, False, excluded_tvars=["kernel:0", "table"]
+    )
+    session.run(tf.global_variables_initializer())
+    variables = {v.op.name: v for v in tf.trainable_variables()}
+    before = session.run(variables)
+    session.run(train_op)
+    after = session.run(variables)
+  assert np.array_equal(before["kernel"], after["kernel"])
+  assert np.array_equal(before["table"], after["table"])
+  assert not np.array_equal(before["bias"], after["bias"])
+
+
+def test_the_summary_holds_loss_learning_rate_and_global_norm():
+  with tf.Graph().as_default(), tf.Session() as session:
+    loss = embedding_loss(tf.constant([0, 0]), 1.0)
+    grads = tf.gradients(loss, tf.trainable_variables())
+    norm = tf.global_norm(grads, name="expected")
+    optimization.create_optimizer(loss, 0.1, 10, 0, False)
+    session.run(tf.global_variables_initializer())
+    text, loss, norm = session.run([tf.summary.merge_all(), loss, norm])
+  values = {v.tag: v.simple_value for v in tf.Summary.FromString(text).value}
+  assert values == pytest.approx(
+    {"loss": loss, "learning_rate": 0.1, "global_norm": norm}
+  )
+
+
+def test_on_tpu_gradients_are_summed_over_the_cores():
+  with tf.Graph().as_default() as graph:
+    loss = embedding_loss(tf.constant([0, 1]), 1.0)
+    optimization.create_optimizer(loss, 0.1, 10, 0, use_tpu=True)
+    summed = [
+      op for op in graph.get_operations() if op.type == "CrossReplicaSum"
+    ]
+    assert len(summed) == len(tf.trainable_variables())
+    assert not tf.get_collection(tf.GraphKeys.SUMMARIES)
+
+
+def test_an_unknown_optimizer_is_refused():
+  with tf.Graph().as_default(), pytest.raises(ValueError, match="'sgd'"):
+    optimization.create_optimizer(
+      embedding_loss(tf.constant([0]), 1.0), 0.1, 10, 0, False, optimizer="sgd"
     )

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the entities found in documents, as data and as a page to read.
+
+Every function takes documents with id, text and title (None, or the beginning
+of the text) beside a list of the entities of each, and returns text. Offsets
+are half-open and count characters of the document's text: text[start:end] is
+the entity's text. The entities of a document are in order and do not overlap.
+The type of an untyped corpus, "", is written "entity" everywhere.
+"""
+
+import collections
+import hashlib
+import html
+import json
+import re
+import urllib.parse
+
+Entity = collections.namedtuple(
+  "Entity", ["start", "end", "type", "score", "text"]
+)
+
+_MAX_NAME = 200  # of the 255 bytes that file systems allow a name
+
+# Eight hues, four kinds of line: types next to each other in the legend differ
+# in both, so that they can be told apart without seeing colours too.
+_HUES = (210, 30, 150, 330, 55, 270, 180, 0)
+_STROKES = ("solid", "dashed", "dotted", "double")
+_STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f23;
+  --soft: #59636e; --rule: #dde2e7; --tint: 85%, 92%; --deep: 90%, 24%; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --paper: #14171a; --ink: #e4e7ea; --soft: #9ba5af;
+    --rule: #30363d; --tint: 45%, 21%; --deep: 85%, 80%; } }
+body { margin: 0 auto; max-width: 46rem; padding: 1.5rem 1.25rem 4rem;
+  background: var(--paper); color: var(--ink);
+  font: 1rem/1.8 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .5rem; }
+h2 { font-size: .875rem; margin: 0 0 .25rem; }
+h2 span, .note { color: var(--soft); font-weight: normal; }
+h2 span { margin-left: .5em; }
+p { margin: 0 0 .5rem; }
+article { border-top: 1px solid var(--rule); padding: 1rem 0 .5rem;
+  content-visibility: auto; contain-intrinsic-size: auto 12rem; }
+article p { white-space: pre-wrap; }
+.title { font-weight: 600; }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0;
+  margin: 0 0 1.5rem; list-style: none; }
+mark { background: hsl(var(--hue), var(--tint)); color: inherit;
+  border-bottom: 3px var(--stroke) hsl(var(--hue), var(--deep));
+  border-radius: .2em .2em 0 0; padding: .1em .25em;
+  -webkit-box-decoration-break: clone; box-decoration-break: clone;
+  -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+mark[data-type]::after { content: attr(data-type);
+  color: hsl(var(--hue), var(--deep)); font-size: .7em; font-weight: 600;
+  margin-left: .45em; }
+@media print { body { max-width: none; padding: 0; font-size: 10pt; }
+  article { content-visibility: visible; } h2 { break-after: avoid; } }
+"""
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p class="note">{note}</p>
+<p class="note">{summary}</p>
+<ul class="legend" aria-label="Types of entities">
+{legend}
+</ul>
+<main>
+{articles}
+</main>
+</body>
+</html>
+"""
+
+
+def to_jsonl(documents, entities):
+  """Returns a JSON object a document and line: id, text, entities.
+
+  An entity has start, end, type, text and score, rounded to 4 digits.
+  """
+  lines = []
+  for document, found in zip(documents, entities):
+    rows = [
+      {
+        "start": entity.start,
+        "end": entity.end,
+        "type": _shown_type(entity),
+        "score": round(float(entity.score), 4),
+        "text": entity.text,
+      }
+      for entity in found
+    ]
+    values = {"id": document.id, "text": document.text, "entities": rows}
+    lines.append(json.dumps(values, ensure_ascii=False) + "\n")
+  return "".join(lines)
+
+
+def to_pubtator(documents, entities):
+  """Returns PubTator: title, abstract and annotation lines a document.
+
+  The whole text of a document without a title stands in the title line.
+  Tabs and line ends become spaces and so keep the offsets; "|", "%" and white
+  space in ids are percent-encoded.
+  """
+  blocks = []
+  for document, found in zip(documents, entities):
+    name = re.sub(r"[|%\s]+", _percent_encoded, document.id)
+    border = len(document.text if document.title is None else document.title)
+    title, abstract = document.text[:border], document.text[border + 1 :]
+    lines = [
+      "%s|t|%s" % (name, _one_line(title)),
+      "%s|a|%s" % (name, _one_line(abstract)),
+    ]
+    for entity in found:
+      text, kind = _one_line(entity.text), _one_line(_shown_type(entity))
+      row = (name, entity.start, entity.end, text, kind)
+      lines.append("%s\t%d\t%d\t%s\t%s" % row)
+    blocks.append("\n".join(lines) + "\n")
+  return "\n".join(blocks)
+
+
+def to_brat(document, entities):
+  """Returns (txt, ann), the two files of a document in brat's standoff format.
+
+  An entity with a line end inside is written in fragments, one a line. What
+  brat forbids in the name of a type becomes "_".
+  """
+  lines = []
+  for i, entity in enumerate(entities, 1):
+    kind = re.sub("[^A-Za-z0-9_-]", "_", _shown_type(entity))
+    fragments = [
+      (entity.start + match.start(), entity.start + match.end())
+      for match in re.finditer(r"[^\r\n]+", entity.text)
+    ]
+    spans = ";".join("%d %d" % fragment for fragment in fragments)
+    text = " ".join(document.text[start:end] for start, end in fragments)
+    lines.append("T%d\t%s %s\t%s\n" % (i, kind, spans, text))
+  return document.text, "".join(lines)
+
+
+def brat_name(document_id):
+  """Returns a file name, without ending, that no other id has.
+
+  Letters, digits, "_", "-" and inner dots stay, the rest is percent-encoded;
+  the end of what is too long for a file name gives way to a digest.
+  """
+  name = urllib.parse.quote(document_id, safe="")
+  if name.startswith("."):
+    name = "%2E" + name[1:]
+  if len(name) > _MAX_NAME:
+    digest = hashlib.sha256(name.encode("ascii")).hexdigest()
+    name = name[: _MAX_NAME - len(digest)] + digest
+  return name
+
+
+def to_html(documents, entities, title, note):
+  """Returns a page to read in a browser, complete in itself.
+
+  Entities are marked in colour with their type beside them and their score on
+  hover; a legend counts the types. `title` and `note` are plain text.
+  """
+  counts = collections.Counter(
+    _shown_type(entity) for found in entities for entity in found
+  )
+  kinds = sorted(counts, key=lambda kind: (-counts[kind], kind))
+  classes = {kind: "t%d" % i for i, kind in enumerate(kinds)}
+  summary = [_count(len(documents), "document", "documents")]
+  summary.append(_count(sum(counts.values()), "entity", "entities"))
+  return _PAGE.format(
+    title=html.escape(title),
+    note=html.escape(note),
+    style=_STYLE + _type_styles(len(kinds)),
+    summary=", ".join(summary),
+    legend="\n".join(
+      '<li><mark class="%s">%s</mark> %s</li>'
+      % (classes[kind], html.escape(kind), f"{counts[kind]:,}")
+      for kind in kinds
+    ),
+    articles="\n".join(
+      _article(document, found, classes)
+      for document, found in zip(documents, entities)
+    ),
+  )
+
+
+def _shown_type(entity):
+  return entity.type or "entity"
+
+
+def _one_line(text):
+  return re.sub(r"[\t\r\n]", " ", text)
+
+
+def _percent_encoded(match):
+  return urllib.parse.quote(match.group(), safe="")
+
+
+def _count(number, one, many):
+  return f"{number:,} {one if number == 1 else many}"
+
+
+def _type_styles(number):
+  """Returns the style sheet of so many types, classes t0, t1 and so on."""
+  return "".join(
+    ".t%d { --hue: %d; --stroke: %s; }\n"
+    % (i, _HUES[i % 8], _STROKES[(i + i // 8) % 4])  # 32 until they repeat
+    for i in range(number)
+  )
+
+
+def _article(document, entities, classes):
+  """Returns the HTML of a document, its title as a paragraph of its own."""
+  size = len(document.text)
+  if document.title is None:
+    parts = [("text", 0, size)]
+  else:
+    border = len(document.title)
+    parts = [("title", 0, border), ("text", border + 1, size)]
+  paragraphs = "".join(
+    '<p class="%s">%s</p>\n'
+    % (name, _marked(document.text, start, end, entities, classes))
+    for name, start, end in parts
+    if start < end
+  )
+  count = _count(len(entities), "entity", "entities")
+  heading = "<h2>%s <span>%s</span></h2>" % (html.escape(document.id), count)
+  return "<article>\n%s\n%s</article>" % (heading, paragraphs)
+
+
+def _marked(text, start, end, entities, classes):
+  """Returns text[start:end] as HTML with the entities that it holds marked."""
+  pieces = []
+  for entity in entities:
+    if start <= entity.start < end:
+      kind = html.escape(_shown_type(entity))
+      pieces.append(html.escape(text[start : entity.start]))
+      pieces.append(
+        '<mark class="%s" data-type="%s" title="%s, score %.4f">%s</mark>'
+        % (
+          classes[_shown_type(entity)],
+          kind,
+          kind,
+          entity.score,
+          html.escape(text[entity.start : entity.end]),
+        )
+      )
+      start = entity.end
+  pieces.append(html.escape(text[start:end]))
+  return "".join(pieces)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads unlabelled text and cuts it into sentences and words.
+
+File contents are bytes; a path serves to name the file in messages and, by its
+ending, to tell JSON lines. All spans are half-open and count characters of the
+document's text, which is kept as it stands in the file. Time is linear in the
+length of ordinary text.
+"""
+
+import codecs
+import collections
+import functools
+import json
+import re
+import unicodedata
+
+from absl import logging
+from segtok import segmenter
+
+from errors import InputError
+
+Document = collections.namedtuple("Document", ["id", "text", "title"])
+
+_JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PUBTATOR_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
+_CITING = "([0123456789"  # what a citation's year or number begins with
+_ZERO_WIDTH_SPACES = "\u200b\ufeff"  # they part words, whatever their category
+
+
+def parse(data, path):
+  """Returns the documents of a file's bytes as a list of Document.
+
+  Read are JSON lines ({"text": ..., "id": ...}, the id optional), PubTator
+  (id|t|title, id|a|abstract, then annotations, which are left out and counted
+  in the log), else plain text with a document or a sentence a line. Ids are
+  strings; where there is none it is the number of the line. The title is None
+  but in PubTator, where text == title + " " + abstract, as its offsets count.
+  Raises InputError for a file without text and for what its format forbids.
+  """
+  lines = [line.rstrip("\r") for line in _decode(data, path).split("\n")]
+  numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip()]
+  if not numbered:
+    raise InputError(
+      "%s: found no text, the file is empty, expected plain text, JSON lines "
+      "or PubTator" % path
+    )
+  first = numbered[0][1]
+  if path.endswith(_JSON_ENDINGS) or re.match(r'\s*\{\s*"', first):
+    documents = _parse_json_lines(numbered, path)
+  elif _PUBTATOR_LINE.fullmatch(first):
+    documents = _parse_pubtator(numbered, path)
+  else:
+    documents = [(i, Document(str(i), line, None)) for i, line in numbered]
+  _check_ids(documents, path)
+  return [document for _, document in documents]
+
+
+def split_sentences(document):
+  """Returns the (start, end) spans of a document's sentences, in order.
+
+  They do not overlap, begin and end with no white space, together hold every
+  other character, and none reaches over the end of the title. The rules are
+  those of segtok, which was made for biomedical text.
+  """
+  text, border = document.text, len(document.title or "")
+  spans = []
+  for part_start, part in ((0, text[:border]), (border, text[border:])):
+    end = part_start
+    for sentence in filter(None, segmenter.split_multi(part)):
+      start = text.index(sentence, end)
+      # segtok ends a sentence before the year in "Allen et al. (1992)".
+      cites = (
+        text.endswith("et al.", part_start, end) and text[start] in _CITING
+      )
+      end = start + len(sentence)
+      spans.append((spans.pop()[0] if cites else start, end))
+  return spans
+
+
+def words_of(text, start, end, inner_punctuation=""):
+  """Returns the (start, end) spans of the words in text[start:end], in order.
+
+  A word is a run of letters and digits or one other visible character; a
+  character of `inner_punctuation` between two letters or digits does not end
+  a run. Combining marks and soft hyphens belong to the character before them.
+  This is how the corpora of BioBERT are cut; what conll.inner_punctuation
+  returns serves other corpora.
+
+  "IL-2 (0.5)" -> IL - 2 ( 0 . 5 ), with "-./" -> IL-2 ( 0.5 )
+  """
+  part = text[start:end]
+  pattern = _word_pattern(inner_punctuation, *_unseen(part))
+  return [
+    (start + match.start(), start + match.end())
+    for match in pattern.finditer(part)
+  ]
+
+
+def _decode(data, path):
+  """Returns the text of UTF-8 bytes without their byte order mark."""
+  utf16_marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+  if data.startswith(utf16_marks) or b"\0" in data[:100]:
+    raise InputError("%s:1: found UTF-16 text, expected UTF-8" % path)
+  try:
+    return data.decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    line = error.object.count(b"\n", 0, error.start) + 1
+    raise InputError(
+      "%s:%d: found byte 0x%02x, which is not UTF-8, expected text in UTF-8"
+      % (path, line, error.object[error.start])
+    ) from error
+
+
+def _parse_json_lines(numbered, path):
+  """Returns (line number, Document) pairs of JSON lines."""
+  documents = []
+  for number, line in numbered:
+    place = "%s:%d" % (path, number)
+    try:
+      values = json.loads(line)
+    except ValueError as error:
+      raise InputError(
+        "%s: found no JSON (%s), expected an object a line" % (place, error)
+      ) from error
+    if not isinstance(values, dict) or not isinstance(values.get("text"), str):
+      raise InputError(
+        '%s: found %s, expected an object with a string under "text"'
+        % (place, _shorten(line))
+      )
+    name = values.get("id", number)
+    if name == "" or type(name) not in (str, int):
+      raise InputError(
+        '%s: found the id %r, expected a string or a whole number under "id"'
+        % (place, name)
+      )
+    document = Document(str(name), values["text"], None)
+    if _SURROGATE.search(document.id + document.text):
+      raise InputError(
+        "%s: found half of a surrogate pair (\\uD800 to \\uDFFF), expected "
+        "whole characters" % place
+      )
+    documents.append((number, document))
+  return documents
+
+
+def _parse_pubtator(numbered, path):
+  """Returns (line number, Document) pairs of PubTator's title lines."""
+  documents, annotations = [], 0
+  for number, line in numbered:
+    match = _PUBTATOR_LINE.fullmatch(line)
+    last = documents[-1][1] if documents else Document(None, None, None)
+    if match and match.group(2) == "t":
+      name, _, title = match.groups()
+      documents.append((number, Document(name, title, title)))
+    elif match and match.group(1) == last.id and last.text == last.title:
+      if match.group(3):
+        text = last.title + " " + match.group(3)
+        documents[-1] = (documents[-1][0], last._replace(text=text))
+    elif line.split("\t")[0] == last.id and "\t" in line:
+      annotations += 1
+    else:
+      raise InputError(
+        "%s:%d: found %s, expected id|t|title, then id|a|abstract and "
+        "annotations of the same id in columns cut by tabs"
+        % (path, number, _shorten(line))
+      )
+  logging.info("%s: left out %d annotations", path, annotations)
+  return documents
+
+
+def _check_ids(documents, path):
+  """Raises InputError if two documents bear the same id."""
+  first = {}
+  for number, document in documents:
+    if document.id in first:
+      raise InputError(
+        "%s:%d: found the id %s of line %d again, expected an id of its own"
+        % (path, number, _shorten(document.id), first[document.id])
+      )
+    first[document.id] = number
+
+
+def _shorten(text):
+  return repr(text if len(text) <= 60 else text[:60] + "...")
+
+
+def _unseen(text):
+  """Returns the characters of a text that belong to others, and the blank ones.
+
+  The first are combining marks, soft hyphens, joiners; the second controls and
+  spaces without width. Both are sorted strings.
+  """
+  joined, blank = [], []
+  for character in sorted(set(text)):
+    category = unicodedata.category(character)
+    if category == "Cc" or character in _ZERO_WIDTH_SPACES:
+      blank.append(character)
+    elif category[0] == "M" or category == "Cf":
+      joined.append(character)
+  return "".join(joined), "".join(blank)
+
+
+@functools.lru_cache(maxsize=1000)
+def _word_pattern(inner_punctuation, joined, blank):
+  """Returns the compiled pattern of a word; for the strings see _unseen."""
+  letter = r"[^\W_]"
+  more = letter
+  if inner_punctuation:
+    more += "|[%s](?=%s)" % (re.escape(inner_punctuation), letter)
+  if joined:
+    more += "|[%s]" % re.escape(joined)
+  run = "%s(?:%s)*" % (letter, more)
+  other = r"(?:_|[^\w\s%s])" % re.escape(joined + blank)
+  if joined:
+    other += "[%s]*" % re.escape(joined)
+  return re.compile("%s|%s" % (run, other))

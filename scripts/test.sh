@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs the tests on every TensorFlow for which a Python is found.
+#
+# usage: scripts/test.sh [tf1|tf2] [-- arguments of pytest]
+#
+#   tf1, tf2  only on this one
+#   --        what follows goes to pytest: scripts/test.sh tf2 -- -k metrics
+#
+# Sets the environments up first (scripts/setup.sh --dev). Fails if a test
+# fails, or if no Python is found; where the variable CI is set, also if one of
+# the two is missing.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+parse_arguments() {
+  TENSORFLOWS=''
+  PYTEST_ARGUMENTS=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      tf1 | tf2) TENSORFLOWS="$TENSORFLOWS $1" ;;
+      -h | --help) usage && exit ;;
+      --) shift && PYTEST_ARGUMENTS=("$@") && break ;;
+      *) die "unknown argument '$1'; put the arguments of pytest after --" ;;
+    esac
+    shift
+  done
+  TENSORFLOWS=${TENSORFLOWS:-tf2 tf1}
+}
+
+# Prints the line of the final report; false if anything failed.
+test_on() {  # test_on TENSORFLOW
+  local python version start=$SECONDS outcome=passed
+  python=$(venv_of "$1")/bin/python
+  bash "$REPO/scripts/setup.sh" "$1" --dev || {
+    REPORT="$REPORT$1: could not be set up"$'\n'
+    return 1
+  }
+  version="$("$python" -V), $("$python" -m pip freeze |
+    grep -E '^tensorflow(-gpu)?==')"
+  say "$1: testing with $version, $python"
+  "$python" -m pytest -q ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
+    outcome="FAILED (pytest's exit code $?)"
+  REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
+  [ "$outcome" = passed ]
+}
+
+main() {
+  local tensorflow failed=0 tested=0
+  REPORT=''
+  parse_arguments "$@"
+  cd "$REPO"
+  for tensorflow in $TENSORFLOWS; do
+    if is_ready "$tensorflow" dev || find_python "$tensorflow"; then
+      tested=$((tested + 1))
+      test_on "$tensorflow" || failed=1
+    else
+      REPORT="$REPORT$tensorflow: NOT TESTED: $(advice "$tensorflow")"$'\n'
+      if [ -n "${CI:-}" ]; then failed=1; fi
+    fi
+  done
+  printf '\n%s' "$REPORT"
+  if [ $tested = 0 ]; then die "no Python was found, so nothing was tested"; fi
+  if [ $failed = 1 ]; then die "not every TensorFlow passed"; fi
+}
+
+main "$@"

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""annotations: every format cuts the text where the entities are."""
+
+import html.parser
+import json
+import os
+import re
+
+import pytest
+
+import annotations
+import documents
+
+
+def entity(text, start, end, kind="Disease", score=0.5):
+  return annotations.Entity(start, end, kind, score, text[start:end])
+
+
+def sample():
+  """Returns (documents, entities): title, none, awkward text, no entity."""
+  title, awkward = (
+    "\u03b2-APC & FAP.",
+    'a\tb <i>"FAP"</i>\n\U0001f600 FAP\r\nx|t|',
+  )
+  texts = [title + " In FAP, CRC rose.", awkward, "Nothing."]
+  found = [
+    documents.Document("12", texts[0], title),
+    documents.Document("a|b c%", texts[1], None),
+    documents.Document("3", texts[2], None),
+  ]
+  entities = [
+    [
+      entity(texts[0], 0, 5, "Gene", 0.99996),
+      entity(texts[0], 8, 11),
+      entity(texts[0], 16, 19),
+      entity(texts[0], 21, 24),
+    ],
+    [
+      entity(texts[1], 0, 3, ""),
+      entity(texts[1], 8, 11),
+      entity(texts[1], 20, 25),
+    ],
+    [],
+  ]
+  return found, entities
+
+
+def test_the_sample_cuts_its_own_texts():
+  for document, found in zip(*sample()):
+    for item in found:
+      assert document.text[item.start : item.end] == item.text != ""
+
+
+def test_json_lines_hold_all_of_documents_and_entities():
+  found, entities = sample()
+  lines = annotations.to_jsonl(found, entities).split("\n")
+  assert lines.pop() == ""
+  assert json.loads(lines[0])["entities"][0] == {
+    "start": 0,
+    "end": 5,
+    "type": "Gene",
+    "score": 1.0,
+    "text": "\u03b2-APC",
+  }
+  for line, document, items in zip(lines, found, entities):
+    values = json.loads(line)
+    assert list(values) == ["id", "text", "entities"]
+    assert (values["id"], values["text"]) == (document.id, document.text)
+    assert len(values["entities"]) == len(items)
+    for row in values["entities"]:
+      assert document.text[row["start"] : row["end"]] == row["text"]
+
+
+def test_json_lines_keep_letters_readable():
+  assert "\u03b2-APC" in annotations.to_jsonl(*sample())
+
+
+def test_json_lines_can_be_read_again_as_documents():
+  found, entities = sample()
+  data = annotations.to_jsonl(found, entities).encode()
+  again = documents.parse(data, "out.jsonl")
+  assert [d.text for d in again] == [d.text for d in found]
+
+
+def test_pubtator_offsets_cut_the_texts_that_are_read_from_it():
+  found, entities = sample()
+  text = annotations.to_pubtator(found, entities)
+  again = documents.parse(text.encode(), "out.txt")
+  assert [d.text for d in again] == [
+    re.sub(r"[\t\r\n]", " ", d.text) for d in found
+  ]
+  assert again[0].title == found[0].title
+  texts = {d.id: d.text for d in again}
+  rows = [line.split("\t") for line in text.split("\n") if "\t" in line]
+  assert len(rows) == sum(len(items) for items in entities)
+  for name, start, end, words, _ in rows:
+    assert texts[name][int(start) : int(end)] == words
+
+
+def test_pubtator_has_a_title_an_abstract_and_a_blank_line_between():
+  found, entities = sample()
+  assert annotations.to_pubtator(found[::2], entities[::2]) == (
+    "12|t|\u03b2-APC & FAP.\n"
+    "12|a|In FAP, CRC rose.\n"
+    "12\t0\t5\t\u03b2-APC\tGene\n"
+    "12\t8\t11\tFAP\tDisease\n"
+    "12\t16\t19\tFAP\tDisease\n"
+    "12\t21\t24\tCRC\tDisease\n"
+    "\n"
+    "3|t|Nothing.\n"
+    "3|a|\n"
+  )
+
+
+def test_pubtator_ids_hold_nothing_that_parts_columns():
+  found, entities = sample()
+  text = annotations.to_pubtator(found, entities)
+  assert "\na%7Cb%20c%25|t|" in text
+
+
+def test_brat_offsets_cut_the_text_in_fragments_of_a_line():
+  for document, items in zip(*sample()):
+    txt, ann = annotations.to_brat(document, items)
+    assert txt == document.text
+    lines = ann.split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == len(items)
+    for number, line in enumerate(lines, 1):
+      name, place, words = line.split("\t", 2)
+      assert name == "T%d" % number
+      spans = re.findall(r"(\d+) (\d+)", place)
+      cut = [txt[int(start) : int(end)] for start, end in spans]
+      assert " ".join(cut) == words
+
+
+def test_brat_entities_over_line_ends_are_fragments():
+  text = "ab c\r\n\nd e"
+  found = [entity(text, 3, 8, "cell type/\u03b2")]
+  ann = annotations.to_brat(documents.Document("1", text, None), found)[1]
+  assert ann == "T1\tcell_type__ 3 4;7 8\tc d\n"
+
+
+def test_brat_names_are_safe_and_differ():
+  ids = [
+    "12",
+    "a/b",
+    "a_b",
+    "a%2Fb",
+    "..",
+    ".a",
+    "\u03b2",
+    "a b",
+    "A:*?|",
+    "x" * 300,
+  ]
+  ids.append("x" * 301)
+  names = [annotations.brat_name(name) for name in ids]
+  assert names[0] == "12"
+  assert len(set(names)) == len(ids)
+  for name in names:
+    assert re.fullmatch(r"[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]{0,199}", name)
+
+
+def test_the_empty_type_is_an_entity_in_every_format():
+  text = "FAP"
+  document = documents.Document("1", text, None)
+  found = [entity(text, 0, 3, "")]
+  assert '"type": "entity"' in annotations.to_jsonl([document], [found])
+  assert "\tFAP\tentity\n" in annotations.to_pubtator([document], [found])
+  assert "T1\tentity 0 3" in annotations.to_brat(document, found)[1]
+  page = annotations.to_html([document], [found], "t", "n")
+  assert 'data-type="entity"' in page
+
+
+class Page(html.parser.HTMLParser):
+  """Reads a page back: nesting, links, and what stands in which element."""
+
+  def __init__(self, page):
+    super().__init__()
+    self.open, self.tags, self.marks, self.texts = [], [], [], {}
+    self.feed(page)
+    self.close()
+
+  def handle_starttag(self, tag, attrs):
+    self.tags.append((tag, dict(attrs)))
+    if tag == "article":
+      self.texts["p"] = self.texts.get("p", "") + "\n\n"
+    if tag == "mark":
+      self.marks.append([dict(attrs), ""])
+    if tag != "meta":
+      self.open.append(tag)
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag
+    if tag == "p":
+      self.texts["p"] += "\f"
+
+  def handle_data(self, data):
+    for tag in set(self.open):
+      self.texts[tag] = self.texts.get(tag, "") + data
+    if "mark" in self.open:
+      self.marks[-1][1] += data
+
+
+def page_of(title="Title", note="Note"):
+  found, entities = sample()
+  return annotations.to_html(found, entities, title, note)
+
+
+def test_the_page_marks_each_entity_with_its_type_and_score():
+  page = Page(page_of())
+  assert page.open == []
+  legend, marks = page.marks[:3], page.marks[3:]
+  assert [text for _, text in legend] == ["Disease", "Gene", "entity"]
+  entities = sum(sample()[1], [])
+  assert [text for _, text in marks] == [e.text for e in entities]
+  assert marks[0][0] == {
+    "class": legend[1][0]["class"],
+    "data-type": "Gene",
+    "title": "Gene, score 1.0000",
+  }
+
+
+def test_the_page_shows_titles_and_texts_as_they_are():
+  shown = Page(page_of()).texts["p"].split("\n\n")[1:]
+  paragraphs = [text.split("\f") for text in shown]
+  for document, found in zip(sample()[0], paragraphs):
+    if document.title is None:
+      assert found[0].strip("\n") == document.text.strip("\n")
+    else:
+      assert found[0] == document.title
+      assert found[1].strip() == document.text[len(document.title) + 1 :]
+
+
+def test_the_legend_counts_types_most_frequent_first():
+  legend = Page(page_of()).texts["ul"].split("\n")
+  assert [row for row in legend if row] == ["Disease 5", "Gene 1", "entity 1"]
+
+
+def test_the_page_escapes_what_it_is_given():
+  kind = "<b>&\"'"
+  document = documents.Document("<id>", "<script>x</script>", None)
+  found = [[entity(document.text, 0, 8, kind)]]
+  text = annotations.to_html([document], found, "<t>&", "<n>{}%s")
+  page = Page(text)
+  assert page.texts["title"] == page.texts["h1"] == "<t>&"
+  assert "<n>{}%s" in page.texts["p"]
+  assert page.texts["h2"].startswith("<id>")
+  assert page.marks[1][0]["data-type"] == kind
+  assert page.marks[1][1] == "<script>"
+  assert "script" not in [tag for tag, _ in page.tags]
+
+
+def test_the_page_asks_for_nothing_from_elsewhere():
+  text = page_of()
+  page = Page(text)
+  names = {name for _, attributes in page.tags for name in attributes}
+  assert names.isdisjoint({"src", "href", "srcset", "action", "data", "style"})
+  assert "url(" not in text
+  assert "@import" not in text
+
+
+def test_the_page_names_its_language_encoding_and_title():
+  text = page_of("FAP in \u03b2")
+  page = Page(text)
+  assert text.startswith("<!DOCTYPE html>\n")
+  assert ("html", {"lang": "en"}) in page.tags
+  assert ("meta", {"charset": "utf-8"}) in page.tags
+  assert page.texts["title"] == "FAP in \u03b2"
+
+
+def test_counts_on_the_page_are_words_of_english():
+  page = Page(page_of())
+  assert "3 documents, 7 entities" in page.texts["p"]
+  document = documents.Document("1", "FAP", None)
+  found = [[entity("FAP", 0, 3)]]
+  one = Page(annotations.to_html([document], found, "t", "n"))
+  assert "1 document, 1 entity" in one.texts["p"]
+  assert one.texts["h2"] == "1 1 entity"
+  many = Page(annotations.to_html([document] * 1200, found * 1200, "t", "n"))
+  assert "1,200 documents, 1,200 entities" in many.texts["p"]
+
+
+def test_a_page_of_thirty_types_tells_them_all_apart():
+  kinds = ["T%02d" % i for i in range(32)]
+  document = documents.Document("1", "x" * 32, None)
+  found = [
+    entity(document.text, i, i + 1, kind) for i, kind in enumerate(kinds)
+  ]
+  page = annotations.to_html([document], [found], "t", "n")
+  rules = re.findall(r"^\.t\d+ (\{.*\})$", page, re.M)
+  assert len(set(rules)) == len(rules) == 32
+
+
+def test_a_page_without_documents_is_a_page():
+  page = Page(annotations.to_html([], [], "t", "n"))
+  assert "0 documents, 0 entities" in page.texts["p"]
+  assert page.open == page.marks == []
+
+
+def test_real_annotations_survive_a_round_trip(shared):
+  path = os.path.join(
+    shared, "data", "official", "NCBI-disease", "test", "NCBItestset_corpus.txt"
+  )
+  with open(path, "rb") as f:
+    data = f.read()
+  found = documents.parse(data, path)
+  rows = [line.split("\t") for line in data.decode().split("\n")]
+  entities = [
+    [
+      annotations.Entity(int(row[1]), int(row[2]), row[4], 1.0, row[3])
+      for row in rows
+      if row[0] == document.id and len(row) > 4
+    ]
+    for document in found
+  ]
+  assert sum(len(items) for items in entities) == 960
+  text = annotations.to_pubtator(found, entities)
+  assert documents.parse(text.encode(), path) == found
+  written = [line for line in text.split("\n") if "\t" in line]
+  assert written == ["\t".join(row[:5]) for row in rows if len(row) > 4]
+
+
+@pytest.mark.parametrize("write", ["to_jsonl", "to_pubtator"])
+def test_no_document_gives_no_line(write):
+  assert getattr(annotations, write)([], []) == ""

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conll: the layouts that corpora come in, and what is refused."""
+
+import os
+
+import pytest
+
+import conll
+import errors
+
+
+def labelled(data):
+  """Returns the sentences of a file as text: words/labels, "|" between."""
+  return " | ".join(
+    " ".join("/".join(pair) for pair in zip(*sentence))
+    for sentence in conll.parse(data, "train.tsv")
+  )
+
+
+LAYOUTS = [
+  # file, sentences, why
+  (b"Of\tO\nAPC\tB\n\nNo\tO\n\n", "Of/O APC/B | No/O", "BioBERT"),
+  (b"Of\tO\n\nNo\tO\n\n\n", "Of/O | No/O", "an empty last sentence"),
+  (b"Of\tO\n\nNo\tO", "Of/O | No/O", "no line end at the end"),
+  (b"\n\nOf\tO\n\n\n\nNo\tO\n", "Of/O | No/O", "blank lines in excess"),
+  (b"Of\tO\n \t \n  \nNo\tO\n", "Of/O | No/O", "lines of blanks"),
+  (b"Of\tO\r\n\r\nNo\tB\r\n", "Of/O | No/B", "Windows line ends"),
+  (b"\xef\xbb\xbfOf\tO\n", "Of/O", "a byte order mark"),
+  (b"APC B-Gene\ngene I-Gene\n", "APC/B-Gene gene/I-Gene", "spaces"),
+  (b"APC   B\n", "APC/B", "a run of spaces"),
+  (b" APC B \n", "APC/B", "spaces around"),
+  (b"APC\tB \n", "APC/B", "a space after the label"),
+  (b"APC\tNN\tO\tB-Disease\n", "APC/B-Disease", "SciBERT, four columns"),
+  (b"aortic\t-\t210\tB\n", "aortic/B", "ShARe/CLEF in BLUE's layout"),
+  (b"APC NN B\n", "APC/B", "three columns"),
+  (b"a b\xc2\xa0c\tO\n", "a b\u00a0c/O", "a tab lets words hold white space"),
+  (b"\xc2\xa0\tO\n", "\u00a0/O", "or be white space"),
+  (b"a\xc2\xa0b O\n", "a\u00a0b/O", "only ASCII spaces cut columns"),
+  (b"a\xc2\x85\tO\nb\xe2\x80\xa8\tO\n", "a\x85/O b\u2028/O", "not line ends"),
+  (b"a\tB\nb\tI\nc\tE\nd\tS\n", "a/B b/I c/E d/S", "IOBES without types"),
+  (b"a\tS-x-y\nb\tE-1\n", "a/S-x-y b/E-1", "any type"),
+  (b"-DOCSTART-\tO\n\na\tO\n", "a/O", "MTL's document mark"),
+  (b"-DOCSTART- 91075236\n\na\tO\n", "a/O", "BLURB's document mark"),
+  (b"-DOCSTART-\na\tO\n", "a/O", "a bare document mark"),
+  (b"-DOCSTART- -X- O O\n\na O\n", "a/O", "CoNLL-2003's document mark"),
+  (b"###MEDLINE:90092414\n\na\tO\n", "a/O", "JNLPBA's document mark"),
+  (b"a\tB\n-DOCSTART-\tO\nb\tI\n", "a/B | b/I", "it ends a sentence"),
+  (b"label\tB\nword\tO\n", "label/B word/O", "words like those of headers"),
+]
+
+
+@pytest.mark.parametrize(("data", "sentences", "why"), LAYOUTS)
+def test_corpora_are_read_in_the_layouts_they_come_in(data, sentences, why):
+  assert labelled(data) == sentences, why
+
+
+FAULTS = [
+  # file, message
+  (
+    b"a\tO\nb\n",
+    "train.tsv:2: found 1 column ('b'), expected 2 to 4 columns, the word "
+    "first and its label last",
+  ),
+  (b"a b c d O\n", "train.tsv:1: found 5 columns ('a b c d O'), expected 2 to"),
+  (
+    b"a\tO\n\nb\tX\n",
+    "train.tsv:3: found label 'X' of word 'b', expected O, B, I, E or S, the "
+    "last four also with -type",
+  ),
+  (b"a\tB-\n", "train.tsv:1: found label 'B-' of word 'a'"),
+  (b"a\tB_Gene\n", "train.tsv:1: found label 'B_Gene'"),
+  (b"a\tb-gene\n", "train.tsv:1: found label 'b-gene'"),
+  (b"a\tO-Gene\n", "train.tsv:1: found label 'O-Gene'"),
+  (b"a\tB-cell type\n", "train.tsv:1: found label 'B-cell type'"),
+  (b"a\tO\t\n", "train.tsv:1: found label '' of word 'a'"),
+  (b"\tO\n", "train.tsv:1: found an empty word"),
+  (b"\xc2\xa0\n", "train.tsv:1: found 1 column"),
+  (
+    b"word\ttag\na\tO\n",
+    "train.tsv:1: found what looks like a header ('word tag'), expected a word "
+    "and its label in the first line already",
+  ),
+  (b"\nToken Label\na O\n", "train.tsv:2: found what looks like a header"),
+  (b"Word\tPOS\tNER\na\tNN\tO\n", "train.tsv:1: found what looks like a head"),
+  (b"a\tO\nword\ttag\n", "train.tsv:2: found label 'tag' of word 'word'"),
+  (
+    b"a\tO\nb\xff\tO\n",
+    "train.tsv:2: found byte 0xff, which is not UTF-8, expected text in UTF-8",
+  ),
+  (b"\xef\xbb\xbfa\tO\n\xe9\tO\n", "train.tsv:2: found byte 0xe9"),
+  ("a\tO\n".encode("utf-16"), "train.tsv:1: found UTF-16 text, expected UTF-8"),
+  ("a\tO\n".encode("utf-16-be"), "train.tsv:1: found UTF-16 text"),
+  (b"", "train.tsv: found no words, the file is empty, expected lines of 2 to"),
+  (b"\n \n\n", "train.tsv: found no words, the file is empty"),
+  (b"-DOCSTART-\tO\n\n", "train.tsv: found no words"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), FAULTS)
+def test_what_is_no_corpus_is_refused_with_its_place(data, message):
+  with pytest.raises(errors.InputError) as caught:
+    conll.parse(data, "train.tsv")
+  assert str(caught.value).startswith(message)
+  assert "\n" not in str(caught.value)
+
+
+def test_messages_quote_no_more_than_the_beginning_of_a_long_line():
+  with pytest.raises(errors.InputError) as caught:
+    conll.parse(b"x" * 100000, "train.tsv")
+  assert len(str(caught.value)) < 200
+
+
+def test_labels_are_in_order_of_type_and_tag_with_o_first():
+  data = b"a\tS-B\nb\tI-A\nc\tO\nd\tB-A\ne\tE-B\nf\tI-B\ng\tB\nh\tB-B\ni\tB-A\n"
+  labels = conll.labels_of(conll.parse(data, "train.tsv"))
+  assert labels == "O B B-A I-A B-B I-B E-B S-B".split()
+
+
+def test_o_is_a_label_of_every_corpus():
+  assert conll.labels_of([conll.Sentence(["a"], ["B"])]) == ["O", "B"]
+
+
+def test_predictions_stand_beside_gold_with_a_blank_line_after_sentences():
+  sentences = conll.parse(b"a\tB-X\nb\tO\n\nc\tO\n", "test.tsv")
+  text = conll.format_predictions(sentences, [["B-X", "I-X"], ["O"]])
+  assert text == "a B-X B-X\nb O I-X\n\nc O O\n\n"
+
+
+def test_white_space_in_words_does_not_add_columns():
+  sentences = [conll.Sentence(["a b\u00a0c", "\u00a0"], ["O", "O"])]
+  text = conll.format_predictions(sentences, [["O", "O"]])
+  assert text == "a_b_c O O\n_ O O\n\n"
+
+
+def test_predictions_can_be_read_again():
+  sentences = conll.parse(b"a\tB-X\nb\tO\n\nc\tO\n", "test.tsv")
+  predicted = [["B-X", "I-X"], ["O"]]
+  text = conll.format_predictions(sentences, predicted)
+  again = conll.parse(text.encode(), "NER_result_conll.txt")
+  assert [sentence.words for sentence in again] == [["a", "b"], ["c"]]
+  assert [sentence.labels for sentence in again] == predicted
+
+
+def test_predictions_of_another_length_are_refused():
+  sentences = conll.parse(b"a\tO\nb\tO\n", "test.tsv")
+  with pytest.raises(ValueError, match="1 sentences, 0 predicted"):
+    conll.format_predictions(sentences, [])
+  with pytest.raises(ValueError, match="has 2 words and 1 predicted labels"):
+    conll.format_predictions(sentences, [["O"]])
+
+
+def corpus(text):
+  words = text.split()
+  return [conll.Sentence(words, ["O"] * len(words))]
+
+
+INNER = [
+  # sentence, times, punctuation, why
+  ("IL - 2 at 0 . 5 .", 20, "", "cut at all punctuation"),
+  ("IL-2 at 0.5 or 1/2 .", 20, "-./", "not cut"),
+  ("IL-2 .", 9, "", "too rare to tell"),
+  ("IL-2 and IL - 2 and IL - 3 .", 20, "", "mostly cut"),
+  ("IL-2 and IL-3 and IL - 2 .", 20, "-", "mostly not cut"),
+  ("-a- 5' +/- x+ a--b", 20, "", "not between two letters or digits"),
+  ("0.5 mg .", 20, ".", "the full stop that ends a sentence has no say"),
+  ("a\u0301-b", 20, "", "a mark is no letter"),
+]
+
+
+@pytest.mark.parametrize(("text", "times", "punctuation", "why"), INNER)
+def test_punctuation_is_inner_if_the_corpus_leaves_it_in_words(
+  text, times, punctuation, why
+):
+  assert conll.inner_punctuation(corpus(text) * times) == punctuation, why
+
+
+@pytest.mark.parametrize(
+  ("path", "sentences", "words", "labels", "punctuation"),
+  [
+    ("NCBI-disease/test.tsv", 940, 24497, 3, ""),
+    ("NCBI-disease-IOBES/test.tsv", 940, 24497, 5, ""),
+    ("BC5CDR-chem/devel.tsv", 4581, 117453, 3, ""),
+    ("JNLPBA-typed/test.tsv", 3856, 101039, 11, "-./"),
+  ],
+)
+def test_real_corpora_have_their_known_sizes(
+  shared, path, sentences, words, labels, punctuation
+):
+  path = os.path.join(shared, "data", "benchmarks", "NER", path)
+  with open(path, "rb") as f:
+    found = conll.parse(f.read(), path)
+  assert len(found) == sentences
+  assert sum(len(sentence.words) for sentence in found) == words
+  assert len(conll.labels_of(found)) == labels
+  assert conll.inner_punctuation(found) == punctuation

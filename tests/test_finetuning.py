@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of finetuning.py, with run_ner.Ner as the task."""
+
+import os
+
+from absl import flags
+import pytest
+import tensorflow.compat.v1 as tf
+
+from errors import InputError
+import finetuning
+import flag_groups
+import run_files
+import run_ner
+from tests import test_programs
+
+
+@pytest.fixture(scope="session")
+def defaults():
+  """run_ner.py's flags at their defaults."""
+  run_ner.define_flags()
+  flags.FLAGS.mark_as_parsed()
+  return vars(flag_groups.values("run_ner"))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+  root = tmp_path_factory.mktemp("finetuning")
+  test_programs.write_model(root / "model")
+  test_programs.write_corpus(
+    root / "data", {"train.tsv": 20, "devel.tsv": 6, "test.tsv": 6}
+  )
+  return root
+
+
+@pytest.fixture
+def go(defaults, folders, tmp_path):
+  """Runs the harness in this process with flags changed; returns results."""
+
+  def run(**changed):
+    config = flag_groups.types.SimpleNamespace(**defaults)
+    config.bioalbert_dir = str(folders / "model")
+    config.data_dir = str(folders / "data")
+    config.output_dir = str(tmp_path / "output")
+    config.max_seq_length = 16
+    config.train_batch_size = 4
+    config.num_train_epochs = 1.0
+    for name, value in changed.items():
+      assert hasattr(config, name)
+      setattr(config, name, value)
+    model = run_files.load_model(config)
+    task = run_ner.Ner(
+      model.tokenizer, config.max_seq_length, config.predict_format
+    )
+    return finetuning.run(task, config, model)
+
+  return run
+
+
+def test_unknown_names_of_a_model_are_listed(go, tmp_path):
+  with pytest.raises(InputError, match="albert_config.json, bert_config.json"):
+    go(bioalbert_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"data_dir": None}, "--do_train needs --data_dir"),
+    ({"data_dir": "{model}"}, "needs one of train.tsv, train_dev.tsv there"),
+    ({"do_train": False, "do_predict": False}, "nothing to do"),
+    ({"use_tpu": True}, "--use_tpu needs --tpu_name or --master"),
+    ({"tpu_zone": "a"}, "--tpu_zone has a meaning with --use_tpu only"),
+    ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
+    ({"early_stopping_patience": 1}, "needs --do_eval"),
+    ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
+    ({"init_checkpoint": "nowhere"}, "nowhere: no checkpoint there"),
+    ({"do_train": False, "predict_file": "nowhere"}, "no task.json in"),
+    ({"predict_file": "nowhere", "do_train": True}, "nowhere: no such file"),
+  ],
+)
+def test_what_is_wrong_shows_before_anything_is_written(
+  go, folders, tmp_path, changed, message
+):
+  changed = {
+    k: v.format(model=folders / "model") if isinstance(v, str) else v
+    for k, v in changed.items()
+  }
+  with pytest.raises(InputError, match=message):
+    go(**changed)
+  assert not os.listdir(str(tmp_path))
+
+
+def test_a_checkpoint_that_was_not_fine_tuned_does_not_predict(
+  go, folders, tmp_path
+):
+  (tmp_path / "task.json").write_text(
+    '{"labels": ["O", "B"], "inner_punctuation": ""}'
+  )
+  (tmp_path / "x.txt").write_text("fever\n")
+  with pytest.raises(InputError, match="no fitting output_bias, output_w"):
+    go(output_dir=str(tmp_path), predict_file=str(tmp_path / "x.txt"))
+
+
+def test_bucketed_longest_and_fixed_batches_predict_the_same(go, tmp_path):
+  go(do_predict=True)
+  path = tmp_path / "output" / "NER_result_conll.txt"
+  text = path.read_text()
+  for padding in ("longest", "fixed"):
+    go(do_train=False, do_predict=True, padding=padding)
+    assert path.read_text() == text
+
+
+def test_the_tpu_estimator_trains_scores_and_predicts(
+  go, tmp_path, monkeypatch
+):
+  """Its program runs on the CPU here: no master, no name."""
+  decide = finetuning._decide
+
+  def without_check(config):
+    config.use_tpu = False
+    decide(config)
+    config.use_tpu = True
+
+  monkeypatch.setattr(finetuning, "_decide", without_check)
+  monkeypatch.setattr(
+    tf.tpu, "CrossShardOptimizer", lambda optimizer: optimizer
+  )
+  results = go(use_tpu=True, do_eval=True, num_train_epochs=2.0)
+  assert results["test"]["global_step"] in (5, 10)
+  state = run_files.TrainingState(str(tmp_path / "output"))
+  assert state.scored(5) and state.scored(10) and state.step() == 10
+
+
+def test_early_stopping_ends_training_and_a_rerun_does_not_resume_it(
+  go, tmp_path
+):
+  arguments = dict(
+    do_eval=True,
+    num_train_epochs=9.0,
+    early_stopping_patience=1,
+    learning_rate=0.0,
+  )
+  go(**arguments)
+  state = run_files.TrainingState(str(tmp_path / "output"))
+  assert state.step() == 10  # Nothing is learned: the second is no better.
+  go(**arguments)
+  assert run_files.TrainingState(str(tmp_path / "output")).step() == 10
+
+
+def test_train_on_dev_trains_on_both_and_keeps_no_best(go, tmp_path):
+  go(train_on_dev=True, do_eval=True)
+  state = run_files.TrainingState(str(tmp_path / "output"))
+  assert state.step() == 7  # 26 sentences in batches of 4.
+  assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
+
+
+def test_train_step_replaces_epochs_and_accumulation_counts_updates(
+  go, tmp_path
+):
+  go(train_step=3, num_accumulation_steps=2, warmup_step=1)
+  assert run_files.TrainingState(str(tmp_path / "output")).step() == 3
+
+
+def test_a_folder_with_a_strange_checkpoint_is_not_trained_in(go, folders):
+  with pytest.raises(InputError, match="no run_config.json that says of what"):
+    go(output_dir=str(folders / "model"))
+
+
+def test_flatten_names_nested_scores_and_leaves_text_out():
+  scores = {"f1": 0.5, "checkpoint": "x", "types": {"A b": {"f1": 1}}}
+  assert finetuning.flatten(scores) == {"f1": 0.5, "types.A b.f1": 1}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who imports whom: only from rows above one's own."""
+
+import ast
+import glob
+import os
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROWS = [
+  {"errors", "quiet"},
+  {
+    "annotations",
+    "conll",
+    "documents",
+    "flag_groups",
+    "inputs",
+    "metrics",
+    "modeling",
+    "optimization",
+    "tokenization",
+  },
+  {"heads", "run_files", "runtime"},
+  {"finetuning"},
+  {"run_ner"},
+]
+WITHOUT_TENSORFLOW = {
+  "annotations",
+  "conll",
+  "documents",
+  "errors",
+  "flag_groups",
+  "metrics",
+  "quiet",
+  "tokenization",
+}
+PROGRAMS = ROWS[-1]
+
+
+def tree(module):
+  with open(os.path.join(REPO, module + ".py"), encoding="utf-8") as f:
+    return ast.parse(f.read())
+
+
+def imported(module):
+  """The names of all modules that a module imports, anywhere in it."""
+  names = set()
+  for node in ast.walk(tree(module)):
+    if isinstance(node, ast.Import):
+      names |= {alias.name.split(".")[0] for alias in node.names}
+    elif isinstance(node, ast.ImportFrom):
+      names.add(node.module.split(".")[0])
+  return names
+
+
+def test_every_module_has_its_row():
+  files = glob.glob(os.path.join(REPO, "*.py"))
+  assert {os.path.basename(f)[:-3] for f in files} == set().union(*ROWS)
+
+
+def test_a_module_imports_from_rows_before_its_own_only():
+  own = set().union(*ROWS)
+  for row, modules in enumerate(ROWS):
+    allowed = set().union(*ROWS[:row])
+    for module in modules:
+      wrong = (imported(module) & own) - allowed
+      assert not wrong, "%s imports %s" % (module, wrong)
+
+
+def test_modules_that_need_no_tensorflow_do_not_import_it():
+  for module in WITHOUT_TENSORFLOW:
+    assert "tensorflow" not in imported(module), module
+
+
+def test_flags_are_read_in_programs_only():
+  for module in set().union(*ROWS) - PROGRAMS - {"flag_groups"}:
+    names = {n.id for n in ast.walk(tree(module)) if isinstance(n, ast.Name)}
+    assert "FLAGS" not in names and "flags" not in imported(module), module
+
+
+def test_nothing_of_tensorflow_is_used_that_one_of_both_lacks():
+  for module in set().union(*ROWS):
+    for node in ast.walk(tree(module)):
+      if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        name = "%s.%s" % (node.value.id, node.attr)
+        assert name not in (
+          "tf.contrib",
+          "tf.flags",
+          "tf.app",
+          "tf.layers",
+          "tf.to_int32",
+        ), "%s:%d %s" % (module, node.lineno, name)

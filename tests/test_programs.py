@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every program from a shell: help, work from end to end, errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import annotations
+import documents
+import modeling
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
+# The published command, but for its paths.
+PUBLISHED = (
+  "--do_train=true --do_eval=true --vocab_file={model}/vocab.txt "
+  "--bert_config_file={model}/bert_config.json "
+  "--init_checkpoint={model}/model.ckpt-1000000 --num_train_epochs=10.0 "
+  "--data_dir={data} --output_dir={output}"
+)
+QUICK = " --max_seq_length=32 --train_batch_size=8 --learning_rate=3e-3"
+
+
+def run(program, arguments, folder=REPO, code=0):
+  """Runs a program and returns its (standard output, standard error)."""
+  process = subprocess.run(
+    [sys.executable, os.path.join(REPO, program)] + arguments.split(),
+    cwd=str(folder),
+    capture_output=True,
+    encoding="utf-8",
+  )
+  assert process.returncode == code, process.stderr[-3000:]
+  return process.stdout, process.stderr
+
+
+def write_corpus(folder, sizes):
+  """Sentences in which 'fever' and the words after 'lung' are entities."""
+  os.makedirs(str(folder))
+  random = np.random.RandomState(0)
+  for name, size in sizes.items():
+    lines = []
+    for _ in range(size):
+      for _ in range(random.randint(3, 12)):
+        kind = random.randint(6)
+        if kind == 0:
+          lines.append("fever\tB-Sign")
+        elif kind == 1:
+          lines += ["lung\tB-Disease", "cancer\tI-Disease"]
+        else:
+          word = ["the", "patients", "had", "no", "with"][random.randint(5)]
+          lines.append(word + "\tO")
+      lines.append("")
+    with open(str(folder / name), "w") as f:
+      f.write("\n".join(lines))
+
+
+def write_model(folder):
+  """A pretrained model as published: optimizer slots, cls heads and all."""
+  os.makedirs(str(folder))
+  config = modeling.AlbertConfig(
+    vocab_size=8000,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=32,
+  )
+  config.to_json_file(str(folder / "bert_config.json"))
+  for name in ("pubmed-8k.model", "pubmed-8k.vocab"):
+    with open(os.path.join(REPO, "examples", "vocab", name), "rb") as f:
+      data = f.read()
+    target = "vocab.txt" if name.endswith(".vocab") else "30k-clean.model"
+    (folder / target).write_bytes(data)
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(0)
+    modeling.AlbertModel(config, False, tf.zeros([1, 2], tf.int32))
+    for v in tf.trainable_variables():
+      tf.get_variable(v.op.name + "/adam_m", v.shape, trainable=False)
+    tf.get_variable("cls/predictions/output_bias", [8000])
+    step = tf.train.get_or_create_global_step()
+    session.run(tf.global_variables_initializer())
+    session.run(step.assign(1000000))
+    tf.train.Saver().save(session, str(folder / "model.ckpt"), global_step=step)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """The folders of a run of the published command, and what it logged."""
+  root = tmp_path_factory.mktemp("ner")
+  folders = {n: root / n for n in ("model", "data", "output")}
+  write_model(folders["model"])
+  write_corpus(
+    folders["data"], {"train.tsv": 80, "devel.tsv": 20, "test.tsv": 20}
+  )
+  command = PUBLISHED.format(**folders) + QUICK
+  folders["command"] = command
+  folders["log"] = run("run_ner.py", command)[1]
+  return folders
+
+
+def results_of(folder):
+  return json.loads((folder / "results.json").read_text())
+
+
+def test_help_lists_the_programs_own_flags_and_ends_with_code_0():
+  output, _ = run("run_ner.py", "--help")
+  for flag in ("bert_config_file", "predict_format", "do_train", "tpu_name"):
+    assert "--%s:" % flag in output or "--[no]%s:" % flag in output
+  assert "--verbosity" not in output
+
+
+def test_the_published_command_learns_a_trivial_corpus_to_the_full(trained):
+  test = results_of(trained["output"])["test"]
+  assert test["f1"] == test["token_f1"] == 1.0
+  assert sorted(test["types"]) == ["Disease", "Sign"]
+
+
+def test_the_run_says_what_it_restored_and_trains_from_step_0(trained):
+  log = trained["log"]
+  assert "restored 25 variables" in log
+  assert "new, with random weights: output_bias, output_weights" in log
+  assert "not used: cls/predictions/output_bias (and 26 of its opt" in log
+  assert "training from step 0 to 100, 10 an epoch" in log
+  assert re.search(r"useful tokens/s, padding efficiency 0\.\d\d", log)
+
+
+def test_nothing_of_tensorflows_own_is_shown(trained):
+  lines = trained["log"].split("\n")[:-1]
+  strange = [x for x in lines if not re.match(r"\d\d:\d\d:\d\d ", x)]
+  assert not strange
+
+
+def test_the_written_file_scored_by_conlleval_gives_the_same_figures(trained):
+  path = trained["output"] / "NER_result_conll.txt"
+  report = subprocess.run(
+    [sys.executable, os.path.join(REPO, "scripts", "conlleval.py")],
+    stdin=open(str(path), "rb"),
+    stdout=subprocess.PIPE,
+    encoding="utf-8",
+  ).stdout
+  test = results_of(trained["output"])["test"]
+  assert "FB1: %6.2f" % (100 * test["f1"]) in report
+  assert "found: %d phrases" % test["predicted"] in report
+
+
+def test_the_best_checkpoint_is_kept_and_used(trained):
+  output = trained["output"]
+  state = json.loads((output / "training_state.json").read_text())
+  scores = dict(map(tuple, state["scores"]))
+  assert sorted(scores) == list(range(10, 101, 10)) and state["finished"]
+  best = min(s for s, v in scores.items() if v == max(scores.values()))
+  assert results_of(output)["test"]["global_step"] == best
+  assert (output / "model.ckpt-best.index").exists()
+
+
+def test_the_output_folder_tells_all_about_the_run(trained):
+  output = trained["output"]
+  assert (output / "labels.txt").read_text().split() == [
+    "O",
+    "B-Disease",
+    "I-Disease",
+    "B-Sign",
+  ]
+  config = json.loads((output / "run_config.json").read_text())
+  assert config["flags"]["learning_rate"] == 3e-3
+  assert config["versions"]["tensorflow"] == tf.__version__
+  assert all(re.match("[0-9a-f]{64}$", h) for h in config["sha256"].values())
+  for name in ("eval_results.txt", "test_results.txt"):
+    lines = (output / name).read_text().split("\n")
+    assert "f1 = 1.0" in lines and "types.Sign.recall = 1.0" in lines
+
+
+def test_tensorboard_has_training_and_development_curves(trained):
+  def tags(folder):
+    found = {}
+    for name in os.listdir(str(folder)):
+      if "tfevents" in name:
+        for event in tf.train.summary_iterator(str(folder / name)):
+          for value in event.summary.value:
+            found.setdefault(value.tag, []).append(event.step)
+    return found
+
+  assert {"loss", "learning_rate", "global_norm"} <= set(
+    tags(trained["output"])
+  )
+  development = tags(trained["output"] / "eval")
+  assert sorted(development["f1"]) == list(range(10, 101, 10))
+
+
+def test_the_same_command_again_does_not_retrain(trained):
+  before = results_of(trained["output"])
+  _, log = run("run_ner.py", trained["command"])
+  assert "training was finished at step 100 before" in log
+  assert results_of(trained["output"]) == before
+
+
+def test_another_run_in_the_same_folder_is_refused_by_what_differs(trained):
+  before = os.listdir(str(trained["output"]))
+  _, log = run(
+    "run_ner.py", trained["command"] + " --learning_rate=1e-5", code=1
+  )
+  assert "error: " in log and "another learning_rate (0.003, now 1e-05)" in log
+  assert os.listdir(str(trained["output"])) == before
+
+
+def test_an_interrupted_run_goes_on_from_its_last_checkpoint(trained, tmp_path):
+  command = trained["command"].replace(str(trained["output"]), str(tmp_path))
+  process = subprocess.Popen(
+    [sys.executable, os.path.join(REPO, "run_ner.py")] + command.split(),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    encoding="utf-8",
+  )
+  for line in process.stdout:
+    if "step 30: f1" in line:
+      process.kill()
+      break
+  process.wait()
+  process.stdout.close()
+  _, log = run("run_ner.py", command)
+  start = int(re.search(r"training from step (\d+) to 100", log).group(1))
+  assert start >= 30
+  assert "restored 25 variables" not in log
+  state = json.loads((tmp_path / "training_state.json").read_text())
+  assert [s for s, _ in state["scores"]] == list(range(10, 101, 10))
+  assert results_of(tmp_path)["test"]["f1"] == 1.0
+
+
+TEXT = "No fever. The patients had lung cancer, with fever \ufb01rst.\nThe\n"
+
+
+def predict(trained, tmp_path, name, text, form):
+  """Labels a text with the trained model, from an otherwise empty folder."""
+  (tmp_path / name).write_bytes(text.encode("utf-8"))
+  run(
+    "run_ner.py",
+    "--bioalbert_dir=%s --predict_file=%s --output_dir=out "
+    "--max_seq_length=32 --predict_format=%s" % (trained["output"], name, form),
+    folder=tmp_path,
+  )
+  return tmp_path / "out"
+
+
+def test_raw_text_is_labelled_with_its_own_characters(trained, tmp_path):
+  output = predict(trained, tmp_path, "notes.txt", TEXT, "jsonl")
+  lines = (output / "notes.entities.jsonl").read_text("utf-8").split("\n")
+  first, second = [json.loads(line) for line in lines[:-1]]
+  assert [(e["text"], e["type"]) for e in first["entities"]] == [
+    ("fever", "Sign"),
+    ("lung cancer", "Disease"),
+    ("fever", "Sign"),
+  ]
+  for e in first["entities"]:
+    assert first["text"][e["start"] : e["end"]] == e["text"]
+    assert 0.5 < e["score"] <= 1
+  assert second["entities"] == []
+  page = (output / "notes.entities.html").read_text("utf-8")
+  assert page.count("lung cancer") >= 1 and "http" not in page.split("<body")[1]
+
+
+def test_pubtator_comes_back_as_pubtator(trained, tmp_path):
+  text = "7|t|Lung cancer\n7|a|The patients had fever.\n"
+  output = predict(trained, tmp_path, "x.pubtator", text, "pubtator")
+  written = (output / "x.entities.pubtator").read_bytes()
+  assert b"7\t0\t11\tLung cancer\tDisease" in written
+  assert b"7\t29\t34\tfever\tSign" in written
+  parsed = documents.parse(written, "x")
+  assert parsed == documents.parse(text.encode(), "x")
+
+
+def test_json_lines_become_brat_standoff(trained, tmp_path):
+  text = json.dumps({"id": "a/1", "text": "no fever"}) + "\n"
+  output = predict(trained, tmp_path, "x.jsonl", text, "brat")
+  stem = output / "x.entities.brat" / annotations.brat_name("a/1")
+  assert (stem.parent / (stem.name + ".txt")).read_text() == "no fever"
+  assert (stem.parent / (stem.name + ".ann")).read_text() == (
+    "T1\tSign 3 8\tfever\n"
+  )
+
+
+def test_the_training_folder_alone_is_enough_to_predict(trained, tmp_path):
+  (tmp_path / "x.txt").write_text("no fever\n")
+  _, log = run(
+    "run_ner.py",
+    "--predict_file=%s --output_dir=%s --max_seq_length=32"
+    % (tmp_path / "x.txt", trained["output"]),
+  )
+  assert "labelled" in log and "training" not in log
+  config = json.loads((trained["output"] / "run_config.json").read_text())
+  assert config["training"]["learning_rate"] == 3e-3  # What was trained, stays.
+
+
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    ("--output_dir=x --learnin_rate=1", "learnin_rate"),
+    ("--output_dir=x --cached_dir=y", "--cached_dir: features live in memory"),
+    ("--output_dir=x --do_train true", "'true' is no flag"),
+  ],
+)
+def test_a_wrong_command_line_ends_in_one_line(tmp_path, arguments, message):
+  output, log = run("run_ner.py", arguments, folder=tmp_path, code=1)
+  assert log.startswith("error: ") and log.count("\n") == 1 and message in log
+  assert not output and not os.listdir(str(tmp_path))

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of run_files.py."""
+
+import os
+
+import pytest
+
+from errors import InputError
+import run_files
+
+
+def test_a_checkpoint_is_copied_whatever_its_shards_and_without_old_ones(
+  tmp_path,
+):
+  for name, text in {
+    "model.ckpt-7.index": "i",
+    "model.ckpt-7.meta": "m",
+    "model.ckpt-7.data-00000-of-00002": "a",
+    "model.ckpt-7.data-00001-of-00002": "b",
+    "model.ckpt-best.index": "old",
+    "model.ckpt-best.data-00000-of-00001": "old",
+  }.items():
+    (tmp_path / name).write_text(text)
+  run_files.copy_checkpoint(
+    str(tmp_path / "model.ckpt-7"), str(tmp_path / "model.ckpt-best")
+  )
+  best = {
+    n[len("model.ckpt-best") :]: (tmp_path / n).read_text()
+    for n in os.listdir(str(tmp_path))
+    if "best" in n
+  }
+  assert best == {
+    ".index": "i",
+    ".meta": "m",
+    ".data-00000-of-00002": "a",
+    ".data-00001-of-00002": "b",
+  }
+
+
+def test_the_development_set_goes_by_both_of_its_names(tmp_path):
+  (tmp_path / "dev.tsv").write_text("")
+  found = run_files.find_split(str(tmp_path), "dev", "do_eval")
+  assert os.path.basename(found) == "dev.tsv"
+
+
+def test_train_dev_serves_where_there_is_no_train(tmp_path):
+  (tmp_path / "train_dev.tsv").write_text("")
+  assert run_files.find_split(str(tmp_path), "train", "x").endswith("_dev.tsv")
+  (tmp_path / "train.tsv").write_text("")
+  assert run_files.find_split(str(tmp_path), "train", "x").endswith("train.tsv")
+
+
+def test_the_first_of_equal_scores_is_the_best_and_patience_counts_from_it(
+  tmp_path,
+):
+  state = run_files.TrainingState(str(tmp_path))
+  assert state.best() is None and not state.stale(1)
+  for step, value in ((10, 0.5), (20, 0.7), (30, 0.7), (40, 0.6)):
+    state.add(step, value)
+  again = run_files.TrainingState(str(tmp_path))
+  assert tuple(again.best()) == (20, 0.7)
+  assert again.stale(2) and not again.stale(3) and not again.stale(None)
+
+
+def test_damaged_json_is_refused_by_name(tmp_path):
+  (tmp_path / "training_state.json").write_text("{")
+  with pytest.raises(InputError, match="training_state.json: damaged"):
+    run_files.TrainingState(str(tmp_path))
+
+
+def test_a_run_is_another_one_by_any_value_that_differs():
+  run_files.refuse_other_run("x", {"a": 1}, {"a": 1})
+  with pytest.raises(InputError, match=r"another a \(1, now 2\)"):
+    run_files.refuse_other_run("x", {"a": 1}, {"a": 2})
+  with pytest.raises(InputError, match=r"another b \(None, now 2\)"):
+    run_files.refuse_other_run("x", {"a": 1}, {"a": 1, "b": 2})

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shell scripts, with stubs in place of Python: nothing is installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+BASH = shutil.which("bash")
+SCRIPTS = ["setup.sh", "test.sh", "lint.sh", "quickstart.sh"]
+# All that the scripts may call besides Python.
+TOOLS = (
+  "awk basename bash cat cp cut dirname grep mkdir mv rm sed sha256sum shasum"
+  " sleep"
+)
+
+# Stands for an interpreter: says that it is one, makes a venv of itself, logs
+# what pip and pytest are asked for, and leaves real programs to a real Python.
+STUB = """#!{bash}
+case "$*" in
+  *find_spec*) echo "{minor} {minor}.9 {lack} $0" ;;
+  "-m venv "*) echo "venv" >>{log}
+    mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+  "-m pip freeze") echo "tensorflow==0.0" ;;
+  "-m pip "*) echo "${{@: -1}}" >>{log}; sleep "${{PIP_SECONDS:-0}}"
+    exit "${{PIP_CODE:-0}}" ;;
+  "-m pytest "*) echo "$*" >>{log}; exit "${{PYTEST_CODE:-0}}" ;;
+  run_ner.py*) echo "$*" >>{log}
+    echo '{{"test": {{"precision": 0.5, "recall": 0.25, "f1": 0.333}}}}' \\
+      >"$(sed 's/.*--output_dir=//; s/ .*//' <<<"$*")/results.json" ;;
+  *fcntl* | -\\ *) exec {python} "$@" ;;
+  -V) echo "Python {minor}.9" ;;
+  *tensorflow*) echo 0.0 ;;
+esac
+"""
+
+
+class Machine:
+  """A checkout on a machine of its own: empty HOME, a PATH of few tools."""
+
+  def __init__(self, folder, repo):
+    self.checkout = folder / "checkout"
+    self.home = folder / "home"
+    self.bin = folder / "bin"
+    self.log = folder / "log"
+    self.home.mkdir()
+    self.bin.mkdir()
+    shutil.copytree(
+      os.path.join(repo, "scripts"), str(self.checkout / "scripts")
+    )
+    for name in ("requirements.txt", "requirements-dev.txt"):
+      shutil.copy(os.path.join(repo, name), str(self.checkout))
+    for tool in TOOLS.split():
+      if shutil.which(tool):
+        (self.bin / tool).symlink_to(shutil.which(tool))
+
+  def add(self, name, text):
+    """Writes an executable; `name` is relative to the folder of PATH."""
+    path = self.bin / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+  def add_python(self, name, minor, lack="-"):
+    """Adds an interpreter that says it is `minor`.9 and lacks module `lack`."""
+    self.add(
+      name,
+      STUB.format(
+        bash=BASH, minor=minor, lack=lack, log=self.log, python=sys.executable
+      ),
+    )
+
+  def start(self, script, *arguments, **variables):
+    """Returns the running script."""
+    return subprocess.Popen(
+      [BASH, str(self.checkout / "scripts" / script)] + list(arguments),
+      env=dict(variables, PATH=str(self.bin), HOME=str(self.home)),
+      cwd=str(self.home),
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+    )
+
+  def run(self, script, *arguments, **variables):
+    """Returns (exit code, everything printed)."""
+    process = self.start(script, *arguments, **variables)
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output
+
+  def logged(self):
+    """Returns what the stubs were asked to do, and forgets it."""
+    if not self.log.exists():
+      return []
+    lines = self.log.read_text().splitlines()
+    self.log.unlink()
+    return [line.replace(str(self.checkout) + "/", "") for line in lines]
+
+
+PIP = "pip==24.0"
+PLAIN = "--requirement=requirements.txt"
+DEV = "--requirement=requirements-dev.txt"
+
+
+@pytest.fixture
+def machine(tmp_path, repo):
+  return Machine(tmp_path, repo)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_prints_the_usage_line(machine, script):
+  code, output = machine.run(script, "--help")
+  assert code == 0
+  assert "usage: scripts/" + script in output
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_unknown_argument_is_named_and_refused(machine, script):
+  code, output = machine.run(script, "--devv")
+  assert code == 1
+  assert "unknown argument '--devv'" in output
+
+
+def test_setup_takes_a_python_from_path_and_installs(machine):
+  machine.add_python("python3.11", "3.11")
+  code, output = machine.run("setup.sh", "tf2")
+  assert code == 0, output
+  assert "Python 3.11.9 from PATH" in output
+  assert output.endswith("ready: source .venv-tf2/bin/activate\n")
+  assert machine.logged() == ["venv", PIP, PLAIN]
+
+
+@pytest.mark.parametrize(
+  "name, minor, tensorflow",
+  [
+    ("python3", "3.9", "tf2"),
+    ("python", "3.10", "tf2"),
+    ("python3.7", "3.7", "tf1"),
+    ("python3", "3.7", "tf1"),
+  ],
+)
+def test_without_an_argument_the_python_found_decides(
+  machine, name, minor, tensorflow
+):
+  machine.add_python(name, minor)
+  code, output = machine.run("setup.sh")
+  assert code == 0, output
+  assert "taking " + tensorflow in output
+  assert (machine.checkout / (".venv-" + tensorflow)).is_dir()
+
+
+@pytest.mark.parametrize(
+  "arguments, found, advised",
+  [
+    (["tf1"], "no Python 3.7 was found", "pyenv install 3.7.16"),
+    (["tf2"], "no Python 3.9 to 3.11 was found", "uv python install 3.11"),
+    ([], "no Python 3.9 to 3.11 was found", "TensorFlow 1.15 would do as well"),
+  ],
+)
+def test_without_a_python_setup_says_what_to_install(
+  machine, arguments, found, advised
+):
+  machine.add_python("python3", "3.12")
+  code, output = machine.run("setup.sh", *arguments)
+  assert code == 1
+  assert found in output
+  assert advised in output
+  assert machine.logged() == []
+
+
+def test_a_pyenv_shim_that_fails_is_no_interpreter(machine):
+  machine.add(
+    "python3.7", "#!%s\necho 'command not found' >&2; exit 127\n" % BASH
+  )
+  assert machine.run("setup.sh", "tf1")[0] == 1
+  machine.add_python("../home/.pyenv/versions/3.7.16/bin/python", "3.7")
+  code, output = machine.run("setup.sh", "tf1")
+  assert code == 0, output
+  assert "Python 3.7.9 from pyenv" in output
+
+
+def test_a_python_of_conda_is_found(machine):
+  machine.add_python("../home/conda/envs/old/bin/python", "3.7")
+  machine.add("conda", "#!%s\necho %s/conda\n" % (BASH, machine.home))
+  code, output = machine.run("setup.sh", "tf1")
+  assert code == 0, output
+  assert "Python 3.7.9 from conda" in output
+
+
+def test_a_python_of_uv_is_found_and_none_is_downloaded(machine):
+  machine.add_python("../home/uv-python", "3.7")
+  machine.add(
+    "uv",
+    '#!%s\n[ "$UV_PYTHON_DOWNLOADS $*" = "never python find 3.7" ] && '
+    "echo %s/uv-python\n" % (BASH, machine.home),
+  )
+  code, output = machine.run("setup.sh", "tf1")
+  assert code == 0, output
+  assert "Python 3.7.9 from uv" in output
+
+
+def test_a_python_without_ensurepip_is_named(machine):
+  machine.add_python("python3.11", "3.11", lack="ensurepip")
+  code, output = machine.run("setup.sh")
+  assert code == 1
+  assert "python3.11 is Python 3.11.9 but lacks ensurepip" in output
+
+
+def test_a_second_setup_does_nothing(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  (machine.bin / "python3.11").unlink()
+  code, output = machine.run("setup.sh")
+  assert code == 0
+  assert output.endswith("ready: source .venv-tf2/bin/activate\n")
+  assert machine.logged() == []
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  with (machine.checkout / "requirements.txt").open("a") as f:
+    f.write("# changed\n")
+  assert machine.run("setup.sh", "tf2")[0] == 0
+  assert machine.logged() == [PIP, PLAIN]
+
+
+def test_the_test_tools_are_added_once_and_then_serve_without_dev(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  assert machine.run("setup.sh", "tf2", "--dev")[0] == 0
+  assert machine.logged() == [PIP, DEV]
+  assert machine.run("setup.sh", "tf2")[0] == 0
+  assert machine.run("setup.sh", "--dev")[0] == 0
+  assert machine.logged() == []
+
+
+def test_an_interrupted_setup_is_made_anew(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  (machine.checkout / ".venv-tf2" / "setup-stamp").unlink()
+  code, output = machine.run("setup.sh", "tf2")
+  assert code == 0
+  assert "making it anew" in output
+  assert machine.logged() == ["venv", PIP, PLAIN]
+
+
+def test_an_environment_that_lost_its_python_is_made_anew(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  (machine.checkout / ".venv-tf2" / "bin" / "python").unlink()
+  assert machine.run("setup.sh", "tf2")[0] == 0
+  assert machine.logged() == ["venv", PIP, PLAIN]
+
+
+def test_a_moved_checkout_gets_a_new_environment(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  moved = machine.checkout.parent / "moved"
+  machine.checkout.rename(moved)
+  machine.checkout = moved
+  assert machine.run("setup.sh", "tf2")[0] == 0
+  assert machine.logged() == ["venv", PIP, PLAIN]
+
+
+def test_a_failed_update_keeps_the_environment(machine):
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  code, output = machine.run("setup.sh", "tf2", "--dev", PIP_CODE="1")
+  assert code == 1
+  assert "pip could not install" in output
+  assert machine.run("setup.sh", "tf2")[0] == 0
+  assert machine.logged() == [PIP]
+
+
+def test_two_setups_at_the_same_time_install_once(machine):
+  machine.add_python("python3.11", "3.11")
+  processes = [
+    machine.start("setup.sh", "tf2", PIP_SECONDS="0.4") for _ in range(2)
+  ]
+  outputs = [process.communicate(timeout=60)[0] for process in processes]
+  assert [process.returncode for process in processes] == [0, 0], outputs
+  assert sum("waiting for it" in output for output in outputs) == 1
+  assert machine.logged() == ["venv", PIP, PLAIN]
+
+
+def test_test_sh_tests_both_and_passes_arguments_on(machine):
+  machine.add_python("python3.7", "3.7")
+  machine.add_python("python3.11", "3.11")
+  code, output = machine.run("test.sh", "--", "-k", "metrics")
+  assert code == 0, output
+  assert machine.logged().count("-m pytest -q -k metrics") == 2
+  assert "tf1: passed in" in output
+  assert "tf2: passed in" in output
+
+
+def test_test_sh_goes_on_after_a_failure_and_then_fails(machine):
+  machine.add_python("python3.7", "3.7")
+  machine.add_python("python3.11", "3.11")
+  code, output = machine.run("test.sh", PYTEST_CODE="1")
+  assert code == 1
+  assert "tf1: FAILED (pytest's exit code 1)" in output
+  assert "tf2: FAILED (pytest's exit code 1)" in output
+
+
+@pytest.mark.parametrize("variables, code", [({}, 0), ({"CI": "true"}, 1)])
+def test_a_missing_python_fails_the_tests_only_in_ci(machine, variables, code):
+  machine.add_python("python3.11", "3.11")
+  actual, output = machine.run("test.sh", **variables)
+  assert actual == code
+  assert "tf2: passed in" in output
+  assert "tf1: NOT TESTED: no Python 3.7 was found" in output
+
+
+def test_test_sh_fails_where_there_is_no_python(machine):
+  code, output = machine.run("test.sh")
+  assert code == 1
+  assert "nothing was tested" in output
+
+
+def test_quickstart_trains_in_the_folder_asked_for_and_prints_scores(machine):
+  machine.add_python("python3.11", "3.11")
+  code, output = machine.run("quickstart.sh", "tf2", "here")
+  assert code == 0, output
+  assert "precision 0.500, recall 0.250, F1 0.333" in output
+  assert "everything is in %s/here\n" % machine.home in output
+  assert "--do_train=true" in machine.logged()[-1]
+
+
+def test_the_style_of_the_checkout_is_clean(repo):
+  """Needs the pinned ruff in the Python that runs the tests."""
+  if subprocess.call(
+    [sys.executable, "-m", "ruff", "--version"],
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  ):
+    pytest.skip("ruff is not installed: scripts/setup.sh --dev")
+  lint = subprocess.run(
+    [BASH, os.path.join(repo, "scripts", "lint.sh")],
+    env=dict(os.environ, PYTHON=sys.executable),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+  )
+  assert lint.returncode == 0, lint.stdout

@@ -1,0 +1,722 @@
+# SPDX-License-Identifier: Apache-2.0
+import gzip
+import io
+import itertools
+import json
+import os
+import pickle
+import time
+import unicodedata
+
+import pytest
+import sentencepiece
+
+from errors import InputError
+import tokenization
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+TEXTS = os.path.join(HERE, "fixtures", "tokenization", "texts.jsonl")
+PUBMED_8K = os.path.join(ROOT, "examples", "vocab", "pubmed-8k")
+SHARED = os.path.join(ROOT, os.pardir, "shared")
+ALBERT = os.path.join(SHARED, "data", "vocab", "albert", "30k-clean")
+BERT = os.path.join(
+  SHARED, "data", "vocab", "bert", "bert-base-cased-vocab.txt"
+)
+ALBERT_PIECES = os.path.join(
+  SHARED, "fixtures", "tokenization", "tokenization_sentencepiece.jsonl"
+)
+ABSTRACTS = os.path.join(
+  SHARED, "data", "pretraining", "text", "pubmed_abstracts.tsv.gz"
+)
+
+needs_albert = pytest.mark.skipif(
+  not os.path.exists(ALBERT + ".model") or not os.path.exists(ALBERT_PIECES),
+  reason="ALBERT's 30k-clean vocabulary is not beside the checkout",
+)
+needs_bert = pytest.mark.skipif(
+  not os.path.exists(BERT),
+  reason="BERT's vocabulary is not beside the checkout",
+)
+needs_abstracts = pytest.mark.skipif(
+  not os.path.exists(ABSTRACTS),
+  reason="the PubMed abstracts are not beside the checkout",
+)
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDPIECES = (
+  SPECIALS
+  + (
+    "un ##aff ##able john johan ##son ' s house . - 中 國 a aa aaa ##a i ##β β"
+    " cafe caf ##e ##e\u0301 ##\u0301 ##s ας ##1 tnf ( )"
+  ).split()
+)
+
+
+def read_jsonl(path):
+  with open(path, encoding="utf-8") as f:
+    return [json.loads(line) for line in f]
+
+
+def read_abstracts(count):
+  with gzip.open(ABSTRACTS, "rt", encoding="utf-8") as f:
+    return [row.split("\t")[-1] for row in itertools.islice(f, count)]
+
+
+def train_model(**options):
+  """A SentencePiece model whose pieces are single characters.
+
+  So all cuts can be told by hand, but for "12,", "9," and "▁9", which stand
+  for the pieces with digit and comma of a trained model.
+  """
+  model = io.BytesIO()
+  chars = (
+    "a b c d e f g h i k m n o p s t w x y z 0 1 2 3 ( ) - , α σ ς ˙ 한 국"
+  )
+  sentencepiece.SentencePieceTrainer.Train(
+    sentence_iterator=iter([chars]),
+    model_writer=model,
+    model_type="char",
+    vocab_size=500,
+    hard_vocab_limit=False,
+    character_coverage=1.0,
+    pad_id=0,
+    unk_id=1,
+    bos_id=-1,
+    eos_id=-1,
+    control_symbols=options.pop("control_symbols", "[CLS],[SEP],[MASK]"),
+    user_defined_symbols=["12,", "9,", "▁9"],
+    minloglevel=2,
+    **options,
+  )
+  return model.getvalue()
+
+
+@pytest.fixture(scope="module")
+def char_model():
+  return train_model()
+
+
+@pytest.fixture(scope="module")
+def char_file(char_model, tmp_path_factory):
+  path = tmp_path_factory.mktemp("char") / "char.model"
+  path.write_bytes(char_model)
+  return str(path)
+
+
+@pytest.fixture(scope="module")
+def chars(char_file):
+  return tokenization.FullTokenizer(None, True, char_file)
+
+
+def write_vocab(folder, pieces, name="vocab.txt"):
+  path = folder / name
+  path.write_bytes("".join(p + "\n" for p in pieces).encode("utf-8"))
+  return str(path)
+
+
+@pytest.fixture(scope="module")
+def wordpiece_file(tmp_path_factory):
+  return write_vocab(tmp_path_factory.mktemp("wordpiece"), WORDPIECES)
+
+
+@pytest.fixture(scope="module")
+def words(wordpiece_file):
+  return tokenization.FullTokenizer(wordpiece_file, True)
+
+
+@pytest.fixture
+def logged(monkeypatch):
+  """The messages logged, as (level, text) pairs."""
+  messages = []
+  for level in ("info", "warning"):
+
+    def keep(message, *args, level=level):
+      messages.append((level, message % args))
+
+    monkeypatch.setattr(tokenization.logging, level, keep)
+  return messages
+
+
+def spans(tokenizer, text):
+  found = tokenizer.tokenize_with_offsets(text)
+  return list(zip(found.pieces, found.starts, found.ends))
+
+
+# preprocess_text
+
+
+@pytest.mark.parametrize("case, lower", [("uncased", True), ("cased", False)])
+def test_preprocess_text_equals_the_albert_release(case, lower):
+  rows = read_jsonl(TEXTS)
+  assert len(rows) == 165
+  for row in rows:
+    assert tokenization.preprocess_text(row["text"], lower=lower) == row[case]
+
+
+@pytest.mark.parametrize(
+  "text, lower, expected, reason",
+  [
+    (" a \t\u2003 b\n", False, "a b", "any white space, also Unicode's"),
+    ("Café ﬁt²", False, "Cafe fit2", "accents go, compatibility forms open"),
+    ("ΟΔΟΣ ΣΑ", True, "οδος σα", "Σ at the end of a word lowers to ς"),
+    ("İ", True, "i", "its dot is a combining mark after NFKD"),
+    ("a\u0323\u0301b", False, "ab", "several marks on one letter"),
+  ],
+)
+def test_preprocess_text(text, lower, expected, reason):
+  assert tokenization.preprocess_text(text, lower=lower) == expected, reason
+
+
+def test_preprocess_text_keeps_space_when_told():
+  assert tokenization.preprocess_text(" a  b", remove_space=False) == " a  b"
+
+
+# SentencePiece: pieces
+
+
+@needs_albert
+@pytest.mark.parametrize("case, lower", [("uncased", True), ("cased", False)])
+def test_pieces_and_ids_equal_the_albert_release(case, lower):
+  tokenizer = tokenization.FullTokenizer(
+    ALBERT + ".vocab", lower, ALBERT + ".model"
+  )
+  rows = read_jsonl(ALBERT_PIECES)
+  assert len(rows) == 165
+  for row in rows:
+    found = tokenizer.tokenize_with_offsets(row["text"])
+    assert found.pieces == row[case]["pieces"]
+    assert found.ids == row[case]["ids"]
+    assert tokenizer.tokenize(row["text"]) == row[case]["pieces"]
+    assert tokenizer.tokenize(row[case]["preprocessed"]) == row[case]["pieces"]
+    assert tokenizer.encode(row["text"]) == row[case]["ids"]
+    assert tokenizer.convert_tokens_to_ids(row[case]["pieces"]) == found.ids
+
+
+@pytest.mark.parametrize(
+  "text, release, fixed, reason",
+  [
+    ("x12,", "▁ x ▁ 1 2 ,", "▁ x 1 2 ,", "a ▁ of its own stays, or goes"),
+    ("x9,", "▁ x ▁9 ,", "▁ x 9 ,", "a ▁ joined to the digit likewise"),
+    ("x 12,", "▁ x ▁ ▁ 1 2 ,", "▁ x ▁ 1 2 ,", "the first ▁ is the blank"),
+    ("x,", "▁ x ,", "▁ x ,", "no digit before the comma"),
+    (",", "▁ ,", "▁ ,", "nothing before the comma"),
+  ],
+)
+def test_a_piece_of_digits_and_comma_is_cut_anew(
+  char_file, text, release, fixed, reason
+):
+  for fix, expected in [(False, release), (True, fixed)]:
+    tokenizer = tokenization.FullTokenizer(None, True, char_file, fix)
+    assert tokenizer.tokenize(text) == expected.split(), reason
+
+
+def test_text_is_lower_cased_and_stripped_of_accents_unasked(chars):
+  assert chars.tokenize(" CAFÉ\n") == ["▁", "c", "a", "f", "e"]
+
+
+def test_full_tokenizer_keeps_case_when_told(char_file):
+  tokenizer = tokenization.FullTokenizer(None, False, char_file)
+  assert tokenizer.encode("aB") == tokenizer.convert_tokens_to_ids(
+    ["▁", "a", "<unk>"]
+  )
+
+
+def test_half_a_surrogate_pair_counts_as_a_blank(chars):
+  assert spans(chars, "é\ud83da") == [
+    ("▁", 0, 0),
+    ("e", 0, 1),
+    ("▁", 2, 2),
+    ("a", 2, 3),
+  ]
+
+
+# SentencePiece: offsets
+
+
+@pytest.mark.parametrize(
+  "text, expected, reason",
+  [
+    ("", "", "no text, no piece"),
+    (" \n ", "", "blanks alone give no piece"),
+    ("ab", "▁:0-0 a:0-1 b:1-2", "▁ covers nothing"),
+    (" a \t b", "▁:1-1 a:1-2 ▁:5-5 b:5-6", "▁ stands before its word"),
+    ("éa", "▁:0-0 e:0-1 a:1-2", "an accent within the character"),
+    ("e\u0301a", "▁:0-0 e:0-2 a:2-3", "an accent as a mark of its own"),
+    ("e\u0323\u0301 a", "▁:0-0 e:0-3 ▁:4-4 a:4-5", "two marks"),
+    ("\u0301a", "▁:1-1 a:1-2", "a mark on nothing belongs to nobody"),
+    ("ﬁ\u0301x", "▁:0-0 f:0-2 i:0-2 x:2-3", "a ligature's pieces share it"),
+    ("İx", "▁:0-0 i:0-1 x:1-2", "İ alone would lower to two characters"),
+    ("ΑΣ ΑΣα", "▁:0-0 α:0-1 ς:1-2 ▁:3-3 α:3-4 σ:4-5 α:5-6", "both small Σ"),
+    ("a\u00a8b", "▁:0-0 a:0-1 ▁:2-2 b:2-3", "NFKD of ¨ is a blank and a mark"),
+    ("a▁b", "▁:0-0 a:0-1 ▁:2-2 b:2-3", "▁ in the text is a blank"),
+    ("a\u200bb", "▁:0-0 a:0-1 ▁:2-2 b:2-3", "so is a zero-width space"),
+    ("\u200ba\u200b", "▁:1-1 a:1-2", "but not at the ends"),
+    ("\x01a\x01b\x01", "▁:1-1 a:1-2 b:3-4", "a control character is dropped"),
+    ("한국 a", "▁:0-0 한:0-1 국:1-2 ▁:3-3 a:3-4", "NFKD cuts, NFKC joins"),
+    ("x9,a", "▁:0-0 x:0-1 ▁9:1-2 ,:2-3 a:3-4", "a digit-comma piece"),
+    ("x12,", "▁:0-0 x:0-1 ▁:1-1 1:1-2 2:2-3 ,:3-4", "with a stray ▁"),
+    ("\x01x12,", "▁:1-1 x:1-2 ▁:2-2 1:2-3 2:3-4 ,:4-5", "and the normaliser"),
+    ("Qq", "▁:0-0 qq:0-2", "unknown characters are one piece"),
+  ],
+)
+def test_offsets_count_characters_of_the_original(
+  chars, text, expected, reason
+):
+  found = ["%s:%d-%d" % span for span in spans(chars, text)]
+  assert found == expected.split(), reason
+
+
+def check_offsets(tokenizer, text, normalise):
+  """Asserts what holds for the offsets of any text."""
+  found = tokenizer.tokenize_with_offsets(text)
+  assert found.pieces == tokenizer.tokenize(text)
+  assert found.starts == sorted(found.starts)
+  covered = set()
+  for piece, start, end in zip(found.pieces, found.starts, found.ends):
+    assert 0 <= start <= end <= len(text)
+    covered.update(range(start, end))
+    if piece != "[UNK]":
+      bare = piece.replace("▁", "")
+      bare = bare[2:] if bare.startswith("##") else bare
+      assert bare in normalise(text[start:end])
+      assert bool(bare) == (start < end)
+  for i, char in enumerate(text):
+    if normalise(char).strip():
+      assert i in covered
+
+
+def normalise_with(tokenizer_file, lower):
+  """preprocess_text, then SentencePiece's own normaliser, on a part alone."""
+  model = sentencepiece.SentencePieceProcessor(model_file=tokenizer_file)
+
+  def normalise(text):
+    text = tokenization.preprocess_text(text, lower=lower)
+    return model.normalize(text).replace("▁", " ").strip()
+
+  return normalise
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_offsets_fit_every_biomedical_text(lower):
+  model = PUBMED_8K + ".model"
+  tokenizer = tokenization.FullTokenizer(None, lower, model)
+  normalise = normalise_with(model, lower)
+  for row in read_jsonl(TEXTS):
+    check_offsets(tokenizer, row["text"], normalise)
+
+
+@needs_albert
+@needs_abstracts
+def test_offsets_fit_real_abstracts():
+  model = ALBERT + ".model"
+  tokenizer = tokenization.FullTokenizer(None, True, model)
+  normalise = normalise_with(model, True)
+  for text in read_abstracts(60):
+    check_offsets(tokenizer, text, normalise)
+
+
+@pytest.mark.parametrize("spice", ["", "\u200b", "ﬁ\u0301"])
+def test_time_is_linear_in_the_length_of_one_text(chars, words, spice):
+  def seconds(tokenizer, text):
+    def once():
+      start = time.process_time()
+      tokenizer.tokenize_with_offsets(text)
+      return time.process_time() - start
+
+    return min(once() for _ in range(3))
+
+  for tokenizer in (chars, words):
+    text = (spice + "abc 12, ") * 300
+    # A quadratic step would need 256 times as long for 16 times the text.
+    assert seconds(tokenizer, text * 16) < 64 * seconds(tokenizer, text)
+
+
+# WordPiece
+
+
+@pytest.mark.parametrize(
+  "text, expected, reason",
+  [
+    ("", "", "no text, no piece"),
+    (
+      "John Johanson's house.",
+      "john:0-4 johan:5-10 ##son:10-13 ':13-14 s:14-15 house:16-21 .:21-22",
+      "the example of BERT's README",
+    ),
+    ("unaffable", "un:0-2 ##aff:2-5 ##able:5-9", "longest piece first"),
+    ("aaaa", "aaa:0-3 ##a:3-4", "longest piece first, not the best fit"),
+    ("a unaffx a", "a:0-1 [UNK]:2-8 a:9-10", "one bad end spoils the word"),
+    ("a中國a", "a:0-1 中:1-2 國:2-3 a:3-4", "an ideograph is a word"),
+    ("Cafés", "cafe:0-4 ##s:4-5", "accents go with lower-casing"),
+    ("cafe\u0301s", "cafe:0-5 ##s:5-6", "also as marks of their own"),
+    ("İ", "i:0-1", "İ lowers to two characters, the second a mark"),
+    ("ΑΣ", "ας:0-2", "Σ at the end of a word"),
+    ("a\u00ada\u200ba", "aaa:0-5", "format characters join what they part"),
+    ("\u200ba\x01", "a:1-2", "and belong to nobody at the ends"),
+    ("a\x85a\ufffd", "aa:0-3", "control characters are no blanks to BERT"),
+    ("a\u2028a\u3000a", "a:0-1 a:2-3 a:4-5", "Unicode's blanks are"),
+    ("TNF-β1", "tnf:0-3 -:3-4 β:4-5 ##1:5-6", "punctuation is cut off"),
+    ("(a)", "(:0-1 a:1-2 ):2-3", "on both sides"),
+    ("\u0301 a", "a:2-3", "a word of marks alone is none"),
+    ("[MASK]", "[UNK]:0-1 [UNK]:1-5 [UNK]:5-6", "text holds no special piece"),
+  ],
+)
+def test_wordpiece_equals_bert(words, text, expected, reason):
+  found = ["%s:%d-%d" % span for span in spans(words, text)]
+  assert found == expected.split(), reason
+  assert words.tokenize(text) == [s.split(":")[0] for s in expected.split()]
+
+
+def test_wordpiece_keeps_accents_and_capitals_with_case(wordpiece_file):
+  tokenizer = tokenization.FullTokenizer(wordpiece_file, False)
+  assert spans(tokenizer, "cafe\u0301s John") == [
+    ("cafe", 0, 4),
+    ("##\u0301", 4, 5),
+    ("##s", 5, 6),
+    ("[UNK]", 7, 11),
+  ]
+
+
+@pytest.mark.parametrize("length, unknown", [(200, False), (201, True)])
+def test_wordpiece_does_not_know_a_word_of_over_200_characters(
+  words, length, unknown
+):
+  found = words.tokenize_with_offsets("a" * length)
+  assert (found.pieces == ["[UNK]"]) == unknown
+  assert (found.starts[0], found.ends[-1]) == (0, length)
+
+
+def test_wordpiece_character_rules_equal_bert_on_the_whole_plane(words):
+  """BERT lower-cases, then strips marks; ours the other way round."""
+  for char in map(chr, range(0x10000)):
+    if unicodedata.category(char) in ("Cc", "Cf", "Zs", "Zl", "Zp"):
+      continue
+    lowered = unicodedata.normalize("NFD", char.lower())
+    expected = [c for c in lowered if unicodedata.category(c) != "Mn"]
+    form = tokenization._BERT_FORMS[True][char]
+    assert char == "\ufffd" or form.lower().strip() == "".join(expected)
+
+
+@needs_bert
+@pytest.mark.parametrize("lower", [True, False])
+def test_wordpiece_offsets_fit_every_biomedical_text(lower):
+  tokenizer = tokenization.FullTokenizer(BERT, lower)
+
+  def normalise(text):
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    if lower:
+      text = unicodedata.normalize("NFD", text.lower())
+      text = "".join(c for c in text if unicodedata.category(c) != "Mn")
+    return text
+
+  for row in read_jsonl(TEXTS):
+    check_offsets(tokenizer, row["text"], normalise)
+
+
+# FullTokenizer
+
+
+def test_ids_and_pieces_turn_into_each_other(words):
+  ids = words.convert_tokens_to_ids(["un", "##aff", "no such piece"])
+  assert words.convert_ids_to_tokens(ids) == ["un", "##aff", "[UNK]"]
+
+
+def test_special_ids_of_sentencepiece(chars):
+  assert (chars.pad_id, chars.unk_id) == (0, 1)
+  assert (chars.cls_id, chars.sep_id, chars.mask_id) == (2, 3, 4)
+
+
+def test_special_ids_of_wordpiece(words):
+  assert (words.pad_id, words.unk_id) == (0, 1)
+  assert (words.cls_id, words.sep_id, words.mask_id) == (2, 3, 4)
+
+
+def test_vocab_and_inv_vocab_mirror_each_other(chars):
+  assert chars.vocab_size == len(chars.vocab) == len(chars.inv_vocab)
+  assert all(chars.inv_vocab[i] == piece for piece, i in chars.vocab.items())
+
+
+@pytest.mark.parametrize(
+  "pieces, has_capitals",
+  [([], False), (["[unused1]", "β"], False), (["##A"], True), (["Β"], True)],
+)
+def test_capitals_count_in_ordinary_pieces_only(tmp_path, pieces, has_capitals):
+  path = write_vocab(tmp_path, WORDPIECES + pieces)
+  assert tokenization.FullTokenizer(path).has_capitals == has_capitals
+
+
+def test_files_are_those_that_were_read(char_file, wordpiece_file):
+  model = tokenization.load(char_file)
+  assert (model.files, model.source) == ((char_file,), char_file)
+  vocab = tokenization.load(wordpiece_file)
+  assert (vocab.files, vocab.source) == ((wordpiece_file,), wordpiece_file)
+
+
+def test_encode_remembers_a_word_and_gives_a_list_of_ones_own(char_file):
+  tokenizer = tokenization.FullTokenizer(None, True, char_file)
+  first = tokenizer.encode("ab")
+  tokenizer._cutter = None  # from here on only memory can answer
+  first.append(-1)
+  assert tokenizer.encode("ab") == first[:-1]
+
+
+def test_the_memory_of_encode_is_bounded(char_file, monkeypatch):
+  tokenizer = tokenization.FullTokenizer(None, True, char_file)
+  tokenizer._cached_ids = tokenization._Table(tokenizer._encode, size=10)
+  for i in range(50):
+    assert tokenizer.encode(str(i)) == tokenizer._encode(str(i))
+    assert len(tokenizer._cached_ids) <= 10
+  tokenizer.encode("long " * 100)
+  assert not any(text.startswith("long") for text in tokenizer._cached_ids)
+
+
+def test_a_tokenizer_can_be_sent_to_another_process(chars, words):
+  for tokenizer in (chars, words):
+    tokenizer.encode("a")
+    copy = pickle.loads(pickle.dumps(tokenizer))
+    assert copy.tokenize_with_offsets("aé 12,") == (
+      tokenizer.tokenize_with_offsets("aé 12,")
+    )
+
+
+def test_every_file_is_opened_with_open_file(char_model):
+  model = sentencepiece.SentencePieceProcessor(model_proto=char_model)
+  vocab = "".join(model.id_to_piece(i) + "\t-1\n" for i in range(len(model)))
+  bucket = {"gs://b/v": vocab.encode("utf-8"), "gs://b/m": char_model}
+
+  def open_file(path, mode):
+    assert mode == "rb"
+    return io.BytesIO(bucket.pop(path))
+
+  tokenizer = tokenization.FullTokenizer(
+    "gs://b/v", True, "gs://b/m", open_file=open_file
+  )
+  assert tokenizer.tokenize("a") == ["▁", "a"] and not bucket
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_wordpiece_ids_are_line_numbers_whatever_the_line_ends(tmp_path, end):
+  path = tmp_path / "vocab.txt"
+  pieces = SPECIALS + ["a", "\u2028x", "b"]  # some would cut lines at U+2028
+  path.write_bytes(("\ufeff" + end.join(pieces)).encode("utf-8"))
+  tokenizer = tokenization.FullTokenizer(str(path))
+  assert tokenizer.encode("a b") == [5, 7]
+
+
+# load
+
+
+@pytest.fixture
+def folder(tmp_path, char_model):
+  """A folder with the vocabulary of a SentencePiece model, but no model."""
+  model = sentencepiece.SentencePieceProcessor(model_proto=char_model)
+  pieces = [model.id_to_piece(i) for i in range(len(model))]
+  write_vocab(tmp_path, pieces, "vocab.txt")
+  write_vocab(tmp_path, [p + "\t-1.5" for p in pieces], "char.vocab")
+  return tmp_path
+
+
+@pytest.mark.parametrize(
+  "vocab, models, taken",
+  [
+    ("char.vocab", ["char.model", "30k-clean.model", "x.model"], "char.model"),
+    ("vocab.txt", ["x.model", "30k-clean.model"], "30k-clean.model"),
+    ("vocab.txt", ["x.model", "spiece.model"], "spiece.model"),
+    ("char.vocab", ["anything.model"], "anything.model"),
+  ],
+)
+def test_load_finds_the_model_beside_its_vocabulary(
+  folder, char_model, logged, vocab, models, taken
+):
+  for name in models:
+    (folder / name).write_bytes(char_model if name == taken else b"other")
+  tokenizer = tokenization.load(str(folder / vocab))
+  assert tokenizer.tokenize("a") == ["▁", "a"]
+  assert ("info", "%s: its model is %s" % (folder / vocab, folder / taken)) in (
+    logged
+  )
+
+
+@pytest.mark.parametrize("models", [[], ["x.model", "y.model"]])
+def test_load_names_the_models_it_looked_for(folder, char_model, models):
+  for name in models:
+    (folder / name).write_bytes(char_model)
+  with pytest.raises(InputError) as error:
+    tokenization.load(str(folder / "char.vocab"))
+  looked_for = ["char.model", "30k-clean.model", "spiece.model"]
+  for name in ["char.vocab", "spm_model_file"] + looked_for + models:
+    assert name in str(error.value)
+
+
+def test_load_looks_into_a_bucket_by_name(folder, char_model):
+  bucket = {
+    "gs://b/vocab.txt": (folder / "vocab.txt").read_bytes(),
+    "gs://b/spiece.model": char_model,
+  }
+
+  def open_file(path, mode):
+    return io.BytesIO(bucket[path])
+
+  tokenizer = tokenization.load("gs://b/vocab.txt", open_file=open_file)
+  assert tokenizer.tokenize("a") == ["▁", "a"]
+
+
+def test_load_takes_a_model_given_as_vocabulary(char_file):
+  assert tokenization.load(char_file).tokenize("a") == ["▁", "a"]
+
+
+def test_load_takes_a_model_alone(char_file):
+  tokenizer = tokenization.load(spm_model_file=char_file)
+  assert tokenizer.tokenize("a") == ["▁", "a"]
+
+
+def test_load_passes_the_digit_comma_fix_on(char_file):
+  tokenizer = tokenization.load(char_file, spm_digit_comma_fix=True)
+  assert tokenizer.tokenize("x9,") == ["▁", "x", "9", ","]
+
+
+@pytest.mark.parametrize(
+  "capitals, wanted, lower, level, said",
+  [
+    (False, None, True, "info", "no piece of"),
+    (False, True, True, "info", "no piece of"),
+    (False, False, True, "warning", "every capital would be unknown"),
+    (True, None, False, "info", "Keeping capitals"),
+    (True, False, False, "info", "Keeping capitals"),
+    (True, True, True, "warning", "never be used"),
+  ],
+)
+def test_load_settles_lower_casing(
+  tmp_path, logged, capitals, wanted, lower, level, said
+):
+  path = write_vocab(tmp_path, WORDPIECES + ["John"] * capitals)
+  tokenizer = tokenization.load(path, do_lower_case=wanted)
+  assert tokenizer.do_lower_case == lower
+  assert tokenizer.tokenize("John") == ["john" if lower else "John"]
+  assert [(a, said in b) for a, b in logged] == [(level, True)]
+
+
+# What cannot be put right
+
+
+def test_neither_file_is_an_error():
+  with pytest.raises(InputError, match="set vocab_file .* or spm_model_file"):
+    tokenization.load()
+
+
+@pytest.mark.parametrize("flag", ["vocab_file", "spm_model_file"])
+def test_a_missing_file_is_named(tmp_path, flag):
+  path = str(tmp_path / "absent")
+  with pytest.raises(InputError, match="absent: cannot be read"):
+    tokenization.load(**{flag: path})
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"version https://git-lfs"])
+def test_a_broken_model_is_named(tmp_path, data):
+  path = tmp_path / "x.model"
+  path.write_bytes(data)
+  with pytest.raises(InputError, match="x.model: is not a Sentence") as error:
+    tokenization.load(spm_model_file=str(path))
+  assert "\n" not in str(error.value)
+
+
+def test_a_vocabulary_that_is_no_text_is_named(tmp_path, char_model):
+  path = tmp_path / "vocab.txt"
+  path.write_bytes(char_model)
+  with pytest.raises(InputError, match="vocab.txt: byte .* spm_model_file"):
+    tokenization.load(str(path))
+
+
+def test_a_vocabulary_in_neither_form_is_named(tmp_path):
+  path = write_vocab(tmp_path, ["some", "words"])
+  with pytest.raises(InputError, match="neither SentencePiece's .* nor Word"):
+    tokenization.load(path)
+
+
+@pytest.mark.parametrize("missing", SPECIALS)
+def test_a_missing_special_piece_is_named(tmp_path, missing):
+  path = write_vocab(tmp_path, [p for p in WORDPIECES if p != missing])
+  with pytest.raises(InputError) as error:
+    tokenization.FullTokenizer(path)
+  assert missing in str(error.value) and path in str(error.value)
+
+
+def test_a_model_without_special_pieces_is_named(tmp_path):
+  path = tmp_path / "bare.model"
+  path.write_bytes(train_model(control_symbols="[CLS],[SEP]"))
+  with pytest.raises(InputError, match=r"bare.model: has no piece \[MASK\]"):
+    tokenization.FullTokenizer(None, True, str(path))
+
+
+def test_a_model_with_byte_pieces_is_refused(tmp_path):
+  path = tmp_path / "bytes.model"
+  path.write_bytes(train_model(byte_fallback=True))
+  with pytest.raises(InputError, match="bytes.model: .* --byte_fallback"):
+    tokenization.FullTokenizer(None, True, str(path))
+
+
+def test_full_tokenizer_refuses_a_vocabulary_without_its_model(folder):
+  with pytest.raises(InputError, match="set spm_model_file"):
+    tokenization.FullTokenizer(str(folder / "vocab.txt"))
+
+
+def test_vocabulary_and_model_of_different_sizes_are_refused(folder, char_file):
+  path = str(folder / "vocab.txt")
+  with open(path, "ab") as f:
+    f.write(b"more\n")
+  with pytest.raises(InputError, match="vocab.txt has 44 pieces.*has 43"):
+    tokenization.FullTokenizer(path, True, char_file)
+
+
+def test_vocabulary_and_model_of_different_pieces_are_refused(
+  folder, char_file
+):
+  path = folder / "vocab.txt"
+  lines = path.read_bytes().split(b"\n")
+  lines[10] = b"other"
+  path.write_bytes(b"\n".join(lines))
+  with pytest.raises(
+    InputError, match=r"vocab.txt:11: 'other' is .*char.model"
+  ):
+    tokenization.FullTokenizer(str(path), True, char_file)
+
+
+# Checks
+
+
+def test_a_vocabulary_of_another_size_than_the_config_is_refused(
+  words, wordpiece_file
+):
+  tokenization.check_vocab_size(words, len(WORDPIECES), "config.json")
+  with pytest.raises(InputError) as error:
+    tokenization.check_vocab_size(words, 30000, "config.json")
+  for part in [wordpiece_file, str(len(WORDPIECES)), "config.json", "30000"]:
+    assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+  "id_lists, rate", [([[1, 5], [7, 1]], 0.5), ([[2], []], 0.0), ([], 0.0)]
+)
+def test_unknown_rate_is_a_share_of_all_ids(id_lists, rate):
+  assert tokenization.unknown_rate(iter(id_lists), 1) == rate
+
+
+@pytest.mark.parametrize("above, warnings", [(-0.001, 0), (0.001, 1)])
+def test_a_warning_is_given_above_the_limit_only(logged, above, warnings):
+  tokenization.warn_of_unknown(
+    tokenization.MAX_UNKNOWN_RATE + above, "train.tsv"
+  )
+  assert len(logged) == warnings
+  assert all(level == "warning" for level, _ in logged)
+  assert all(text.startswith("train.tsv: 5.1 %") for _, text in logged)
+
+
+@needs_albert
+@needs_abstracts
+@pytest.mark.parametrize("lower, too_many", [(True, False), (False, True)])
+def test_the_limit_tells_right_from_wrong_case_on_abstracts(lower, too_many):
+  tokenizer = tokenization.FullTokenizer(None, lower, ALBERT + ".model")
+  ids = map(tokenizer.encode, read_abstracts(200))
+  rate = tokenization.unknown_rate(ids, tokenizer.unk_id)
+  assert (rate > tokenization.MAX_UNKNOWN_RATE) == too_many

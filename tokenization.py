@@ -1,0 +1,547 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cuts text into the pieces of a model: SentencePiece or WordPiece.
+
+FullTokenizer serves both. SentencePiece gives what the ALBERT release's
+preprocess_text and encode_pieces give on Python 3; WordPiece what BERT's
+BasicTokenizer and WordpieceTokenizer give. Offsets are half-open and count the
+characters of the text as it came, before any normalisation. The time needed
+is linear in the text. A file that cannot serve raises InputError.
+"""
+
+import collections
+import functools
+import os
+import re
+import string
+import unicodedata
+
+from absl import logging
+import sentencepiece
+
+from errors import InputError
+
+# A share of unknown pieces above this points to a vocabulary not meant for
+# the text. Measured with ALBERT's 30k-clean: 0.3 % of 9,713 PubMed abstracts,
+# 0.0 to 0.3 % of the NER and HoC corpora, 3.1 to 4.7 % of ChemProt, EU-ADR and
+# GAD, whose markers (@GENE$) hold the unknown "@"; without lower-casing 8.3 %
+# of the abstracts and between 5.3 % (BC5CDR) and 13.1 % (EU-ADR) elsewhere.
+MAX_UNKNOWN_RATE = 0.05
+
+Pieces = collections.namedtuple("Pieces", ["pieces", "ids", "starts", "ends"])
+
+_UNDERLINE = "\u2581"  # "▁": SentencePiece's blank, before the word
+_BLANKS = " " + _UNDERLINE  # a "▁" in the text is a blank to SentencePiece too
+_FIRST_MARK = "\u0300"  # no combining mark comes before it in Unicode
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CJK = re.compile(  # the blocks that BERT cuts into single characters
+  "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+  "\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]"
+)
+_SPECIAL_PIECE = re.compile(r"\[\w+\]|</?\w+>")  # [CLS], [unused1], <pad>, </s>
+_MAX_WORD = 200  # characters; BERT takes a longer word for unknown
+_MAX_CACHED = 100  # characters; longer texts seldom repeat and fill the memory
+
+
+def preprocess_text(text, remove_space=True, lower=False):
+  """Returns `text` as the ALBERT release hands it to SentencePiece.
+
+  White space is collapsed into single blanks, the text is brought to NFKD and
+  loses its combining marks: " Café  ﬁt² " -> "Cafe fit2".
+  """
+  if remove_space:
+    text = " ".join(text.strip().split())
+  if not text.isascii():
+    text = unicodedata.normalize("NFKD", text)
+    marks = [c for c in set(text) if unicodedata.combining(c)]
+    if marks:
+      text = text.translate(dict.fromkeys(map(ord, marks)))
+  return text.lower() if lower else text
+
+
+def load(
+  vocab_file=None,
+  spm_model_file=None,
+  do_lower_case=None,
+  open_file=open,
+  spm_digit_comma_fix=False,
+):
+  """Returns the FullTokenizer that the files are meant for.
+
+  Puts right what people get wrong: a SentencePiece vocabulary without its
+  model is completed from the same folder, a model given as vocabulary is taken
+  as the model, and where no piece has a capital, text is lower-cased whatever
+  do_lower_case says (None leaves it to the vocabulary). Raises InputError
+  where it stays open what was meant.
+  """
+  if vocab_file and not spm_model_file:
+    if vocab_file.endswith(".model"):
+      vocab_file, spm_model_file = None, vocab_file
+    elif _is_sentencepiece(_read_vocab(vocab_file, open_file)):
+      spm_model_file = _find_model(vocab_file, open_file)
+      logging.info("%s: its model is %s", vocab_file, spm_model_file)
+
+  def build(lower):
+    return FullTokenizer(
+      vocab_file, lower, spm_model_file, spm_digit_comma_fix, open_file
+    )
+
+  tokenizer = build(True)
+  return tokenizer if _settle_case(tokenizer, do_lower_case) else build(False)
+
+
+def check_vocab_size(tokenizer, vocab_size, config_file):
+  """Raises InputError unless the configuration counts the same pieces."""
+  if tokenizer.vocab_size != vocab_size:
+    raise InputError(
+      f"{tokenizer.source} has {tokenizer.vocab_size} pieces, but {config_file}"
+      f" says vocab_size {vocab_size}: take both from the same checkpoint"
+    )
+
+
+def unknown_rate(id_lists, unk_id):
+  """Returns the share (0 to 1) of `unk_id` among all ids; 0 of none."""
+  total = unknown = 0
+  for ids in id_lists:
+    total += len(ids)
+    unknown += sum(i == unk_id for i in ids)
+  return unknown / total if total else 0.0
+
+
+def warn_of_unknown(rate, name):
+  """Logs a warning if `rate` is above what a fitting vocabulary leaves."""
+  if rate > MAX_UNKNOWN_RATE:
+    logging.warning(
+      "%s: %.1f %% of the pieces are unknown, a fitting vocabulary leaves"
+      " under %.1f %%: check vocabulary, lower-casing and language",
+      *(name, 100 * rate, 100 * MAX_UNKNOWN_RATE),
+    )
+
+
+def _settle_case(tokenizer, wanted):
+  """Returns whether to lower-case, and logs why."""
+  name = tokenizer.source
+  if tokenizer.has_capitals and wanted:
+    logging.warning(
+      "Lower-casing as do_lower_case says, but the pieces of %s have capitals:"
+      " those will never be used",
+      name,
+    )
+  elif tokenizer.has_capitals:
+    logging.info("Keeping capitals: pieces of %s have them", name)
+  elif wanted is False:
+    logging.warning(
+      "Lower-casing although do_lower_case is false: no piece of %s has a"
+      " capital, so every capital would be unknown",
+      name,
+    )
+  else:
+    logging.info("Lower-casing: no piece of %s has a capital", name)
+  return bool(wanted) or not tokenizer.has_capitals
+
+
+def _read(path, open_file):
+  try:
+    with open_file(path, "rb") as f:
+      return f.read()
+  except Exception as error:  # what tf.io.gfile raises is no OSError
+    raise InputError(f"{path}: cannot be read ({error})") from error
+
+
+def _read_vocab(path, open_file):
+  """Returns the pieces in a file: one a line, a tab and a score may follow."""
+  try:
+    text = _read(path, open_file).decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    raise InputError(
+      f"{path}: byte {error.start} is not UTF-8; a vocabulary is text, a piece"
+      " a line (a SentencePiece .model goes to spm_model_file)"
+    ) from error
+  lines = text.split("\n")  # splitlines() would cut at pieces such as U+2028
+  if not lines[-1]:
+    lines.pop()
+  return [line.split("\t")[0].strip() for line in lines]
+
+
+def _is_sentencepiece(pieces):
+  has_underline = any(p.startswith(_UNDERLINE) for p in pieces)
+  return has_underline and not any(p.startswith("##") for p in pieces)
+
+
+def _find_model(vocab_file, open_file):
+  """Returns the path of the SentencePiece model beside its vocabulary."""
+  folder, name = os.path.split(vocab_file)
+  stem = os.path.splitext(name)[0]
+  names = [stem + ".model", "30k-clean.model", "spiece.model"]
+  if os.path.isdir(folder or "."):
+    there = [n for n in os.listdir(folder or ".") if n.endswith(".model")]
+  else:  # a bucket, say, into which only open_file can look
+    there = [n for n in names if _can_read(os.path.join(folder, n), open_file)]
+  found = [n for n in names if n in there] or there[: len(there) == 1]
+  if not found:
+    raise InputError(
+      f"{vocab_file}: is a SentencePiece vocabulary, which needs its model;"
+      f" looked beside it for {', '.join(names)} or a single *.model, found"
+      f" {', '.join(sorted(there)) or 'none'}: set spm_model_file"
+    )
+  return os.path.join(folder, found[0])
+
+
+def _can_read(path, open_file):
+  try:
+    return bool(_read(path, open_file))
+  except InputError:
+    return False
+
+
+def _check_same_pieces(vocab, vocab_file, model, spm_model_file):
+  """Raises InputError unless a vocabulary is that of the model."""
+  if len(vocab) != len(model):
+    raise InputError(
+      f"{vocab_file} has {len(vocab)} pieces, but {spm_model_file} has"
+      f" {len(model)}: give the vocabulary of this model, or none"
+    )
+  for line, (given, expected) in enumerate(zip(vocab, model), 1):
+    if given != expected.strip():
+      raise InputError(
+        f"{vocab_file}:{line}: {given!r} is {expected!r} in {spm_model_file}:"
+        " give the vocabulary of this model, or none"
+      )
+
+
+def _check_wordpiece(pieces, vocab_file):
+  """Raises InputError unless the pieces can cut text without a model."""
+  if _is_sentencepiece(pieces):
+    raise InputError(
+      f"{vocab_file}: is a SentencePiece vocabulary, which needs its model:"
+      " set spm_model_file"
+    )
+  if "[UNK]" not in pieces:
+    raise InputError(
+      f"{vocab_file}: has neither SentencePiece's pieces (with {_UNDERLINE})"
+      " nor WordPiece's (with [UNK]); a vocabulary has one piece a line"
+    )
+
+
+def _special_id(vocab, spellings, source):
+  for piece in spellings:
+    if piece in vocab:
+      return vocab[piece]
+  raise InputError(
+    f"{source}: has no piece {' or '.join(spellings)}, which inputs need"
+  )
+
+
+def _albert_form(char):
+  """Returns what preprocess_text makes of a character, without blanks."""
+  return _without_blanks(preprocess_text(char))
+
+
+def _bert_form(char, lower):
+  """Returns what BasicTokenizer makes of a character, but in its own case.
+
+  It strips accents after lower-casing; before it, the outcome is the same and
+  no character is left that lower-cases to two, as "İ" does.
+  """
+  category = unicodedata.category(char)
+  if char in "\t\n\r" or category in ("Zs", "Zl", "Zp"):
+    return " "
+  if char in "\0\ufffd" or category in ("Cc", "Cf"):
+    return ""
+  form = char
+  if lower:
+    form = unicodedata.normalize("NFD", char)
+    form = "".join(c for c in form if unicodedata.category(c) != "Mn")
+  return f" {form} " if _CJK.match(char) else form
+
+
+def _split_at_punctuation(word):
+  def is_punctuation(char):
+    return char in string.punctuation or unicodedata.category(char)[0] == "P"
+
+  return "".join(f" {c} " if is_punctuation(c) else c for c in word).split()
+
+
+def _without_blanks(text):
+  return text.replace(" ", "").replace(_UNDERLINE, "")
+
+
+def _spans(counts, firsts, lasts, text, forms):
+  """Returns the starts and the ends of pieces in `text`.
+
+  counts[p] normalised characters, blanks aside, make piece p, and character k
+  of these comes from text[firsts[k]] to text[lasts[k]].
+  """
+  assert sum(counts) == len(firsts), "pieces do not add up to the text"
+  starts, ends, done = [], [], 0
+  firsts = firsts + [len(text)]
+  text += " "  # no mark, so that a look behind the last character is safe
+  for count in counts:
+    start = end = firsts[done]
+    if count:
+      done += count
+      end = lasts[done - 1] + 1
+      while text[end] >= _FIRST_MARK and _is_lost_mark(text[end], forms):
+        end += 1
+    starts.append(start)
+    ends.append(end)
+  return starts, ends
+
+
+def _is_lost_mark(char, forms):
+  return not forms[char] and unicodedata.category(char)[0] == "M"
+
+
+class _Table(dict):
+  """Remembers what a function makes of its keys; starts anew when full."""
+
+  def __init__(self, function, size=1 << 16):
+    super().__init__()
+    self._function = function
+    self._size = size
+
+  def __missing__(self, key):
+    if len(self) >= self._size:
+      self.clear()
+    value = self[key] = self._function(key)
+    return value
+
+
+_ALBERT_FORMS = _Table(_albert_form)
+_BERT_FORMS = {
+  lower: _Table(functools.partial(_bert_form, lower=lower))
+  for lower in (False, True)
+}
+
+
+class FullTokenizer:
+  """Cuts text into pieces and numbers them.
+
+  With `spm_model_file` by SentencePiece (`vocab_file` may then be None, or is
+  checked against the model), else by WordPiece with BERT's vocab.txt. Takes
+  `do_lower_case` at its word; `load` thinks along. `spm_digit_comma_fix`: see
+  _SentencePiece. `open_file(path, "rb")` opens every file, so that
+  tf.io.gfile.GFile can stand in for gs:// paths.
+
+  Attributes: `vocab` (piece to id), `inv_vocab` (id to piece), `vocab_size`,
+  `source` (the file they are from), `files` (all that were read),
+  `has_capitals` (whether a piece has any, special pieces aside), `pad_id`,
+  `unk_id`, `cls_id`, `sep_id`, `mask_id`.
+  """
+
+  def __init__(
+    self,
+    vocab_file,
+    do_lower_case=True,
+    spm_model_file=None,
+    spm_digit_comma_fix=False,
+    open_file=open,
+  ):
+    if not vocab_file and not spm_model_file:
+      raise InputError(
+        "neither vocabulary nor SentencePiece model given: set vocab_file"
+        " (BERT's vocab.txt) or spm_model_file (ALBERT's 30k-clean.model)"
+      )
+    self.do_lower_case = bool(do_lower_case)
+    self.source = vocab_file or spm_model_file
+    self.files = tuple(f for f in (vocab_file, spm_model_file) if f)
+    pieces = _read_vocab(vocab_file, open_file) if vocab_file else None
+    if spm_model_file:
+      self._cutter = _SentencePiece(
+        _read(spm_model_file, open_file), spm_model_file, spm_digit_comma_fix
+      )
+      model = self._cutter.pieces
+      if vocab_file:
+        _check_same_pieces(pieces, vocab_file, model, spm_model_file)
+      pieces = model
+    else:
+      _check_wordpiece(pieces, vocab_file)
+      self._cutter = _WordPiece(pieces)
+    self._index(pieces)
+    self._cached_ids = _Table(self._encode)
+
+  def _index(self, pieces):
+    self.inv_vocab = dict(enumerate(pieces))
+    self.vocab = {piece: i for i, piece in enumerate(pieces)}
+    self.vocab_size = len(pieces)
+    ordinary = (p for p in pieces if not _SPECIAL_PIECE.fullmatch(p))
+    self.has_capitals = any(p != p.lower() for p in ordinary)
+    find = functools.partial(_special_id, self.vocab, source=self.source)
+    self.pad_id = find(["<pad>", "[PAD]"])
+    self.unk_id = find(["<unk>", "[UNK]"])
+    self.cls_id = find(["[CLS]"])
+    self.sep_id = find(["[SEP]"])
+    self.mask_id = find(["[MASK]"])
+
+  def tokenize(self, text):
+    """Returns the pieces of `text`, preprocessed or not."""
+    return self._cutter.cut(text, self.do_lower_case)
+
+  def tokenize_with_offsets(self, text):
+    """Returns Pieces with the place of each piece in `text`.
+
+    All pieces of a ligature cover it, combining marks belong to the character
+    before, other characters that normalisation drops to nobody, and "▁" covers
+    nothing: "Café (ﬁt)" -> ▁cafe 0-4, ▁ 5-5, ( 5-6, fi 6-7, t 7-8, ) 8-9.
+    Starts never decrease.
+    """
+    pieces, starts, ends = self._cutter.locate(text, self.do_lower_case)
+    return Pieces(pieces, self.convert_tokens_to_ids(pieces), starts, ends)
+
+  def encode(self, text):
+    """Returns the ids of `text`; a word seen before costs next to nothing."""
+    if len(text) > _MAX_CACHED:
+      return self._encode(text)
+    return list(self._cached_ids[text])
+
+  def _encode(self, text):
+    return self.convert_tokens_to_ids(self.tokenize(text))
+
+  def convert_tokens_to_ids(self, tokens):
+    """Returns the ids of pieces; unk_id for a piece not in the vocabulary."""
+    vocab, unk_id = self.vocab, self.unk_id
+    return [vocab.get(token, unk_id) for token in tokens]
+
+  def convert_ids_to_tokens(self, ids):
+    """Returns the pieces of ids; KeyError for an id out of range."""
+    return [self.inv_vocab[i] for i in ids]
+
+
+class _SentencePiece:
+  """ALBERT's pieces: preprocess_text, SentencePiece, the digit-comma rule.
+
+  The rule: of "▁2003," the number is cut anew and the comma set apart. The
+  ALBERT release compares str with bytes there on Python 3, so that the "▁" of
+  the new cut stays even inside a word: "12," -> "▁12" ",". With
+  `digit_comma_fix` it goes, as with Python 2 and Hugging Face: "12" ",".
+  """
+
+  def __init__(self, data, source, digit_comma_fix):
+    self._model = sentencepiece.SentencePieceProcessor()
+    try:
+      self._model.LoadFromSerializedProto(data)
+    except RuntimeError as error:
+      reason = " ".join(str(error).split())
+      raise InputError(
+        f"{source}: is not a SentencePiece model from spm_train ({reason})"
+      ) from error
+    if self._model.is_byte(self._model.piece_to_id("<0x00>")):
+      raise InputError(
+        f"{source}: was trained with --byte_fallback, whose pieces have no"
+        " place in the text: train without, as ALBERT's was"
+      )
+    self.pieces = self._model.id_to_piece(list(range(len(self._model))))
+    self._digit_comma_fix = digit_comma_fix
+    self._numbers = _Table(self._cut_number)
+
+  def cut(self, text, lower):
+    return self._encode(self._clean(text, lower))
+
+  def locate(self, text, lower):
+    clean = self._clean(text, lower)
+    pieces = self._encode(clean)
+    origins = [i for i, char in enumerate(text) for _ in _ALBERT_FORMS[char]]
+    firsts = lasts = origins
+    if _without_blanks("".join(pieces)) != _without_blanks(clean):
+      firsts, lasts = self._origins_of_normal(clean, origins)
+    counts = [len(p) - p.count(_UNDERLINE) for p in pieces]
+    starts, ends = _spans(counts, firsts, lasts, text, _ALBERT_FORMS)
+    return pieces, starts, ends
+
+  def _clean(self, text, lower):
+    clean = preprocess_text(text, lower=lower)
+    # SentencePiece refuses half a surrogate pair, which broken JSON can hold.
+    return clean if clean.isascii() else _SURROGATE.sub("\ufffd", clean)
+
+  def _encode(self, clean):
+    pieces = []
+    for piece in self._model.encode(clean, out_type=str):
+      if piece[-1] == "," and piece[-2:-1].isdigit():
+        pieces += self._numbers[piece]
+      else:
+        pieces.append(piece)
+    return pieces
+
+  def _cut_number(self, piece):
+    number = piece[:-1].replace(_UNDERLINE, "")
+    pieces = self._model.encode(number, out_type=str)
+    if self._digit_comma_fix and piece[0] != _UNDERLINE:
+      stripped = pieces[0][pieces[0][0] == _UNDERLINE :]
+      pieces = ([stripped] if stripped else []) + pieces[1:]
+    return pieces + [","]
+
+  def _origins_of_normal(self, clean, origins):
+    """Returns firsts and lasts of what SentencePiece itself makes of `clean`.
+
+    Its normaliser joins Hangul letters into syllables, drops control
+    characters and takes zero-width spaces for blanks. It works in chunks:
+    those characters of `normal` that share an offset come from the chunk of
+    `clean` between it and the next offset, less what is dropped at its end.
+    """
+    normal, offsets = self._model.normalize(clean, with_offsets=True)
+    stays = _Table(self._model.normalize)
+    rest = iter(origins)
+    origin = [None if c in _BLANKS else next(rest) for c in clean]
+    firsts, lasts, size = [], [], 0
+    for char, begin, end in zip(normal, offsets, offsets[1:]):
+      size += char not in _BLANKS
+      if begin == end:  # the chunk goes on
+        continue
+      last = end - 1
+      while last > begin and not stays[clean[last]]:
+        last -= 1
+      if size == last - begin + 1:  # also a user-defined symbol
+        firsts += origin[begin : last + 1]
+        lasts += origin[begin : last + 1]
+      else:
+        firsts += [origin[begin]] * size
+        lasts += [origin[last]] * size
+      size = 0
+    return firsts, lasts
+
+
+class _WordPiece:
+  """BERT's pieces: BasicTokenizer, then the longest piece that matches."""
+
+  def __init__(self, pieces):
+    self._vocab = frozenset(pieces)
+    self._longest = max(map(len, pieces))
+    self._words = _Table(self._cut_word)
+
+  def cut(self, text, lower):
+    return [p for word in self._cut_words(text, lower) for p, _ in word]
+
+  def locate(self, text, lower):
+    found = [pair for word in self._cut_words(text, lower) for pair in word]
+    forms = _BERT_FORMS[lower]
+    origins = [
+      i for i, char in enumerate(text) for c in forms[char] if c != " "
+    ]
+    counts = [count for _, count in found]
+    starts, ends = _spans(counts, origins, origins, text, forms)
+    return [piece for piece, _ in found], starts, ends
+
+  def _cut_words(self, text, lower):
+    clean = "".join(map(_BERT_FORMS[lower].__getitem__, text))
+    words = (clean.lower() if lower else clean).split()
+    return map(self._words.__getitem__, words)
+
+  def _cut_word(self, word):
+    """Returns (piece, how many characters it stands for) pairs."""
+    pairs = []
+    for token in _split_at_punctuation(word):
+      pairs += self._match(token) or [("[UNK]", len(token))]
+    return pairs
+
+  def _match(self, token):
+    """Returns the pairs of the longest pieces; none where one is missing."""
+    pairs, start = [], 0
+    while start < len(token) <= _MAX_WORD:
+      prefix = "##" if start else ""
+      end = min(len(token), start + self._longest)
+      while end > start and prefix + token[start:end] not in self._vocab:
+        end -= 1
+      if end == start:
+        return []
+      pairs.append((prefix + token[start:end], end - start))
+      start = end
+    return pairs
