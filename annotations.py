@@ -15,6 +15,8 @@ import json
 import re
 import urllib.parse
 
+UNTYPED = "entity"  # The type that an untyped corpus's entities are given.
+
 Entity = collections.namedtuple(
   "Entity", ["start", "end", "type", "score", "text"]
 )
@@ -192,7 +194,7 @@ def to_html(documents, entities, title, note):
 
 
 def _shown_type(entity):
-  return entity.type or "entity"
+  return entity.type or UNTYPED
 
 
 def _one_line(text):

@@ -157,19 +157,14 @@ def _accumulate(opt, pairs, step, count):
   added = [
     s.assign_add(tf.convert_to_tensor(g)) for s, (g, _) in zip(sums, pairs)
   ]
-  added.append(
-    squares.assign_add(tf.square(tf.global_norm(rows or [0.0], name="norm")))
-  )
+  added.append(squares.assign_add(_square_norm(rows)))
   with tf.control_dependencies(added):
     filled = seen.assign_add(1.0)
 
   def update():
     means = [s.read_value() / count for s in sums]
     dense = [m for m, sparse in zip(means, looked_up) if not sparse]
-    norm = tf.sqrt(
-      tf.square(tf.global_norm(dense, name="norm"))
-      + squares.read_value() / count**2
-    )
+    norm = tf.sqrt(_square_norm(dense) + squares.read_value() / count**2)
     averaged = [(m, v) for m, (_, v) in zip(means, pairs)]
     train_op, _ = _clip_and_apply(opt, averaged, step, norm)
     with tf.control_dependencies([train_op]):

@@ -146,6 +146,10 @@ class Ner(finetuning.Task):
     predicted = [self._labels(s, o)[0] for s, o in zip(sentences, outputs)]
     scores = metrics.entity_scores(gold, predicted)
     scores.update(metrics.token_scores(gold, predicted))
+    scores["types"] = {
+      type_ or annotations.UNTYPED: values
+      for type_, values in scores["types"].items()
+    }
     return scores, conll.format_predictions(sentences, predicted)
 
   def write_unlabelled(self, examples, outputs, path):

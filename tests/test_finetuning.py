@@ -42,7 +42,7 @@ def go(defaults, folders, tmp_path):
     config.bioalbert_dir = str(folders / "model")
     config.data_dir = str(folders / "data")
     config.output_dir = str(tmp_path / "output")
-    config.max_seq_length = 16
+    config.max_seq_length = 32
     config.train_batch_size = 4
     config.num_train_epochs = 1.0
     for name, value in changed.items():

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long encoding takes: a training set to features, text to offsets.
+
+python benchmarks/encoding.py --data train.tsv --text abstracts.tsv.gz
+"""
+
+import argparse
+import gzip
+import os
+import statistics
+import sys
+import time
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, REPO)
+# isort: off
+import quiet  # noqa: F401  Before TensorFlow.
+# isort: on
+
+import run_ner
+import tokenization
+
+SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
+MEGABYTE = 1000000
+
+
+def arguments():
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--data", required=True, help="a train.tsv")
+  parser.add_argument("--text", required=True, help="lines of text, .gz or not")
+  parser.add_argument("--spm_model_file", default=SPM)
+  parser.add_argument("--runs", type=int, default=5)
+  return parser.parse_args()
+
+
+def encode_corpus(args):
+  """Reads, tokenises and windows a training set; returns the windows."""
+  tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
+  task = run_ner.Ner(tokenizer, 128, "jsonl")
+  with open(args.data, "rb") as f:
+    sentences = task.read(f.read(), args.data)
+  task.learned = task.learn(sentences)
+  return [f for s in sentences for f in task.encode(s)]
+
+
+def megabyte(path):
+  """The first lines of a file that make up one megabyte of UTF-8."""
+  opened = gzip.open if path.endswith(".gz") else open
+  lines, size = [], 0
+  with opened(path, "rb") as f:
+    while size < MEGABYTE:
+      line = f.readline()
+      if not line:
+        break
+      lines.append(line.decode("utf-8"))
+      size += len(line)
+  return lines
+
+
+def timed(function, runs):
+  """The times of several runs, in seconds."""
+  seconds = []
+  for _ in range(runs):
+    begin = time.time()
+    function()
+    seconds.append(time.time() - begin)
+  return seconds
+
+
+def report(what, seconds):
+  print(
+    "%-40s median %.2f s (%.2f to %.2f)"
+    % (what, statistics.median(seconds), min(seconds), max(seconds))
+  )
+
+
+def main():
+  args = arguments()
+  print("Python", sys.version.split()[0])
+  report(
+    "training set to features", timed(lambda: encode_corpus(args), args.runs)
+  )
+  tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
+  lines = megabyte(args.text)
+
+  def offsets():
+    for line in lines:
+      tokenizer.tokenize_with_offsets(line)
+
+  report("offsets of 1 MB, line by line", timed(offsets, args.runs))
+  whole = "".join(lines)
+  report(
+    "offsets of 1 MB, in one call",
+    timed(lambda: tokenizer.tokenize_with_offsets(whole), args.runs),
+  )
+
+
+if __name__ == "__main__":
+  main()
