@@ -6,11 +6,11 @@ only to name the file in messages. Labels are passed on as they stand in the
 file, whatever their scheme (IOB1, IOB2, IOBES) and types.
 """
 
-import codecs
 import collections
 import re
 
 from errors import InputError
+from utf8 import decode
 
 Sentence = collections.namedtuple("Sentence", ["words", "labels"])
 
@@ -34,7 +34,7 @@ def parse(data, path):
   """
   sentences, words, labels = [], [], []
   seen = {}  # nine lines in ten have occurred before
-  for number, line in enumerate(_decode(data, path).split("\n"), 1):
+  for number, line in enumerate(decode(data, path).split("\n"), 1):
     if line not in seen:
       is_first = not words and not sentences
       seen[line] = _word_and_label(line, is_first, "%s:%d" % (path, number))
@@ -110,21 +110,6 @@ def inner_punctuation(sentences):
       if count >= _MIN_INSIDE and count > apart[character]
     )
   )
-
-
-def _decode(data, path):
-  """Returns the text of UTF-8 bytes without their byte order mark."""
-  utf16_marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-  if data.startswith(utf16_marks) or b"\0" in data[:100]:
-    raise InputError("%s:1: found UTF-16 text, expected UTF-8" % path)
-  try:
-    return data.decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    line = error.object.count(b"\n", 0, error.start) + 1
-    raise InputError(
-      "%s:%d: found byte 0x%02x, which is not UTF-8, expected text in UTF-8"
-      % (path, line, error.object[error.start])
-    ) from error
 
 
 def _word_and_label(line, is_first, place):

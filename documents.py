@@ -7,7 +7,6 @@ document's text, which is kept as it stands in the file. Time is linear in the
 length of ordinary text.
 """
 
-import codecs
 import collections
 import functools
 import json
@@ -18,6 +17,7 @@ from absl import logging
 from segtok import segmenter
 
 from errors import InputError
+from utf8 import decode
 
 Document = collections.namedtuple("Document", ["id", "text", "title"])
 
@@ -38,7 +38,7 @@ def parse(data, path):
   but in PubTator, where text == title + " " + abstract, as its offsets count.
   Raises InputError for a file without text and for what its format forbids.
   """
-  lines = [line.rstrip("\r") for line in _decode(data, path).split("\n")]
+  lines = [line.rstrip("\r") for line in decode(data, path).split("\n")]
   numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip()]
   if not numbered:
     raise InputError(
@@ -95,21 +95,6 @@ def words_of(text, start, end, inner_punctuation=""):
     (start + match.start(), start + match.end())
     for match in pattern.finditer(part)
   ]
-
-
-def _decode(data, path):
-  """Returns the text of UTF-8 bytes without their byte order mark."""
-  utf16_marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-  if data.startswith(utf16_marks) or b"\0" in data[:100]:
-    raise InputError("%s:1: found UTF-16 text, expected UTF-8" % path)
-  try:
-    return data.decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    line = error.object.count(b"\n", 0, error.start) + 1
-    raise InputError(
-      "%s:%d: found byte 0x%02x, which is not UTF-8, expected text in UTF-8"
-      % (path, line, error.object[error.start])
-    ) from error
 
 
 def _parse_json_lines(numbered, path):

@@ -370,6 +370,8 @@ class _Run:
     start = self.state.step()
     if self.state.finished(self.num_train_steps):
       logging.info("training was finished at step %d before", start)
+      if self.config.do_eval:
+        self.score_dev(start)  # A run may end between saving and scoring.
       return
     if self.model.checkpoint is None and not start:
       logging.warning(
@@ -381,14 +383,17 @@ class _Run:
       self.num_train_steps,
       self.steps_per_epoch,
     )
-    if self.config.use_tpu:
-      self._train_in_segments()
-    else:
-      self.estimator.train(
-        self._training_data,
-        max_steps=self.num_train_steps,
-        saving_listeners=[_DevListener(self)] if self.config.do_eval else None,
-      )
+    with runtime.explained_failures():
+      if self.config.use_tpu:
+        self._train_in_segments()
+      else:
+        self.estimator.train(
+          self._training_data,
+          max_steps=self.num_train_steps,
+          saving_listeners=[_DevListener(self)]
+          if self.config.do_eval
+          else None,
+        )
     self.state.finish()
 
   def _train_in_segments(self):

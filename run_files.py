@@ -306,11 +306,16 @@ def write_text(path, text):
 
 def write_bytes(path, data):
   """Writes a file whole or not at all."""
-  tf.io.gfile.makedirs(os.path.dirname(path) or ".")
   partial = path + ".partial"
-  with tf.io.gfile.GFile(partial, "wb") as f:
-    f.write(data)
-  tf.io.gfile.rename(partial, path, overwrite=True)
+  try:
+    tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+    with tf.io.gfile.GFile(partial, "wb") as f:
+      f.write(data)
+    tf.io.gfile.rename(partial, path, overwrite=True)
+  except tf.errors.OpError as e:
+    raise InputError(
+      "%s: cannot be written (%s)" % (path, e.message.split("\n")[0])
+    ) from None
 
 
 def read_json(path, default):

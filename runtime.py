@@ -6,6 +6,7 @@ whose batches have any length; on TPU a TPUEstimator with fixed shapes.
 """
 
 import collections
+import contextlib
 import sys
 import time
 
@@ -13,6 +14,8 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tqdm
+
+from errors import InputError
 
 SUMMARY_STEPS = 50
 LOG_SECONDS = 10
@@ -119,6 +122,24 @@ def prediction_spec(predictions, use_tpu):
     tf.estimator.tpu.TPUEstimatorSpec if use_tpu else tf.estimator.EstimatorSpec
   )
   return spec(tf.estimator.ModeKeys.PREDICT, predictions=predictions)
+
+
+@contextlib.contextmanager
+def explained_failures():
+  """Turns what a flag can mend, when training fails, into InputErrors."""
+  try:
+    yield
+  except tf.train.NanLossDuringTrainingError:
+    raise InputError(
+      "the loss is not a number any more; expected a smaller --learning_rate, "
+      "a longer warm-up or, with weights of one's own, other weights"
+    ) from None
+  except tf.errors.ResourceExhaustedError as e:
+    raise InputError(
+      "out of memory (%s); expected a smaller --train_batch_size, with more "
+      "--num_accumulation_steps, or a smaller --max_seq_length"
+      % e.message.split("\n")[0]
+    ) from None
 
 
 class Progress(tf.train.SessionRunHook):

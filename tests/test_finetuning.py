@@ -147,6 +147,20 @@ def test_early_stopping_ends_training_and_a_rerun_does_not_resume_it(
   assert run_files.TrainingState(str(tmp_path / "output")).step() == 10
 
 
+def test_a_loss_that_is_no_number_ends_in_advice(go):
+  with pytest.raises(InputError, match="smaller --learning_rate"):
+    go(learning_rate=1e30, warmup_step=0)
+
+
+def test_a_last_checkpoint_that_was_not_scored_is_scored_by_a_rerun(
+  go, tmp_path
+):
+  go(do_eval=False)
+  go(do_eval=True)
+  assert run_files.TrainingState(str(tmp_path / "output")).scored(5)
+  assert (tmp_path / "output" / "model.ckpt-best.index").exists()
+
+
 def test_train_on_dev_trains_on_both_and_keeps_no_best(go, tmp_path):
   go(train_on_dev=True, do_eval=True)
   state = run_files.TrainingState(str(tmp_path / "output"))

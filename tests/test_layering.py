@@ -8,6 +8,7 @@ import os
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = [
   {"errors", "quiet"},
+  {"utf8"},
   {
     "annotations",
     "conll",
@@ -32,6 +33,7 @@ WITHOUT_TENSORFLOW = {
   "metrics",
   "quiet",
   "tokenization",
+  "utf8",
 }
 PROGRAMS = ROWS[-1]
 

@@ -2,6 +2,8 @@
 """Tests of optimization.py."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -261,3 +263,14 @@ def test_an_unknown_optimizer_is_refused():
     optimization.create_optimizer(
       embedding_loss(tf.constant([0]), 1.0), 0.1, 10, 0, False, optimizer="sgd"
     )
+
+
+def test_two_devices_of_a_mirrored_strategy_give_the_update_of_one(repo):
+  script = os.path.join(repo, "tests", "mirrored_training.py")
+  output = subprocess.run(
+    [sys.executable, script],
+    env=dict(os.environ, PYTHONPATH=repo),
+    capture_output=True,
+    encoding="utf-8",
+  ).stdout
+  assert float(output.split()[-1]) < 1e-6

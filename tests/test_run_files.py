@@ -74,3 +74,13 @@ def test_a_run_is_another_one_by_any_value_that_differs():
     run_files.refuse_other_run("x", {"a": 1}, {"a": 2})
   with pytest.raises(InputError, match=r"another b \(None, now 2\)"):
     run_files.refuse_other_run("x", {"a": 1}, {"a": 1, "b": 2})
+
+
+def test_a_file_is_written_whole_and_a_folder_that_is_a_file_is_refused(
+  tmp_path,
+):
+  run_files.write_text(str(tmp_path / "a" / "b.txt"), "\u03b1")
+  assert (tmp_path / "a" / "b.txt").read_bytes() == b"\xce\xb1"
+  assert os.listdir(str(tmp_path / "a")) == ["b.txt"]
+  with pytest.raises(InputError, match="b.txt.*cannot be written"):
+    run_files.write_text(str(tmp_path / "a" / "b.txt" / "c.txt"), "")

@@ -39,7 +39,8 @@ def oracle(task, features):
 
 
 SENTENCE = conll.Sentence(
-  ["Phenylmethylsulphonyl", "of", "\u200b", "the", "eye"], ["B", "O", "I", "O", "B"]
+  ["Phenylmethylsulphonyl", "of", "\u200b", "the", "eye"],
+  ["B", "O", "I", "O", "B"],
 )
 
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text of a file's bytes, as every reader takes it."""
+
+import codecs
+
+from errors import InputError
+
+
+def decode(data, path):
+  """Returns the text of UTF-8 bytes without their byte order mark.
+
+  Raises InputError for anything else, with path and line.
+  """
+  utf16_marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+  if data.startswith(utf16_marks) or b"\0" in data[:100]:
+    raise InputError("%s:1: found UTF-16 text, expected UTF-8" % path)
+  try:
+    return data.decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    line = error.object.count(b"\n", 0, error.start) + 1
+    raise InputError(
+      "%s:%d: found byte 0x%02x, which is not UTF-8, expected text in UTF-8"
+      % (path, line, error.object[error.start])
+    ) from error
