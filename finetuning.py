@@ -140,6 +140,9 @@ def _read_splits(task, config):
       path = run_files.find_split(config.data_dir, name, flag)
       splits[name] = (path, task.read(run_files.read_bytes(path), path))
   if config.do_train:
+    path, examples = splits["train"]
+    if config.train_on_dev:
+      splits["train"] = (path, examples + splits["dev"][1])
     task.learned = task.learn(splits["train"][1])
   else:
     task.learned = run_files.read_learned(config)
@@ -147,9 +150,6 @@ def _read_splits(task, config):
     path = config.predict_file
     examples = task.read_unlabelled(run_files.read_bytes(path), path)
     splits["raw"] = (path, examples)
-  if config.do_train and config.train_on_dev:
-    path, examples = splits["train"]
-    splits["train"] = (path, examples + splits["dev"][1])
   return {
     name: Split(path, examples, [task.encode(e) for e in examples])
     for name, (path, examples) in splits.items()

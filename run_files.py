@@ -162,7 +162,9 @@ def describe(config, model, paths, learned, started):
   training = before.get("training")
   if config.do_train:
     asked = {k: v for k, v in vars(config).items() if k not in FREE_FLAGS}
-    asked["training set"] = hashes[paths["train"]]
+    asked["training set"] = [hashes[paths["train"]]]
+    if config.train_on_dev:
+      asked["training set"].append(hashes[paths["dev"]])
     asked["config and vocabulary"] = [hashes[path] for path in model.files]
     asked["initial weights"] = hashes.get(model.checkpoint)
     if started:
