@@ -175,6 +175,7 @@ def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
     lower_bound=8,
   )
   _define_training_flags(num_train_epochs, train_batch_size)
+  _define_saving_flags()
   _define_tpu_flags()
   flags.mark_flag_as_required("output_dir")
 
@@ -222,6 +223,20 @@ def _define_training_flags(num_train_epochs, train_batch_size):
     "Batches of --train_batch_size whose mean gradient makes one update.",
     lower_bound=1,
   )
+  flags.DEFINE_enum(
+    "padding",
+    "bucketed",
+    ["bucketed", "longest", "fixed"],
+    "Batches of similar length; or random ones, padded to their longest or "
+    "to --max_seq_length (the only choice on TPU).",
+  )
+  flags.DEFINE_integer(
+    "seed", 12345, "Of shuffling, new weights and dropout.", lower_bound=0
+  )
+
+
+def _define_saving_flags():
+  """When to save and score, when to stop, what to predict with."""
   flags.DEFINE_integer(
     "save_checkpoints_steps",
     0,
@@ -242,16 +257,6 @@ def _define_training_flags(num_train_epochs, train_batch_size):
     "best",
     "What --do_predict, --predict_file and a --do_eval without training use: "
     "best (newest where no best was kept), last, or a checkpoint.",
-  )
-  flags.DEFINE_enum(
-    "padding",
-    "bucketed",
-    ["bucketed", "longest", "fixed"],
-    "Batches of similar length; or random ones, padded to their longest or "
-    "to --max_seq_length (the only choice on TPU).",
-  )
-  flags.DEFINE_integer(
-    "seed", 12345, "Of shuffling, new weights and dropout.", lower_bound=0
   )
 
 

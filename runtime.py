@@ -178,6 +178,7 @@ class Progress(tf.train.SessionRunHook):
     del coord
     self._start(int(session.run(tf.train.get_global_step())))
     if sys.stderr.isatty():
+      logging.get_absl_handler().python_handler.setStream(_AboveBars())
       self._bar = tqdm.tqdm(
         total=self._total, initial=self._seen, unit="step", dynamic_ncols=True
       )
@@ -238,6 +239,19 @@ class Progress(tf.train.SessionRunHook):
     del session
     if self._bar is not None:
       self._bar.close()
+
+
+class _AboveBars:
+  """A stream for log lines that moves the progress bars out of the way."""
+
+  def write(self, text):
+    tqdm.tqdm.write(text, file=sys.stderr, end="")
+
+  def flush(self):
+    sys.stderr.flush()
+
+  def isatty(self):
+    return True  # Else absl would close it at the end.
 
 
 def clock(seconds):
