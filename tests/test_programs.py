@@ -212,6 +212,7 @@ def test_another_run_in_the_same_folder_is_refused_by_what_differs(trained):
 
 def test_an_interrupted_run_goes_on_from_its_last_checkpoint(trained, tmp_path):
   command = trained["command"].replace(str(trained["output"]), str(tmp_path))
+  command += " --num_train_epochs=3"
   process = subprocess.Popen(
     [sys.executable, os.path.join(REPO, "run_ner.py")] + command.split(),
     stdout=subprocess.PIPE,
@@ -219,21 +220,21 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(trained, tmp_path):
     encoding="utf-8",
   )
   for line in process.stdout:
-    if "step 30: f1" in line:
+    if "step 10: f1" in line:
       process.kill()
       break
   process.wait()
   process.stdout.close()
   _, log = run("run_ner.py", command)
-  start = int(re.search(r"training from step (\d+) to 100", log).group(1))
-  assert start >= 30
+  start = int(re.search(r"training from step (\d+) to 30", log).group(1))
+  assert start in (10, 20)
   assert "restored 25 variables" not in log
   state = json.loads((tmp_path / "training_state.json").read_text())
-  assert [s for s, _ in state["scores"]] == list(range(10, 101, 10))
-  assert results_of(tmp_path)["test"]["f1"] == 1.0
+  assert [s for s, _ in state["scores"]] == [10, 20, 30]
+  assert results_of(tmp_path)["test"]["global_step"] in (10, 20, 30)
 
 
-TEXT = "No fever. The patients had lung cancer, with fever \ufb01rst.\nThe\n"
+TEXT = "no fe\u0301ver  the patients had lung cancer with Fever\nThe\n"
 
 
 def predict(trained, tmp_path, name, text, form):
@@ -253,9 +254,9 @@ def test_raw_text_is_labelled_with_its_own_characters(trained, tmp_path):
   lines = (output / "notes.entities.jsonl").read_text("utf-8").split("\n")
   first, second = [json.loads(line) for line in lines[:-1]]
   assert [(e["text"], e["type"]) for e in first["entities"]] == [
-    ("fever", "Sign"),
+    ("fe\u0301ver", "Sign"),
     ("lung cancer", "Disease"),
-    ("fever", "Sign"),
+    ("Fever", "Sign"),
   ]
   for e in first["entities"]:
     assert first["text"][e["start"] : e["end"]] == e["text"]
@@ -292,7 +293,7 @@ def test_the_training_folder_alone_is_enough_to_predict(trained, tmp_path):
     "--predict_file=%s --output_dir=%s --max_seq_length=32"
     % (tmp_path / "x.txt", trained["output"]),
   )
-  assert "labelled" in log and "training" not in log
+  assert "labelled" in log and "training from" not in log
   config = json.loads((trained["output"] / "run_config.json").read_text())
   assert config["training"]["learning_rate"] == 3e-3  # What was trained, stays.
 
