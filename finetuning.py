@@ -199,7 +199,8 @@ class _Run:
       results["dev"] = self._evaluate("dev", "eval_results.txt")
     if config.do_predict:
       results["test"] = self._evaluate("test", "test_results.txt")
-    run_files.write_json(self._path("results.json"), results)
+    if config.do_eval or config.do_predict:
+      run_files.write_json(self._path("results.json"), results)
     if config.predict_file:
       self._label_text()
     return results

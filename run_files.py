@@ -55,6 +55,7 @@ def load_model(config):
   """Returns the Model that the flags name.
 
   Without any of them it is the one that an earlier run left in --output_dir.
+  A fine-tuned model's folder also says how its text was cut into pieces.
 
   Raises:
     InputError: says what was looked for, and where.
@@ -69,11 +70,17 @@ def load_model(config):
   if not vocab_file and not spm_model_file:
     vocab_file = _find(folder, VOCABULARY_NAMES, "--spm_model_file")
   albert = modeling.AlbertConfig.from_json_file(config_file)
+  kept = _training_flags(folder)
+  do_lower_case = config.do_lower_case
+  if do_lower_case is None:
+    do_lower_case = kept.get("do_lower_case")
   tokenizer = tokenization.load(
     vocab_file,
     spm_model_file,
-    config.do_lower_case,
-    spm_digit_comma_fix=config.spm_digit_comma_fix,
+    do_lower_case,
+    spm_digit_comma_fix=(
+      config.spm_digit_comma_fix or kept.get("spm_digit_comma_fix", False)
+    ),
     open_file=tf.io.gfile.GFile,
   )
   tokenization.check_vocab_size(tokenizer, albert.vocab_size, config_file)
@@ -89,6 +96,14 @@ def load_model(config):
       config.init_checkpoint or config.bioalbert_dir
     )
   return Model(albert, tokenizer, checkpoint, (config_file,) + tokenizer.files)
+
+
+def _training_flags(folder):
+  """The flags that the model in a folder was trained with; {} if untold."""
+  if not folder:
+    return {}
+  path = os.path.join(folder, "run_config.json")
+  return read_json(path, {}).get("training") or {}
 
 
 def _find(folder, names, flag):

@@ -13,6 +13,7 @@ import flag_groups
 import run_files
 import run_ner
 from tests import test_programs
+import tokenization
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +160,32 @@ def test_a_last_checkpoint_that_was_not_scored_is_scored_by_a_rerun(
   go(do_eval=True)
   assert run_files.TrainingState(str(tmp_path / "output")).scored(5)
   assert (tmp_path / "output" / "model.ckpt-best.index").exists()
+
+
+def test_a_fine_tuned_model_cuts_text_as_it_did_in_training(
+  go, tmp_path, monkeypatch
+):
+  go(do_lower_case=True, spm_digit_comma_fix=True)
+  asked = []
+  load = tokenization.load
+
+  def watched(vocab_file, spm_model_file, do_lower_case, **others):
+    asked.append((do_lower_case, others["spm_digit_comma_fix"]))
+    return load(vocab_file, spm_model_file, do_lower_case, **others)
+
+  monkeypatch.setattr(tokenization, "load", watched)
+  (tmp_path / "x.txt").write_text("fever\n")
+  go(
+    bioalbert_dir=str(tmp_path / "output"),
+    output_dir=str(tmp_path / "found"),
+    predict_file=str(tmp_path / "x.txt"),
+  )
+  assert asked == [(True, True)]
+  assert sorted(os.listdir(str(tmp_path / "found"))) == [
+    "run_config.json",
+    "x.entities.html",
+    "x.entities.jsonl",
+  ]
 
 
 def test_train_on_dev_trains_on_both_and_keeps_no_best(go, tmp_path):
