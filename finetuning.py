@@ -254,6 +254,8 @@ class _Run:
         modeling.match_checkpoint(self.model.checkpoint, self._variables())
       return
     checkpoint = self._checkpoint()
+    if not any(self._flat(name) for name in self.splits):
+      return  # Texts without a word: nothing will be asked of it.
     lacking = modeling.match_checkpoint(checkpoint, self._variables()).new
     if lacking:
       raise InputError(

@@ -162,7 +162,7 @@ def test_a_last_checkpoint_that_was_not_scored_is_scored_by_a_rerun(
   assert (tmp_path / "output" / "model.ckpt-best.index").exists()
 
 
-def test_a_fine_tuned_model_cuts_text_as_it_did_in_training(
+def test_a_fine_tuned_model_cuts_text_as_in_training_blank_text_too(
   go, tmp_path, monkeypatch
 ):
   go(do_lower_case=True, spm_digit_comma_fix=True)
@@ -181,6 +181,14 @@ def test_a_fine_tuned_model_cuts_text_as_it_did_in_training(
     predict_file=str(tmp_path / "x.txt"),
   )
   assert asked == [(True, True)]
+  (tmp_path / "blank.jsonl").write_text('{"text": " "}\n')
+  go(
+    bioalbert_dir=str(tmp_path / "output"),
+    output_dir=str(tmp_path / "blank"),
+    predict_file=str(tmp_path / "blank.jsonl"),
+  )
+  found = (tmp_path / "blank" / "blank.entities.jsonl").read_text()
+  assert found == '{"id": "1", "text": " ", "entities": []}\n'
   assert sorted(os.listdir(str(tmp_path / "found"))) == [
     "run_config.json",
     "x.entities.html",
