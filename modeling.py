@@ -109,8 +109,12 @@ class AlbertConfig:
         return cls.from_dict(json.loads(f.read()))
     except tf.errors.OpError:
       raise InputError("%s: no such config file" % json_file) from None
-    except (InputError, UnicodeDecodeError, json.JSONDecodeError) as e:
+    except InputError as e:
       raise InputError("%s: %s" % (json_file, e)) from None
+    except ValueError as e:  # Of JSON, or of UTF-8.
+      raise InputError(
+        "%s: found no JSON (%s), expected an ALBERT config" % (json_file, e)
+      ) from None
 
   def to_dict(self):
     """Returns all keys and values as a new dict."""

@@ -13,7 +13,9 @@ def decode(data, path):
   """
   utf16_marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
   if data.startswith(utf16_marks) or b"\0" in data[:100]:
-    raise InputError("%s:1: found UTF-16 text, expected UTF-8" % path)
+    raise InputError(
+      "%s:1: found UTF-16 text or a binary file, expected text in UTF-8" % path
+    )
   try:
     return data.decode("utf-8-sig")
   except UnicodeDecodeError as error:

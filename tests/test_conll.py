@@ -88,7 +88,7 @@ FAULTS = [
     "train.tsv:2: found byte 0xff, which is not UTF-8, expected text in UTF-8",
   ),
   (b"\xef\xbb\xbfa\tO\n\xe9\tO\n", "train.tsv:2: found byte 0xe9"),
-  ("a\tO\n".encode("utf-16"), "train.tsv:1: found UTF-16 text, expected UTF-8"),
+  ("a\tO\n".encode("utf-16"), "train.tsv:1: found UTF-16 text or a binary"),
   ("a\tO\n".encode("utf-16-be"), "train.tsv:1: found UTF-16 text"),
   (b"", "train.tsv: found no words, the file is empty, expected lines of 2 to"),
   (b"\n \n\n", "train.tsv: found no words, the file is empty"),

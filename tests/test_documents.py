@@ -97,7 +97,7 @@ FAULTS = [
   (b"", "a.txt", "a.txt: found no text, the file is empty, expected plain"),
   (b" \n\r\n\t\n", "a.txt", "a.txt: found no text, the file is empty"),
   (b"a\n\xff\n", "a.txt", "a.txt:2: found byte 0xff, which is not UTF-8"),
-  ("a".encode("utf-16"), "a.txt", "a.txt:1: found UTF-16 text, expected UTF-8"),
+  ("a".encode("utf-16"), "a.txt", "a.txt:1: found UTF-16 text or a binary"),
   (b'{"text": "a"}\n{"text"}\n', "a.jsonl", "a.jsonl:2: found no JSON (Expec"),
   (b"plain\n", "a.jsonl", "a.jsonl:1: found no JSON (Expecting value"),
   (
