@@ -98,6 +98,11 @@ def _decide(config):
     )
   if config.use_tpu and not (config.tpu_name or config.master):
     raise InputError("--use_tpu needs --tpu_name or --master")
+  if config.use_tpu and config.num_accumulation_steps > 1:
+    raise InputError(
+      "--num_accumulation_steps does not run on TPU; expected a larger "
+      "--train_batch_size, or more cores"
+    )
   for flag in ("tpu_name", "tpu_zone", "gcp_project", "master"):
     if getattr(config, flag) and not config.use_tpu:
       raise InputError("--%s has a meaning with --use_tpu only" % flag)

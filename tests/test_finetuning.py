@@ -70,6 +70,10 @@ def test_unknown_names_of_a_model_are_listed(go, tmp_path):
     ({"data_dir": "{model}"}, "needs one of train.tsv, train_dev.tsv there"),
     ({"do_train": False, "do_predict": False}, "nothing to do"),
     ({"use_tpu": True}, "--use_tpu needs --tpu_name or --master"),
+    (
+      {"use_tpu": True, "master": "grpc://x", "num_accumulation_steps": 2},
+      "--num_accumulation_steps does not run on TPU",
+    ),
     ({"tpu_zone": "a"}, "--tpu_zone has a meaning with --use_tpu only"),
     ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
     ({"early_stopping_patience": 1}, "needs --do_eval"),
