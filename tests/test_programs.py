@@ -24,7 +24,10 @@ PUBLISHED = (
   "--init_checkpoint={model}/model.ckpt-1000000 --num_train_epochs=10.0 "
   "--data_dir={data} --output_dir={output}"
 )
-QUICK = " --max_seq_length=32 --train_batch_size=8 --learning_rate=3e-3"
+QUICK = (
+  " --max_seq_length=32 --train_batch_size=8 --learning_rate=3e-3 "
+  "--save_checkpoints_steps=20"
+)
 
 
 def run(program, arguments, folder=REPO, code=0):
@@ -154,7 +157,7 @@ def test_the_best_checkpoint_is_kept_and_used(trained):
   output = trained["output"]
   state = json.loads((output / "training_state.json").read_text())
   scores = dict(map(tuple, state["scores"]))
-  assert sorted(scores) == list(range(10, 101, 10)) and state["finished"]
+  assert sorted(scores) == list(range(20, 101, 20)) and state["finished"]
   best = min(s for s, v in scores.items() if v == max(scores.values()))
   assert results_of(output)["test"]["global_step"] == best
   assert (output / "model.ckpt-best.index").exists()
@@ -191,7 +194,7 @@ def test_tensorboard_has_training_and_development_curves(trained):
     tags(trained["output"])
   )
   development = tags(trained["output"] / "eval")
-  assert sorted(development["f1"]) == list(range(10, 101, 10))
+  assert sorted(development["f1"]) == list(range(20, 101, 20))
 
 
 def test_the_same_command_again_does_not_retrain(trained):
@@ -220,18 +223,18 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(trained, tmp_path):
     encoding="utf-8",
   )
   for line in process.stdout:
-    if "step 10: f1" in line:
+    if "step 20: f1" in line:
       process.kill()
       break
   process.wait()
   process.stdout.close()
   _, log = run("run_ner.py", command)
   start = int(re.search(r"training from step (\d+) to 30", log).group(1))
-  assert start in (10, 20)
+  assert start in (20, 30)
   assert "restored 25 variables" not in log
   state = json.loads((tmp_path / "training_state.json").read_text())
-  assert [s for s, _ in state["scores"]] == [10, 20, 30]
-  assert results_of(tmp_path)["test"]["global_step"] in (10, 20, 30)
+  assert [s for s, _ in state["scores"]] == [20, 30]
+  assert results_of(tmp_path)["test"]["global_step"] in (20, 30)
 
 
 TEXT = "no fe\u0301ver  the patients had lung cancer with Fever\nThe\n"
