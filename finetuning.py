@@ -89,7 +89,7 @@ def _decide(config):
     config.do_predict = (
       not raw
       and bool(config.data_dir)
-      and tf.io.gfile.exists(os.path.join(config.data_dir, "test.tsv"))
+      and run_files.has_split(config.data_dir, "test")
     )
   if not (config.do_train or config.do_eval or config.do_predict or raw):
     raise InputError(
@@ -391,6 +391,7 @@ class _Run:
       self.num_train_steps,
       self.steps_per_epoch,
     )
+    listeners = [_DevListener(self)] if self.config.do_eval else None
     with runtime.explained_failures():
       if self.config.use_tpu:
         self._train_in_segments()
@@ -398,9 +399,7 @@ class _Run:
         self.estimator.train(
           self._training_data,
           max_steps=self.num_train_steps,
-          saving_listeners=[_DevListener(self)]
-          if self.config.do_eval
-          else None,
+          saving_listeners=listeners,
         )
     self.state.finish()
 

@@ -130,14 +130,24 @@ def find_split(folder, split, flag):
   """
   if not folder:
     raise InputError("--%s needs --data_dir" % flag)
-  for name in SPLIT_NAMES[split]:
-    path = os.path.join(folder, name)
-    if tf.io.gfile.exists(path):
-      return path
+  found = _split_files(folder, split)
+  if found:
+    return found[0]
   raise InputError(
     "%s: --%s needs one of %s there"
     % (folder, flag, ", ".join(SPLIT_NAMES[split]))
   )
+
+
+def has_split(folder, split):
+  """Returns whether a data set's folder has a file of that split."""
+  return bool(_split_files(folder, split))
+
+
+def _split_files(folder, split):
+  """The files of a split that are there, the preferred one first."""
+  paths = [os.path.join(folder, name) for name in SPLIT_NAMES[split]]
+  return [path for path in paths if tf.io.gfile.exists(path)]
 
 
 def read_learned(config):
