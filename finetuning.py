@@ -24,7 +24,10 @@ import run_files
 import runtime
 import tokenization
 
-Split = collections.namedtuple("Split", ["path", "examples", "features"])
+# For the last two see Task.
+Split = collections.namedtuple(
+  "Split", ["path", "examples", "features", "truncated", "expected_unknown"]
+)
 
 
 class Task:
@@ -33,10 +36,16 @@ class Task:
   learned = None  # Set by the harness: what `learn` returned.
   padding = {}  # {feature: value} where a batch is not padded with 0.
   metric = None  # The score that tells which checkpoint is the best.
-  files = {}  # {"dev": name, "test": name} of the files for score's lines.
+  split_names = run_files.SPLIT_NAMES  # The files of --data_dir.
+  # Both counted by encode, a split at a time, and told by the harness:
+  truncated = 0  # Examples cut short.
+  expected_unknown = 0  # Unknown pieces that are no sign of a wrong vocabulary.
 
-  def read(self, data, path):
-    """Returns the examples of a file's bytes, gold labels included."""
+  def read(self, data, path, split):
+    """Returns the examples of a file's bytes, gold labels included.
+
+    The splits "train" and "dev" must have them, "test" may be without.
+    """
     raise NotImplementedError
 
   def learn(self, examples):
@@ -46,6 +55,13 @@ class Task:
     beside the checkpoint and set as `learned` before anything is encoded.
     """
     raise NotImplementedError
+
+  def group(self, example):
+    """Returns what an example is part of, None if it stands alone.
+
+    --dev_fraction does not tear apart what belongs together.
+    """
+    del example
 
   def encode(self, example):
     """Returns the example as a list of feature dicts: one, or one a window."""
@@ -62,34 +78,41 @@ class Task:
     """
     raise NotImplementedError
 
-  def score(self, examples, outputs):
-    """Returns ({metric: value}, text of the predictions).
+  def score(self, examples, outputs, split):
+    """Returns ({metric: value}, {file name: text of predictions}).
 
     Args:
-      examples: as read.
+      examples: as read; without gold labels there are no metrics.
       outputs: for each example the predictions of its windows.
+      split: "dev" or "test", whose files bear different names.
     """
     raise NotImplementedError
+
+  def report(self, scores):
+    """Returns what a person wants to see of the scores, as tables; or ""."""
+    del scores
+    return ""
 
   def read_unlabelled(self, data, path):
     """Returns the examples of a --predict_file's bytes."""
     raise NotImplementedError
 
-  def write_unlabelled(self, examples, outputs, path):
-    """Returns {file name: text} of the predictions for a --predict_file."""
+  def write_unlabelled(self, examples, outputs, stem):
+    """Returns {file name: text} of the predictions for a --predict_file.
+
+    The names begin with `stem`, its name without folder and ending.
+    """
     raise NotImplementedError
 
 
-def _decide(config):
+def _decide(task, config):
   """Fills in the do_* flags that were left open; refuses what cannot be."""
   raw = bool(config.predict_file)
   if config.do_train is None:
     config.do_train = not raw
   if config.do_predict is None:
-    config.do_predict = (
-      not raw
-      and bool(config.data_dir)
-      and run_files.has_split(config.data_dir, "test")
+    config.do_predict = not raw and run_files.has_split(
+      config, "test", task.split_names
     )
   if not (config.do_train or config.do_eval or config.do_predict or raw):
     raise InputError(
@@ -110,6 +133,8 @@ def _decide(config):
     raise InputError(
       "--num_train_epochs is %s, expected more than 0" % config.num_train_epochs
     )
+  if config.dev_fraction is not None and config.train_on_dev:
+    raise InputError("--dev_fraction and --train_on_dev contradict each other")
   if config.early_stopping_patience and not config.do_eval:
     raise InputError("--early_stopping_patience needs --do_eval")
 
@@ -128,37 +153,170 @@ def run(task, config, model):
   Raises:
     InputError: before anything is written.
   """
-  _decide(config)
-  work = _Run(task, config, model, _read_splits(task, config))
-  return work.go()
+  if config.folds:
+    return _run_folds(task, config, model)
+  return _prepare(task, config, model).go()
+
+
+def _prepare(task, config, model):
+  """A command's _Run."""
+  _decide(task, config)
+  return _Run(task, config, model, _read_splits(task, config))
+
+
+def _run_folds(task, config, model):
+  """One run a fold, all looked at before the first starts, and their mean."""
+  if not config.data_dir or config.predict_file:
+    raise InputError(
+      "--folds needs --data_dir with a folder for each fold in it, and goes "
+      "with no --predict_file"
+    )
+  works = {}
+  for fold in _fold_names(config.folds):
+    part = copy.copy(config)
+    part.folds = None
+    part.data_dir = os.path.join(config.data_dir, fold)
+    part.output_dir = os.path.join(config.output_dir, fold)
+    works[fold] = _prepare(copy.copy(task), part, model)
+  results = {"task_name": config.task_name, "folds": {}}
+  for fold, work in works.items():
+    logging.info("fold %s of %s", fold, config.folds)
+    results["folds"][fold] = work.go()
+  results.update(_over_folds(list(results["folds"].values())))
+  run_files.write_json(os.path.join(config.output_dir, "results.json"), results)
+  for name, value in results["mean"].items():
+    logging.info(
+      "%s over %d folds: mean %.4f, standard deviation %.4f",
+      name,
+      len(works),
+      value,
+      results["standard_deviation"][name],
+    )
+  return results
+
+
+def _fold_names(folds):
+  """The folders of folds: "1-3,7" -> ["1", "2", "3", "7"]."""
+  names = []
+  for part in folds.split(","):
+    first, dash, last = part.partition("-")
+    if dash and first.isdigit() and last.isdigit():
+      names += [str(i) for i in range(int(first), int(last) + 1)]
+    elif part and not dash:
+      names.append(part)
+    else:
+      names = []
+      break
+  if not names:
+    raise InputError(
+      "--folds=%s: expected folders such as 1-10 or 1,2,5" % folds
+    )
+  return names
+
+
+def _over_folds(results):
+  """Mean and standard deviation (n - 1) of the scores that all folds have."""
+  flat = [
+    flatten({k: v for k, v in r.items() if k in ("dev", "test")})
+    for r in results
+  ]
+  names = [n for n in flat[0] if "." not in n[5:] and all(n in f for f in flat)]
+  table = {n: np.array([f[n] for f in flat], np.float64) for n in names}
+  ddof = min(1, len(results) - 1)
+  mean = {n: float(v.mean()) for n, v in table.items()}
+  deviation = {n: float(v.std(ddof=ddof)) for n, v in table.items()}
+  return {"mean": mean, "standard_deviation": deviation}
 
 
 def _read_splits(task, config):
   """Returns {"train": Split, ...} of what a command needs."""
-  splits = {}
+  read = {}
+  held_out = config.dev_fraction and config.do_eval
+  from_file = (config.do_eval or config.train_on_dev) and not held_out
   for name, wanted, flag in (
-    ("train", config.do_train, "do_train"),
-    ("dev", config.do_eval or config.train_on_dev, "do_eval"),
+    ("train", config.do_train or held_out, "do_train"),
+    ("dev", from_file, "do_eval"),
     ("test", config.do_predict, "do_predict"),
   ):
     if wanted:
-      path = run_files.find_split(config.data_dir, name, flag)
-      splits[name] = (path, task.read(run_files.read_bytes(path), path))
+      path = run_files.find_split(config, name, task.split_names, flag)
+      data = run_files.read_bytes(path)
+      if name == "dev" and not data:
+        _do_without_dev(config, path)
+      else:
+        read[name] = (path, task.read(data, path, name))
+  if held_out:
+    path, examples = read["train"]
+    examples, dev = hold_out(
+      examples, config.dev_fraction, config.seed, task.group, path
+    )
+    read["train"], read["dev"] = (path, examples), (path, dev)
   if config.do_train:
-    path, examples = splits["train"]
-    if config.train_on_dev:
-      splits["train"] = (path, examples + splits["dev"][1])
-    task.learned = task.learn(splits["train"][1])
+    path, examples = read["train"]
+    if config.train_on_dev and "dev" in read:
+      read["train"] = (path, examples + read["dev"][1])
+    task.learned = task.learn(read["train"][1])
   else:
+    read.pop("train", None)
     task.learned = run_files.read_learned(config)
   if config.predict_file:
     path = config.predict_file
     examples = task.read_unlabelled(run_files.read_bytes(path), path)
-    splits["raw"] = (path, examples)
-  return {
-    name: Split(path, examples, [task.encode(e) for e in examples])
-    for name, (path, examples) in splits.items()
-  }
+    read["raw"] = (path, examples)
+  return {name: _encoded(task, *pair) for name, pair in read.items()}
+
+
+def _encoded(task, path, examples):
+  """A Split of these examples."""
+  task.truncated = task.expected_unknown = 0
+  features = [task.encode(e) for e in examples]
+  return Split(
+    path, examples, features, task.truncated, task.expected_unknown
+  )
+
+
+def _do_without_dev(config, path):
+  """Goes on with a development set of 0 bytes (GAD, EU-ADR) where it can."""
+  message = (
+    "%s is empty (0 bytes): there is nothing to score and no best checkpoint "
+    "to choose by; --dev_fraction=0.1 splits a development set off the "
+    "training set" % path
+  )
+  if config.early_stopping_patience or not (
+    config.do_train or config.do_predict or config.predict_file
+  ):
+    raise InputError(message)
+  logging.warning("%s", message)
+  config.do_eval = config.train_on_dev = False
+
+
+def hold_out(examples, fraction, seed, group, path):
+  """Returns (training examples, development examples), each in their order.
+
+  Args:
+    examples: a list.
+    fraction: share of the examples, at least, to hold out.
+    seed: the same one gives the same split.
+    group: function of an example that names what must not be torn apart.
+    path: of the examples, for the message of an InputError.
+  """
+  groups = collections.OrderedDict()
+  for i, example in enumerate(examples):
+    name = group(example)
+    groups.setdefault(("alone", i) if name is None else name, []).append(i)
+  members = list(groups.values())
+  held = set()
+  for i in np.random.RandomState(seed).permutation(len(members)):
+    if len(held) >= fraction * len(examples):
+      break
+    held.update(members[i])
+  if len(held) == len(examples):
+    raise InputError(
+      "%s: --dev_fraction=%s of %d examples leaves none to train on"
+      % (path, fraction, len(examples))
+    )
+  train = [e for i, e in enumerate(examples) if i not in held]
+  return train, [e for i, e in enumerate(examples) if i in held]
 
 
 class _Run:
@@ -231,8 +389,19 @@ class _Run:
         len(windows),
         split.path,
       )
-      rate = tokenization.unknown_rate(windows, unk_id)
+      rate = tokenization.unknown_rate(
+        windows, unk_id, split.expected_unknown
+      )
       tokenization.warn_of_unknown(rate, split.path)
+      if split.truncated:
+        logging.warning(
+          "%s: %d of %d examples are longer than --max_seq_length=%d pieces "
+          "and were cut",
+          name,
+          split.truncated,
+          len(split.examples),
+          self.config.max_seq_length,
+        )
 
   def _count_steps(self):
     """Counts updates: of an epoch, of the run, between two checkpoints."""
@@ -276,7 +445,7 @@ class _Run:
     example = next(f for name in self.splits for f in self._flat(name))
     with tf.Graph().as_default():
       features = {
-        name: tf.zeros([1] + list(value.shape), tf.int32)
+        name: tf.zeros((1,) + value.shape, value.dtype)
         for name, value in example.items()
       }
       self._outputs_of(config, features, is_training=False)
@@ -439,6 +608,8 @@ class _Run:
     return self.state.stale(self.config.early_stopping_patience)
 
   def _dev_is_seen(self):
+    if self.config.dev_fraction:
+      return False
     train = os.path.basename(self.splits["train"].path)
     return self.config.train_on_dev or train == "train_dev.tsv"
 
@@ -479,24 +650,31 @@ class _Run:
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]
 
   def _predict(self, name, checkpoint):
-    """(scores, text) of a split."""
+    """(scores, {file name: text}) of a split."""
     outputs = self._outputs(name, checkpoint)
-    return self.task.score(self.splits[name].examples, outputs)
+    return self.task.score(self.splits[name].examples, outputs, name)
 
   def _evaluate(self, name, results_name):
     """Scores a split, writes its files and returns its part of results.json."""
     checkpoint = self._checkpoint()
-    scores, text = self._predict(name, checkpoint)
+    scores, files = self._predict(name, checkpoint)
+    for file_name, text in files.items():
+      run_files.write_text(self._path(file_name), text)
     step = run_files.checkpoint_step(checkpoint)
+    place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
+    if not scores:
+      logging.info("%s: no gold labels, so no scores", place)
+      return {"checkpoint": checkpoint, "global_step": step}
     lines = ["%s = %s" % item for item in sorted(flatten(scores).items())]
     lines += ["checkpoint = %s" % checkpoint, "global_step = %s" % step]
     run_files.write_text(self._path(results_name), "\n".join(lines) + "\n")
-    run_files.write_text(self._path(self.task.files[name]), text)
+    report = self.task.report(scores)
+    if report:
+      run_files.write_text(self._path(name + "_report.txt"), report)
+      logging.info("%s:\n%s", place, report)
     logging.info(
-      "%s (%s, step %s): %s",
-      name,
-      os.path.basename(checkpoint),
-      step,
+      "%s: %s",
+      place,
       ", ".join(
         "%s %.4f" % (k, v) for k, v in scores.items() if isinstance(v, float)
       ),

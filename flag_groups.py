@@ -143,7 +143,7 @@ def define_model_flags():
 def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
   """What every fine-tuning program understands; defaults differ by task."""
   define_model_flags()
-  flags.DEFINE_string("data_dir", None, "Folder with the data set's files.")
+  _define_data_flags()
   flags.DEFINE_string(
     "output_dir", None, "Folder for checkpoints, results and predictions."
   )
@@ -162,12 +162,6 @@ def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
     "Label and score the test set. Not given: if there is one and "
     "--predict_file is not given.",
   )
-  flags.DEFINE_string(
-    "predict_file", None, "Text that nobody has labelled, to be labelled."
-  )
-  flags.DEFINE_bool(
-    "train_on_dev", False, "Add the development set to the training set."
-  )
   flags.DEFINE_integer(
     "max_seq_length",
     max_seq_length,
@@ -178,6 +172,49 @@ def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
   _define_saving_flags()
   _define_tpu_flags()
   flags.mark_flag_as_required("output_dir")
+
+
+def _define_data_flags():
+  """Which examples to train on, to choose by, to score and to label."""
+  flags.DEFINE_string("data_dir", None, "Folder with the data set's files.")
+  for split, name in (
+    ("train", "training set"),
+    ("dev", "development set"),
+    ("test", "test set"),
+  ):
+    flags.DEFINE_string(
+      split + "_file", None, "The %s, in place of --data_dir's." % name
+    )
+  flags.DEFINE_string(
+    "predict_file", None, "Text that nobody has labelled, to be labelled."
+  )
+  flags.DEFINE_bool(
+    "train_on_dev", False, "Add the development set to the training set."
+  )
+  flags.DEFINE_float(
+    "dev_fraction",
+    None,
+    "Share of the training set to hold out as the development set, drawn by "
+    "--seed.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+  )
+  flags.DEFINE_string(
+    "folds",
+    None,
+    "Folds to run one after another, such as 1-10 or 1,3: folders of that "
+    "name in --data_dir, and then in --output_dir.",
+  )
+
+
+def define_predict_format_flag(formats):
+  """How predictions of a --predict_file are written; by default the first."""
+  flags.DEFINE_enum(
+    "predict_format",
+    formats[0],
+    formats,
+    "How the predictions of --predict_file are written.",
+  )
 
 
 def _define_training_flags(num_train_epochs, train_batch_size):

@@ -31,17 +31,87 @@ def tokens(sequence, label_ids, num_labels, is_training):
   """
   sequence = modeling.dropout(sequence, HEAD_DROPOUT if is_training else 0.0)
   logits = _linear(sequence, num_labels)  # [B, S, L]
-  counted = tf.cast(label_ids >= 0, tf.float32)
-  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-    labels=tf.maximum(label_ids, 0), logits=logits
-  )
-  loss = tf.reduce_sum(losses * counted) / tf.maximum(
-    tf.reduce_sum(counted), 1.0
-  )
-  return loss, {
+  return _mean_cross_entropy(logits, label_ids), {
     "label": tf.argmax(logits, -1, output_type=tf.int32),
     "probability": tf.reduce_max(tf.nn.softmax(logits), -1),
   }
+
+
+def classes(pooled, label_ids, num_labels, is_training):
+  """Gives every input one label (as in the release's run_classifier.py).
+
+  Args:
+    pooled: float [B, H].
+    label_ids: int [B]; an input labelled -1 takes no part in the loss.
+    num_labels: L.
+    is_training: whether dropout is on.
+
+  Returns:
+    The mean cross-entropy over labelled inputs, and {"probabilities": float
+    [B, L]}.
+  """
+  pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
+  logits = _linear(pooled, num_labels)  # [B, L]
+  return _mean_cross_entropy(logits, label_ids), {
+    "probabilities": tf.nn.softmax(logits)
+  }
+
+
+def score(pooled, values, is_training):
+  """Gives every input a number (as the release does for STS-B).
+
+  Args:
+    pooled: float [B, H].
+    values: float [B], the gold numbers.
+    is_training: whether dropout is on.
+
+  Returns:
+    The mean squared error, and {"value": float [B]}.
+  """
+  pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
+  predicted = tf.squeeze(_linear(pooled, 1), -1)  # [B]
+  loss = tf.reduce_mean(tf.square(predicted - values))
+  return loss, {"value": predicted}
+
+
+def labels(pooled, gold, is_training):
+  """Gives every input any number of labels, each by a sigmoid of its own.
+
+  Args:
+    pooled: float [B, H].
+    gold: float [B, L], 1 for a label that the input has, else 0.
+    is_training: whether dropout is on.
+
+  Returns:
+    The mean cross-entropy over inputs and labels, and {"probabilities": float
+    [B, L]}.
+  """
+  pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
+  logits = _linear(pooled, gold.shape.as_list()[-1])  # [B, L]
+  losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=gold, logits=logits)
+  return tf.reduce_mean(losses), {"probabilities": tf.nn.sigmoid(logits)}
+
+
+def span(sequence, starts, ends, allowed):
+  """Finds the first and the last piece of an answer (as run_squad_v1.py).
+
+  Args:
+    sequence: float [B, S, H].
+    starts: int [B], the answer's first piece; -1 takes no part in the loss.
+    ends: int [B], its last piece, likewise.
+    allowed: int [B, S], 1 where an answer may begin or end.
+
+  Returns:
+    The mean of both cross-entropies, and {"start_logits": float [B, S],
+    "end_logits": float [B, S]}, about -1e30 where an answer may not be.
+  """
+  with tf.variable_scope("cls/squad"):
+    logits = _linear(sequence, 2)  # [B, S, 2]
+  logits -= 1e30 * tf.cast(tf.equal(allowed, 0), tf.float32)[:, :, tf.newaxis]
+  start_logits, end_logits = tf.unstack(logits, axis=-1)
+  loss = _mean_cross_entropy(start_logits, starts)
+  loss += _mean_cross_entropy(end_logits, ends)
+  return loss / 2, {"start_logits": start_logits, "end_logits": end_logits}
 
 
 def masked_words(config, sequence, table, positions, label_ids, weights):
@@ -103,6 +173,17 @@ def sentence_order(pooled, labels, initializer_range):
   return tf.reduce_mean(losses), {
     "sentence_order_log_probs": tf.nn.log_softmax(logits)
   }
+
+
+def _mean_cross_entropy(logits, label_ids):
+  """The mean over what has a label; -1 is none. No label at all: 0."""
+  counted = tf.cast(label_ids >= 0, tf.float32)
+  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+    labels=tf.maximum(label_ids, 0), logits=logits
+  )
+  return tf.reduce_sum(losses * counted) / tf.maximum(
+    tf.reduce_sum(counted), 1.0
+  )
 
 
 def _linear(x, num_labels, initializer_range=0.02):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """From features to batches.
 
-Features are dicts of int32 NumPy arrays, the same names in each: shape [S] for
-a value a piece, where S may differ from example to example, and [] for a value
-an example. `input_ids` is always among them and gives S. A batch is padded
-with 0, or with what `padding` says for a name.
+Features are dicts of NumPy arrays, the same names in each. int32 of shape [S]
+is a value a piece, where S may differ from example to example and a batch is
+padded with 0, or with what `padding` says for a name. int32 of shape [] and
+float32 of any shape are values of the example, alike in shape everywhere.
+`input_ids` is always among them and gives S.
 """
 
 import collections
@@ -17,6 +18,29 @@ import tensorflow.compat.v1 as tf
 POOL_BATCHES = 50
 
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
+
+
+def sequence_features(tokenizer, first, second=None):
+  """Returns the features of [CLS] first [SEP] and, if given, second [SEP].
+
+  Args:
+    tokenizer: knows cls_id and sep_id.
+    first: ids, of segment 0 together with [CLS] and their [SEP].
+    second: ids, of segment 1 with the last [SEP]; None: there is none.
+
+  Returns:
+    {"input_ids", "input_mask", "segment_ids"}, int32 [S].
+  """
+  ids = [tokenizer.cls_id] + list(first) + [tokenizer.sep_id]
+  segments = [0] * len(ids)
+  if second is not None:
+    ids += list(second) + [tokenizer.sep_id]
+    segments += [1] * (len(second) + 1)
+  return {
+    "input_ids": np.array(ids, np.int32),
+    "input_mask": np.ones([len(ids)], np.int32),
+    "segment_ids": np.array(segments, np.int32),
+  }
 
 
 def windows(lengths, room, overlap):
@@ -68,19 +92,24 @@ def _fill(lengths, first, room):
 
 
 def pad_batch(features, padding, length=None):
-  """Returns {name: [B, S] or [B]}; S is `length`, or the longest example's."""
+  """Returns {name: [B, S] or [B, ...]}; S is `length`, or the longest's."""
   if length is None:
     length = max(len(f["input_ids"]) for f in features)
   batch = {}
   for name, value in features[0].items():
-    if value.ndim == 0:
-      batch[name] = np.array([f[name] for f in features], np.int32)
+    if not _is_padded(value):
+      batch[name] = np.stack([f[name] for f in features])
       continue
     rows = np.full([len(features), length], padding.get(name, 0), np.int32)
     for row, f in zip(rows, features):
       row[: len(f[name])] = f[name]
     batch[name] = rows
   return batch
+
+
+def _is_padded(value):
+  """Whether a feature holds a value a piece."""
+  return value.ndim == 1 and value.dtype == np.int32
 
 
 def epoch_batches(lengths, batch_size, seed, epoch, bucketed):
@@ -160,10 +189,10 @@ def prediction_dataset(features, batch_size, padding, length=None):
 def _from_stream(stream, features, length):
   """A dataset of a generator of batches like these features."""
   shapes = {
-    name: [None, length] if value.ndim else [None]
+    name: [None, length] if _is_padded(value) else (None,) + value.shape
     for name, value in features[0].items()
   }
-  types = {name: tf.int32 for name in shapes}
+  types = {name: value.dtype for name, value in features[0].items()}
   return tf.data.Dataset.from_generator(stream, types, shapes).prefetch(2)
 
 

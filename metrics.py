@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scores of predictions against gold labels, as pure functions.
 
-Gold comes first, then the predictions, as parallel lists with one label
-sequence a sentence. Sequences that are not parallel are a ValueError. Scores
-are fractions from 0 to 1, and 0 where their denominator is 0.
+Gold comes first, then the predictions, as parallel lists with one item an
+example: the labels of a sentence's words, a label, a set of labels, a number,
+or an answer. Lists that are not parallel, labels other than those named and
+numbers that are not finite are a ValueError. Scores are fractions from 0 to 1
+(correlations from -1 to 1, squared errors from 0 up), and 0 where their
+denominator is 0. What is returned is plain Python, ready for json.
 """
 
 import collections
+import itertools
+import re
+import string
+
+import numpy as np
 
 
 def entity_spans(labels):
@@ -45,9 +53,7 @@ def entity_scores(gold, predicted):
   """
   counts = _entity_counts(gold, predicted)
   scores = _counted_scores(*_totals(counts))
-  scores["types"] = {
-    kind: _counted_scores(*counts[kind]) for kind in sorted(counts)
-  }
+  scores["types"] = _table({kind: counts[kind] for kind in sorted(counts)})
   return scores
 
 
@@ -59,22 +65,15 @@ def token_scores(gold, predicted):
   that occur in gold or predictions. This is what BioBERT's run_ner.py reports
   as eval_precision, eval_recall and eval_f; entity_scores is stricter.
   """
-  counts = collections.defaultdict(lambda: [0, 0, 0])
-  for gold_labels, labels in _parallel(gold, predicted):
-    for gold_label, label in zip(gold_labels, labels):
-      counts[gold_label][0] += 1
-      counts[label][1] += 1
-      counts[label][2] += gold_label == label
-  total = sum(count[0] for count in counts.values())
-  right = sum(count[2] for count in counts.values())
-  by_label = [_ratios(*counts[label]) for label in counts if label != "O"]
-  means = [_divide(sum(column), len(by_label)) for column in zip(*by_label)]
-  precision, recall, f1 = means or (0.0, 0.0, 0.0)
+  _check_sentences(gold, predicted)
+  gold, predicted = (list(itertools.chain(*side)) for side in (gold, predicted))
+  labels = sorted({"O"}.union(gold, predicted))
+  scores = class_scores(gold, predicted, labels, negative="O")
   return {
-    "token_accuracy": _divide(right, total),
-    "token_precision": precision,
-    "token_recall": recall,
-    "token_f1": f1,
+    "token_accuracy": scores["accuracy"],
+    "token_precision": scores["macro_precision"],
+    "token_recall": scores["macro_recall"],
+    "token_f1": scores["macro_f1"],
   }
 
 
@@ -107,10 +106,215 @@ def conlleval_report(gold, predicted):
   return "\n".join(lines) + "\n"
 
 
+def class_scores(gold, predicted, labels, negative=None):
+  """Returns the scores of examples that have one of `labels` each.
+
+  Keys:
+  - accuracy;
+  - precision, recall, f1: micro-averaged over the labels other than `negative`
+    ("no relation"), as BLUE and BLURB score ChemProt. With two labels these
+    are the figures of the positive one, as for GAD and EU-ADR;
+  - macro_precision, macro_recall, macro_f1: unweighted means over those of
+    these labels that occur in gold or predictions, as BLUE scores DDI;
+  - specificity, the recall of `negative`, if there is one other label;
+  - classes: {label: {precision, recall, f1, gold, predicted, correct}};
+  - confusion: {gold label: {predicted label: count}}.
+
+  The last two are complete and in the order of `labels`.
+  """
+  _check_lengths(gold, predicted, "examples")
+  _check_labels(itertools.chain(gold, predicted), labels)
+  if negative is not None:
+    _check_labels([negative], labels)
+  pairs = collections.Counter(zip(gold, predicted))
+  confusion = {g: {p: pairs[g, p] for p in labels} for g in labels}
+  counts = {}
+  for label, row in confusion.items():
+    column = [other[label] for other in confusion.values()]
+    counts[label] = (sum(row.values()), sum(column), row[label])
+  scores = {"accuracy": _divide(_totals(counts)[2], len(gold))}
+  scores.update(_averages({k: v for k, v in counts.items() if k != negative}))
+  if len(labels) == 2 and negative is not None:
+    scores["specificity"] = _ratios(*counts[negative])[1]
+  scores["classes"] = _table(counts)
+  scores["confusion"] = confusion
+  return scores
+
+
+def multilabel_scores(gold, predicted, labels):
+  """Returns the scores of documents that have a set of `labels` each.
+
+  Keys:
+  - accuracy: the share of documents whose set is exactly right;
+  - precision, recall, f1: micro-averaged over all pairs of document and label,
+    as BLURB scores Hallmarks of Cancer;
+  - macro_precision, macro_recall, macro_f1: unweighted means over the labels
+    that occur in gold or predictions;
+  - example_precision, example_recall: means over the documents; example_f1:
+    the harmonic mean of the two, as BLUE scores Hallmarks of Cancer. Where
+    nothing is predicted for a document with labels, its precision is 0. One
+    without, for which BLUE's eval_hoc.py divides by zero, has a precision and
+    recall of 1 if nothing is predicted for it, else of 0;
+  - documents, documents_without_label: counts, the latter in gold;
+  - classes: as class_scores has it.
+  """
+  _check_lengths(gold, predicted, "documents")
+  _check_labels(itertools.chain(*gold, *predicted), labels)
+  correct = [g & p for g, p in zip(gold, predicted)]
+  columns = (gold, predicted, correct)
+  counts = {k: [sum(k in s for s in c) for c in columns] for k in labels}
+  by_document = [
+    _ratios(len(g), len(p), len(c)) if g or p else (1.0, 1.0, 1.0)
+    for g, p, c in zip(*columns)
+  ]
+  precision, recall, _ = _means(by_document)
+  scores = {"accuracy": _mean([g == p for g, p in zip(gold, predicted)])}
+  scores.update(_averages(counts))
+  scores.update(
+    example_precision=precision,
+    example_recall=recall,
+    example_f1=_harmonic_mean(precision, recall),
+    documents=len(gold),
+    documents_without_label=sum(not g for g in gold),
+    classes=_table(counts),
+  )
+  return scores
+
+
+def class_report(scores):
+  """Returns the tables of class_scores or multilabel_scores as text.
+
+  Ratios become percentages. The confusion matrix is there if the scores have
+  one; labels that would make it wider than 80 columns are numbered.
+  """
+  heads = ["precision", "recall", "F1", "gold", "predicted", "correct"]
+  rows = [["label"] + heads]
+  for label, values in scores["classes"].items():
+    ratios = ["%.2f" % (100 * values[k]) for k in ("precision", "recall", "f1")]
+    counts = [values[k] for k in ("gold", "predicted", "correct")]
+    rows.append([label] + ratios + counts)
+  lines = _aligned(rows)
+  if "confusion" in scores:
+    lines += ["", "Confusion matrix (rows: gold, columns: predicted)"]
+    lines += _confusion_lines(scores["confusion"])
+  return "\n".join(lines) + "\n"
+
+
+def best_threshold(gold, probabilities):
+  """Returns the t for which `probability >= t` predicts one label best.
+
+  Best is the highest F1 against the booleans `gold`; among equals it is the t
+  nearest to 0.5. Tried are 0.5 and the midpoints between neighbouring
+  probabilities and, so that all may be predicted, between 0 and the lowest. It
+  is 0.5 if nothing in gold is true.
+  """
+  _check_lengths(gold, probabilities, "labels")
+  gold, probabilities = np.array(gold, bool), _finite(probabilities)
+  if not gold.any():
+    return 0.5
+  order = np.argsort(probabilities)
+  upper = np.unique(probabilities)
+  lower = np.append(0.0, upper[:-1])
+  candidates = np.append((lower + upper) / 2, 0.5)
+  rejected = np.searchsorted(probabilities[order], candidates)
+  missed = np.append(0, np.cumsum(gold[order]))[rejected]
+  # Equal fractions of integers are equal floats, so equals are found as such.
+  f1 = 2 * (gold.sum() - missed) / (gold.sum() + len(gold) - rejected)
+  return float(candidates[np.lexsort((abs(candidates - 0.5), -f1))[0]])
+
+
+def regression_scores(gold, predicted):
+  """Returns pearson, spearman (ties share their mean rank) and mse.
+
+  All pairs count at once, as BLUE scores BIOSSES and MedSTS.
+  """
+  _check_lengths(gold, predicted, "numbers")
+  gold, predicted = _finite([gold, predicted])
+  return {
+    "pearson": _correlation(gold, predicted),
+    "spearman": _correlation(_ranks(gold), _ranks(predicted)),
+    "mse": _mean(np.square(gold - predicted).tolist()),
+  }
+
+
+def squad_scores(gold, predicted):
+  """Returns exact and f1, as the official script of SQuAD 2.0 finds them.
+
+  Gold is a list of acceptable answers a question, empty if it has none: "" is
+  then right, as it is where normalisation leaves nothing of the answers. exact
+  is the share of predictions that equal one of them, f1 the mean of the F1 of
+  their words with the answer that fits best. Case, ASCII punctuation, articles
+  and white space do not matter. With answers to all it is SQuAD 1.1's score.
+  """
+  _check_lengths(gold, predicted, "questions")
+  exact, f1 = [], []
+  for answers, answer in zip(gold, predicted):
+    answers = [_squad_words(text) for text in answers]
+    answers = [words for words in answers if words] or [[]]
+    words = _squad_words(answer)
+    exact.append(words in answers)
+    f1.append(max(_word_f1(right, words) for right in answers))
+  return {"exact": _mean(exact), "f1": _mean(f1)}
+
+
+def _squad_words(text):
+  """Returns the words of a normalised answer: "The U.S.!" -> ["us"]."""
+  text = text.lower().translate(str.maketrans("", "", string.punctuation))
+  return re.sub(r"\b(a|an|the)\b", " ", text).split()
+
+
+def _word_f1(gold, predicted):
+  """Returns the F1 of a bag of words; no word is right for no word only."""
+  if not gold or not predicted:
+    return float(gold == predicted)
+  common = collections.Counter(gold) & collections.Counter(predicted)
+  return _ratios(len(gold), len(predicted), sum(common.values()))[2]
+
+
+def _correlation(x, y):
+  """Returns Pearson's correlation of two vectors."""
+  # Equal values less the first are exactly 0, but less their mean, which is
+  # rounded, they may not be: np.mean([0.1] * 3) > 0.1.
+  x, y = (v - v[:1] for v in (x, y))
+  x, y = (v - _divide(v.sum(), len(v)) for v in (x, y))
+  r = _divide(x @ y, np.linalg.norm(x) * np.linalg.norm(y))
+  return float(np.clip(r, -1, 1))
+
+
+def _ranks(values):
+  """Returns ranks from 1, the mean for ties: [7, 5, 7] -> [2.5, 1, 2.5]."""
+  ordered = np.sort(values)
+  below = np.searchsorted(ordered, values, "left")
+  up_to = np.searchsorted(ordered, values, "right")
+  return (below + 1 + up_to) / 2
+
+
+def _aligned(rows):
+  """Returns a line a row: the first column to the left, others to the right."""
+  rows = [[str(cell) for cell in row] for row in rows]
+  first, *widths = [max(map(len, column)) for column in zip(*rows)]
+  return [
+    "  ".join([row[0].ljust(first)] + list(map(str.rjust, row[1:], widths)))
+    for row in rows
+  ]
+
+
+def _confusion_lines(confusion):
+  """Returns the lines of a confusion matrix, with numbers for long labels."""
+  heads = names = list(confusion)
+  longest = max(map(len, names), default=0)
+  if longest + sum(2 + len(name) for name in names) > 80:
+    heads = ["(%d)" % number for number in range(1, len(names) + 1)]
+    names = map(" ".join, zip(heads, names))
+  rows = [[k] + list(row.values()) for k, row in zip(names, confusion.values())]
+  return _aligned([[""] + heads] + rows)
+
+
 def _entity_counts(gold, predicted):
   """Returns {type: [gold, predicted, correct]} of the entities."""
+  _check_sentences(gold, predicted)
   counts = collections.defaultdict(lambda: [0, 0, 0])
-  for gold_labels, labels in _parallel(gold, predicted):
+  for gold_labels, labels in zip(gold, predicted):
     gold_spans, spans = entity_spans(gold_labels), entity_spans(labels)
     correct = set(gold_spans).intersection(spans)
     for column, found in enumerate((gold_spans, spans, correct)):
@@ -120,7 +324,7 @@ def _entity_counts(gold, predicted):
 
 
 def _totals(counts):
-  """Returns (gold, predicted, correct) over all types."""
+  """Returns (gold, predicted, correct) over all types or labels."""
   return tuple(sum(count[i] for count in counts.values()) for i in range(3))
 
 
@@ -141,24 +345,69 @@ def _ratios(gold, predicted, correct, whole=1):
   """Returns (precision, recall, F1) as parts of `whole`."""
   precision = _divide(whole * correct, predicted)
   recall = _divide(whole * correct, gold)
-  f1 = _divide(2 * precision * recall, precision + recall)
-  return precision, recall, f1
+  return precision, recall, _harmonic_mean(precision, recall)
+
+
+def _harmonic_mean(precision, recall):
+  return _divide(2 * precision * recall, precision + recall)
+
+
+def _averages(counts):
+  """Returns the micro and macro averages of {label: counts}."""
+  present = [_ratios(*count) for count in counts.values() if any(count)]
+  names = ("precision", "recall", "f1")
+  averages = dict(zip(names, _ratios(*_totals(counts))))
+  for name, mean in zip(names, _means(present)):
+    averages["macro_" + name] = mean
+  return averages
+
+
+def _table(counts):
+  """Returns {label: its scores and counts}."""
+  return {label: _counted_scores(*count) for label, count in counts.items()}
+
+
+def _means(ratios):
+  """Returns the mean (precision, recall, F1) of a list of them."""
+  return tuple(_mean([row[i] for row in ratios]) for i in range(3))
+
+
+def _mean(values):
+  return _divide(sum(values), len(values))
 
 
 def _divide(numerator, denominator):
   return numerator / denominator if denominator else 0.0
 
 
-def _parallel(gold, predicted):
-  """Returns pairs of sequences after a look at their lengths."""
+def _check_lengths(gold, predicted, noun):
   if len(gold) != len(predicted):
     raise ValueError(
-      "%d gold sentences, %d predicted" % (len(gold), len(predicted))
+      "%d gold %s, %d predicted" % (len(gold), noun, len(predicted))
     )
+
+
+def _check_sentences(gold, predicted):
+  _check_lengths(gold, predicted, "sentences")
   for i, (gold_labels, labels) in enumerate(zip(gold, predicted)):
     if len(gold_labels) != len(labels):
       raise ValueError(
         "sentence %d has %d gold labels and %d predicted"
         % (i, len(gold_labels), len(labels))
       )
-  return zip(gold, predicted)
+
+
+def _check_labels(found, labels):
+  unknown = set(found).difference(labels)
+  if unknown:
+    raise ValueError(
+      "%r are not among the labels %r" % (sorted(unknown, key=str), labels)
+    )
+
+
+def _finite(numbers):
+  """Returns an array of numbers after a look at them."""
+  numbers = np.array(numbers, np.float64)
+  if not np.isfinite(numbers).all():
+    raise ValueError("one of the numbers is not finite")
+  return numbers

@@ -38,12 +38,14 @@ SPLIT_NAMES = {
 # Flags that may differ when a command is repeated to go on with a run. Files
 # are told apart by their content, not their paths.
 FREE_FLAGS = frozenset(
-  "albert_config_file bioalbert_dir data_dir do_eval do_predict do_train "
-  "early_stopping_patience eval_batch_size eval_checkpoint gcp_project "
-  "init_checkpoint iterations_per_loop keep_checkpoint_max master "
-  "num_tpu_cores output_dir predict_batch_size predict_file predict_format "
-  "save_checkpoints_steps spm_model_file task_name tpu_name tpu_zone use_tpu "
-  "vocab_file".split()
+  "albert_config_file bioalbert_dir data_dir dev_file do_eval do_predict "
+  "do_train early_stopping_patience eval_batch_size eval_checkpoint folds "
+  "gcp_project golden_file init_checkpoint iterations_per_loop "
+  "keep_checkpoint_max list_threshold master max_answer_length n_best_size "
+  "negative_label null_score_diff_threshold num_tpu_cores output_dir "
+  "predict_batch_size predict_file predict_format save_checkpoints_steps "
+  "spm_model_file task_name test_file tpu_name tpu_zone train_file "
+  "tune_threshold use_tpu verbose_logging vocab_file".split()
 )
 
 Model = collections.namedtuple(
@@ -123,30 +125,39 @@ def _find(folder, names, flag):
   )
 
 
-def find_split(folder, split, flag):
+def find_split(config, split, names, flag):
   """Returns the file of a split ("train", "dev", "test") of a data set.
 
-  InputError names the folder, the names looked for and the flag.
+  Args:
+    config: the flags; --train_file and the like come first, then --data_dir.
+    split: which one.
+    names: {split: names that it may have there, the preferred one first}.
+    flag: what asks for the split, for the message of an InputError.
   """
-  if not folder:
-    raise InputError("--%s needs --data_dir" % flag)
-  found = _split_files(folder, split)
+  given = getattr(config, split + "_file")
+  if given:
+    return given
+  if not config.data_dir:
+    raise InputError("--%s needs --data_dir, or --%s_file" % (flag, split))
+  found = _split_files(config.data_dir, names[split])
   if found:
     return found[0]
   raise InputError(
-    "%s: --%s needs one of %s there"
-    % (folder, flag, ", ".join(SPLIT_NAMES[split]))
+    "%s: --%s needs one of %s there, or --%s_file"
+    % (config.data_dir, flag, ", ".join(names[split]), split)
   )
 
 
-def has_split(folder, split):
-  """Returns whether a data set's folder has a file of that split."""
-  return bool(_split_files(folder, split))
+def has_split(config, split, names):
+  """Returns whether the flags lead to a file of that split; see find_split."""
+  if getattr(config, split + "_file"):
+    return True
+  return bool(config.data_dir and _split_files(config.data_dir, names[split]))
 
 
-def _split_files(folder, split):
-  """The files of a split that are there, the preferred one first."""
-  paths = [os.path.join(folder, name) for name in SPLIT_NAMES[split]]
+def _split_files(folder, names):
+  """The files of these names that a folder has."""
+  paths = [os.path.join(folder, name) for name in names]
   return [path for path in paths if tf.io.gfile.exists(path)]
 
 
@@ -221,7 +232,9 @@ def write_description(config, model, learned, description):
   if not config.do_train:
     return
   write_json(path("task.json"), learned)
-  write_text(path("labels.txt"), "".join(x + "\n" for x in learned["labels"]))
+  labels = learned.get("labels")
+  if labels:
+    write_text(path("labels.txt"), "".join(x + "\n" for x in labels))
   model.config.to_json_file(path("albert_config.json"))
   for source in model.tokenizer.files:
     write_bytes(path(os.path.basename(source)), read_bytes(source))
@@ -263,7 +276,13 @@ class TrainingState:
   def step(self):
     """Step of the newest checkpoint; 0 if there is none."""
     newest = tf.train.latest_checkpoint(self._folder)
-    return checkpoint_step(newest) if newest else 0
+    step = checkpoint_step(newest) if newest else 0
+    if step is None:
+      raise InputError(
+        "%s: a checkpoint without a global_step, so not of a run to go on "
+        "with; expected a new or empty folder as --output_dir" % newest
+      )
+    return step
 
   def started(self):
     return self.step() > 0

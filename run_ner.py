@@ -30,6 +30,11 @@ NO_LABEL = -1
 # Share of a window that the next one repeats, half of it as context for each.
 OVERLAP = 1 / 3
 
+RESULT_FILES = {
+  "dev": "NER_result_conll_dev.txt",
+  "test": "NER_result_conll.txt",
+}
+
 # A document nobody has labelled: its words, their characters [start, end) in
 # its text, and its sentences as words [first, last).
 RawDocument = collections.namedtuple(
@@ -42,14 +47,14 @@ class Ner(finetuning.Task):
 
   padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
   metric = "f1"
-  files = {"dev": "NER_result_conll_dev.txt", "test": "NER_result_conll.txt"}
 
   def __init__(self, tokenizer, max_seq_length, predict_format):
     self.tokenizer = tokenizer
     self.room = max_seq_length - 2  # [CLS] and [SEP]
     self.predict_format = predict_format
 
-  def read(self, data, path):
+  def read(self, data, path, split):
+    del split  # A word always comes with its label.
     return conll.parse(data, path)
 
   def learn(self, sentences):
@@ -102,22 +107,18 @@ class Ner(finetuning.Task):
     `word` holds the number of a word at the first piece of those that are the
     window's own, and label_ids their labels; both are -1 everywhere else.
     """
-    ids, word, labels = [self.tokenizer.cls_id], [NO_LABEL], [NO_LABEL]
+    ids, word, labels = [], [NO_LABEL], [NO_LABEL]  # Of [CLS].
     for i in range(sentence + window.first, sentence + window.last):
       own = window.own <= i - sentence < window.own_last
       rest = [NO_LABEL] * (len(pieces[i]) - 1)
       ids += pieces[i]
       word += [i if own else NO_LABEL] + rest
       labels += [label_ids[i] if own else NO_LABEL] + rest
-    ids.append(self.tokenizer.sep_id)
-    features = {
-      "input_ids": ids,
-      "input_mask": [1] * len(ids),
-      "segment_ids": [0] * len(ids),
-      "word": word + [NO_LABEL],
-      "label_ids": labels + [NO_LABEL],
-    }
-    return {k: np.array(v, np.int32) for k, v in features.items()}
+    return dict(
+      inputs.sequence_features(self.tokenizer, ids),
+      word=np.array(word + [NO_LABEL], np.int32),  # And of [SEP].
+      label_ids=np.array(labels + [NO_LABEL], np.int32),
+    )
 
   def head(self, sequence, pooled, features, is_training):
     del pooled
@@ -141,7 +142,7 @@ class Ner(finetuning.Task):
     assert None not in labels, "a word lost its label"
     return labels, probabilities
 
-  def score(self, sentences, outputs):
+  def score(self, sentences, outputs, split):
     gold = [s.labels for s in sentences]
     predicted = [self._labels(s, o)[0] for s, o in zip(sentences, outputs)]
     scores = metrics.entity_scores(gold, predicted)
@@ -150,26 +151,27 @@ class Ner(finetuning.Task):
       type_ or annotations.UNTYPED: values
       for type_, values in scores["types"].items()
     }
-    return scores, conll.format_predictions(sentences, predicted)
+    text = conll.format_predictions(sentences, predicted)
+    return scores, {RESULT_FILES[split]: text}
 
-  def write_unlabelled(self, examples, outputs, path):
+  def write_unlabelled(self, examples, outputs, stem):
     found = [self._entities(e, o) for e, o in zip(examples, outputs)]
     texts = [e.document for e in examples]
+    title = "Entities in " + stem
+    stem += ".entities"
     files = {
-      path + ".entities.html": annotations.to_html(
-        texts, found, "Entities in " + path, "Labelled by BioALBERT"
+      stem + ".html": annotations.to_html(
+        texts, found, title, "Labelled by BioALBERT"
       )
     }
     if self.predict_format == "jsonl":
-      files[path + ".entities.jsonl"] = annotations.to_jsonl(texts, found)
+      files[stem + ".jsonl"] = annotations.to_jsonl(texts, found)
     elif self.predict_format == "pubtator":
-      files[path + ".entities.pubtator"] = annotations.to_pubtator(texts, found)
+      files[stem + ".pubtator"] = annotations.to_pubtator(texts, found)
     else:
       for document, entities in zip(texts, found):
-        stem = os.path.join(
-          path + ".entities.brat", annotations.brat_name(document.id)
-        )
-        files[stem + ".txt"], files[stem + ".ann"] = annotations.to_brat(
+        name = os.path.join(stem + ".brat", annotations.brat_name(document.id))
+        files[name + ".txt"], files[name + ".ann"] = annotations.to_brat(
           document, entities
         )
     return files
@@ -203,12 +205,7 @@ def define_flags():
     max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
   )
   flags.DEFINE_string("task_name", "NER", "What results.json calls the data.")
-  flags.DEFINE_enum(
-    "predict_format",
-    "jsonl",
-    ["jsonl", "pubtator", "brat"],
-    "How the entities of --predict_file are written.",
-  )
+  flag_groups.define_predict_format_flag(["jsonl", "pubtator", "brat"])
 
 
 def main(_):

@@ -8,6 +8,7 @@ characters of the text as it came, before any normalisation. The time needed
 is linear in the text. A file that cannot serve raises InputError.
 """
 
+import bisect
 import collections
 import functools
 import os
@@ -38,6 +39,7 @@ _CJK = re.compile(  # the blocks that BERT cuts into single characters
   "\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]"
 )
 _SPECIAL_PIECE = re.compile(r"\[\w+\]|</?\w+>")  # [CLS], [unused1], <pad>, </s>
+_UNKNOWN_WORD = "[UNK]"  # the piece of a word that WordPiece cannot cut
 _MAX_WORD = 200  # characters; BERT takes a longer word for unknown
 _MAX_CACHED = 100  # characters; longer texts seldom repeat and fill the memory
 
@@ -98,9 +100,12 @@ def check_vocab_size(tokenizer, vocab_size, config_file):
     )
 
 
-def unknown_rate(id_lists, unk_id):
-  """Returns the share (0 to 1) of `unk_id` among all ids; 0 of none."""
-  total = unknown = 0
+def unknown_rate(id_lists, unk_id, expected=0):
+  """Returns the share (0 to 1) of `unk_id` among all ids; 0 of none.
+
+  So many as are `expected` do not count: they stand for something.
+  """
+  total, unknown = 0, -expected
   for ids in id_lists:
     total += len(ids)
     unknown += sum(i == unk_id for i in ids)
@@ -265,12 +270,13 @@ def _without_blanks(text):
   return text.replace(" ", "").replace(_UNDERLINE, "")
 
 
-def _spans(counts, firsts, lasts, text, forms):
-  """Returns the starts and the ends of pieces in `text`.
+def _located(pairs, firsts, lasts, text, forms):
+  """Returns the pieces of (piece, count) pairs, their starts and their ends.
 
-  counts[p] normalised characters, blanks aside, make piece p, and character k
-  of these comes from text[firsts[k]] to text[lasts[k]].
+  So many normalised characters, blanks aside, make a piece, and character k of
+  all these comes from text[firsts[k]] to text[lasts[k]].
   """
+  pieces, counts = [piece for piece, _ in pairs], [count for _, count in pairs]
   assert sum(counts) == len(firsts), "pieces do not add up to the text"
   starts, ends, done = [], [], 0
   firsts = firsts + [len(text)]
@@ -284,7 +290,36 @@ def _spans(counts, firsts, lasts, text, forms):
         end += 1
     starts.append(start)
     ends.append(end)
-  return starts, ends
+  return pieces, starts, ends
+
+
+def _recut(pairs, origins, cuts, vocab, joint):
+  """Returns the (piece, count) pairs with those parted that cross a cut.
+
+  For the counts see _located; `origins` are its `firsts`. A part is itself a
+  piece if `vocab` has it, else each of its characters is; `joint` stands
+  before what goes on a word.
+  """
+  borders = sorted({bisect.bisect_left(origins, cut) for cut in cuts})
+  result, done = [], 0
+  for piece, count in pairs:
+    inside = [b - done for b in borders if done < b < done + count]
+    done += count
+    if not inside:
+      result.append((piece, count))
+      continue
+    mark, letters = piece[:-count], piece[-count:]
+    for begin, end in zip([0] + inside, inside + [count]):
+      part = mark + letters[begin:end]
+      if piece == _UNKNOWN_WORD:
+        result.append((piece, end - begin))
+      elif part in vocab:
+        result.append((part, end - begin))
+      else:
+        marks = [mark] + [joint] * (end - begin - 1)
+        result += [(m + c, 1) for m, c in zip(marks, letters[begin:end])]
+      mark = joint
+  return result
 
 
 def _is_lost_mark(char, forms):
@@ -376,15 +411,18 @@ class FullTokenizer:
     """Returns the pieces of `text`, preprocessed or not."""
     return self._cutter.cut(text, self.do_lower_case)
 
-  def tokenize_with_offsets(self, text):
+  def tokenize_with_offsets(self, text, cuts=()):
     """Returns Pieces with the place of each piece in `text`.
 
     All pieces of a ligature cover it, combining marks belong to the character
     before, other characters that normalisation drops to nobody, and "▁" covers
     nothing: "Café (ﬁt)" -> ▁cafe 0-4, ▁ 5-5, ( 5-6, fi 6-7, t 7-8, ) 8-9.
     Starts never decrease.
+
+    At the characters of `text` that `cuts` lists a piece ends, if need be
+    before its time: "proteins", [7] -> ▁protein 0-7, s 7-8.
     """
-    pieces, starts, ends = self._cutter.locate(text, self.do_lower_case)
+    pieces, starts, ends = self._cutter.locate(text, self.do_lower_case, cuts)
     return Pieces(pieces, self.convert_tokens_to_ids(pieces), starts, ends)
 
   def encode(self, text):
@@ -430,22 +468,24 @@ class _SentencePiece:
         " place in the text: train without, as ALBERT's was"
       )
     self.pieces = self._model.id_to_piece(list(range(len(self._model))))
+    self._vocab = frozenset(self.pieces)
     self._digit_comma_fix = digit_comma_fix
     self._numbers = _Table(self._cut_number)
 
   def cut(self, text, lower):
     return self._encode(self._clean(text, lower))
 
-  def locate(self, text, lower):
+  def locate(self, text, lower, cuts):
     clean = self._clean(text, lower)
     pieces = self._encode(clean)
     origins = [i for i, char in enumerate(text) for _ in _ALBERT_FORMS[char]]
     firsts = lasts = origins
     if _without_blanks("".join(pieces)) != _without_blanks(clean):
       firsts, lasts = self._origins_of_normal(clean, origins)
-    counts = [len(p) - p.count(_UNDERLINE) for p in pieces]
-    starts, ends = _spans(counts, firsts, lasts, text, _ALBERT_FORMS)
-    return pieces, starts, ends
+    pairs = [(p, len(p) - p.count(_UNDERLINE)) for p in pieces]
+    if cuts:
+      pairs = _recut(pairs, firsts, cuts, self._vocab, "")
+    return _located(pairs, firsts, lasts, text, _ALBERT_FORMS)
 
   def _clean(self, text, lower):
     clean = preprocess_text(text, lower=lower)
@@ -510,15 +550,15 @@ class _WordPiece:
   def cut(self, text, lower):
     return [p for word in self._cut_words(text, lower) for p, _ in word]
 
-  def locate(self, text, lower):
-    found = [pair for word in self._cut_words(text, lower) for pair in word]
+  def locate(self, text, lower, cuts):
+    pairs = [pair for word in self._cut_words(text, lower) for pair in word]
     forms = _BERT_FORMS[lower]
     origins = [
       i for i, char in enumerate(text) for c in forms[char] if c != " "
     ]
-    counts = [count for _, count in found]
-    starts, ends = _spans(counts, origins, origins, text, forms)
-    return [piece for piece, _ in found], starts, ends
+    if cuts:
+      pairs = _recut(pairs, origins, cuts, self._vocab, "##")
+    return _located(pairs, origins, origins, text, forms)
 
   def _cut_words(self, text, lower):
     clean = "".join(map(_BERT_FORMS[lower].__getitem__, text))
@@ -529,7 +569,7 @@ class _WordPiece:
     """Returns (piece, how many characters it stands for) pairs."""
     pairs = []
     for token in _split_at_punctuation(word):
-      pairs += self._match(token) or [("[UNK]", len(token))]
+      pairs += self._match(token) or [(_UNKNOWN_WORD, len(token))]
     return pairs
 
   def _match(self, token):

@@ -52,7 +52,7 @@ def read_features(args):
   tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
   task = run_ner.Ner(tokenizer, args.max_seq_length, "jsonl")
   with open(args.data, "rb") as f:
-    sentences = task.read(f.read(), args.data)
+    sentences = task.read(f.read(), args.data, "train")
   task.learned = task.learn(sentences)
   return task, [f for s in sentences for f in task.encode(s)]
 

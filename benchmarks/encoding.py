@@ -40,7 +40,7 @@ def encode_corpus(args):
   tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
   task = run_ner.Ner(tokenizer, 128, "jsonl")
   with open(args.data, "rb") as f:
-    sentences = task.read(f.read(), args.data)
+    sentences = task.read(f.read(), args.data, "train")
   task.learned = task.learn(sentences)
   return [f for s in sentences for f in task.encode(s)]
 

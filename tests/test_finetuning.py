@@ -2,26 +2,25 @@
 """Tests of finetuning.py, with run_ner.Ner as the task."""
 
 import os
+import shutil
+import types
 
-from absl import flags
 import pytest
 import tensorflow.compat.v1 as tf
 
 from errors import InputError
 import finetuning
-import flag_groups
 import run_files
 import run_ner
 from tests import test_programs
+from tests import tiny
 import tokenization
 
 
 @pytest.fixture(scope="session")
 def defaults():
   """run_ner.py's flags at their defaults."""
-  run_ner.define_flags()
-  flags.FLAGS.mark_as_parsed()
-  return vars(flag_groups.values("run_ner"))
+  return tiny.flags_of(run_ner)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def go(defaults, folders, tmp_path):
   """Runs the harness in this process with flags changed; returns results."""
 
   def run(**changed):
-    config = flag_groups.types.SimpleNamespace(**defaults)
+    config = types.SimpleNamespace(**defaults)
     config.bioalbert_dir = str(folders / "model")
     config.data_dir = str(folders / "data")
     config.output_dir = str(tmp_path / "output")
@@ -67,7 +66,10 @@ def test_unknown_names_of_a_model_are_listed(go, tmp_path):
   "changed, message",
   [
     ({"data_dir": None}, "--do_train needs --data_dir"),
-    ({"data_dir": "{model}"}, "needs one of train.tsv, train_dev.tsv there"),
+    (
+      {"data_dir": "{model}"},
+      "needs one of train.tsv, train_dev.tsv there, or --train_file",
+    ),
     ({"do_train": False, "do_predict": False}, "nothing to do"),
     ({"use_tpu": True}, "--use_tpu needs --tpu_name or --master"),
     (
@@ -121,9 +123,9 @@ def test_the_tpu_estimator_trains_scores_and_predicts(
   """Its program runs on the CPU here: no master, no name."""
   decide = finetuning._decide
 
-  def without_check(config):
+  def without_check(task, config):
     config.use_tpu = False
-    decide(config)
+    decide(task, config)
     config.use_tpu = True
 
   monkeypatch.setattr(finetuning, "_decide", without_check)
@@ -222,3 +224,106 @@ def test_a_folder_with_a_strange_checkpoint_is_not_trained_in(go, folders):
 def test_flatten_names_nested_scores_and_leaves_text_out():
   scores = {"f1": 0.5, "checkpoint": "x", "types": {"A b": {"f1": 1}}}
   assert finetuning.flatten(scores) == {"f1": 0.5, "types.A b.f1": 1}
+
+
+def test_an_empty_development_set_is_said_to_be_empty(go, tmp_path, caplog):
+  (tmp_path / "dev.tsv").write_bytes(b"")
+  results = go(
+    dev_file=str(tmp_path / "dev.tsv"), do_eval=True, train_on_dev=True
+  )
+  assert sorted(results) == ["task_name", "test"]
+  assert "dev.tsv is empty (0 bytes)" in caplog.text
+  assert "--dev_fraction" in caplog.text
+
+
+@pytest.mark.parametrize(
+  "changed", [{"early_stopping_patience": 1}, {"do_train": False}]
+)
+def test_an_empty_development_set_stops_what_hangs_on_it(go, tmp_path, changed):
+  (tmp_path / "dev.tsv").write_bytes(b"")
+  changed["do_predict"] = False
+  with pytest.raises(InputError, match="is empty .0 bytes"):
+    go(dev_file=str(tmp_path / "dev.tsv"), do_eval=True, **changed)
+
+
+def test_a_held_out_part_is_a_share_drawn_by_the_seed_and_never_torn():
+  examples = list(range(100))
+
+  def split(seed, group):
+    return finetuning.hold_out(examples, 0.2, seed, group, "x")
+
+  train, dev = split(1, lambda example: None)
+  assert len(dev) == 20 and sorted(train + dev) == examples
+  assert train == sorted(train) and dev == sorted(dev)
+  assert split(1, lambda example: None) == (train, dev)
+  assert split(2, lambda example: None) != (train, dev)
+  train, dev = split(1, lambda example: example // 7)
+  assert 20 <= len(dev) <= 27 and sorted(train + dev) == examples
+  assert not {e // 7 for e in train} & {e // 7 for e in dev}
+
+
+def test_a_held_out_part_leaves_something_to_train_on():
+  with pytest.raises(InputError, match="x: --dev_fraction=0.9 of 1 example"):
+    finetuning.hold_out([1], 0.9, 1, lambda example: None, "x")
+
+
+def test_a_development_set_can_be_split_off_and_folds_are_averaged(
+  go, folders, tmp_path
+):
+  for fold in "12":
+    shutil.copytree(str(folders / "data"), str(tmp_path / "data" / fold))
+    os.remove(str(tmp_path / "data" / fold / "devel.tsv"))
+  go(
+    data_dir=str(tmp_path / "data"),
+    do_eval=True,
+    do_predict=False,
+    dev_fraction=0.25,
+    folds="1-2",
+  )
+  results = run_files.read_json(str(tmp_path / "output" / "results.json"), None)
+  first, second = (results["folds"][fold] for fold in "12")
+  values = [fold["dev"]["token_accuracy"] for fold in (first, second)]
+  assert results["mean"]["dev.token_accuracy"] == sum(values) / 2
+  deviation = abs(values[0] - values[1]) / 2**0.5
+  assert results["standard_deviation"]["dev.token_accuracy"] == (
+    pytest.approx(deviation)
+  )
+  assert (tmp_path / "output" / "2" / "model.ckpt-best.index").exists()
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"folds": "1-"}, "--folds=1-: expected folders such as 1-10 or 1,2,5"),
+    ({"folds": "7"}, "7: --do_train needs one of train.tsv"),
+    ({"folds": "1", "data_dir": None}, "--folds needs --data_dir"),
+    ({"dev_fraction": 0.5, "train_on_dev": True}, "contradict each other"),
+  ],
+)
+def test_what_is_wrong_with_folds_shows_before_anything_is_written(
+  go, tmp_path, changed, message
+):
+  with pytest.raises(InputError, match=message):
+    go(**changed)
+  assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize(
+  "folds, names",
+  [("1-3", "1 2 3"), ("1,4", "1 4"), ("a,2-3", "a 2 3")],
+)
+def test_folds_are_folders(folds, names):
+  assert finetuning._fold_names(folds) == names.split()
+
+
+def test_a_checkpoint_without_a_step_in_the_output_folder_is_refused(
+  go, folders, tmp_path
+):
+  output = tmp_path / "output"
+  output.mkdir()
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.get_variable("x", [1])
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(output / "model.ckpt"))
+  with pytest.raises(InputError, match="a checkpoint without a global_step"):
+    go()

@@ -53,3 +53,73 @@ def test_the_loss_is_the_mean_over_labelled_pieces():
 
 def test_without_any_labelled_piece_the_loss_is_zero():
   assert run_tokens([[-1] * 3] * 2)[1] == 0.0
+
+
+def run_head(head, *values):
+  """(loss, predictions, variables) of a head on these constants."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(1)
+    result = head(*[tf.constant(value) for value in values])
+    variables = {v.op.name: v for v in tf.trainable_variables()}
+    session.run(tf.global_variables_initializer())
+    (loss, predictions), variables = session.run([result, variables])
+    return loss, predictions, variables
+
+
+POOLED = np.random.RandomState(0).randn(3, 4).astype(np.float32)
+
+
+def logits_of(x, variables, scope=""):
+  return (
+    x @ variables[scope + "output_weights"].T + variables[scope + "output_bias"]
+  )
+
+
+def test_an_input_without_a_label_takes_no_part_in_the_loss_of_classes():
+  loss, predictions, variables = run_head(
+    lambda pooled, ids: heads.classes(pooled, ids, 5, False), POOLED, [4, -1, 0]
+  )
+  probabilities = softmax(logits_of(POOLED, variables))
+  np.testing.assert_allclose(
+    predictions["probabilities"], probabilities, rtol=1e-5
+  )
+  expected = -np.log([probabilities[0, 4], probabilities[2, 0]]).mean()
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_the_score_s_loss_is_the_mean_squared_error():
+  gold = np.array([1, 2, 3], np.float32)
+  loss, predictions, variables = run_head(
+    lambda pooled, values: heads.score(pooled, values, False), POOLED, gold
+  )
+  values = logits_of(POOLED, variables)[:, 0]
+  assert predictions["value"].shape == (3,)
+  np.testing.assert_allclose(predictions["value"], values, rtol=1e-4)
+  np.testing.assert_allclose(loss, ((values - gold) ** 2).mean(), rtol=1e-5)
+
+
+def test_each_label_of_several_has_a_sigmoid_of_its_own():
+  gold = np.array([[1, 0], [0, 0], [1, 1]], np.float32)
+  loss, predictions, variables = run_head(
+    lambda pooled, labels: heads.labels(pooled, labels, False), POOLED, gold
+  )
+  p = 1 / (1 + np.exp(-logits_of(POOLED, variables)))
+  np.testing.assert_allclose(predictions["probabilities"], p, rtol=1e-5)
+  expected = -np.where(gold == 1, np.log(p), np.log(1 - p)).mean()
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_a_span_begins_and_ends_where_it_is_allowed():
+  sequence = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
+  allowed = [[0, 1, 1], [0, 1, 1]]
+  loss, predictions, variables = run_head(
+    heads.span, sequence, [1, -1], [2, -1], allowed
+  )
+  assert set(variables) == {"cls/squad/output_weights", "cls/squad/output_bias"}
+  starts, ends = np.moveaxis(logits_of(sequence, variables, "cls/squad/"), 2, 0)
+  np.testing.assert_allclose(
+    predictions["start_logits"][:, 1:], starts[:, 1:], rtol=1e-5, atol=1e-7
+  )
+  assert (predictions["end_logits"][:, 0] < -1e29).all()
+  expected = softmax(starts[0, 1:])[0], softmax(ends[0, 1:])[1]
+  np.testing.assert_allclose(loss, -np.log(expected).mean(), rtol=1e-5)

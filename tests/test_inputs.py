@@ -172,3 +172,45 @@ def test_fixed_batches_have_known_shapes_and_repeat_in_training():
   assert tf.data.get_output_shapes(dataset())["input_ids"].as_list() == [2, 4]
   seen = [i for b in first_batches(dataset, 6) for i in b["score"].tolist()]
   assert set(seen) == {0, 1, 2} and len(seen) == 12
+
+
+class Ids:
+  """What sequence_features asks of a tokenizer."""
+
+  cls_id, sep_id = 2, 3
+
+
+def test_two_texts_are_joined_as_albert_was_pretrained():
+  features = inputs.sequence_features(Ids, [7, 8], [9])
+  assert {name: list(value) for name, value in features.items()} == {
+    "input_ids": [2, 7, 8, 3, 9, 3],
+    "input_mask": [1, 1, 1, 1, 1, 1],
+    "segment_ids": [0, 0, 0, 0, 1, 1],
+  }
+  single = inputs.sequence_features(Ids, [7])
+  assert list(single["input_ids"]) == [2, 7, 3]
+  assert not single["segment_ids"].any()
+
+
+@pytest.mark.parametrize("make", ["bucketed", "fixed"])
+def test_a_value_of_the_example_is_stacked_whatever_its_shape(make):
+  examples = [
+    dict(
+      f,
+      labels=np.array([i, 0.5, 1], np.float32),
+      gold=np.array(i / 2, np.float32),
+    )
+    for i, f in enumerate(features([3, 3, 3]))
+  ]
+
+  def dataset():
+    if make == "fixed":
+      return inputs.fixed_dataset(examples, 3, {}, 3)
+    return inputs.prediction_dataset(examples, 3, {})
+
+  (batch,) = first_batches(dataset)
+  assert batch["labels"].dtype == batch["gold"].dtype == np.float32
+  np.testing.assert_array_equal(
+    batch["labels"], [[0, 0.5, 1], [1, 0.5, 1], [2, 0.5, 1]]
+  )
+  np.testing.assert_array_equal(batch["gold"], [0, 0.5, 1])

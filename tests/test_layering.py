@@ -18,11 +18,13 @@ ROWS = [
     "metrics",
     "modeling",
     "optimization",
+    "tables",
     "tokenization",
   },
   {"heads", "run_files", "runtime"},
   {"finetuning"},
-  {"run_ner"},
+  {"sentences"},
+  {"run_ner", "run_nli", "run_re", "run_sts"},
 ]
 WITHOUT_TENSORFLOW = {
   "annotations",
@@ -32,6 +34,7 @@ WITHOUT_TENSORFLOW = {
   "flag_groups",
   "metrics",
   "quiet",
+  "tables",
   "tokenization",
   "utf8",
 }

@@ -63,7 +63,7 @@ def write_corpus(folder, sizes):
       f.write("\n".join(lines))
 
 
-def write_model(folder):
+def write_model(folder, initializer_range=0.02):
   """A pretrained model as published: optimizer slots, cls heads and all."""
   os.makedirs(str(folder))
   config = modeling.AlbertConfig(
@@ -74,6 +74,7 @@ def write_model(folder):
     num_attention_heads=2,
     intermediate_size=64,
     max_position_embeddings=32,
+    initializer_range=initializer_range,
   )
   config.to_json_file(str(folder / "bert_config.json"))
   for name in ("pubmed-8k.model", "pubmed-8k.vocab"):

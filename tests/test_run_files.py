@@ -2,6 +2,7 @@
 """Tests of run_files.py."""
 
 import os
+import types
 
 import pytest
 
@@ -37,17 +38,31 @@ def test_a_checkpoint_is_copied_whatever_its_shards_and_without_old_ones(
   }
 
 
+def find_split(folder, split, **given):
+  """The file that a data set's folder, or a flag, gives to a split."""
+  config = types.SimpleNamespace(
+    data_dir=str(folder), train_file=None, dev_file=None, test_file=None
+  )
+  vars(config).update(given)
+  return run_files.find_split(config, split, run_files.SPLIT_NAMES, "do_eval")
+
+
+def test_a_file_that_is_named_comes_before_the_folders(tmp_path):
+  (tmp_path / "dev.tsv").write_text("")
+  assert find_split(tmp_path, "dev", dev_file="mine.tsv") == "mine.tsv"
+
+
 def test_the_development_set_goes_by_both_of_its_names(tmp_path):
   (tmp_path / "dev.tsv").write_text("")
-  found = run_files.find_split(str(tmp_path), "dev", "do_eval")
+  found = find_split(tmp_path, "dev")
   assert os.path.basename(found) == "dev.tsv"
 
 
 def test_train_dev_serves_where_there_is_no_train(tmp_path):
   (tmp_path / "train_dev.tsv").write_text("")
-  assert run_files.find_split(str(tmp_path), "train", "x").endswith("_dev.tsv")
+  assert find_split(tmp_path, "train").endswith("_dev.tsv")
   (tmp_path / "train.tsv").write_text("")
-  assert run_files.find_split(str(tmp_path), "train", "x").endswith("train.tsv")
+  assert find_split(tmp_path, "train").endswith("train.tsv")
 
 
 def test_the_first_of_equal_scores_is_the_best_and_patience_counts_from_it(

@@ -86,7 +86,10 @@ def test_no_label_is_lost_however_small_the_windows(tokenizer, max_seq_length):
   assert max(len(f["input_ids"]) for fs in features for f in fs) <= (
     max_seq_length
   )
-  scores, text = task.score(sentences, [oracle(task, fs) for fs in features])
+  scores, files = task.score(
+    sentences, [oracle(task, fs) for fs in features], "test"
+  )
+  text = files["NER_result_conll.txt"]
   assert scores["f1"] == scores["token_accuracy"] == 1.0
   assert conll.parse(text.encode(), "x") == sentences
 
@@ -98,7 +101,9 @@ def test_a_label_that_training_has_not_seen_is_scored_and_not_learned(
   (features,) = task.encode(conll.Sentence(["fever"], ["B-Sign"]))
   assert set(features["label_ids"]) == {-1}
   outputs = oracle(task, [features])
-  scores, _ = task.score([conll.Sentence(["fever"], ["B-Sign"])], [outputs])
+  scores, _ = task.score(
+    [conll.Sentence(["fever"], ["B-Sign"])], [outputs], "dev"
+  )
   assert scores["gold"] == 1 and scores["recall"] == 0.0
 
 
@@ -107,7 +112,7 @@ def test_a_word_without_a_prediction_is_a_fault_not_an_o(tokenizer):
   outputs = oracle(task, task.encode(SENTENCE))
   outputs[0]["word"][1] = -1
   with pytest.raises(AssertionError, match="a word lost its label"):
-    task.score([SENTENCE], [outputs])
+    task.score([SENTENCE], [outputs], "dev")
 
 
 def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
@@ -153,4 +158,4 @@ def test_a_document_without_words_is_kept(tokenizer):
 def test_an_untyped_corpus_has_entities_of_one_name(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   outputs = [oracle(task, task.encode(SENTENCE))]
-  assert list(task.score([SENTENCE], outputs)[0]["types"]) == ["entity"]
+  assert list(task.score([SENTENCE], outputs, "dev")[0]["types"]) == ["entity"]

@@ -138,8 +138,8 @@ def logged(monkeypatch):
   return messages
 
 
-def spans(tokenizer, text):
-  found = tokenizer.tokenize_with_offsets(text)
+def spans(tokenizer, text, cuts=()):
+  found = tokenizer.tokenize_with_offsets(text, cuts)
   return list(zip(found.pieces, found.starts, found.ends))
 
 
@@ -412,6 +412,60 @@ def test_wordpiece_offsets_fit_every_biomedical_text(lower):
 
   for row in read_jsonl(TEXTS):
     check_offsets(tokenizer, row["text"], normalise)
+
+
+# Cuts
+
+
+@pytest.mark.parametrize(
+  "text, cuts, expected, reason",
+  [
+    ("proteins", [7], "▁protein:0-7 s:7-8", "both parts are pieces"),
+    ("proteins", [0, 8], "▁proteins:0-8", "the ends are no cuts"),
+    ("genes genes", [4, 10], "▁gene:0-4 s:4-5 ▁gene:6-10 s:10-11", "each"),
+    ("gene, gene", [4, 6], "▁gene:0-4 ,:4-5 ▁gene:6-10", "pieces end there"),
+    ("genes", [2], "▁g:0-1 e:1-2 n:2-3 e:3-4 s:4-5", "no ▁ge, no nes"),
+    ("Genes", [4], "▁gene:0-4 s:4-5", "whatever the case"),
+    ("ge\u0301nes", [5], "▁gene:0-5 s:5-6", "a cut counts the text's letters"),
+    ("x☃☃☃", [2], "▁x:0-1 ☃:1-2 ☃:2-3 ☃:3-4", "what no piece has"),
+  ],
+)
+def test_a_piece_ends_at_every_cut(text, cuts, expected, reason):
+  tokenizer = tokenization.FullTokenizer(None, True, PUBMED_8K + ".model")
+  found = ["%s:%d-%d" % span for span in spans(tokenizer, text, cuts)]
+  assert found == expected.split(), reason
+
+
+@pytest.mark.parametrize(
+  "text, cuts, expected, reason",
+  [
+    ("unaffable", [2], "un:0-2 ##aff:2-5 ##able:5-9", "a piece ends there"),
+    ("aaa", [1], "a:0-1 ##a:1-2 ##a:2-3", "there is no ##aa"),
+    ("aaa", [2], "aa:0-2 ##a:2-3", "both parts are pieces"),
+    ("unaffx a", [2], "[UNK]:0-2 [UNK]:2-6 a:7-8", "unknown stays unknown"),
+  ],
+)
+def test_a_wordpiece_ends_at_every_cut(words, text, cuts, expected, reason):
+  found = ["%s:%d-%d" % span for span in spans(words, text, cuts)]
+  assert found == expected.split(), reason
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_cut_changes_only_the_piece_that_it_parts(words, lower):
+  model = tokenization.FullTokenizer(None, lower, PUBMED_8K + ".model")
+  for tokenizer, row in itertools.product((model, words), read_jsonl(TEXTS)):
+    plain = spans(tokenizer, row["text"])
+    for cut in range(0, len(row["text"]), 7):
+      found = spans(tokenizer, row["text"], [cut])
+      kept = [p for p in plain if p in found]
+      if len(kept) == len(plain):
+        assert found == plain
+        continue
+      ((_, start, end),) = [p for p in plain if p not in kept]
+      assert start < cut < end
+      parts = [p for p in found if p not in kept]
+      assert (parts[0][1], parts[-1][2]) == (start, end)
+      assert cut in [stop for _, _, stop in parts]
 
 
 # FullTokenizer

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws inferences: fine-tunes ALBERT to tell whether a sentence follows from
+another, contradicts it, or neither (MedNLI, or any pair with one label).
+
+Reads MedNLI as distributed (mli_train_v1.jsonl and its fellows), or train.tsv,
+dev.tsv and test.tsv of --data_dir, whose header says which column is which.
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+from absl import flags
+from absl import logging
+
+import finetuning
+import flag_groups
+import run_files
+import sentences
+
+NO_CONSENSUS = "-"  # SNLI's label where its annotators did not agree.
+
+
+class Nli(sentences.OneLabel):
+  """One label for a premise and a hypothesis."""
+
+  texts = sentences.TWO
+  gold = {"label": ("gold_label", "label")}
+  metric = "accuracy"
+  split_names = {
+    "train": ("mli_train_v1.jsonl",) + run_files.SPLIT_NAMES["train"],
+    "dev": ("mli_dev_v1.jsonl",) + run_files.SPLIT_NAMES["dev"],
+    "test": ("mli_test_v1.jsonl",) + run_files.SPLIT_NAMES["test"],
+  }
+
+  def read(self, data, path, split):
+    examples = super().read(data, path, split)
+    agreed = [e for e in examples if e.gold != NO_CONSENSUS]
+    if len(agreed) < len(examples):
+      logging.warning(
+        "%s: left out %d of %d pairs whose label is %s, no consensus",
+        path,
+        len(examples) - len(agreed),
+        len(examples),
+        NO_CONSENSUS,
+      )
+    return agreed
+
+
+def define_flags():
+  """BlueBERT's flags and ALBERT's of its fine-tuning programs."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
+  )
+  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flags.DEFINE_string(
+    "task_name", "mednli", "What results.json calls the data."
+  )
+
+
+def main(_):
+  config = flag_groups.values()
+  model = run_files.load_model(config)
+  task = Nli(model.tokenizer, config.max_seq_length, config.predict_format)
+  finetuning.run(task, config, model)
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main)

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds relations: fine-tunes ALBERT to tell which relation a sentence states
+between two marked entities (GAD, EU-ADR, ChemProt, DDI, i2b2, or your own).
+
+Reads train.tsv, dev.tsv and test.tsv of --data_dir as BioBERT, BLUE and BLURB
+write them: a sentence and its label, with or without an id and a header.
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+import itertools
+import re
+
+from absl import flags
+from absl import logging
+
+from errors import InputError
+import finetuning
+import flag_groups
+import run_files
+import sentences
+
+# The label that says "no relation" in each corpus, in lower case.
+NEGATIVES = {
+  "gad": ("0", "false"),
+  "euadr": ("0", "false"),
+  "polysearch": ("0", "false"),
+  "mirnadisease": ("0", "false"),
+  "chemprot": ("false",),
+  "ddi": ("ddi-false", "false", "negative"),
+  "ddi13": ("ddi-false", "false", "negative"),
+  "i2b2": ("false", "none"),
+  "i2b2_2010": ("false", "none"),
+  "generic": (),
+}
+# What stands for an entity: @GENE$, @drug_n$, @CHEM-GENE$ for two that overlap.
+# Splitting by it gives marks at the odd places.
+MARK = re.compile(r"(@[A-Za-z][\w-]*\$)")
+UNUSED = re.compile(r"\[unused\d+\]")  # BERT's spare pieces
+SHOWN = 5  # Lines that a warning names.
+
+
+class Re(sentences.OneLabel):
+  """One label for a sentence; what is too long is cut around the entities."""
+
+  metric = "f1"
+
+  def __init__(
+    self,
+    tokenizer,
+    max_seq_length,
+    predict_format="tsv",
+    task_name="generic",
+    negative_label=None,
+    entity_marks="as_is",
+  ):
+    super().__init__(tokenizer, max_seq_length, predict_format)
+    self.task_name = task_name
+    self.negatives = NEGATIVES[task_name]
+    if negative_label:
+      self.negatives = (negative_label.lower(),)
+    self.entity_marks = entity_marks
+
+  def read(self, data, path, split):
+    examples = super().read(data, path, split)
+    self._warn_of_missing_marks(examples, path)
+    return examples
+
+  def read_unlabelled(self, data, path):
+    examples = super().read_unlabelled(data, path)
+    self._warn_of_missing_marks(examples, path)
+    return examples
+
+  def _warn_of_missing_marks(self, examples, path):
+    """Names the rows of a known corpus that do not mark two entities."""
+    if self.task_name == "generic":
+      return
+    bare = [e.place for e in examples if not marks_two(e.texts[0])]
+    if bare:
+      logging.warning(
+        "%s: %d of %d rows do not mark two entities such as @GENE$ and "
+        "@DISEASE$: %s%s",
+        path,
+        len(bare),
+        len(examples),
+        ", ".join(bare[:SHOWN]),
+        ", ..." if len(bare) > SHOWN else "",
+      )
+
+  def learn(self, examples):
+    learned = super().learn(examples)
+    learned["entity_marks"] = self.entity_marks
+    if self.entity_marks == "tokens":
+      learned["mark_ids"] = self._spare_ids(examples)
+    return learned
+
+  def negative(self):
+    labels = self.learned["labels"]
+    return next((x for x in labels if x.lower() in self.negatives), None)
+
+  def label_order(self, label):
+    """By name, the negative one last unless it is a number (BLUE, BioBERT)."""
+    return not label.isdigit() and label.lower() in self.negatives, label
+
+  def _spare_ids(self, examples):
+    """{mark: id} of pieces that no training text has: spare ones, or rare."""
+    vocabulary, tokenizer = self.tokenizer.inv_vocab, self.tokenizer
+    used = {tokenizer.pad_id, tokenizer.unk_id, tokenizer.mask_id}
+    used |= {tokenizer.cls_id, tokenizer.sep_id}
+    marks = set()
+    for example in examples:
+      parts = MARK.split(example.texts[0])
+      marks.update(mark.lower() for mark in parts[1::2])
+      for part in parts[::2]:
+        used.update(tokenizer.encode(part))
+    free = sorted(
+      set(vocabulary) - used,
+      key=lambda i: (not UNUSED.fullmatch(vocabulary[i]), -i),
+    )
+    if len(free) < len(marks):
+      raise InputError(
+        "--entity_marks=tokens: found %d kinds of marks and %d pieces that the "
+        "training set leaves unused" % (len(marks), len(free))
+      )
+    return dict(zip(sorted(marks), free))
+
+  def encode(self, example):
+    parts = MARK.split(example.texts[0])
+    if self.learned["entity_marks"] == "tokens":
+      ids, core = self._own_ids(parts)
+    else:
+      ids, core = self._plain_ids(parts)
+    if len(ids) > self.room:
+      self.truncated += 1
+      ids = cut_around(ids, core, self.room)
+    return [self.features(example, ids)]
+
+  def _own_ids(self, parts):
+    """Ids in which a mark is one piece, and where the marks are."""
+    mark_ids = self.learned["mark_ids"]
+    ids, marks = [], []
+    for part in parts:
+      if part.lower() in mark_ids:
+        marks.append(len(ids))
+        ids.append(mark_ids[part.lower()])
+      else:
+        # A text to come may have a piece that a mark has taken over.
+        ids += [
+          self.tokenizer.unk_id if i in mark_ids.values() else i
+          for i in self.tokenizer.encode(part)
+        ]
+    return ids, (marks[0], marks[-1] + 1) if marks else (0, 0)
+
+  def _plain_ids(self, parts):
+    """Ids of marks as they stand, or as words, and where the marks are.
+
+    That is looked for only if the text is too long.
+    """
+    if self.learned["entity_marks"] == "words":
+      parts[1::2] = [mark[1:-1].replace("_", " ") for mark in parts[1::2]]
+    for mark in parts[1::2]:  # Of @GENE$ the @, in ALBERT's vocabulary.
+      unknown = self.tokenizer.encode(mark).count(self.tokenizer.unk_id)
+      self.expected_unknown += unknown
+    text = "".join(parts)
+    ids = self.tokenizer.encode(text)
+    if len(ids) <= self.room or len(parts) == 1:
+      return ids, (0, 0)
+    borders = list(itertools.accumulate(len(part) for part in parts))
+    pieces = self.tokenizer.tokenize_with_offsets(text)
+    inside = [
+      i
+      for i, (start, end) in enumerate(zip(pieces.starts, pieces.ends))
+      if end > borders[0] and start < borders[-2]
+    ]
+    return ids, (inside[0], inside[-1] + 1)
+
+
+def marks_two(text):
+  """Returns whether a sentence marks two entities, or two that overlap."""
+  marks = MARK.findall(text)
+  return len(marks) > 1 or any("-" in mark for mark in marks)
+
+
+def cut_around(ids, core, room):
+  """Returns `room` of the ids, those of `core` [first, end) in the middle.
+
+  If they are too many themselves, what is in their middle goes.
+  """
+  first, end = core
+  if end - first > room:
+    return ids[first : first + room - room // 2] + ids[end - room // 2 : end]
+  start = first - (room - (end - first)) // 2
+  start = max(0, min(start, len(ids) - room))
+  return ids[start : start + room]
+
+
+def define_flags():
+  """BioBERT's flags of run_re.py and ALBERT's of its fine-tuning programs."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
+  )
+  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flags.DEFINE_enum(
+    "task_name",
+    None,
+    sorted(NEGATIVES),
+    "The corpus; it says which label means 'no relation'. generic: "
+    "--negative_label says.",
+    case_sensitive=False,
+  )
+  flags.mark_flag_as_required("task_name")
+  flags.DEFINE_string(
+    "negative_label", None, "The label that means 'no relation', not scored."
+  )
+  flags.DEFINE_enum(
+    "entity_marks",
+    "as_is",
+    ["as_is", "words", "tokens"],
+    "What a new model sees of @GENE$: these characters, the word gene, or a "
+    "token of its own. It is kept with the model.",
+  )
+
+
+def main(_):
+  config = flag_groups.values()
+  model = run_files.load_model(config)
+  task = Re(
+    model.tokenizer,
+    config.max_seq_length,
+    config.predict_format,
+    config.task_name,
+    config.negative_label,
+    config.entity_marks,
+  )
+  finetuning.run(task, config, model)
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main)

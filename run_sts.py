@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures similarity: fine-tunes ALBERT to tell how much two sentences mean
+the same (BIOSSES, MedSTS), as a number on the corpus's scale.
+
+Reads train.tsv, dev.tsv and test.tsv of --data_dir as BLURB and GLUE write
+them, with a header, or n2c2's text of two sentences and their score.
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+from absl import flags
+import numpy as np
+
+from errors import InputError
+import finetuning
+import flag_groups
+import heads
+import metrics
+import run_files
+import sentences
+import tables
+
+HIGHEST = {"biosses": 4.0, "medsts": 5.0}  # All scales begin at 0.
+
+
+class Sts(sentences.SentenceTask):
+  """A number for two sentences."""
+
+  texts = sentences.TWO
+  gold = {"score": ("score", "label", "similarity")}
+  metric = "pearson"
+  split_names = {
+    "train": run_files.SPLIT_NAMES["train"] + ("clinicalSTS2019.train.txt",),
+    "dev": run_files.SPLIT_NAMES["dev"],
+    "test": run_files.SPLIT_NAMES["test"] + ("clinicalSTS2019.test.txt",),
+  }
+
+  def __init__(self, tokenizer, max_seq_length, predict_format, highest):
+    super().__init__(tokenizer, max_seq_length, predict_format)
+    self.highest = highest
+
+  def parse_gold(self, text, place):
+    try:
+      score = float(text)
+    except ValueError:
+      score = None
+    if score is None or not 0 <= score <= self.highest:
+      raise InputError(
+        "%s: found the score %s, expected a number from 0 to %g"
+        % (place, tables.shorten(text), self.highest)
+      )
+    return score
+
+  def learn(self, examples):
+    return {"highest": self.highest}
+
+  def gold_features(self, example):
+    return {"score": np.array(example.gold or 0.0, np.float32)}
+
+  def head(self, sequence, pooled, features, is_training):
+    del sequence
+    return heads.score(pooled, features["score"], is_training)
+
+  def answer_columns(self):
+    return ["value"]
+
+  def answers(self, outputs):
+    return [[float(output["value"])] for (output,) in outputs]
+
+  def score(self, examples, outputs, split):
+    files = self.write_predictions(examples, outputs, split)
+    values = [value for (value,) in self.answers(outputs)]
+    files[split + "_results.tsv"] = "".join("%.8g\n" % v for v in values)
+    if examples[0].gold is None:
+      return {}, files
+    return metrics.regression_scores([e.gold for e in examples], values), files
+
+
+def define_flags():
+  """BlueBERT's flags of run_bluebert_sts.py and ALBERT's."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
+  )
+  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flags.DEFINE_enum(
+    "task_name",
+    None,
+    sorted(HIGHEST),
+    "The corpus; it says up to which number scores go.",
+    case_sensitive=False,
+  )
+  flags.mark_flag_as_required("task_name")
+
+
+def main(_):
+  config = flag_groups.values()
+  model = run_files.load_model(config)
+  task = Sts(
+    model.tokenizer,
+    config.max_seq_length,
+    config.predict_format,
+    HIGHEST[config.task_name],
+  )
+  finetuning.run(task, config, model)
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main)

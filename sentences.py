@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tasks on a sentence, or on two, have in common: how their examples
+become features, and how predictions are written beside their texts.
+
+A SentenceTask is a finetuning.Task whose examples are Examples. It reads
+tables of any spelling (see tables.py); its subclasses say which columns.
+"""
+
+import collections
+
+from absl import logging
+import numpy as np
+
+from errors import InputError
+import finetuning
+import heads
+import inputs
+import metrics
+import tables
+
+# `texts` are one or two strings, `gold` is None where nobody has labelled
+# them, `place` is file:line.
+Example = collections.namedtuple("Example", ["id", "texts", "gold", "place"])
+
+ID = ("index", "id", "guid", "pair_id", "pairid", "uid", "idx", "pmid")
+ONE = {"sentence": ("sentence", "text", "sentence1")}
+TWO = {
+  "sentence1": ("sentence1", "sent1", "text_a", "premise"),
+  "sentence2": ("sentence2", "sent2", "text_b", "hypothesis"),
+}
+
+
+class SentenceTask(finetuning.Task):
+  """Reads one or two texts and predicts something of them."""
+
+  texts = ONE  # {column of a text: its spellings}.
+  gold = {"label": ("label", "labels")}  # The column of the gold, likewise.
+
+  def __init__(self, tokenizer, max_seq_length, predict_format="tsv"):
+    self.tokenizer = tokenizer
+    # [CLS] and a [SEP] after each text.
+    self.room = max_seq_length - 1 - len(self.texts)
+    self.predict_format = predict_format
+
+  # ------------------------------------------------------- what subclasses give
+
+  def layouts(self, split):
+    """Returns the orders of columns without a header; see tables.parse."""
+    texts, gold = tuple(self.texts), tuple(self.gold)
+    orders = [texts + gold, ("id",) + texts + gold]
+    if split == "test":
+      orders.append(texts)
+    return {len(names): names for names in orders}
+
+  def parse_gold(self, text, place):
+    """Returns the gold value that a cell holds, or raises InputError."""
+    del place
+    return text.strip()
+
+  def gold_features(self, example):
+    """Returns the features of its gold value, or of none."""
+    raise NotImplementedError
+
+  def answer_columns(self):
+    """Returns the names of the columns that `answers` fills."""
+    raise NotImplementedError
+
+  def answers(self, outputs):
+    """Returns a row for each example: what is predicted of it."""
+    raise NotImplementedError
+
+  # -------------------------------------------------------------------- reading
+
+  def read(self, data, path, split):
+    (gold,) = self.gold
+    columns = dict({"id": ID}, **self.texts)
+    optional = ["id"] + ([gold] if split == "test" else [])
+    records = tables.parse(
+      data,
+      path,
+      dict(columns, **self.gold),
+      self.layouts(split),
+      optional,
+    )
+    examples = [
+      self._example(record, record.values[gold]) for record in records
+    ]
+    _check_all_or_none(examples, gold)
+    return examples
+
+  def _example(self, record, gold):
+    if gold is not None:
+      gold = self.parse_gold(gold, record.place)
+    values = record.values
+    return Example(
+      values["id"] or str(record.line),
+      tuple(values[name] for name in self.texts),
+      gold,
+      record.place,
+    )
+
+  def read_unlabelled(self, data, path):
+    names = tuple(self.texts)
+    records = tables.parse(
+      data,
+      path,
+      dict({"id": ID}, **self.texts),
+      {len(names): names, len(names) + 1: ("id",) + names},
+      ["id"],
+    )
+    return [self._example(record, None) for record in records]
+
+  # ------------------------------------------------------------------- encoding
+
+  def encode(self, example):
+    ids = [self.tokenizer.encode(text) for text in example.texts]
+    if sum(map(len, ids)) > self.room:
+      self.truncated += 1
+      ids = shorten_longest(ids, self.room)
+    return [self.features(example, *ids)]
+
+  def features(self, example, *ids):
+    """Returns the features of an example's pieces."""
+    return dict(
+      inputs.sequence_features(self.tokenizer, *ids),
+      **self.gold_features(example),
+    )
+
+  # -------------------------------------------------------------------- writing
+
+  def write_predictions(self, examples, outputs, split):
+    """Returns the table of gold values and predictions of a split.
+
+    Of an answer it has the first two columns: of several labels'
+    probabilities only that of the label predicted.
+    """
+    header = ["index"] + list(self.texts) + ["gold", "predicted"]
+    header += self.answer_columns()[1:2]
+    rows = [
+      [e.id] + list(e.texts) + [self.gold_text(e.gold)] + answer[:2]
+      for e, answer in zip(examples, self.answers(outputs))
+    ]
+    return {split + "_predictions.tsv": tables.to_tsv(header, rows)}
+
+  def gold_text(self, gold):
+    """Returns a gold value as it is written; "" for none."""
+    return "" if gold is None else gold
+
+  def write_unlabelled(self, examples, outputs, stem):
+    header = ["id"] + list(self.texts) + self.answer_columns()
+    rows = [
+      [e.id] + list(e.texts) + answer
+      for e, answer in zip(examples, self.answers(outputs))
+    ]
+    write = tables.to_jsonl if self.predict_format == "jsonl" else tables.to_tsv
+    name = "%s.predictions.%s" % (stem, self.predict_format)
+    return {name: write(header, rows)}
+
+
+class OneLabel(SentenceTask):
+  """Gives every example one label."""
+
+  def learn(self, examples):
+    return {"labels": sorted({e.gold for e in examples}, key=self.label_order)}
+
+  def negative(self):
+    """Returns the label that says there is nothing to find, if there is one."""
+
+  def label_order(self, label):
+    """Returns what labels are sorted by."""
+    return label
+
+  def gold_features(self, example):
+    label_id = -1
+    if example.gold is not None:
+      if example.gold not in self.learned["labels"]:
+        raise InputError(
+          "%s: found the label %s, expected one of the training set's: %s"
+          % (
+            example.place,
+            tables.shorten(example.gold),
+            ", ".join(self.learned["labels"]),
+          )
+        )
+      label_id = self.learned["labels"].index(example.gold)
+    return {"label_id": np.array(label_id, np.int32)}
+
+  def head(self, sequence, pooled, features, is_training):
+    del sequence
+    return heads.classes(
+      pooled, features["label_id"], len(self.learned["labels"]), is_training
+    )
+
+  def answer_columns(self):
+    return ["label", "probability"] + [
+      "p(%s)" % label for label in self.learned["labels"]
+    ]
+
+  def answers(self, outputs):
+    rows = []
+    for (output,) in outputs:
+      probabilities = [float(p) for p in output["probabilities"]]
+      best = int(np.argmax(probabilities))
+      rows.append(
+        [self.learned["labels"][best], probabilities[best]] + probabilities
+      )
+    return rows
+
+  def score(self, examples, outputs, split):
+    answers = self.answers(outputs)
+    files = self.write_predictions(examples, outputs, split)
+    files[split + "_results.tsv"] = "".join(
+      "\t".join("%.8g" % p for p in answer[2:]) + "\n" for answer in answers
+    )
+    if examples[0].gold is None:
+      return {}, files
+    gold = [e.gold for e in examples]
+    predicted = [answer[0] for answer in answers]
+    scores = metrics.class_scores(
+      gold, predicted, self.learned["labels"], self.negative()
+    )
+    scores["collapsed"] = is_collapsed(gold, predicted, split)
+    return scores, files
+
+  def report(self, scores):
+    return metrics.class_report(scores)
+
+
+def is_collapsed(gold, predicted, split):
+  """Returns whether one label is predicted throughout, against the gold.
+
+  Warns of it: the model has then learned the labels' frequencies at most.
+  """
+  collapsed = len(set(predicted)) == 1 and len(set(gold)) > 1
+  if collapsed:
+    logging.warning(
+      "%s: collapse: each of the %d predictions is %s; a lower "
+      "--learning_rate, more updates or another --seed may help",
+      split,
+      len(predicted),
+      tables.shorten(str(predicted[0])),
+    )
+  return collapsed
+
+
+def shorten_longest(ids, room):
+  """Returns rows of ids cut at their ends, the longest first, to fit a room."""
+  ids = [list(row) for row in ids]
+  while sum(map(len, ids)) > room:
+    max(ids, key=len).pop()
+  return ids
+
+
+def _check_all_or_none(examples, gold):
+  """Stops at a file of which only a part has gold values."""
+  without = [e for e in examples if e.gold is None]
+  if without and len(without) < len(examples):
+    raise InputError(
+      "%s: found no %s, expected one in every row or in none"
+      % (without[0].place, gold)
+    )

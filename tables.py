@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads and writes tables of texts: lines cut by tabs, and JSON lines.
+
+File contents are bytes; a path serves to name the file in messages. Nothing is
+quoted: a quotation mark is a character like any other, as in all corpora of
+the benchmark. Blank lines are left out.
+"""
+
+import collections
+import json
+import re
+
+from errors import InputError
+from utf8 import decode
+
+# `place` is file:line, for messages; `line` counts from 1; `values` maps the
+# names of columns to strings, None for what a row has not.
+Record = collections.namedtuple("Record", ["place", "line", "values"])
+
+
+def parse(data, path, columns, layouts, optional=()):
+  """Returns the rows of a table as a list of Record.
+
+  The first row is a header if one of its cells is a known spelling of a
+  column's name; else the number of cells tells which column stands where. JSON
+  lines ({"name": value}) are told by their first character and have the same
+  names. Columns that nobody asked for are left out.
+
+  Args:
+    data: the file's bytes.
+    path: its name.
+    columns: {name: its spellings in lower case}.
+    layouts: {number of cells: names of the columns in order; None for one
+      that is left out}, for tables without a header.
+    optional: names of columns that may be missing, or empty in a row.
+
+  Raises:
+    InputError: the file has no row, or a row is not what it should be.
+  """
+  lines = decode(data, path).split("\n")
+  rows = [
+    ("%s:%d" % (path, number), number, line.rstrip("\r"))
+    for number, line in enumerate(lines, 1)
+    if line.strip()
+  ]
+  if not rows:
+    raise InputError(
+      "%s: found no rows, the file is empty, expected %s"
+      % (path, _described(columns, layouts))
+    )
+  if rows[0][2].lstrip().startswith("{"):
+    records = [_from_json(row, columns) for row in rows]
+  else:
+    records = _from_cells(rows, columns, layouts, optional)
+    if not records:
+      raise InputError("%s: found a header and no rows below it" % path)
+  for record in records:
+    _check(record, optional)
+  return records
+
+
+def to_tsv(header, rows):
+  """Returns a table of strings and numbers as text, with its header.
+
+  Probabilities and other floats get six digits after the point; white space
+  inside a cell becomes a single space, so that a row stays a line.
+  """
+  lines = [header] + [[_cell(value) for value in row] for row in rows]
+  return "".join("\t".join(cells) + "\n" for cells in lines)
+
+
+def to_jsonl(header, rows):
+  """Returns the same as JSON lines, texts as they stand."""
+  return "".join(
+    json.dumps(dict(zip(header, row)), ensure_ascii=False) + "\n"
+    for row in rows
+  )
+
+
+def shorten(text):
+  """Returns the beginning of a text in quotation marks, for messages."""
+  return repr(text if len(text) <= 40 else text[:40] + "...")
+
+
+def _from_cells(rows, columns, layouts, optional):
+  """The Records of lines that are cut by tabs."""
+  cells = [line.split("\t") for _, _, line in rows]
+  names = _header(cells[0], columns)
+  if names:
+    missing = [n for n in columns if n not in names and n not in optional]
+    if missing:
+      raise InputError(
+        "%s: found the header %s, expected also %s"
+        % (
+          rows[0][0],
+          ", ".join(cells[0]),
+          ", ".join("/".join(columns[n]) for n in missing),
+        )
+      )
+    rows, cells = rows[1:], cells[1:]
+    expected = "%d as in the header" % len(names)
+  else:
+    names = layouts.get(len(cells[0]))
+    if names is None:
+      raise InputError(
+        "%s: found %s, expected %s"
+        % (rows[0][0], _count(cells[0]), _described(columns, layouts))
+      )
+    expected = "%d as in line %d" % (len(names), rows[0][1])
+  records = []
+  for (place, line, _), row in zip(rows, cells):
+    if len(row) != len(names):
+      raise InputError(
+        "%s: found %s, expected %s" % (place, _count(row), expected)
+      )
+    values = {n: None for n in columns}
+    values.update((n, cell) for n, cell in zip(names, row) if n)
+    records.append(Record(place, line, values))
+  return records
+
+
+def _header(cells, columns):
+  """The names of a header's columns, None for a foreign one; or None."""
+  spelt = {s: name for name, spellings in columns.items() for s in spellings}
+  names = [spelt.get(cell.strip().lower()) for cell in cells]
+  return names if any(names) else None
+
+
+def _from_json(row, columns):
+  """The Record of a JSON object."""
+  place, line, text = row
+  try:
+    found = json.loads(text)
+  except ValueError as e:
+    raise InputError(
+      "%s: found no JSON (%s), expected an object a line" % (place, e)
+    ) from None
+  if not isinstance(found, dict):
+    raise InputError(
+      "%s: found %s, expected an object" % (place, shorten(text))
+    )
+  found = {key.lower(): value for key, value in found.items()}
+  values = {}
+  for name, spellings in columns.items():
+    value = next((found[s] for s in spellings if s in found), None)
+    if not isinstance(value, (str, int, float, type(None))):
+      raise InputError(
+        "%s: found %s under %s, expected a string or a number"
+        % (place, shorten(json.dumps(value)), "/".join(spellings))
+      )
+    values[name] = None if value is None else str(value)
+  return Record(place, line, values)
+
+
+def _check(record, optional):
+  """Stops at a row that lacks what it must have."""
+  for name, value in record.values.items():
+    if name not in optional and not (value or "").strip():
+      raise InputError(
+        "%s: found no %s, expected one in every row" % (record.place, name)
+      )
+
+
+def _described(columns, layouts):
+  """What a file should have been."""
+  orders = [
+    ", ".join(name or "(anything)" for name in layouts[size])
+    for size in sorted(layouts)
+  ]
+  return "a header with %s, or without one the columns %s" % (
+    ", ".join("/".join(spellings[:2]) for spellings in columns.values()),
+    " or ".join(orders),
+  )
+
+
+def _count(cells):
+  return "1 column" if len(cells) == 1 else "%d columns" % len(cells)
+
+
+def _cell(value):
+  if isinstance(value, float):
+    return "%.6f" % value
+  return re.sub(r"\s+", " ", str(value))
