@@ -184,14 +184,17 @@ def _run_folds(task, config, model):
     results["folds"][fold] = work.go()
   results.update(_over_folds(list(results["folds"].values())))
   run_files.write_json(os.path.join(config.output_dir, "results.json"), results)
-  for name, value in results["mean"].items():
-    logging.info(
-      "%s over %d folds: mean %.4f, standard deviation %.4f",
-      name,
-      len(works),
-      value,
-      results["standard_deviation"][name],
-    )
+  deviation = results["standard_deviation"]
+  for split in ("dev", "test"):
+    figures = [
+      "%s %.4f +- %.4f" % (name[len(split) + 1 :], mean, deviation[name])
+      for name, mean in results["mean"].items()
+      if name.startswith(split)
+    ]
+    if figures:
+      logging.info(
+        "%s over %d folds: %s", split, len(works), ", ".join(figures)
+      )
   return results
 
 
@@ -217,10 +220,15 @@ def _fold_names(folds):
 def _over_folds(results):
   """Mean and standard deviation (n - 1) of the scores that all folds have."""
   flat = [
-    flatten({k: v for k, v in r.items() if k in ("dev", "test")})
-    for r in results
+    {
+      "%s.%s" % (split, name): value
+      for split in ("dev", "test")
+      for name, value in result.get(split, {}).items()
+      if isinstance(value, (float, bool))
+    }
+    for result in results
   ]
-  names = [n for n in flat[0] if "." not in n[5:] and all(n in f for f in flat)]
+  names = [name for name in flat[0] if all(name in f for f in flat)]
   table = {n: np.array([f[n] for f in flat], np.float64) for n in names}
   ddof = min(1, len(results) - 1)
   mean = {n: float(v.mean()) for n, v in table.items()}
@@ -270,9 +278,7 @@ def _encoded(task, path, examples):
   """A Split of these examples."""
   task.truncated = task.expected_unknown = 0
   features = [task.encode(e) for e in examples]
-  return Split(
-    path, examples, features, task.truncated, task.expected_unknown
-  )
+  return Split(path, examples, features, task.truncated, task.expected_unknown)
 
 
 def _do_without_dev(config, path):
@@ -339,6 +345,9 @@ class _Run:
       task.learned,
       self.state.started(),
     )
+    if config.do_train and self.state.started():
+      # Scoring may have learned too (thresholds): what was kept holds.
+      task.learned = run_files.read_learned(config)
     self.estimator = None
     self.progress = None
 
@@ -389,18 +398,14 @@ class _Run:
         len(windows),
         split.path,
       )
-      rate = tokenization.unknown_rate(
-        windows, unk_id, split.expected_unknown
-      )
+      rate = tokenization.unknown_rate(windows, unk_id, split.expected_unknown)
       tokenization.warn_of_unknown(rate, split.path)
       if split.truncated:
         logging.warning(
-          "%s: %d of %d examples are longer than --max_seq_length=%d pieces "
-          "and were cut",
+          "%s: %d of %d examples have more pieces than fit and were cut",
           name,
           split.truncated,
           len(split.examples),
-          self.config.max_seq_length,
         )
 
   def _count_steps(self):
@@ -660,6 +665,7 @@ class _Run:
     scores, files = self._predict(name, checkpoint)
     for file_name, text in files.items():
       run_files.write_text(self._path(file_name), text)
+    logging.info("written to %s: %s", self.config.output_dir, ", ".join(files))
     step = run_files.checkpoint_step(checkpoint)
     place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
     if not scores:

@@ -25,8 +25,16 @@ REFUSED = {
   "threshold_to_export": "checkpoints are the only export",
   "use_einsum": "there is one form of the products",
   "do_prepare": "data are read as they are",
-  "do_test": "it is called --do_predict",
-  "test_batch_size": "it is called --predict_batch_size",
+  "benchmark": "there is no such mode",
+  "num_classes": "labels are read from the data",
+  "num_aspects": "labels are read from the data",
+  "aspect_value_list": "labels are read from the data",
+  "train_feature_file": "features live in memory, there is no cache",
+  "predict_feature_file": "features live in memory, there is no cache",
+  "predict_feature_left_file": "features live in memory, there is no cache",
+  "start_n_top": "answers are found as in SQuAD 1.1, see --n_best_size",
+  "end_n_top": "answers are found as in SQuAD 1.1, see --n_best_size",
+  "dropout_prob": "the model's JSON file says how much is dropped",
   "horovod": "there is no Horovod",
   "dllog_path": "results.json holds the figures",
 }
@@ -162,6 +170,7 @@ def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
     "Label and score the test set. Not given: if there is one and "
     "--predict_file is not given.",
   )
+  flags.DEFINE_alias("do_test", "do_predict")
   flags.DEFINE_integer(
     "max_seq_length",
     max_seq_length,
@@ -228,6 +237,7 @@ def _define_training_flags(num_train_epochs, train_batch_size):
   flags.DEFINE_integer(
     "predict_batch_size", 8, "Examples a batch, predicting.", lower_bound=1
   )
+  flags.DEFINE_alias("test_batch_size", "predict_batch_size")
   flags.DEFINE_float(
     "num_train_epochs", num_train_epochs, "Passes over the training set."
   )

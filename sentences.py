@@ -82,13 +82,12 @@ class SentenceTask(finetuning.Task):
       self.layouts(split),
       optional,
     )
-    examples = [
-      self._example(record, record.values[gold]) for record in records
-    ]
+    examples = [self.example(record, record.values[gold]) for record in records]
     _check_all_or_none(examples, gold)
     return examples
 
-  def _example(self, record, gold):
+  def example(self, record, gold):
+    """Returns the Example of a tables.Record and the cell of its gold."""
     if gold is not None:
       gold = self.parse_gold(gold, record.place)
     values = record.values
@@ -108,7 +107,7 @@ class SentenceTask(finetuning.Task):
       {len(names): names, len(names) + 1: ("id",) + names},
       ["id"],
     )
-    return [self._example(record, None) for record in records]
+    return [self.example(record, None) for record in records]
 
   # ------------------------------------------------------------------- encoding
 

@@ -18,7 +18,7 @@ from utf8 import decode
 Record = collections.namedtuple("Record", ["place", "line", "values"])
 
 
-def parse(data, path, columns, layouts, optional=()):
+def parse(data, path, columns, layouts, optional=(), lists=()):
   """Returns the rows of a table as a list of Record.
 
   The first row is a header if one of its cells is a known spelling of a
@@ -33,6 +33,8 @@ def parse(data, path, columns, layouts, optional=()):
     layouts: {number of cells: names of the columns in order; None for one
       that is left out}, for tables without a header.
     optional: names of columns that may be missing, or empty in a row.
+    lists: names of columns that JSON may have as a list of strings, which are
+      joined by commas.
 
   Raises:
     InputError: the file has no row, or a row is not what it should be.
@@ -49,7 +51,7 @@ def parse(data, path, columns, layouts, optional=()):
       % (path, _described(columns, layouts))
     )
   if rows[0][2].lstrip().startswith("{"):
-    records = [_from_json(row, columns) for row in rows]
+    records = [_from_json(row, columns, lists) for row in rows]
   else:
     records = _from_cells(rows, columns, layouts, optional)
     if not records:
@@ -126,7 +128,7 @@ def _header(cells, columns):
   return names if any(names) else None
 
 
-def _from_json(row, columns):
+def _from_json(row, columns, lists):
   """The Record of a JSON object."""
   place, line, text = row
   try:
@@ -143,6 +145,8 @@ def _from_json(row, columns):
   values = {}
   for name, spellings in columns.items():
     value = next((found[s] for s in spellings if s in found), None)
+    if name in lists and isinstance(value, list):
+      value = ",".join(map(str, value))
     if not isinstance(value, (str, int, float, type(None))):
       raise InputError(
         "%s: found %s under %s, expected a string or a number"

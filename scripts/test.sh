@@ -41,7 +41,8 @@ test_on() {  # test_on TENSORFLOW
   version="$("$python" -V), $("$python" -m pip freeze |
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
-  "$python" -m pytest -q ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
+  "$python" -m pytest -q --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+    ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
   [ "$outcome" = passed ]

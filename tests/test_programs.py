@@ -113,9 +113,20 @@ def results_of(folder):
   return json.loads((folder / "results.json").read_text())
 
 
-def test_help_lists_the_programs_own_flags_and_ends_with_code_0():
-  output, _ = run("run_ner.py", "--help")
-  for flag in ("bert_config_file", "predict_format", "do_train", "tpu_name"):
+@pytest.mark.parametrize(
+  "program, own",
+  [
+    ("run_ner.py", "predict_format"),
+    ("run_re.py", "entity_marks"),
+    ("run_sts.py", "predict_format"),
+    ("run_nli.py", "predict_format"),
+    ("run_dc.py", "tune_threshold"),
+    ("run_qa.py", "golden_file"),
+  ],
+)
+def test_help_lists_the_programs_own_flags_and_ends_with_code_0(program, own):
+  output, _ = run(program, "--help")
+  for flag in ("bert_config_file", own, "do_train", "tpu_name"):
     assert "--%s:" % flag in output or "--[no]%s:" % flag in output
   assert "--verbosity" not in output
 
@@ -314,3 +325,104 @@ def test_a_wrong_command_line_ends_in_one_line(tmp_path, arguments, message):
   output, log = run("run_ner.py", arguments, folder=tmp_path, code=1)
   assert log.startswith("error: ") and log.count("\n") == 1 and message in log
   assert not output and not os.listdir(str(tmp_path))
+
+
+def squad(*triples):
+  """BioBERT's file of (id, context, answer) triples; the question is one."""
+  paragraphs = [
+    {
+      "context": context,
+      "qas": [
+        {
+          "id": name,
+          "question": "what fever?",
+          "answers": [{"text": answer, "answer_start": context.find(answer)}],
+        }
+      ],
+    }
+    for name, context, answer in triples
+  ]
+  return json.dumps({"data": [{"title": "x", "paragraphs": paragraphs}]})
+
+
+# Flags, files of the data set, the scores to be in results.json, and the files
+# to be written; `new` is a --predict_file.
+PROGRAMS = {
+  "run_re.py": (
+    "--task_name=GAD --do_lower_case=false",
+    {
+      "train.tsv": "@GENE$ in @DISEASE$\t1\nno @GENE$ in @DISEASE$\t0\n",
+      "dev.tsv": "",
+      "test.tsv": "index\tsentence\tlabel\n0\t@GENE$ of @DISEASE$\t1\n",
+      "new.txt": "@GENE$ @DISEASE$\n",
+    },
+    ["f1", "specificity", "confusion"],
+    ["test_results.tsv", "test_predictions.tsv", "test_report.txt"],
+  ),
+  "run_sts.py": (
+    "--task_name=biosses",
+    {
+      "train.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t4\n2\ta\tc\t0.5\n",
+      "test.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t3\n2\tc\td\t1\n",
+      "new.txt": "a\tb\n",
+    },
+    ["pearson", "spearman", "mse"],
+    ["test_results.tsv", "test_predictions.tsv"],
+  ),
+  "run_nli.py": (
+    "",
+    {
+      "train.tsv": "a\tb\tneutral\na\tc\tentailment\n",
+      "test.tsv": "a\tb\tneutral\n",
+      "new.txt": "a\tb\n",
+    },
+    ["accuracy", "classes"],
+    ["test_results.tsv", "test_predictions.tsv", "test_report.txt"],
+  ),
+  "run_dc.py": (
+    "--task_name=hoc",
+    {
+      "train.tsv": "0_1,1_0\ta\t7_s0\n0_0,1_1\tb\t8_s0\n",
+      "test.tsv": "labels\tsentence\tindex\n0_1,1_0\ta\t9_s0\n",
+      "new.txt": "a\n",
+    },
+    ["f1", "example_f1", "classes"],
+    ["test_predictions.tsv", "test_documents.tsv", "test_report.txt"],
+  ),
+  "run_qa.py": (
+    "--max_query_length=8 --doc_stride=4 --train_file={data}/train.json",
+    {
+      "train.json": squad(("q_000", "no fever in the lung", "lung")),
+      "new.txt": squad(("q_000", "fever of the lung", "lung")),
+    },
+    ["strict", "lenient", "mrr"],
+    [
+      "predictions.json",
+      "nbest_predictions.json",
+      "BioASQform_BioASQ-answer.json",
+    ],
+  ),
+}
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_a_program_trains_scores_and_labels_in_one_command(
+  trained, tmp_path, program
+):
+  given, files, scores, written = PROGRAMS[program]
+  data = tmp_path / "data"
+  data.mkdir()
+  for name, text in files.items():
+    (data / name).write_text(text)
+  command = (
+    "--bioalbert_dir={model} --data_dir={data} --output_dir={output} "
+    "--do_train=true --do_predict=true --predict_file={data}/new.txt "
+    "--train_step=1 --max_seq_length=32 " + given
+  ).format(model=trained["model"], data=data, output=tmp_path / "output")
+  _, log = run(program, command)
+  assert "Traceback" not in log and "tensorflow/" not in log
+  assert set(scores) <= set(results_of(tmp_path / "output")["test"])
+  if program != "run_qa.py":  # There --predict_file is the test set.
+    written = written + ["new.predictions.tsv"]
+  for name in written:
+    assert (tmp_path / "output" / name).stat().st_size

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers to BioASQ's questions: pools, writes and scores them.
+
+An exact answer is what BioASQ's JSON has under that name: a string to a yesno
+question, else a list of answers, each a list of synonyms, of which a system
+gives one. Answers to a set of questions are {question id: exact answer}, gold
+answers {question id: (type, exact answer)}. Scores are fractions from 0 to 1.
+"""
+
+import re
+
+MAX_CHARACTERS = 100  # BioBERT's limit, and BioASQ's, to an exact answer.
+MAX_FACTOID_ANSWERS = 5
+TYPES = ("yesno", "factoid", "list")
+
+_SNIPPET_NUMBER = re.compile(r"_\d{3,}$")
+# In the order in which the official measure prints them.
+_FIGURES = (
+  ("yesno", "accuracy"),
+  ("factoid", "strict"),
+  ("factoid", "lenient"),
+  ("factoid", "mrr"),
+  ("list", "precision"),
+  ("list", "recall"),
+  ("list", "f1"),
+  ("yesno", "macro_f1"),
+  ("yesno", "f1_yes"),
+  ("yesno", "f1_no"),
+)
+
+
+def question_id(pair_id):
+  """Returns a question's id, given that of it and one of its snippets.
+
+  BioBERT's files number the snippets of a question with three digits or more:
+  "56c073fcef6e394741000020_003" -> "56c073fcef6e394741000020". An id of any
+  other form is that of the question.
+  """
+  return _SNIPPET_NUMBER.sub("", pair_id)
+
+
+def by_question(pairs, values):
+  """Returns {question id: [the value of each of its pairs]}, in order.
+
+  Where question_id would throw different questions together, the ids have
+  another form than BioBERT's and each pair is a question of its own.
+
+  Args:
+    pairs: (id, text of the question), one for each question and snippet.
+    values: one for each pair.
+  """
+  texts, groups = {}, {}
+  for name, text in pairs:
+    texts.setdefault(question_id(name), set()).add(text)
+  for (name, _), value in zip(pairs, values):
+    shared = question_id(name)
+    if len(texts[shared]) == 1:
+      name = shared
+    groups.setdefault(name, []).append(value)
+  return groups
+
+
+def pool(n_bests):
+  """Returns the answers to one question as (text, weight), best first.
+
+  As BioBERT's transform_nbset2bioasqform.py does it: the answers to all its
+  snippets are taken together, empty ones and those of over 100 characters are
+  dropped, and the probabilities of those that differ in case only are added
+  up. An answer is spelt as where it is the most probable. Of equal weights
+  that one comes first which has the single most probable answer.
+
+  Args:
+    n_bests: a list of {"text", "probability"} for each snippet.
+  """
+  entries = [entry for n_best in n_bests for entry in n_best]
+  entries.sort(key=lambda entry: -entry["probability"])
+  spellings, weights = {}, {}
+  for entry in entries:
+    text = entry["text"]
+    if text and len(text) <= MAX_CHARACTERS:
+      spellings.setdefault(text.lower(), text)
+      weight = weights.get(text.lower(), 0.0) + entry["probability"]
+      weights[text.lower()] = weight
+  pooled = [(spellings[key], weight) for key, weight in weights.items()]
+  return sorted(pooled, key=lambda pair: -pair[1])
+
+
+def exact_answer(kind, pooled, threshold):
+  """Returns the exact answer that `pooled`, of `pool`, makes.
+
+  It is the best of yes and no; the five best to a factoid question; to a list
+  question all that weigh `threshold` or more, or the best if none does.
+  """
+  if kind == "yesno":
+    return pooled[0][0]
+  if kind == "factoid":
+    return [[text] for text, _ in pooled[:MAX_FACTOID_ANSWERS]]
+  enough = [[text] for text, weight in pooled if weight >= threshold]
+  return enough or [[text] for text, _ in pooled[:1]]
+
+
+def submission(kind, answers):
+  """Returns what BioASQ and its official measure take, to be put as JSON."""
+  questions = [
+    {
+      "type": kind,
+      "id": name,
+      "ideal_answer": "Dummy",
+      "exact_answer": answer,
+    }
+    for name, answer in answers.items()
+  ]
+  return {"questions": questions}
+
+
+def scores(gold, answers):
+  """Returns {type: scores} as EvaluatorTask1b -phaseB -e 5 of BioASQ does.
+
+  Of a type's questions those are counted that have an entry among the answers
+  (None is a wrong one); the official measure leaves the others out of its
+  means, so look at `answered` beside `questions`. Case does not matter, white
+  space does. A factoid answer is right if it is among all the synonyms; the
+  rank of the first right one tells, of however many. A list's gold answer can
+  be hit once.
+  "yes" and "no" count wherever they stand in a string, "yes" first.
+
+  Returns:
+    {"yesno": {"accuracy", "macro_f1", "f1_yes", "f1_no"}, "factoid":
+    {"strict", "lenient", "mrr"}, "list": {"precision", "recall", "f1"}}, each
+    also with the counts "questions" and "answered"; all 0 without any.
+  """
+  measures = dict(zip(TYPES, (_yesno_scores, _factoid_scores, _list_scores)))
+  result = {}
+  for kind in TYPES:
+    names = _asked(gold, kind)
+    pairs = [(gold[n][1], answers[n]) for n in names if n in answers]
+    result[kind] = measures[kind](pairs)
+    result[kind].update(questions=len(names), answered=len(pairs))
+  return result
+
+
+def official_line(results):
+  """Returns what the official measure prints of these scores, ten numbers."""
+  return " ".join(repr(float(results[kind][name])) for kind, name in _FIGURES)
+
+
+def report(results):
+  """Returns the scores of those types that were answered, a line each."""
+  lines = []
+  for kind in TYPES:
+    values = results[kind]
+    figures = ["%s %.4f" % (n, values[n]) for k, n in _FIGURES if k == kind]
+    if values["answered"]:
+      lines.append(
+        "%s, %d of %d questions answered: %s\n"
+        % (kind, values["answered"], values["questions"], ", ".join(figures))
+      )
+  return "".join(lines)
+
+
+def mismatches(gold, answers):
+  """Returns sentences on questions and answers that have no counterpart.
+
+  Nothing is said of a type of question to which there is no answer at all.
+  """
+  found = []
+  for kind in TYPES:
+    names = _asked(gold, kind)
+    missing = [name for name in names if name not in answers]
+    if 0 < len(missing) < len(names):
+      found.append(
+        "%d of %d %s questions have no answer and are left out, as in the "
+        "official measure: %s"
+        % (len(missing), len(names), kind, _first_five(missing))
+      )
+  strange = [name for name in answers if name not in gold]
+  if strange:
+    found.append(
+      "%d of %d answers are to questions without a gold answer: %s"
+      % (len(strange), len(answers), _first_five(strange))
+    )
+  return found
+
+
+def _asked(gold, kind):
+  """The ids of the questions of a type that have a gold answer."""
+  return [
+    n for n, (k, exact) in gold.items() if k == kind and exact is not None
+  ]
+
+
+def _first_five(names):
+  return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _yesno_scores(pairs):
+  verdicts = [(_verdict(gold), _verdict(answer)) for gold, answer in pairs]
+  f1_yes, f1_no = _f1_of_class(verdicts, True), _f1_of_class(verdicts, False)
+  return {
+    "accuracy": _mean([gold == answer for gold, answer in verdicts]),
+    "macro_f1": (f1_yes + f1_no) / 2,
+    "f1_yes": f1_yes,
+    "f1_no": f1_no,
+  }
+
+
+def _verdict(answer):
+  """Which of yes, no and none it is; None for no string, which is wrong."""
+  if not isinstance(answer, str):
+    return None
+  return next((v for v in ("yes", "no") if v in answer.lower()), "none")
+
+
+def _f1_of_class(verdicts, yes):
+  """The F1 of the questions whose gold answer is "yes", or of all others."""
+  right = sum(g == a and (g == "yes") == yes for g, a in verdicts)
+  wrong = sum(g != a for g, a in verdicts)
+  return _ratio(2 * right, 2 * right + wrong)
+
+
+def _factoid_scores(pairs):
+  ranks = [_rank(gold, answer) for gold, answer in pairs]
+  return {
+    "strict": _mean([rank == 1 for rank in ranks]),
+    "lenient": _mean([rank > 0 for rank in ranks]),
+    "mrr": _mean([_ratio(1, rank) for rank in ranks]),
+  }
+
+
+def _rank(gold, answer):
+  """The rank of the first right answer, from 1; 0 if there is none."""
+  right = {s.lower() for synonyms in gold for s in synonyms}
+  for rank, said in enumerate(_said(answer), 1):
+    if said in right:
+      return rank
+  return 0
+
+
+def _list_scores(pairs):
+  rows = [_list_row(gold, answer) for gold, answer in pairs]
+  columns = zip(*rows) if rows else ((), (), ())
+  return dict(zip(("precision", "recall", "f1"), map(_mean, columns)))
+
+
+def _list_row(gold, answer):
+  """(precision, recall, F1) of one question.
+
+  A gold answer left over is no miss if something said, taken once, fits it as
+  well: [["a"], ["a", "b"]] is found in full by "a" alone.
+  """
+  said = _said(answer)
+  left = [{s.lower() for s in synonyms} for synonyms in gold]
+  right = 0
+  for text in said:
+    hit = next((synonyms for synonyms in left if text in synonyms), None)
+    if hit is not None:
+      left.remove(hit)
+      right += 1
+  unused, missed = list(said), 0
+  for synonyms in left:
+    again = next((text for text in unused if text in synonyms), None)
+    if again is None:
+      missed += 1
+    else:
+      unused.remove(again)
+  precision, recall = _ratio(right, len(said)), _ratio(right, right + missed)
+  f1 = _ratio(2 * precision * recall, precision + recall)
+  return precision, recall, f1
+
+
+def _said(answer):
+  """What was said, in lower case; None for an answer without a synonym."""
+  if not isinstance(answer, list):
+    return []
+  return [s[0].lower() if s else None for s in answer]
+
+
+def _mean(values):
+  return _ratio(sum(values), len(values))
+
+
+def _ratio(numerator, denominator):
+  return numerator / denominator if denominator else 0.0

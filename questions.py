@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads questions, each with a text that may hold the answer.
+
+File contents are bytes; a path serves to name the file in messages, which also
+say where in the JSON something is wrong (data[0].paragraphs[2].qas[0]) or in
+which line. All spans are half-open and count characters of the context, which
+is kept as it stands in the file.
+"""
+
+import collections
+import functools
+import json
+import re
+import unicodedata
+
+from absl import logging
+
+from errors import InputError
+import tables
+from utf8 import decode
+
+# A question and one text. `answers` is None where the file has none; "yes" or
+# "no" for a yesno question; else a list of Answer, empty where it is known
+# that the text holds no answer.
+Question = collections.namedtuple(
+  "Question", ["id", "text", "context", "answers"]
+)
+# An answer's spellings, any of them right, and where the file says that the
+# (only) one begins in the context; None where it does not say.
+Answer = collections.namedtuple("Answer", ["synonyms", "start"])
+
+KINDS = ("factoid", "yesno", "list", "squad")
+_EXPECTED = (
+  'SQuAD\'s JSON, {"data": [...]}, BioASQ\'s, {"questions": [...]}, or JSON '
+  "lines or a table of question and context"
+)
+_TYPES = {dict: "an object", list: "a list", str: "a string", int: "a number"}
+_COLUMNS = {
+  "id": ("id", "qid", "question_id"),
+  "question": ("question", "body"),
+  "context": ("context", "snippet", "text"),
+}
+_LAYOUTS = {3: ("id", "question", "context"), 2: ("question", "context")}
+
+
+def parse(data, path, kind, needs_answers=False):
+  """Returns the questions of a file's bytes as a list of Question.
+
+  The form is told by the content:
+    {"data": ...}: SQuAD 1.1 and 2.0, and BioBERT's files of BioASQ questions.
+    {"questions": ...}: BioASQ's own, whose questions of this kind come once
+      with each of their snippets, ids numbered as in BioBERT's files (_000).
+    JSON lines {"id", "question", "context"}, the id optional, and tables with
+      these columns, cut by tabs: without answers. An id that comes again, with
+      another context, is numbered likewise.
+
+  Args:
+    data: the bytes.
+    path: their file.
+    kind: one of KINDS.
+    needs_answers: whether a question without answers is an InputError; else
+      one such question leaves all without.
+  """
+  root = _load(data, path)
+  if root is None:
+    found = _from_table(data, path)
+  elif "questions" in root:
+    found = _from_bioasq(root, path, kind)
+  else:
+    found = _from_squad(root, path, kind)
+  _check_ids(found)
+  lacking = [place for place, q in found if q.answers is None]
+  if lacking and needs_answers:
+    raise InputError(
+      "%s: found no answer, expected one to train on or to score by"
+      % lacking[0]
+    )
+  if 0 < len(lacking) < len(found):
+    logging.warning(
+      "%s: %d of %d questions have no answer, so none is scored by this file",
+      *(path, len(lacking), len(found)),
+    )
+  if lacking:
+    return [q._replace(answers=None) for _, q in found]
+  return [q for _, q in found]
+
+
+def parse_exact_answers(data, path, submitted=False):
+  """Returns {question id: (type, exact answer)} of BioASQ's JSON.
+
+  Questions without an exact answer, such as summary questions, have None.
+  Where an id comes again the first counts, as in the official measure.
+
+  Args:
+    data: the file's bytes.
+    path: its name.
+    submitted: whether a system gave the answers: then nothing but lists of
+      lists and strings will do, but the strings need not say yes or no.
+  """
+  root = _load(data, path)
+  if root is None or "questions" not in root:
+    raise InputError(
+      '%s: found other questions than BioASQ\'s, expected {"questions": [...]}'
+      % path
+    )
+  result, repeated = {}, []
+  for question, where in _objects(root, "questions", path + ":"):
+    name = _id(question, where)
+    if name in result:
+      repeated.append(name)
+      continue
+    kind = _field(question, "type", str, where)
+    result[name] = (kind, _exact_answer(question, kind, where, submitted))
+  if repeated:
+    logging.warning(
+      "%s: %d ids come again, of which the first counts: %s",
+      *(path, len(repeated), ", ".join(repeated[:5])),
+    )
+  return result
+
+
+def locate(context, answer):
+  """Returns the (start, end) of an answer in its context; None if nowhere.
+
+  It is where the file says, if it stands there. Else it is looked for without
+  regard to case, compatibility forms, accents and kinds of white space: a
+  whole word comes before a part of one, an earlier synonym before a later, and
+  then what is nearest to where it should be (the beginning, if nothing says).
+  """
+  found = []
+  for i, text in enumerate(answer.synonyms):
+    start = max(answer.start or 0, 0)
+    if text and start == answer.start and context.startswith(text, start):
+      return start, start + len(text)
+    for is_part, span in _occurrences(context, text):
+      found.append((is_part, i, abs(span[0] - start), span))
+  return min(found)[-1] if found else None
+
+
+def exact_answer(answers):
+  """Returns a question's exact answer in BioASQ's form.
+
+  Args:
+    answers: what the Questions that it occurs in have under that name.
+  """
+  if isinstance(answers[0], str):
+    return answers[0]
+  return list(dict.fromkeys(a.synonyms for found in answers for a in found))
+
+
+def _occurrences(context, text):
+  """(whether it is part of a word, span) of each occurrence; see `locate`."""
+  plain, origins = _plain(context)
+  wanted = _plain(text)[0].strip()
+  for match in re.finditer(re.escape(wanted), plain) if wanted else ():
+    first, last = match.start(), match.end()
+    before, after = plain[first - 1 : first], plain[last : last + 1]
+    is_part = before.isalnum() or after.isalnum()
+    # Marks that _plain has left out belong to the character before them.
+    end = origins[last] if last < len(origins) else len(context)
+    yield is_part, (origins[first], max(end, origins[last - 1] + 1))
+
+
+@functools.lru_cache(maxsize=16)  # One context, and the answers to it.
+def _plain(text):
+  """Text in plain characters, and the place in `text` that each is from."""
+  forms, origins = [], []
+  for i, form in enumerate(map(_plain_form, text)):
+    if form != " " or forms[-1:] != [" "]:
+      forms += form
+      origins += [i] * len(form)
+  return "".join(forms), origins
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _plain_form(character):
+  if character.isspace():
+    return " "
+  form = unicodedata.normalize("NFKD", character).casefold()
+  return "".join(c for c in form if not unicodedata.combining(c))
+
+
+def _load(data, path):
+  """The object that a file is; None for JSON lines and tables."""
+  text = decode(data, path)
+  first_line = text.strip().split("\n")[0]
+  if not first_line:
+    raise InputError(
+      "%s: found nothing, the file is empty, expected %s" % (path, _EXPECTED)
+    )
+  if first_line[0] not in "{[":
+    return None
+  try:
+    root = json.loads(text)
+  except json.JSONDecodeError as error:
+    if _is_json(first_line):
+      return None
+    raise InputError(
+      "%s:%d: found no JSON (%s), expected %s"
+      % (path, error.lineno, error.msg, _EXPECTED)
+    ) from None
+  if isinstance(root, dict) and "question" in root:
+    return None
+  if not isinstance(root, dict) or not {"data", "questions"} & set(root):
+    raise InputError(
+      "%s: found %s, expected %s" % (path, _outline(root), _EXPECTED)
+    )
+  return root
+
+
+def _is_json(text):
+  try:
+    json.loads(text)
+  except json.JSONDecodeError:
+    return False
+  return True
+
+
+def _outline(root):
+  """What kind of JSON that is, for messages."""
+  if not isinstance(root, dict):
+    return "JSON that is no object"
+  return "an object with %s" % (", ".join(sorted(root)[:5]) or "nothing in it")
+
+
+def _from_table(data, path):
+  """(place, Question) pairs of JSON lines, and of lines cut by tabs."""
+  records = tables.parse(data, path, _COLUMNS, _LAYOUTS, optional=("id",))
+  names = [r.values["id"] or str(r.line) for r in records]
+  total, seen = collections.Counter(names), collections.Counter()
+  found = []
+  for name, record in zip(names, records):
+    number = "_%03d" % seen[name] if total[name] > 1 else ""
+    seen[name] += 1
+    text, context = record.values["question"], record.values["context"]
+    pair = Question(name + number, text, context, None)
+    found.append((record.place, pair))
+  return found
+
+
+def _from_squad(root, path, kind):
+  """(place, Question) pairs of SQuAD's and BioBERT's form."""
+  found = [
+    (
+      where,
+      Question(
+        _id(qa, where),
+        _field(qa, "question", str, where),
+        _field(paragraph, "context", str, above),
+        _squad_answers(qa, kind, where),
+      ),
+    )
+    for article, top in _objects(root, "data", path + ":")
+    for paragraph, above in _objects(article, "paragraphs", top)
+    for qa, where in _objects(paragraph, "qas", above)
+  ]
+  if not found:
+    raise InputError(
+      "%s: found no question, expected data[].paragraphs[].qas[]" % path
+    )
+  return found
+
+
+def _squad_answers(qa, kind, place):
+  """What the `answers` of a Question are; BioBERT has a string for yes/no."""
+  answers = qa.get("answers")
+  if kind != "yesno" and qa.get("is_impossible") is True:
+    return []
+  if not answers:  # An empty list says no more than none.
+    return None
+  if kind == "yesno" and isinstance(answers, str):
+    return _yes_or_no(qa, "answers", place)
+  found = _objects(qa, "answers", place)
+  if kind == "yesno":
+    return _yes_or_no(found[0][0], "text", found[0][1])
+  return [
+    Answer(
+      (_field(answer, "text", str, where),),
+      _field(answer, "answer_start", int, where),
+    )
+    for answer, where in found
+  ]
+
+
+def _from_bioasq(root, path, kind):
+  """(place, Question) pairs of BioASQ's form, one a snippet."""
+  found, counts, bare = [], collections.Counter(), []
+  for question, where in _objects(root, "questions", path + ":"):
+    counts[_field(question, "type", str, where)] += 1
+    if question["type"] != kind:
+      continue
+    name = _id(question, where)
+    text = _field(question, "body", str, where)
+    answers = _exact_answer(question, kind, where)
+    if isinstance(answers, list):
+      answers = [Answer(tuple(synonyms), None) for synonyms in answers] or None
+    snippets = question.get("snippets") and _objects(
+      question, "snippets", where
+    )
+    for number, (snippet, at) in enumerate(snippets or ()):
+      context = _field(snippet, "text", str, at)
+      pair = Question("%s_%03d" % (name, number), text, context, answers)
+      found.append((at, pair))
+    if not snippets:
+      bare.append(name)
+  if not found:
+    raise InputError(
+      "%s: found BioASQ's questions (%s), expected some of type %s with "
+      "snippets"
+      % (path, ", ".join("%d %s" % (n, k) for k, n in counts.items()), kind)
+    )
+  if bare:
+    logging.warning(
+      "%s: %d questions have no snippet and get no answer: %s",
+      *(path, len(bare), ", ".join(bare[:5])),
+    )
+  return found
+
+
+def _exact_answer(question, kind, place, submitted=False):
+  """The exact answer in BioASQ's form; None if there is none.
+
+  Some training sets have a factoid's synonyms, and a list's answers, without
+  the inner list.
+  """
+  value = question.get("exact_answer")
+  if value is None or kind not in ("yesno", "factoid", "list"):
+    return None
+  if kind == "yesno" and submitted:
+    return _field(question, "exact_answer", str, place)
+  if kind == "yesno":
+    return _yes_or_no(question, "exact_answer", place)
+  if not submitted and _are(str, value) and value:
+    return [value] if kind == "factoid" else [[item] for item in value]
+  if not _are(list, value) or not all(_are(str, item) for item in value):
+    raise InputError(
+      "%s: found %s, expected a list of lists of strings"
+      % (_at(place, "exact_answer"), _shown(value))
+    )
+  return value
+
+
+def _are(kind, values):
+  """Whether that is a list of such values."""
+  return isinstance(values, list) and all(isinstance(v, kind) for v in values)
+
+
+def _yes_or_no(parent, key, place):
+  value = _field(parent, key, str, place)
+  match = re.match(r"\s*(yes|no)\b", value, re.IGNORECASE)
+  if not match:
+    raise InputError(
+      "%s: found %s, expected yes or no" % (_at(place, key), _shown(value))
+    )
+  return match.group(1).lower()
+
+
+def _check_ids(found):
+  """Raises InputError where an id comes again: its answer would be lost."""
+  first = {}
+  for place, question in found:
+    if question.id in first:
+      raise InputError(
+        "%s: found the id %s of %s again, expected an id of its own"
+        % (place, question.id, first[question.id].split(": ")[-1])
+      )
+    first[question.id] = place
+
+
+def _id(parent, place):
+  """The id of a question, as a string."""
+  value = parent.get("id")
+  if type(value) not in (str, int) or value == "":
+    raise InputError(
+      "%s: found %s, expected a string or a whole number"
+      % (_at(place, "id"), _shown(value))
+    )
+  return str(value)
+
+
+def _field(parent, key, kind, place):
+  """parent[key], which must be of that type."""
+  value = parent.get(key)
+  if type(value) is not kind:
+    raise InputError(
+      "%s: found %s, expected %s"
+      % (_at(place, key), _shown(value), _TYPES[kind])
+    )
+  return value
+
+
+def _objects(parent, key, place):
+  """(object, its place) pairs of the list parent[key]."""
+  pairs = []
+  for i, value in enumerate(_field(parent, key, list, place)):
+    where = "%s[%d]" % (_at(place, key), i)
+    if not isinstance(value, dict):
+      raise InputError(
+        "%s: found %s, expected an object" % (where, _shown(value))
+      )
+    pairs.append((value, where))
+  return pairs
+
+
+def _at(place, key):
+  """The place of a key: "x.json:" -> "x.json: data", then with a point."""
+  return place + (" " if place.endswith(":") else ".") + key
+
+
+def _shown(value):
+  if value is None:
+    return "nothing"
+  return tables.shorten(json.dumps(value, ensure_ascii=False))

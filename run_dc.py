@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels documents: fine-tunes ALBERT to give a text any number of labels
+(Hallmarks of Cancer, or your own), and scores whole documents.
+
+Reads train.tsv, dev.tsv and test.tsv of --data_dir as BLURB and BLUE write
+them, or rows of a text and its labels: 0_1,1_0,... or names with commas
+between them, or a column of 0 and 1 for each label. Sentences whose ids are
+123_s0 and 123_s1 make up the document 123.
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+import collections
+import json
+
+from absl import flags
+from absl import logging
+import numpy as np
+
+from errors import InputError
+import finetuning
+import flag_groups
+import heads
+import inputs
+import label_sets
+import metrics
+import run_files
+import sentences
+import tables
+
+# The aspects 0 to 9 of Hallmarks of Cancer.
+HOC = (
+  "activating invasion and metastasis",
+  "avoiding immune destruction",
+  "cellular energetics",
+  "enabling replicative immortality",
+  "evading growth suppressors",
+  "genomic instability and mutation",
+  "inducing angiogenesis",
+  "resisting cell death",
+  "sustaining proliferative signaling",
+  "tumor promoting inflammation",
+)
+# Share of a window that the next one repeats.
+OVERLAP = 1 / 3
+TUNED = "tuned on the development set"
+UNTUNED = 0.5  # The threshold where none was.
+
+
+class Dc(sentences.SentenceTask):
+  """Any number of labels for a text; a long text becomes windows.
+
+  Gold is a dict {label: whether the text has it}. Names tell of those it has
+  alone, the other two notations tell of all.
+
+  A label's probability is the highest of a text's windows, and of a document's
+  sentences: who has a label in one place has it. --tune_threshold adds
+  "thresholds" to `learned`, which is kept with the model.
+  """
+
+  gold = {"labels": ("labels", "label")}
+  metric = "f1"
+
+  def __init__(
+    self,
+    tokenizer,
+    max_seq_length,
+    predict_format="tsv",
+    task_name="generic",
+    tune_threshold=None,
+  ):
+    super().__init__(tokenizer, max_seq_length, predict_format)
+    self.task_name = task_name
+    self.tune_threshold = tune_threshold
+    if tune_threshold:
+      self.metric = "untuned_f1"  # Tuning does not choose the checkpoint.
+
+  # -------------------------------------------------------------------- reading
+
+  def read(self, data, path, split):
+    columns = dict({"id": sentences.ID}, **self.texts)
+    names = HOC if self.task_name == "hoc" else ()
+    pairs = label_sets.parse(data, path, columns, self.gold, split, names)
+    examples = [
+      self.example(record, None)._replace(gold=gold) for record, gold in pairs
+    ]
+    documents = len(rows_of_documents(examples))
+    logging.info("%s: %d rows, %d documents", path, len(examples), documents)
+    return examples
+
+  def read_unlabelled(self, data, path):
+    data = label_sets.without_surplus_name(data)
+    return super().read_unlabelled(data, path)
+
+  def group(self, example):
+    return label_sets.document_of(example.id)
+
+  # ------------------------------------------------------------------- learning
+
+  def learn(self, examples):
+    if not any(map(labels_of, examples)):
+      raise InputError(
+        "%s: found no label in this row and those after it, expected some to "
+        "learn" % examples[0].place
+      )
+    labels = {label for e in examples for label in e.gold}
+    return {"labels": sorted(labels, key=label_sets.order)}
+
+  def encode(self, example):
+    ids = self.tokenizer.encode(example.texts[0])
+    windows = inputs.windows(
+      [1] * len(ids), self.room, int(self.room * OVERLAP)
+    )
+    return [self.features(example, ids[w.first : w.last]) for w in windows]
+
+  def gold_features(self, example):
+    labels, gold = self.learned["labels"], example.gold or {}
+    unknown = [label for label in gold if label not in labels]
+    missing = [label for label in labels if label not in gold]
+    if unknown:
+      raise InputError(
+        "%s: found the label %s, expected one of the training set's: %s"
+        % (example.place, tables.shorten(unknown[0]), ", ".join(labels))
+      )
+    if missing and not all(gold.values()):
+      raise InputError(
+        "%s: found no 0 or 1 for the label %s, expected one for each label of "
+        "the training set" % (example.place, tables.shorten(missing[0]))
+      )
+    return {
+      "gold": np.array([gold.get(label, 0) for label in labels], np.float32)
+    }
+
+  def head(self, sequence, pooled, features, is_training):
+    del sequence
+    return heads.labels(pooled, features["gold"], is_training)
+
+  # -------------------------------------------------------------------- scoring
+
+  def score(self, examples, outputs, split):
+    rows = probabilities_of(outputs)  # [examples, labels]
+    documents = rows_of_documents(examples)
+    joined = np.array([rows[i].max(0) for i in documents.values()])
+    gold = [
+      {label for i in numbers for label in labels_of(examples[i])}
+      for numbers in documents.values()
+    ]
+    files = {}
+    if split == "dev" and self.tune_threshold:
+      self._tune(gold, joined)
+      files["task.json"] = (
+        json.dumps(self.learned, indent=1, ensure_ascii=False) + "\n"
+      )
+    files[split + "_predictions.tsv"] = self._table(
+      ["index", "sentence"],
+      [(e.id,) + e.texts for e in examples],
+      map(labels_of, examples),
+      rows,
+    )
+    files[split + "_documents.tsv"] = self._table(
+      ["index"], [(name,) for name in documents], gold, joined
+    )
+    files[split + "_results.tsv"] = "".join(
+      "\t".join("%.8g" % p for p in row) + "\n" for row in rows
+    )
+    thresholds, which = self._thresholds()
+    if examples[0].gold is None:
+      return {}, files
+    scores = self._scores(gold, joined, thresholds)
+    if which == TUNED:
+      untuned = dict.fromkeys(thresholds, UNTUNED)
+      scores["untuned_f1"] = self._scores(gold, joined, untuned)["f1"]
+    scores["threshold"] = which
+    scores["thresholds"] = thresholds
+    scores["collapsed"] = is_collapsed(scores["classes"], split)
+    return scores, files
+
+  def _scores(self, gold, probabilities, thresholds):
+    predicted = [set(chosen(row, thresholds)) for row in probabilities]
+    return metrics.multilabel_scores(gold, predicted, self.learned["labels"])
+
+  def _tune(self, gold, probabilities):
+    """Learns the thresholds with which these documents score best."""
+    thresholds = {
+      label: metrics.best_threshold([label in g for g in gold], column)
+      for label, column in zip(self.learned["labels"], probabilities.T)
+    }
+    self.learned = dict(self.learned, thresholds=thresholds)
+
+  def _thresholds(self):
+    """({label: the probability from which on it is predicted}, which)."""
+    tuned = self.learned.get("thresholds")
+    if tuned and self.tune_threshold is not False:
+      return tuned, TUNED
+    which = (
+      "%s (no development set was tuned on)" if self.tune_threshold else "%s"
+    )
+    return dict.fromkeys(self.learned["labels"], UNTUNED), which % UNTUNED
+
+  def report(self, scores):
+    lines = ["", "Threshold: " + scores["threshold"]]
+    if scores["threshold"] == TUNED:
+      lines += ["%.4f %s" % (t, x) for x, t in scores["thresholds"].items()]
+    return metrics.class_report(scores) + "\n".join(lines) + "\n"
+
+  # -------------------------------------------------------------------- writing
+
+  def answer_columns(self):
+    return ["labels"] + ["p(%s)" % label for label in self.learned["labels"]]
+
+  def answers(self, outputs):
+    return [self._answer(row) for row in probabilities_of(outputs)]
+
+  def _answer(self, probabilities):
+    labels = chosen(probabilities, self._thresholds()[0])
+    return [",".join(labels)] + probabilities.tolist()
+
+  def _table(self, columns, cells, gold, probabilities):
+    """The table of gold and predictions, of sentences or of documents."""
+    return tables.to_tsv(
+      columns + ["gold", "predicted"] + self.answer_columns()[1:],
+      [
+        list(row)
+        + [",".join(sorted(labels, key=label_sets.order))]
+        + self._answer(p)
+        for row, labels, p in zip(cells, gold, probabilities)
+      ],
+    )
+
+  def write_unlabelled(self, examples, outputs, stem):
+    logging.info("threshold: %s", self._thresholds()[1])
+    return super().write_unlabelled(examples, outputs, stem)
+
+
+def rows_of_documents(examples):
+  """Returns {document: numbers of its examples}, in order."""
+  rows = collections.OrderedDict()
+  for i, example in enumerate(examples):
+    rows.setdefault(label_sets.document_of(example.id), []).append(i)
+  return rows
+
+
+def labels_of(example):
+  """Returns the labels that a text has; [] too where nobody has labelled it."""
+  return [label for label, has in (example.gold or {}).items() if has]
+
+
+def probabilities_of(outputs):
+  """Returns the highest of each example's windows, float64 [N, L]."""
+  return np.array(
+    [np.max([o["probabilities"] for o in windows], 0) for windows in outputs],
+    np.float64,
+  )
+
+
+def chosen(probabilities, thresholds):
+  """Returns the labels whose probability reaches their threshold."""
+  pairs = zip(thresholds.items(), probabilities)
+  return [label for (label, threshold), p in pairs if p >= threshold]
+
+
+def is_collapsed(classes, split):
+  """Returns whether nothing is predicted though there are labels; warns then.
+
+  Args:
+    classes: {label: its counts}, see metrics.multilabel_scores.
+    split: of the warning.
+  """
+  gold, predicted = (
+    sum(counts[side] for counts in classes.values())
+    for side in ("gold", "predicted")
+  )
+  if gold and not predicted:
+    logging.warning(
+      "%s: collapse: no document is given a label; more updates, another "
+      "--learning_rate or another --seed may help, or --tune_threshold",
+      split,
+    )
+  return bool(gold and not predicted)
+
+
+def define_flags():
+  """BlueBERT's flags and ALBERT's of its fine-tuning programs."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
+  )
+  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flags.DEFINE_enum(
+    "task_name",
+    None,
+    ["generic", "hoc"],
+    "The corpus; hoc gives ten aspects the names of the hallmarks.",
+    case_sensitive=False,
+  )
+  flags.mark_flag_as_required("task_name")
+  flags.DEFINE_bool(
+    "tune_threshold",
+    None,
+    "Tune a threshold for each label on the development set (--do_eval) and "
+    "keep it with the model. Not given: those kept there, or else 0.5.",
+  )
+
+
+def main(_):
+  config = flag_groups.values()
+  trains = (
+    config.do_train or config.do_train is None and not config.predict_file
+  )
+  if config.tune_threshold and trains and not config.do_eval:
+    raise InputError("--tune_threshold needs --do_eval")
+  model = run_files.load_model(config)
+  task = Dc(
+    model.tokenizer,
+    config.max_seq_length,
+    config.predict_format,
+    config.task_name,
+    config.tune_threshold,
+  )
+  finetuning.run(task, config, model)
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main)

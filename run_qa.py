@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""Answers questions from a text: fine-tunes ALBERT on SQuAD or on BioASQ's
+factoid, list and yes/no questions, and scores them by the official measures.
+
+Reads SQuAD 1.1 and 2.0, BioBERT's files of BioASQ questions and BioASQ's own
+JSON; what is only to be answered may be JSON lines or a table. The usual recipe
+goes from one to the other:
+
+  python run_qa.py --task_name=squad --bioalbert_dir=weights \
+    --train_file=train-v1.1.json --output_dir=output/squad
+  python run_qa.py --task_name=bioasq-factoid --bioalbert_dir=output/squad \
+    --train_file=BioASQ-train-factoid-4b.json \
+    --predict_file=BioASQ-test-factoid-4b-1.json \
+    --golden_file=4B1_golden.json --output_dir=output/bioasq
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+import json
+
+from absl import flags
+from absl import logging
+import numpy as np
+
+import bioasq
+from errors import InputError
+import finetuning
+import flag_groups
+import heads
+import inputs
+import metrics
+import questions
+import run_files
+import spans
+import tables
+
+METRICS = {
+  "bioasq-factoid": "mrr",
+  "bioasq-list": "f1",
+  "bioasq-yesno": "macro_f1",
+  "squad": "f1",
+}
+UNKNOWN = -1  # Takes no part in the loss.
+YES_NO = ("no", "yes")  # By label id.
+SHOWN = 5  # Answers not found that are named without --verbose_logging.
+
+
+class QuestionTask(finetuning.Task):
+  """Questions, each with a text cut into windows; subclasses have the heads."""
+
+  split_names = {
+    "train": ("train.json",),
+    "dev": ("dev.json", "devel.json"),
+    "test": ("test.json",),
+  }
+
+  def __init__(self, tokenizer, config, golden=None):
+    """See define_flags; `golden` is of questions.parse_exact_answers."""
+    self.tokenizer = tokenizer
+    self.config = config
+    self.golden = golden
+    self.kind = config.task_name.split("-")[-1]
+    self.metric = METRICS[config.task_name]
+    room = config.max_seq_length - config.max_query_length - 3
+    if room < 1:
+      raise InputError(
+        "--max_seq_length=%d: expected over %d, or there is no room for a text "
+        "beside a question of --max_query_length=%d"
+        % (
+          config.max_seq_length,
+          config.max_query_length + 3,
+          config.max_query_length,
+        )
+      )
+    if config.doc_stride > room:
+      raise InputError(
+        "--doc_stride=%d: expected at most %d, as many pieces of a text as "
+        "--max_seq_length=%d holds beside a question of --max_query_length=%d"
+        % (
+          config.doc_stride,
+          room,
+          config.max_seq_length,
+          config.max_query_length,
+        )
+      )
+
+  @property
+  def unanswerable(self):
+    """Whether texts may be without the answer, as training has shown."""
+    return self.learned.get("unanswerable", False)
+
+  def n_best(self, question, windows):
+    """Returns the best answers of a text, {"text", "probability", ...} each."""
+    raise NotImplementedError
+
+  def read(self, data, path, split):
+    return questions.parse(data, path, self.kind, split != "test")
+
+  def group(self, example):
+    if self.kind == "squad":
+      return example.context
+    return bioasq.question_id(example.id)
+
+  def windows(self, question, pieces):
+    """(features, inputs.Window) pairs of a question and its text's Pieces."""
+    config, query = self.config, self.tokenizer.encode(question.text)
+    query = query[: config.max_query_length]
+    room = config.max_seq_length - len(query) - 3
+    for window in inputs.windows(
+      [1] * len(pieces.ids), room, room - config.doc_stride
+    ):
+      ids = pieces.ids[window.first : window.last]
+      yield inputs.sequence_features(self.tokenizer, query, ids), window
+
+  def count_if_cut(self, question):
+    """Counts a question that is too long and says which."""
+    size = len(self.tokenizer.encode(question.text))
+    if size > self.config.max_query_length:
+      self.truncated += 1
+      logging.warning(
+        "question %s: cut from %d pieces to --max_query_length=%d",
+        *(question.id, size, self.config.max_query_length),
+      )
+
+  def score(self, examples, outputs, split):
+    pairs = zip(examples, outputs)
+    n_bests = {q.id: self.n_best(q, windows) for q, windows in pairs}
+    files = {"nbest_predictions.json": n_bests}
+    odds = {}
+    if self.unanswerable:
+      odds = {name: spans.null_odds(n_best) for name, n_best in n_bests.items()}
+      files["null_odds.json"] = odds
+    threshold = self.config.null_score_diff_threshold
+    predictions = {
+      name: spans.choose(n_best, odds.get(name), threshold)
+      for name, n_best in n_bests.items()
+    }
+    files["predictions.json"] = predictions
+    if self.kind == "squad":
+      scores = squad_scores(examples, list(predictions.values()))
+    else:
+      answers = self._exact_answers(examples, n_bests.values())
+      files["BioASQform_BioASQ-answer.json"] = bioasq.submission(
+        self.kind, answers
+      )
+      scores = self._bioasq_scores(examples, answers, split)
+    prefix = "dev_" if split == "dev" else ""
+    return scores, {
+      prefix + name: json.dumps(value, indent=4) + "\n"
+      for name, value in files.items()
+    }
+
+  def _exact_answers(self, examples, n_bests):
+    """{question id: exact answer} of all its texts together."""
+    groups = bioasq.by_question([(q.id, q.text) for q in examples], n_bests)
+    return {
+      name: bioasq.exact_answer(
+        self.kind, bioasq.pool(group), self.config.list_threshold
+      )
+      for name, group in groups.items()
+    }
+
+  def _bioasq_scores(self, examples, answers, split):
+    """The official scores, by --golden_file or else by the examples' own."""
+    gold = self.golden if split == "test" else None
+    if gold is not None:
+      for sentence in bioasq.mismatches(gold, answers):
+        logging.warning("--golden_file: %s", sentence)
+    elif examples[0].answers is None:
+      return {}
+    else:
+      groups = bioasq.by_question(
+        [(q.id, q.text) for q in examples], [q.answers for q in examples]
+      )
+      gold = {
+        name: (self.kind, questions.exact_answer(group))
+        for name, group in groups.items()
+      }
+    return bioasq.scores(gold, answers)[self.kind]
+
+
+class Span(QuestionTask):
+  """Answers that stand in the text: SQuAD, factoid and list questions."""
+
+  def __init__(self, tokenizer, config, golden=None):
+    super().__init__(tokenizer, config, golden)
+    # {id() of a Question to be trained on: spans of its answers, () for none}.
+    self.targets = {}
+
+  def learn(self, examples):
+    self.targets = {}
+    answers, lost, moved = 0, [], 0
+    for question in examples:
+      places = [] if question.answers else [()]
+      for answer in question.answers:
+        span = questions.locate(question.context, answer)
+        answers += 1
+        if span is None:
+          lost.append((question.id, answer.synonyms[0]))
+        else:
+          moved += answer.start not in (None, span[0])
+          places.append(span)
+      self.targets[id(question)] = list(dict.fromkeys(places))
+    self._log_answers(answers, lost, moved)
+    if not any(self.targets.values()):
+      raise InputError(
+        "none of the %d training answers occurs in its text: there is nothing "
+        "to train on" % answers
+      )
+    return {
+      "unanswerable": self.config.version_2_with_negative
+      or not all(q.answers for q in examples)
+    }
+
+  def _log_answers(self, answers, lost, moved):
+    """Says which training answers are not where they should be."""
+    if moved:
+      logging.warning(
+        "%d of %d answers do not stand at their answer_start: trained on where "
+        "they do, as near to it as can be",
+        *(moved, answers),
+      )
+    if lost:
+      shown = lost if self.config.verbose_logging else lost[:SHOWN]
+      logging.warning(
+        "%d of %d answers do not occur in their text and are not trained on: "
+        "%s%s",
+        *(len(lost), answers),
+        "; ".join("%s %s" % (name, tables.shorten(t)) for name, t in shown),
+        "; ... (--verbose_logging names all)" if len(lost) > len(shown) else "",
+      )
+
+  def encode(self, question):
+    self.count_if_cut(question)
+    # Only once: with --train_on_dev it comes again, and then to be scored.
+    places = self.targets.pop(id(question), None)
+    if places is None:
+      return self._features(question, None)
+    found = []
+    for span in places:
+      features = self._features(question, span)
+      found += [f for f in features if f["start"] != UNKNOWN]
+      if span and not any(f["start"] > 0 for f in features):
+        logging.warning(
+          "question %s: no window holds the answer %s, so it is not trained on",
+          *(question.id, tables.shorten(question.context[slice(*span)])),
+        )
+    return found
+
+  def _features(self, question, span):
+    """The features of all windows of a question.
+
+    Args:
+      question: a Question.
+      span: the answer to train on, () if it is not in the text; None not to
+        train on it.
+    """
+    pieces = self.tokenizer.tokenize_with_offsets(question.context, span or ())
+    starts, ends = np.array([pieces.starts, pieces.ends], np.int32)
+    answer = span
+    if span:
+      inside = (starts < span[1]) & (ends > span[0]) & (ends > starts)
+      answer = np.flatnonzero(inside)[[0, -1]] if inside.any() else None
+    result = []
+    for features, window in self.windows(question, pieces):
+      size = len(features["input_ids"])
+      shift = size - 1 - window.last  # From a piece's number to its position.
+      features.update((n, np.zeros([size], np.int32)) for n in spans.PER_PIECE)
+      text = slice(window.first + shift, window.last + shift)
+      features["char_start"][text] = starts[window.first : window.last]
+      features["char_end"][text] = ends[window.first : window.last]
+      covers = features["char_end"] > features["char_start"]
+      features["allowed"][covers] = 1
+      features["allowed"][0] = self.unanswerable
+      own = slice(window.own + shift, window.own_last + shift)
+      features["own"][own] = covers[own]
+      target = self._target(answer, window, shift)
+      features["start"], features["end"] = np.array(target, np.int32)
+      result.append(features)
+    return result
+
+  def _target(self, answer, window, shift):
+    """Positions of an answer's first and last piece in a window.
+
+    Where only a part of it is there, none is right; where nothing of it is,
+    [CLS] is if a text may be without an answer.
+    """
+    if answer is None:
+      return UNKNOWN, UNKNOWN
+    first, last = answer if len(answer) else (window.last, window.last)
+    if window.first <= first and last < window.last:
+      return first + shift, last + shift
+    apart = last < window.first or window.last <= first
+    return (0, 0) if apart and self.unanswerable else (UNKNOWN, UNKNOWN)
+
+  def head(self, sequence, pooled, features, is_training):
+    del pooled, is_training
+    loss, predictions = heads.span(
+      sequence, features["start"], features["end"], features["allowed"]
+    )
+    return loss, dict(predictions, **{n: features[n] for n in spans.PER_PIECE})
+
+  def n_best(self, question, windows):
+    return spans.n_best(
+      question.context,
+      windows,
+      self.config.n_best_size,
+      self.config.max_answer_length,
+      self.unanswerable,
+    )
+
+
+class YesNo(QuestionTask):
+  """Yes or no: the mean over the windows of a text."""
+
+  def learn(self, examples):
+    return {"labels": list(YES_NO)}
+
+  def encode(self, question):
+    self.count_if_cut(question)
+    label = YES_NO.index(question.answers) if question.answers else UNKNOWN
+    pieces = self.tokenizer.tokenize_with_offsets(question.context)
+    return [
+      dict(features, label_ids=np.array(label, np.int32))
+      for features, _ in self.windows(question, pieces)
+    ]
+
+  def head(self, sequence, pooled, features, is_training):
+    del sequence
+    label_ids = features["label_ids"]
+    return heads.classes(pooled, label_ids, len(YES_NO), is_training)
+
+  def n_best(self, question, windows):
+    mean = np.mean([w["probabilities"] for w in windows], axis=0)
+    return [
+      {"text": YES_NO[i], "probability": float(mean[i])}
+      for i in np.argsort(-mean)
+    ]
+
+
+def squad_scores(examples, predicted):
+  """Returns the official scores of SQuAD; {} without gold answers."""
+  if examples[0].answers is None:
+    return {}
+  gold = [[t for a in q.answers for t in a.synonyms] for q in examples]
+  return metrics.squad_scores(gold, predicted)
+
+
+def define_flags():
+  """BioBERT's flags of run_qa.py and ALBERT's of its fine-tuning programs."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=384, num_train_epochs=3.0, train_batch_size=32
+  )
+  flags.DEFINE_enum(
+    "task_name",
+    "bioasq-factoid",
+    sorted(METRICS),
+    "Which questions; of a BioASQ file with several types, those of this one.",
+  )
+  flags.DEFINE_string(
+    "golden_file", None, "BioASQ's JSON with the answers to the test set."
+  )
+  flags.DEFINE_integer(
+    "doc_stride",
+    128,
+    "Pieces from the beginning of a window to that of the next.",
+    lower_bound=1,
+  )
+  flags.DEFINE_integer(
+    "max_query_length", 64, "Longest question in pieces.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "n_best_size", 20, "Answers kept of each text.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "max_answer_length", 30, "Longest answer in pieces.", lower_bound=1
+  )
+  flags.DEFINE_float(
+    "list_threshold",
+    0.42,
+    "What an answer to a list question must weigh, summed over its texts; the "
+    "best is given in any case. (So did BioBERT's system in BioASQ 7b.)",
+  )
+  flags.DEFINE_bool(
+    "version_2_with_negative",
+    False,
+    "Learn that a text may hold no answer. Not needed if the training set has "
+    "questions with is_impossible.",
+  )
+  flags.DEFINE_float(
+    "null_score_diff_threshold",
+    0.0,
+    "Give no answer if its score is above the best one's by more than this.",
+  )
+  flags.DEFINE_bool(
+    "verbose_logging", False, "Name all answers that cannot be trained on."
+  )
+
+
+def _settle_files(config):
+  """Takes --predict_file as the test set, like the programs before this."""
+  if not config.predict_file:
+    return
+  if config.test_file:
+    raise InputError(
+      "--test_file and --predict_file both name the questions to answer; "
+      "expected one of them"
+    )
+  if config.do_train is None:
+    config.do_train = bool(config.train_file)
+  if config.do_predict is None:
+    config.do_predict = True
+  config.test_file, config.predict_file = config.predict_file, None
+
+
+def _read_golden(config):
+  """The content of --golden_file; None without one."""
+  path = config.golden_file
+  if path and config.task_name == "squad":
+    raise InputError(
+      "--golden_file=%s: is for BioASQ's questions; those of SQuAD have their "
+      "answers in the test file" % path
+    )
+  if not path:
+    return None
+  return questions.parse_exact_answers(run_files.read_bytes(path), path)
+
+
+def main(_):
+  config = flag_groups.values()
+  _settle_files(config)
+  golden = _read_golden(config)
+  model = run_files.load_model(config)
+  task = YesNo if config.task_name == "bioasq-yesno" else Span
+  finetuning.run(task(model.tokenizer, config, golden), config, model)
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main)

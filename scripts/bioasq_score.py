@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores answers to BioASQ's questions as its EvaluatorTask1b does.
+
+  python scripts/bioasq_score.py 4B1_golden.json BioASQform_BioASQ-answer.json
+
+The first line is that of EvaluatorTask1b -phaseB -e 5: accuracy of yes/no
+questions; strict accuracy, lenient accuracy and MRR of factoid questions;
+precision, recall and F1 of list questions; macro F1, F1 of yes and F1 of no of
+yes/no questions. A line for each type of question follows. Questions without
+an answer are left out, as they are there, and told on standard error.
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
+
+import bioasq
+import errors
+import questions
+
+
+def read(path, submitted):
+  """Returns {question id: (type, exact answer)} of a file."""
+  try:
+    with open(path, "rb") as f:
+      data = f.read()
+  except OSError as error:
+    raise errors.InputError(
+      "%s: cannot be read (%s)" % (path, error.strerror)
+    ) from error
+  return questions.parse_exact_answers(data, path, submitted)
+
+
+def main():
+  """Prints the scores of the answers in one file by those in another."""
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("golden", help="BioASQ's JSON with the right answers")
+  parser.add_argument("answers", help="the same form, with those to be scored")
+  arguments = parser.parse_args()
+  try:
+    gold = read(arguments.golden, submitted=False)
+    found = read(arguments.answers, submitted=True)
+  except errors.InputError as error:
+    sys.exit(str(error))
+  answers = {name: answer for name, (_, answer) in found.items()}
+  for sentence in bioasq.mismatches(gold, answers):
+    sys.stderr.write(sentence + "\n")
+  results = bioasq.scores(gold, answers)
+  print(bioasq.official_line(results))
+  sys.stdout.write(bioasq.report(results))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,431 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of questions.py."""
+
+import glob
+import json
+import os
+import time
+
+import pytest
+
+from errors import InputError
+import questions
+from questions import Answer
+from questions import Question
+
+SQUAD = {
+  "version": "v2.0",
+  "data": [
+    {
+      "title": "x",
+      "paragraphs": [
+        {
+          "context": "JNK is a kinase.",
+          "qas": [
+            {
+              "id": "a",
+              "question": "What is JNK?",
+              "is_impossible": False,
+              "answers": [
+                {"text": "kinase", "answer_start": 9},
+                {"text": "a kinase", "answer_start": 7},
+              ],
+            },
+            {
+              "id": 7,
+              "question": "Who found it?",
+              "is_impossible": True,
+              "answers": [],
+              "plausible_answers": [{"text": "JNK", "answer_start": 0}],
+            },
+          ],
+        }
+      ],
+    }
+  ],
+}
+BIOASQ = {
+  "questions": [
+    {
+      "id": "56",
+      "type": "factoid",
+      "body": "Which kinase?",
+      "exact_answer": [["JNK", "c-Jun kinase"]],
+      "snippets": [{"text": "It is JNK."}, {"text": "So it is."}],
+    },
+    {
+      "id": "57",
+      "type": "yesno",
+      "body": "Is it?",
+      "exact_answer": "Yes",
+      "snippets": [{"text": "It is JNK.", "document": "http://x"}],
+    },
+    {
+      "id": "58",
+      "type": "list",
+      "body": "Which kinases?",
+      "exact_answer": [["JNK"], ["JAK", "Janus kinase"]],
+      "snippets": [{"text": "JNK and JAK."}],
+    },
+    {"id": "59", "type": "summary", "body": "Why?", "snippets": []},
+    {"id": "60", "type": "factoid", "body": "Who?", "exact_answer": [["x"]]},
+  ]
+}
+
+
+def parse(value, kind="squad", **options):
+  if not isinstance(value, str):
+    value = json.dumps(value)
+  return questions.parse(value.encode("utf-8"), "x.json", kind, **options)
+
+
+def changed(value, path, new):
+  """A copy of JSON with the value at a path set, or deleted (None)."""
+  value = json.loads(json.dumps(value))
+  place = value
+  for key in path[:-1]:
+    place = place[key]
+  if new is None:
+    del place[path[-1]]
+  else:
+    place[path[-1]] = new
+  return value
+
+
+QAS = ("data", 0, "paragraphs", 0, "qas")
+
+
+def test_squad_s_answers_and_their_lack_are_read():
+  assert parse(SQUAD, needs_answers=True) == [
+    Question(
+      "a",
+      "What is JNK?",
+      "JNK is a kinase.",
+      [Answer(("kinase",), 9), Answer(("a kinase",), 7)],
+    ),
+    Question("7", "Who found it?", "JNK is a kinase.", []),
+  ]
+
+
+def test_biobert_s_test_files_have_no_answers():
+  squad = changed(SQUAD, QAS + (0, "answers"), None)
+  squad = changed(squad, QAS + (1,), {"id": "b", "question": "?"})
+  assert [q.answers for q in parse(squad, "factoid")] == [None, None]
+
+
+def test_one_question_without_an_answer_leaves_all_without(caplog):
+  found = parse(changed(SQUAD, QAS + (0, "answers"), []))
+  assert [q.answers for q in found] == [None, None]
+  assert "x.json: 1 of 2 questions have no answer" in caplog.text
+
+
+@pytest.mark.parametrize(
+  "answers", ["yes", "Yes.", [{"text": "yes"}], [{"text": " YES, it is"}]]
+)
+def test_biobert_s_yesno_files_have_a_word_for_an_answer(answers):
+  qas = [{"id": "a", "question": "?", "answers": answers}]
+  (found,) = parse(changed(SQUAD, QAS, qas), "yesno")
+  assert found.answers == "yes"
+
+
+def test_bioasq_s_questions_come_once_with_each_snippet(caplog):
+  answers = [Answer(("JNK", "c-Jun kinase"), None)]
+  assert parse(BIOASQ, "factoid") == [
+    Question("56_000", "Which kinase?", "It is JNK.", answers),
+    Question("56_001", "Which kinase?", "So it is.", answers),
+  ]
+  assert "1 questions have no snippet and get no answer: 60" in caplog.text
+  assert parse(BIOASQ, "yesno") == [
+    Question("57_000", "Is it?", "It is JNK.", "yes")
+  ]
+  (found,) = parse(BIOASQ, "list")
+  assert [a.synonyms for a in found.answers] == [
+    ("JNK",),
+    ("JAK", "Janus kinase"),
+  ]
+
+
+def test_bioasq_s_test_sets_have_no_exact_answers():
+  bioasq = changed(BIOASQ, ("questions", 0, "exact_answer"), None)
+  assert {q.answers for q in parse(bioasq, "factoid")} == {None}
+
+
+@pytest.mark.parametrize(
+  "kind, path, expected",
+  [
+    ("factoid", 0, [Answer(("JNK", "JNK1"), None)]),
+    ("list", 2, [Answer(("JNK",), None), Answer(("JNK1",), None)]),
+  ],
+)
+def test_an_exact_answer_may_lack_the_inner_lists(kind, path, expected):
+  exact = ["JNK", "JNK1"]
+  bioasq = changed(BIOASQ, ("questions", path, "exact_answer"), exact)
+  assert parse(bioasq, kind)[0].answers == expected
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    '{"id": "a", "question": "Who?", "context": "He."}\n'
+    '{"id": 7, "question": "What?", "context": "{It}."}\n',
+    "id\tquestion\tcontext\r\na\tWho?\tHe.\r\n7\tWhat?\t{It}.\r\n",
+    "context\tid\tyear\tquestion\nHe.\ta\t1\tWho?\n{It}.\t7\t2\tWhat?\n",
+    "\ufeffa\tWho?\tHe.\n\n7\tWhat?\t{It}.\n",
+  ],
+)
+def test_json_lines_and_tables_are_questions_without_answers(text):
+  assert parse(text, "factoid") == [
+    Question("a", "Who?", "He.", None),
+    Question("7", "What?", "{It}.", None),
+  ]
+
+
+def test_a_row_without_an_id_has_that_of_its_line():
+  found = parse("question\tcontext\n\nWho?\tHe.\n", "factoid")
+  assert [q.id for q in found] == ["3"]
+  line = '{"question": "Who?", "context": "He."}'
+  assert [q.id for q in parse(line, "factoid")] == ["1"]
+
+
+def test_an_id_that_comes_again_in_a_table_is_numbered():
+  found = parse("a\tWho?\tHe.\nb\tWho?\tHe.\na\tWho?\tShe.\n", "factoid")
+  assert [q.id for q in found] == ["a_000", "b", "a_001"]
+
+
+@pytest.mark.parametrize(
+  "value, kind, message",
+  [
+    ("", "squad", "x.json: found nothing, the file is empty, expected SQuAD"),
+    (" \n", "squad", "x.json: found nothing, the file is empty"),
+    ("[]", "squad", "x.json: found JSON that is no object, expected SQuAD's"),
+    ("{}", "squad", "x.json: found an object with nothing in it, expected"),
+    ({"a": 1, "b": 2}, "squad", "x.json: found an object with a, b, expected"),
+    ('{\n"data":\n!', "squad", "x.json:3: found no JSON (Expecting value)"),
+    ('{"data": [', "squad", "x.json:1: found no JSON (Expecting value)"),
+    ("one\n", "squad", "x.json:1: found 1 column, expected a header with"),
+    ("a\tb\tc\nd\n", "squad", "x.json:2: found 1 column, expected 3"),
+    (
+      '{"question": "?", "context": "a"}\n{"question": "?"}\n',
+      "squad",
+      "x.json:2: found no context",
+    ),
+    (
+      {"data": {}},
+      "squad",
+      "x.json: data: found '{}', expected a list",
+    ),
+    ({"data": [1]}, "squad", "x.json: data[0]: found '1', expected an object"),
+    ({"data": []}, "squad", "x.json: found no question, expected data[].para"),
+    (
+      changed(SQUAD, ("data", 0, "paragraphs"), None),
+      "squad",
+      "x.json: data[0].paragraphs: found nothing, expected a list",
+    ),
+    (
+      changed(SQUAD, ("data", 0, "paragraphs", 0, "context"), None),
+      "squad",
+      "x.json: data[0].paragraphs[0].context: found nothing, expected a string",
+    ),
+    (
+      changed(SQUAD, QAS + (1, "question"), 5),
+      "squad",
+      "data[0].paragraphs[0].qas[1].question: found '5', expected a string",
+    ),
+    (
+      changed(SQUAD, QAS + (1, "id"), None),
+      "squad",
+      "qas[1].id: found nothing, expected a string or a whole number",
+    ),
+    (
+      changed(SQUAD, QAS + (1, "id"), "a"),
+      "squad",
+      "qas[1]: found the id a of data[0].paragraphs[0].qas[0] again",
+    ),
+    (
+      changed(SQUAD, QAS + (0, "answers"), "yes"),
+      "factoid",
+      "qas[0].answers: found '\"yes\"', expected a list",
+    ),
+    (
+      changed(SQUAD, QAS + (0, "answers", 1, "text"), None),
+      "squad",
+      "qas[0].answers[1].text: found nothing, expected a string",
+    ),
+    (
+      changed(SQUAD, QAS + (0, "answers", 1, "answer_start"), "7"),
+      "squad",
+      "qas[0].answers[1].answer_start: found '\"7\"', expected a number",
+    ),
+    (
+      changed(SQUAD, QAS + (0, "answers"), "unknown"),
+      "yesno",
+      "qas[0].answers: found '\"unknown\"', expected yes or no",
+    ),
+    (
+      BIOASQ,
+      "squad",
+      "x.json: found BioASQ's questions (2 factoid, 1 yesno, 1 list, 1 summa",
+    ),
+    (
+      changed(BIOASQ, ("questions", 0, "body"), None),
+      "factoid",
+      "x.json: questions[0].body: found nothing, expected a string",
+    ),
+    (
+      changed(BIOASQ, ("questions", 3, "type"), None),
+      "factoid",
+      "x.json: questions[3].type: found nothing, expected a string",
+    ),
+    (
+      changed(BIOASQ, ("questions", 0, "snippets", 1, "text"), None),
+      "factoid",
+      "x.json: questions[0].snippets[1].text: found nothing, expected a string",
+    ),
+    (
+      changed(BIOASQ, ("questions", 0, "exact_answer"), [["a"], "b"]),
+      "factoid",
+      'questions[0].exact_answer: found \'[["a"], "b"]\', expected a list of',
+    ),
+  ],
+)
+def test_what_is_wrong_is_said_with_its_place(value, kind, message):
+  with pytest.raises(InputError) as error:
+    parse(value, kind)
+  assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  "value, kind, message",
+  [
+    (
+      changed(SQUAD, QAS + (0, "answers"), None),
+      "squad",
+      "x.json: data[0].paragraphs[0].qas[0]: found no answer",
+    ),
+    (
+      changed(BIOASQ, ("questions", 0, "exact_answer"), []),
+      "factoid",
+      "x.json: questions[0].snippets[0]: found no answer",
+    ),
+    ("a\tWho?\tHe.\n", "squad", "x.json:1: found no answer, expected one to"),
+  ],
+)
+def test_a_training_set_needs_answers(value, kind, message):
+  with pytest.raises(InputError) as error:
+    parse(value, kind, needs_answers=True)
+  assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+  "context, text, start, expected, reason",
+  [
+    ("JNK or JNK", "JNK", 7, (7, 10), "where the file says"),
+    ("JNKs", "NK", 1, (1, 3), "inside a word too"),
+    ("JNK or JNK", "JNK", 6, (7, 10), "else the nearest"),
+    ("JNK or JNK", "JNK", 99, (7, 10), "even far off"),
+    ("JNK or JNK", "JNK", -1, (0, 3), "no place: the first"),
+    ("JNK or JNK", "JNK", None, (0, 3), "nothing said: the first"),
+    ("network of two", "two", None, (11, 14), "whole words come first"),
+    ("JNKs", "jnk", None, (0, 3), "else parts of words, whatever the case"),
+    ("a heat\n shock", "heat shock", 0, (2, 13), "white space may differ"),
+    ("a b", "  b ", 0, (2, 3), "blanks around an answer are none of it"),
+    ("Caf\u00e9s", "cafe", 0, (0, 4), "without its accent"),
+    ("Cafe\u0301 au", "caf\u00e9", 0, (0, 5), "a mark belongs to its letter"),
+    ("\ufb01brin", "fibrin", 0, (0, 5), "a ligature is two letters"),
+    ("a\ufb01", "af", 0, (0, 2), "and not to be torn"),
+    ("TGF-\u03b2\u2081", "TGF-\u03b21", None, (0, 6), "a subscript"),
+    ("a.b", "a+b", None, None, "nowhere"),
+    ("aab", "a.b", None, None, "a text is no pattern"),
+    ("abc", "", 0, None, "nothing is nowhere"),
+    ("", "a", 0, None, "nor is there anything in nothing"),
+  ],
+)
+def test_an_answer_is_located(context, text, start, expected, reason):
+  assert questions.locate(context, Answer((text,), start)) == expected, reason
+
+
+@pytest.mark.parametrize(
+  "context, expected", [("JNK kinase", (4, 10)), ("JNK kinases", (0, 3))]
+)
+def test_the_first_synonym_that_occurs_as_a_word_is_located(context, expected):
+  answer = Answer(("x", "kinase", "JNK"), None)
+  assert questions.locate(context, answer) == expected
+
+
+def test_locating_takes_linear_time():
+  def seconds(size):
+    context = "ab c\u00e9 " * size + "end"
+    start = time.process_time()
+    assert questions.locate(context, Answer(("END",), None))
+    return time.process_time() - start
+
+  seconds(10)
+  assert seconds(40000) < 40 * max(seconds(4000), 0.001)
+
+
+def test_exact_answers_of_all_texts_are_one():
+  assert questions.exact_answer(["yes", "yes"]) == "yes"
+  a, b, c = Answer(("a",), 3), Answer(("b",), 0), Answer(("a",), 5)
+  assert questions.exact_answer([[a, b], [], [c]]) == [("a",), ("b",)]
+
+
+def exact(value, **options):
+  data = json.dumps(value).encode("utf-8")
+  return questions.parse_exact_answers(data, "x.json", **options)
+
+
+def test_exact_answers_are_read_by_id():
+  assert exact(BIOASQ) == {
+    "56": ("factoid", [["JNK", "c-Jun kinase"]]),
+    "57": ("yesno", "yes"),
+    "58": ("list", [["JNK"], ["JAK", "Janus kinase"]]),
+    "59": ("summary", None),
+    "60": ("factoid", [["x"]]),
+  }
+
+
+def test_a_submitted_answer_is_taken_at_its_word():
+  value = changed(BIOASQ, ("questions", 1, "exact_answer"), "Perhaps")
+  value = changed(value, ("questions", 0, "exact_answer"), [])
+  found = exact(value, submitted=True)
+  assert found["57"] == ("yesno", "Perhaps")
+  assert found["56"] == ("factoid", [])
+  with pytest.raises(InputError, match="questions.1..exact_answer: .*yes or"):
+    exact(value)
+
+
+def test_of_two_submitted_answers_the_first_counts_and_it_is_told(caplog):
+  value = changed(BIOASQ, ("questions", 4, "id"), "56")
+  assert exact(value)["56"] == ("factoid", [["JNK", "c-Jun kinase"]])
+  assert "x.json: 1 ids come again" in caplog.text and "56" in caplog.text
+
+
+@pytest.mark.parametrize("value", [SQUAD, {"question": "a", "context": "b"}])
+def test_exact_answers_stand_in_bioasq_s_json_only(value):
+  with pytest.raises(InputError, match="x.json: found other questions than"):
+    exact(value)
+
+
+def test_every_answer_of_the_4b_training_set_is_located(shared):
+  name = "BioASQ-train-factoid-4b.partial.json"
+  folder = os.path.join(shared, "data", "benchmarks", "QA", "BioASQ")
+  with open(os.path.join(folder, name), "rb") as f:
+    found = questions.parse(f.read(), name, "factoid", needs_answers=True)
+  assert len(found) == 1067
+  for question in found:
+    (answer,) = question.answers
+    start, end = questions.locate(question.context, answer)
+    assert (question.context[start:end],) == answer.synonyms
+
+
+def test_all_files_of_bioasq_are_read(shared):
+  folder = os.path.join(shared, "data", "benchmarks", "QA", "BioASQ")
+  counts = {}
+  for path in sorted(glob.glob(os.path.join(folder, "*.json"))):
+    with open(path, "rb") as f:
+      counts[os.path.basename(path)] = len(
+        questions.parse(f.read(), path, "factoid")
+      )
+  assert counts["BioASQ-test-factoid-4b-1.json"] == 167
+  assert counts["4B1_golden.json"] == 232
+  assert len(counts) == 21
