@@ -166,11 +166,11 @@ def _prepare(task, config, model):
 
 def _run_folds(task, config, model):
   """One run a fold, all looked at before the first starts, and their mean."""
-  if not config.data_dir or config.predict_file:
-    raise InputError(
-      "--folds needs --data_dir with a folder for each fold in it, and goes "
-      "with no --predict_file"
-    )
+  for flag in ("predict_file", "train_file", "dev_file", "test_file"):
+    if getattr(config, flag):
+      raise InputError("--folds and --%s contradict each other" % flag)
+  if not config.data_dir:
+    raise InputError("--folds needs --data_dir, with a folder for each in it")
   works = {}
   for fold in _fold_names(config.folds):
     part = copy.copy(config)

@@ -6,6 +6,7 @@ defaults; nothing is defined on import. FLAGS is read in `main` alone:
 `values()` turns it into plain arguments for the library.
 """
 
+import re
 import sys
 import types
 
@@ -38,6 +39,8 @@ REFUSED = {
   "horovod": "there is no Horovod",
   "dllog_path": "results.json holds the figures",
 }
+
+_MISSING = re.compile(r"flag (--\w+)=None: .* other than None\.")
 
 
 def run(main):
@@ -72,7 +75,7 @@ def _parse(args):
     known = e.flagname in REFUSED
     _stop("%s: %s" % ("--" + e.flagname if known else _flat(e), reason))
   except flags.Error as e:
-    _stop(_flat(e))
+    _stop(_MISSING.sub(r"\1 is not given; --help says what it is", _flat(e)))
 
 
 def _flat(error):

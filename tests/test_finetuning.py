@@ -297,6 +297,7 @@ def test_a_development_set_can_be_split_off_and_folds_are_averaged(
     ({"folds": "1-"}, "--folds=1-: expected folders such as 1-10 or 1,2,5"),
     ({"folds": "7"}, "7: --do_train needs one of train.tsv"),
     ({"folds": "1", "data_dir": None}, "--folds needs --data_dir"),
+    ({"folds": "1", "test_file": "x"}, "--folds and --test_file contradict"),
     ({"dev_fraction": 0.5, "train_on_dev": True}, "contradict each other"),
   ],
 )

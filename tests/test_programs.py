@@ -319,6 +319,7 @@ def test_the_training_folder_alone_is_enough_to_predict(trained, tmp_path):
     ("--output_dir=x --learnin_rate=1", "learnin_rate"),
     ("--output_dir=x --cached_dir=y", "--cached_dir: features live in memory"),
     ("--output_dir=x --do_train true", "'true' is no flag"),
+    ("--do_train", "error: --output_dir is not given; --help says"),
   ],
 )
 def test_a_wrong_command_line_ends_in_one_line(tmp_path, arguments, message):
