@@ -243,10 +243,13 @@ def is_collapsed(gold, predicted, split):
 
 
 def shorten_longest(ids, room):
-  """Returns rows of ids cut at their ends, the longest first, to fit a room."""
+  """Returns rows of ids cut at their ends, the longest first, to fit a room.
+
+  Of equally long ones the last is cut, as in the ALBERT release.
+  """
   ids = [list(row) for row in ids]
   while sum(map(len, ids)) > room:
-    max(ids, key=len).pop()
+    max(reversed(ids), key=len).pop()
   return ids
 
 

@@ -34,10 +34,9 @@ program run_re.py gad --task_name=gad $all --dev_fraction=0.1 \
   --data_dir="$DATA/RE/GAD/1" --num_train_epochs=2
 program run_re.py euadr --task_name=euadr $all --dev_fraction=0.1 \
   --data_dir="$DATA/RE/euadr" --folds=1-2 --num_train_epochs=3
-program run_re.py chemprot --task_name=chemprot $all --dev_fraction=0.1 \
-  --train_file="$DATA/RE/chemprot/blurb_dev.tsv" \
-  --test_file="$DATA/RE/chemprot/blurb_dev.tsv" --train_step=100 \
-  --save_checkpoints_steps=100
+program run_re.py chemprot --task_name=chemprot --do_train=true \
+  --do_eval=true --dev_fraction=0.1 --train_step=100 \
+  --train_file="$DATA/RE/chemprot/blurb_dev.tsv" --save_checkpoints_steps=100
 program run_sts.py biosses --task_name=biosses $all \
   --data_dir="$DATA/STS/BIOSSES" --num_train_epochs=10 \
   --save_checkpoints_steps=10

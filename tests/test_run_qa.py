@@ -450,38 +450,6 @@ def test_held_out_are_whole_questions_and_whole_paragraphs(new_task):
 # --------------------------------------------------------------------- scoring
 
 
-def slow_best(context, windows, size, longest):
-  """best_answers, one pair of positions after the other."""
-  found = []
-  for w in windows:
-    for i in range(len(w["own"])):
-      for j in range(i, min(i + longest, len(w["own"]))):
-        if w["own"][i] and w["allowed"][j]:
-          score = w["start_logits"][i] + w["end_logits"][j]
-          found.append((score, context[w["char_start"][i] : w["char_end"][j]]))
-  best = {}
-  for score, text in sorted(found, key=lambda pair: -pair[0]):
-    best.setdefault(text, score)
-  return list(best.items())[:size]
-
-
-@pytest.mark.parametrize("size, longest", [(1, 30), (20, 4), (5, 1), (999, 9)])
-def test_the_best_answers_are_those_of_a_search_through_all(
-  new_task, size, longest
-):
-  task, random = new_task(**SMALL), np.random.RandomState(size)
-  outputs = oracle(task.encode(question_of(CONTEXT, [])))
-  for output in outputs:
-    for name in ("start_logits", "end_logits"):
-      noise = random.randn(len(output[name])).astype(np.float32)
-      output[name] = np.where(output["allowed"], noise, output[name])
-  found = spans.best_answers(CONTEXT, outputs, size, longest)
-  expected = slow_best(CONTEXT, outputs, size, longest)
-  assert [(e["text"], e["start_logit"] + e["end_logit"]) for e in found] == [
-    (text, pytest.approx(score)) for text, score in expected
-  ]
-
-
 def outputs_for(task, question, *answers):
   """The outputs of a model that gives weight to (answer, weight) pairs."""
   outputs = oracle(task.encode(question))

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of sentences.py; of its subclasses in test_run_*.py."""
+
+import numpy as np
+import pytest
+
+from errors import InputError
+import sentences
+
+
+class Letters:
+  """A tokenizer of one piece a letter."""
+
+  cls_id, sep_id, unk_id = 1, 2, 3
+
+  @staticmethod
+  def encode(text):
+    return [ord(letter) for letter in text]
+
+
+class Pairs(sentences.OneLabel):
+  texts = sentences.TWO
+
+
+def new_task(max_seq_length=10):
+  task = Pairs(Letters, max_seq_length)
+  task.learned = {"labels": ["no", "yes"]}
+  return task
+
+
+@pytest.mark.parametrize(
+  "sizes, room, left",
+  [
+    ((3, 3), 6, (3, 3)),
+    ((9, 2), 6, (4, 2)),
+    ((2, 9), 6, (2, 4)),
+    ((9, 9), 6, (3, 3)),
+    ((9,), 6, (6,)),
+    ((0, 9), 6, (0, 6)),
+  ],
+)
+def test_the_longest_text_is_cut_first_and_at_its_end(sizes, room, left):
+  ids = [list(range(size)) for size in sizes]
+  cut = sentences.shorten_longest(ids, room)
+  assert [list(range(size)) for size in left] == cut
+  assert tuple(map(len, ids)) == sizes  # The rows given stay.
+
+
+def test_what_is_cut_is_counted_and_fills_the_room():
+  task = new_task(max_seq_length=10)
+  short, long = task.read(b"ab\tcd\tyes\nabcdef\tghijk\tno\n", "x", "train")
+  (features,) = task.encode(short)
+  assert task.truncated == 0 and features["label_id"] == 1
+  (features,) = task.encode(long)
+  assert task.truncated == 1 and len(features["input_ids"]) == 10
+  expected = [1] + Letters.encode("abcd") + [2] + Letters.encode("ghi") + [2]
+  assert list(features["input_ids"]) == expected
+
+
+def test_unlabelled_pairs_come_with_an_id_or_take_that_of_their_line():
+  task = new_task()
+  examples = task.read_unlabelled(b"a\tb\n\nc\td\n", "x")
+  assert [(e.id, e.texts, e.gold) for e in examples] == [
+    ("1", ("a", "b"), None),
+    ("3", ("c", "d"), None),
+  ]
+  (example,) = task.read_unlabelled(b"n\ta\tb\n", "x")
+  assert (example.id, example.texts) == ("n", ("a", "b"))
+  assert task.encode(example)[0]["label_id"] == -1
+
+
+def test_unlabelled_texts_get_their_labels_and_all_probabilities():
+  task = new_task()
+  examples = task.read_unlabelled(b"n\ta\tb\n", "x")
+  outputs = [[{"probabilities": np.array([0.25, 0.75], np.float32)}]]
+  assert task.write_unlabelled(examples, outputs, "new") == {
+    "new.predictions.tsv": (
+      "id\tsentence1\tsentence2\tlabel\tprobability\tp(no)\tp(yes)\n"
+      "n\ta\tb\tyes\t0.750000\t0.250000\t0.750000\n"
+    )
+  }
+
+
+def test_an_unlabelled_file_of_other_columns_is_refused_with_its_line():
+  with pytest.raises(InputError, match="x:1: found 1 column, expected a head"):
+    new_task().read_unlabelled(b"only one text\n", "x")
+
+
+def test_a_collapse_needs_gold_labels_that_differ():
+  assert sentences.is_collapsed(["a", "b"], ["a", "a"], "test")
+  assert not sentences.is_collapsed(["a", "a"], ["a", "a"], "test")
+  assert not sentences.is_collapsed(["a", "b"], ["b", "a"], "test")
