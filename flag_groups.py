@@ -151,10 +151,15 @@ def define_model_flags():
   )
 
 
-def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
-  """What every fine-tuning program understands; defaults differ by task."""
+def define_finetuning_flags(
+  max_seq_length,
+  num_train_epochs,
+  train_batch_size,
+  predict_file="Text that nobody has labelled, to be labelled.",
+):
+  """What every fine-tuning program understands; its task gives the defaults."""
   define_model_flags()
-  _define_data_flags()
+  _define_data_flags(predict_file)
   flags.DEFINE_string(
     "output_dir", None, "Folder for checkpoints, results and predictions."
   )
@@ -186,7 +191,7 @@ def define_finetuning_flags(max_seq_length, num_train_epochs, train_batch_size):
   flags.mark_flag_as_required("output_dir")
 
 
-def _define_data_flags():
+def _define_data_flags(predict_file):
   """Which examples to train on, to choose by, to score and to label."""
   flags.DEFINE_string("data_dir", None, "Folder with the data set's files.")
   for split, name in (
@@ -197,9 +202,7 @@ def _define_data_flags():
     flags.DEFINE_string(
       split + "_file", None, "The %s, in place of --data_dir's." % name
     )
-  flags.DEFINE_string(
-    "predict_file", None, "Text that nobody has labelled, to be labelled."
-  )
+  flags.DEFINE_string("predict_file", None, predict_file)
   flags.DEFINE_bool(
     "train_on_dev", False, "Add the development set to the training set."
   )

@@ -351,7 +351,10 @@ def squad_scores(examples, predicted):
 def define_flags():
   """BioBERT's flags of run_qa.py and ALBERT's of its fine-tuning programs."""
   flag_groups.define_finetuning_flags(
-    max_seq_length=384, num_train_epochs=3.0, train_batch_size=32
+    max_seq_length=384,
+    num_train_epochs=3.0,
+    train_batch_size=32,
+    predict_file="Questions to answer, with answers to score by or without.",
   )
   flags.DEFINE_enum(
     "task_name",

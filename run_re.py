@@ -24,16 +24,16 @@ import sentences
 
 # The label that says "no relation" in each corpus, in lower case.
 NEGATIVES = {
-  "gad": ("0", "false"),
-  "euadr": ("0", "false"),
-  "polysearch": ("0", "false"),
-  "mirnadisease": ("0", "false"),
-  "chemprot": ("false",),
-  "ddi": ("ddi-false", "false", "negative"),
-  "ddi13": ("ddi-false", "false", "negative"),
-  "i2b2": ("false", "none"),
-  "i2b2_2010": ("false", "none"),
-  "generic": (),
+  "gad": {"0", "false"},
+  "euadr": {"0", "false"},
+  "polysearch": {"0", "false"},
+  "mirnadisease": {"0", "false"},
+  "chemprot": {"false"},
+  "ddi": {"ddi-false", "false", "negative"},
+  "ddi13": {"ddi-false", "false", "negative"},
+  "i2b2": {"false", "none"},
+  "i2b2_2010": {"false", "none"},
+  "generic": set(),
 }
 # What stands for an entity: @GENE$, @drug_n$, @CHEM-GENE$ for two that overlap.
 # Splitting by it gives marks at the odd places.
@@ -60,7 +60,7 @@ class Re(sentences.OneLabel):
     self.task_name = task_name
     self.negatives = NEGATIVES[task_name]
     if negative_label:
-      self.negatives = (negative_label.lower(),)
+      self.negatives = {negative_label.lower()}
     self.entity_marks = entity_marks
 
   def read(self, data, path, split):
@@ -91,6 +91,17 @@ class Re(sentences.OneLabel):
 
   def learn(self, examples):
     learned = super().learn(examples)
+    labels = learned["labels"]
+    if self.negatives and not self.negatives & set(map(str.lower, labels)):
+      raise InputError(
+        "%s and on: found the labels %s, expected %s among them for 'no "
+        "relation'; --negative_label names another"
+        % (
+          examples[0].place,
+          ", ".join(labels),
+          " or ".join(sorted(self.negatives)),
+        )
+      )
     learned["entity_marks"] = self.entity_marks
     if self.entity_marks == "tokens":
       learned["mark_ids"] = self._spare_ids(examples)

@@ -106,6 +106,16 @@ def test_a_label_that_training_has_not_seen_is_refused_with_its_line(tokenizer):
 
 
 @pytest.mark.parametrize(
+  "options", [{"task_name": "chemprot"}, {"negative_label": "none"}]
+)
+def test_a_training_set_without_the_negative_label_is_refused(
+  tokenizer, options
+):
+  with pytest.raises(InputError, match="x.tsv:1 and on: found the labels 0, 1"):
+    taught(tokenizer, ["@GENE$ @DISEASE$"] * 2, **options)
+
+
+@pytest.mark.parametrize(
   "task_name, labels, order",
   [
     ("gad", "1 0", ["0", "1"]),
@@ -159,9 +169,7 @@ def test_marks_as_they_are_are_fed_like_the_published_command(tokenizer):
 
 
 def test_marks_as_words_lose_their_signs(tokenizer):
-  task, _ = taught(
-    tokenizer, ["@drug_n$ @DRUG$"] * 2, entity_marks="words", task_name="ddi"
-  )
+  task, _ = taught(tokenizer, ["@drug_n$ @DRUG$"] * 2, entity_marks="words")
   expected = tokenizer.encode("the drug n and DRUG.")
   assert ids_of(task, "the @drug_n$ and @DRUG$.") == expected
 
