@@ -542,6 +542,8 @@ def test_correlations_equal_those_of_scipy(size):
   theirs = [scipy.stats.pearsonr(*pair)[0] for pair in zip(gold, predicted)]
   theirs = np.nan_to_num(theirs)
   assert [s["pearson"] for s in scores] == pytest.approx(theirs, abs=1e-12)
+  mse = ((gold - predicted) ** 2).mean(1)
+  np.testing.assert_allclose([s["mse"] for s in scores], mse)
 
 
 STADIUM = [
