@@ -88,6 +88,10 @@ class Task:
     """
     raise NotImplementedError
 
+  def rank(self, scores):
+    """Returns what checkpoints are compared by, the best having the highest."""
+    return scores[self.metric]
+
   def report(self, scores):
     """Returns what a person wants to see of the scores, as tables; or ""."""
     del scores
@@ -596,14 +600,14 @@ class _Run:
     begin = time.time()
     checkpoint = self._path("model.ckpt-%d" % step)
     scores, _ = self._predict("dev", checkpoint)
-    value, best = scores[self.task.metric], self.state.best()
+    value, best = self.task.rank(scores), self.state.best()
     runtime.write_scalars(self._path("eval"), step, flatten(scores))
     logging.info(
       "step %d: %s on the development set %.4f (best before: %s)",
       step,
       self.task.metric,
-      value,
-      "none" if best is None else "%.4f at step %d" % (best[1], best[0]),
+      scores[self.task.metric],
+      "none" if best is None else "step %d" % best[0],
     )
     if not self._dev_is_seen() and (best is None or value > best[1]):
       run_files.copy_checkpoint(checkpoint, self._path("model.ckpt-best"))

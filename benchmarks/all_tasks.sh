@@ -19,7 +19,7 @@ program() {  # program run_re.py NAME FLAGS: runs it and shows its last figures
   if ! "$PYTHON" "$script" \
     --albert_config_file=examples/albert_config_tiny.json \
     --spm_model_file=examples/vocab/pubmed-8k.model \
-    --learning_rate=2e-4 --seed=1 --output_dir="$OUTPUT/$name" "$@" \
+    --learning_rate=1e-4 --seed=1 --output_dir="$OUTPUT/$name" "$@" \
     2> "$OUTPUT/$name.log"; then
     tail -n 5 "$OUTPUT/$name.log" >&2
     exit 1
@@ -31,7 +31,7 @@ program() {  # program run_re.py NAME FLAGS: runs it and shows its last figures
 
 all="--do_train=true --do_eval=true --do_predict=true"
 program run_re.py gad --task_name=gad $all --dev_fraction=0.1 \
-  --data_dir="$DATA/RE/GAD/1" --num_train_epochs=2
+  --data_dir="$DATA/RE/GAD/1" --num_train_epochs=8
 program run_re.py euadr --task_name=euadr $all --dev_fraction=0.1 \
   --data_dir="$DATA/RE/euadr" --folds=1-2 --num_train_epochs=3
 program run_re.py chemprot --task_name=chemprot --do_train=true \
@@ -44,7 +44,7 @@ program run_nli.py nli-invented $all \
   --data_dir=tests/fixtures/mednli --num_train_epochs=10 \
   --save_checkpoints_steps=5
 program run_dc.py hoc --task_name=hoc $all --tune_threshold \
-  --data_dir="$DATA/DC/HoC" --num_train_epochs=1
+  --data_dir="$DATA/DC/HoC" --num_train_epochs=3
 program run_qa.py bioasq-factoid --task_name=bioasq-factoid \
   --do_train=true --do_predict=true --train_step=60 --train_batch_size=12 \
   --train_file="$DATA/QA/BioASQ/BioASQ-train-factoid-4b.partial.json" \

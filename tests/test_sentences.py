@@ -86,6 +86,14 @@ def test_an_unlabelled_file_of_other_columns_is_refused_with_its_line():
     new_task().read_unlabelled(b"only one text\n", "x")
 
 
+def test_a_collapsed_checkpoint_ranks_below_all_others():
+  task = new_task()
+  task.metric = "f1"
+  collapsed = task.rank({"f1": 0.69, "collapsed": True})
+  assert collapsed < task.rank({"f1": 0.0, "collapsed": False})
+  assert collapsed > task.rank({"f1": 0.68, "collapsed": True})
+
+
 def test_a_collapse_needs_gold_labels_that_differ():
   assert sentences.is_collapsed(["a", "b"], ["a", "a"], "test")
   assert not sentences.is_collapsed(["a", "a"], ["a", "a"], "test")
