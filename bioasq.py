@@ -9,6 +9,8 @@ answers {question id: (type, exact answer)}. Scores are fractions from 0 to 1.
 
 import re
 
+from errors import first_five
+
 MAX_CHARACTERS = 100  # BioBERT's limit, and BioASQ's, to an exact answer.
 MAX_FACTOID_ANSWERS = 5
 TYPES = ("yesno", "factoid", "list")
@@ -171,13 +173,13 @@ def mismatches(gold, answers):
       found.append(
         "%d of %d %s questions have no answer and are left out, as in the "
         "official measure: %s"
-        % (len(missing), len(names), kind, _first_five(missing))
+        % (len(missing), len(names), kind, first_five(missing))
       )
   strange = [name for name in answers if name not in gold]
   if strange:
     found.append(
       "%d of %d answers are to questions without a gold answer: %s"
-      % (len(strange), len(answers), _first_five(strange))
+      % (len(strange), len(answers), first_five(strange))
     )
   return found
 
@@ -187,10 +189,6 @@ def _asked(gold, kind):
   return [
     n for n, (k, exact) in gold.items() if k == kind and exact is not None
   ]
-
-
-def _first_five(names):
-  return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _yesno_scores(pairs):

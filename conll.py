@@ -10,6 +10,7 @@ import collections
 import re
 
 from errors import InputError
+from errors import shorten
 from utf8 import decode
 
 Sentence = collections.namedtuple("Sentence", ["words", "labels"])
@@ -141,20 +142,16 @@ def _fault(columns, is_first):
   word, label = columns[0], columns[-1]
   if not 2 <= len(columns) <= 4:
     count = "1 column" if len(columns) == 1 else "%d columns" % len(columns)
-    return "%s (%s)" % (count, _shorten(" ".join(columns))), _EXPECTED_COLUMNS
+    return "%s (%s)" % (count, shorten(" ".join(columns))), _EXPECTED_COLUMNS
   if not word:
     return "an empty word", _EXPECTED_COLUMNS
   if is_first and label.lower() in _LABEL_HEADERS:
-    found = "what looks like a header (%s)" % _shorten(" ".join(columns))
+    found = "what looks like a header (%s)" % shorten(" ".join(columns))
     return found, "a word and its label in the first line already"
   if not _LABEL.fullmatch(label):
-    found = "label %s of word %s" % (_shorten(label), _shorten(word))
+    found = "label %s of word %s" % (shorten(label), shorten(word))
     return found, _EXPECTED_LABEL
   return None
-
-
-def _shorten(text):
-  return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
 def _label_order(label):

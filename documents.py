@@ -17,6 +17,7 @@ from absl import logging
 from segtok import segmenter
 
 from errors import InputError
+from errors import shorten
 from utf8 import decode
 
 Document = collections.namedtuple("Document", ["id", "text", "title"])
@@ -111,7 +112,7 @@ def _parse_json_lines(numbered, path):
     if not isinstance(values, dict) or not isinstance(values.get("text"), str):
       raise InputError(
         '%s: found %s, expected an object with a string under "text"'
-        % (place, _shorten(line))
+        % (place, shorten(line, 60))
       )
     name = values.get("id", number)
     if name == "" or type(name) not in (str, int):
@@ -148,7 +149,7 @@ def _parse_pubtator(numbered, path):
       raise InputError(
         "%s:%d: found %s, expected id|t|title, then id|a|abstract and "
         "annotations of the same id in columns cut by tabs"
-        % (path, number, _shorten(line))
+        % (path, number, shorten(line, 60))
       )
   logging.info("%s: left out %d annotations", path, annotations)
   return documents
@@ -161,13 +162,9 @@ def _check_ids(documents, path):
     if document.id in first:
       raise InputError(
         "%s:%d: found the id %s of line %d again, expected an id of its own"
-        % (path, number, _shorten(document.id), first[document.id])
+        % (path, number, shorten(document.id, 60), first[document.id])
       )
     first[document.id] = number
-
-
-def _shorten(text):
-  return repr(text if len(text) <= 60 else text[:60] + "...")
 
 
 def _unseen(text):

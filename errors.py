@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one kind of error that a person at the command line can put right."""
+"""The one kind of error that a person at the command line can put right, and
+how its messages quote what they found.
+"""
 
 
 class InputError(ValueError):
@@ -9,3 +11,13 @@ class InputError(ValueError):
   alone and exit code 1; any other exception is a fault of ours and keeps its
   traceback.
   """
+
+
+def shorten(text, size=40):
+  """Returns the beginning of a text in quotation marks, for messages."""
+  return repr(text if len(text) <= size else text[:size] + "...")
+
+
+def first_five(names):
+  """Returns the first of many names, for messages."""
+  return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

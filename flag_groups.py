@@ -191,6 +191,14 @@ def define_finetuning_flags(
   flags.mark_flag_as_required("output_dir")
 
 
+def define_sentence_flags():
+  """What the programs on one or two texts understand, with their defaults."""
+  define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
+  )
+  define_predict_format_flag(["tsv", "jsonl"])
+
+
 def _define_data_flags(predict_file):
   """Which examples to train on, to choose by, to score and to label."""
   flags.DEFINE_string("data_dir", None, "Folder with the data set's files.")

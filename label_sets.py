@@ -10,6 +10,7 @@ it has alone, the other two notations tell of all.
 import re
 
 from errors import InputError
+from errors import shorten
 import tables
 from utf8 import decode
 
@@ -127,7 +128,7 @@ def _gold(record, flags, names):
     if cell not in ("0", "1"):
       raise InputError(
         "%s: found %s under %s, expected 0 or 1"
-        % (record.place, tables.shorten(cell), name)
+        % (record.place, shorten(cell), name)
       )
   return {name: cell == "1" for name, cell in cells.items()}
 
@@ -141,7 +142,7 @@ def _listed(text, place, names):
   if not all(a and a.group(2) in ("0", "1") for a in aspects):
     raise InputError(
       "%s: found the labels %s, expected aspects with 0 or 1, such as 0_1,1_0"
-      % (place, tables.shorten(text))
+      % (place, shorten(text))
     )
   gold = {a.group(1): a.group(2) == "1" for a in aspects}
   if set(gold) == set(map(str, range(len(names)))):

@@ -16,6 +16,7 @@ import unicodedata
 from absl import logging
 
 from errors import InputError
+from errors import shorten
 import tables
 from utf8 import decode
 
@@ -410,4 +411,4 @@ def _at(place, key):
 def _shown(value):
   if value is None:
     return "nothing"
-  return tables.shorten(json.dumps(value, ensure_ascii=False))
+  return shorten(json.dumps(value, ensure_ascii=False))

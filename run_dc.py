@@ -20,6 +20,7 @@ from absl import logging
 import numpy as np
 
 from errors import InputError
+from errors import shorten
 import finetuning
 import flag_groups
 import heads
@@ -122,12 +123,12 @@ class Dc(sentences.SentenceTask):
     if unknown:
       raise InputError(
         "%s: found the label %s, expected one of the training set's: %s"
-        % (example.place, tables.shorten(unknown[0]), ", ".join(labels))
+        % (example.place, shorten(unknown[0]), ", ".join(labels))
       )
     if missing and not all(gold.values()):
       raise InputError(
         "%s: found no 0 or 1 for the label %s, expected one for each label of "
-        "the training set" % (example.place, tables.shorten(missing[0]))
+        "the training set" % (example.place, shorten(missing[0]))
       )
     return {
       "gold": np.array([gold.get(label, 0) for label in labels], np.float32)
@@ -162,9 +163,7 @@ class Dc(sentences.SentenceTask):
     files[split + "_documents.tsv"] = self._table(
       ["index"], [(name,) for name in documents], gold, joined
     )
-    files[split + "_results.tsv"] = "".join(
-      "\t".join("%.8g" % p for p in row) + "\n" for row in rows
-    )
+    files.update(sentences.write_results(rows, split))
     thresholds, which = self._thresholds()
     if examples[0].gold is None:
       return {}, files
@@ -283,10 +282,7 @@ def is_collapsed(classes, split):
 
 def define_flags():
   """BlueBERT's flags and ALBERT's of its fine-tuning programs."""
-  flag_groups.define_finetuning_flags(
-    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
-  )
-  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flag_groups.define_sentence_flags()
   flags.DEFINE_enum(
     "task_name",
     None,

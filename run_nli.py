@@ -49,10 +49,7 @@ class Nli(sentences.OneLabel):
 
 def define_flags():
   """BlueBERT's flags and ALBERT's of its fine-tuning programs."""
-  flag_groups.define_finetuning_flags(
-    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
-  )
-  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flag_groups.define_sentence_flags()
   flags.DEFINE_string(
     "task_name", "mednli", "What results.json calls the data."
   )

@@ -26,6 +26,7 @@ import numpy as np
 
 import bioasq
 from errors import InputError
+from errors import shorten
 import finetuning
 import flag_groups
 import heads
@@ -34,7 +35,6 @@ import metrics
 import questions
 import run_files
 import spans
-import tables
 
 METRICS = {
   "bioasq-factoid": "mrr",
@@ -228,7 +228,7 @@ class Span(QuestionTask):
         "%d of %d answers do not occur in their text and are not trained on: "
         "%s%s",
         *(len(lost), answers),
-        "; ".join("%s %s" % (name, tables.shorten(t)) for name, t in shown),
+        "; ".join("%s %s" % (name, shorten(t)) for name, t in shown),
         "; ... (--verbose_logging names all)" if len(lost) > len(shown) else "",
       )
 
@@ -245,7 +245,7 @@ class Span(QuestionTask):
       if span and not any(f["start"] > 0 for f in features):
         logging.warning(
           "question %s: no window holds the answer %s, so it is not trained on",
-          *(question.id, tables.shorten(question.context[slice(*span)])),
+          *(question.id, shorten(question.context[slice(*span)])),
         )
     return found
 

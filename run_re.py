@@ -17,6 +17,7 @@ from absl import flags
 from absl import logging
 
 from errors import InputError
+from errors import first_five
 import finetuning
 import flag_groups
 import run_files
@@ -39,7 +40,6 @@ NEGATIVES = {
 # Splitting by it gives marks at the odd places.
 MARK = re.compile(r"(@[A-Za-z][\w-]*\$)")
 UNUSED = re.compile(r"\[unused\d+\]")  # BERT's spare pieces
-SHOWN = 5  # Lines that a warning names.
 
 
 class Re(sentences.OneLabel):
@@ -81,12 +81,8 @@ class Re(sentences.OneLabel):
     if bare:
       logging.warning(
         "%s: %d of %d rows do not mark two entities such as @GENE$ and "
-        "@DISEASE$: %s%s",
-        path,
-        len(bare),
-        len(examples),
-        ", ".join(bare[:SHOWN]),
-        ", ..." if len(bare) > SHOWN else "",
+        "@DISEASE$: %s",
+        *(path, len(bare), len(examples), first_five(bare)),
       )
 
   def learn(self, examples):
@@ -209,10 +205,7 @@ def cut_around(ids, core, room):
 
 def define_flags():
   """BioBERT's flags of run_re.py and ALBERT's of its fine-tuning programs."""
-  flag_groups.define_finetuning_flags(
-    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
-  )
-  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flag_groups.define_sentence_flags()
   flags.DEFINE_enum(
     "task_name",
     None,

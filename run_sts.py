@@ -14,13 +14,13 @@ from absl import flags
 import numpy as np
 
 from errors import InputError
+from errors import shorten
 import finetuning
 import flag_groups
 import heads
 import metrics
 import run_files
 import sentences
-import tables
 
 # The end of each corpus's scale; all begin at 0. BlueBERT calls MedSTS sts.
 HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
@@ -50,7 +50,7 @@ class Sts(sentences.SentenceTask):
     if score is None or not 0 <= score <= self.highest:
       raise InputError(
         "%s: found the score %s, expected a number from 0 to %g"
-        % (place, tables.shorten(text), self.highest)
+        % (place, shorten(text), self.highest)
       )
     return score
 
@@ -71,20 +71,18 @@ class Sts(sentences.SentenceTask):
     return [[float(output["value"])] for (output,) in outputs]
 
   def score(self, examples, outputs, split):
-    files = self.write_predictions(examples, outputs, split)
-    values = [value for (value,) in self.answers(outputs)]
-    files[split + "_results.tsv"] = "".join("%.8g\n" % v for v in values)
+    answers = self.answers(outputs)
+    files = self.write_predictions(examples, answers, split)
+    files.update(sentences.write_results(answers, split))
     if examples[0].gold is None:
       return {}, files
-    return metrics.regression_scores([e.gold for e in examples], values), files
+    gold, values = [e.gold for e in examples], [value for (value,) in answers]
+    return metrics.regression_scores(gold, values), files
 
 
 def define_flags():
   """BlueBERT's flags of run_bluebert_sts.py and ALBERT's."""
-  flag_groups.define_finetuning_flags(
-    max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
-  )
-  flag_groups.define_predict_format_flag(["tsv", "jsonl"])
+  flag_groups.define_sentence_flags()
   flags.DEFINE_enum(
     "task_name",
     None,

@@ -12,6 +12,7 @@ from absl import logging
 import numpy as np
 
 from errors import InputError
+from errors import shorten
 import finetuning
 import heads
 import inputs
@@ -127,8 +128,8 @@ class SentenceTask(finetuning.Task):
 
   # -------------------------------------------------------------------- writing
 
-  def write_predictions(self, examples, outputs, split):
-    """Returns the table of gold values and predictions of a split.
+  def write_predictions(self, examples, answers, split):
+    """Returns the table of gold values and the `answers` of a split.
 
     Of an answer it has the first two columns: of several labels'
     probabilities only that of the label predicted.
@@ -136,14 +137,10 @@ class SentenceTask(finetuning.Task):
     header = ["index"] + list(self.texts) + ["gold", "predicted"]
     header += self.answer_columns()[1:2]
     rows = [
-      [e.id] + list(e.texts) + [self.gold_text(e.gold)] + answer[:2]
-      for e, answer in zip(examples, self.answers(outputs))
+      [e.id] + list(e.texts) + ["" if e.gold is None else e.gold] + answer[:2]
+      for e, answer in zip(examples, answers)
     ]
     return {split + "_predictions.tsv": tables.to_tsv(header, rows)}
-
-  def gold_text(self, gold):
-    """Returns a gold value as it is written; "" for none."""
-    return "" if gold is None else gold
 
   def write_unlabelled(self, examples, outputs, stem):
     header = ["id"] + list(self.texts) + self.answer_columns()
@@ -177,7 +174,7 @@ class OneLabel(SentenceTask):
           "%s: found the label %s, expected one of the training set's: %s"
           % (
             example.place,
-            tables.shorten(example.gold),
+            shorten(example.gold),
             ", ".join(self.learned["labels"]),
           )
         )
@@ -207,10 +204,8 @@ class OneLabel(SentenceTask):
 
   def score(self, examples, outputs, split):
     answers = self.answers(outputs)
-    files = self.write_predictions(examples, outputs, split)
-    files[split + "_results.tsv"] = "".join(
-      "\t".join("%.8g" % p for p in answer[2:]) + "\n" for answer in answers
-    )
+    files = self.write_predictions(examples, answers, split)
+    files.update(write_results([answer[2:] for answer in answers], split))
     if examples[0].gold is None:
       return {}, files
     gold = [e.gold for e in examples]
@@ -230,6 +225,15 @@ class OneLabel(SentenceTask):
     return metrics.class_report(scores)
 
 
+def write_results(rows, split):
+  """Returns the file of a split's numbers alone, as the ALBERT release has it.
+
+  Neither header nor ids: for each example, in order, its row of `rows`.
+  """
+  text = "".join("\t".join("%.8g" % x for x in row) + "\n" for row in rows)
+  return {split + "_results.tsv": text}
+
+
 def is_collapsed(gold, predicted, split):
   """Returns whether one label is predicted throughout, against the gold.
 
@@ -242,7 +246,7 @@ def is_collapsed(gold, predicted, split):
       "--learning_rate, more updates or another --seed may help",
       split,
       len(predicted),
-      tables.shorten(str(predicted[0])),
+      shorten(str(predicted[0])),
     )
   return collapsed
 

@@ -11,6 +11,7 @@ import json
 import re
 
 from errors import InputError
+from errors import shorten
 from utf8 import decode
 
 # `place` is file:line, for messages; `line` counts from 1; `values` maps the
@@ -77,11 +78,6 @@ def to_jsonl(header, rows):
     json.dumps(dict(zip(header, row)), ensure_ascii=False) + "\n"
     for row in rows
   )
-
-
-def shorten(text):
-  """Returns the beginning of a text in quotation marks, for messages."""
-  return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
 def _from_cells(rows, columns, layouts, optional):
