@@ -18,12 +18,12 @@ from segtok import segmenter
 
 from errors import InputError
 from errors import shorten
+from utf8 import check_whole
 from utf8 import decode
 
 Document = collections.namedtuple("Document", ["id", "text", "title"])
 
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _PUBTATOR_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 _CITING = "([0123456789"  # what a citation's year or number begins with
 _ZERO_WIDTH_SPACES = "\u200b\ufeff"  # they part words, whatever their category
@@ -121,11 +121,7 @@ def _parse_json_lines(numbered, path):
         % (place, name)
       )
     document = Document(str(name), values["text"], None)
-    if _SURROGATE.search(document.id + document.text):
-      raise InputError(
-        "%s: found half of a surrogate pair (\\uD800 to \\uDFFF), expected "
-        "whole characters" % place
-      )
+    check_whole(document.id + document.text, place)
     documents.append((number, document))
   return documents
 

@@ -12,6 +12,7 @@ import re
 
 from errors import InputError
 from errors import shorten
+from utf8 import check_whole
 from utf8 import decode
 
 # `place` is file:line, for messages; `line` counts from 1; `values` maps the
@@ -149,6 +150,7 @@ def _from_json(row, columns, lists):
         % (place, shorten(json.dumps(value)), "/".join(spellings))
       )
     values[name] = None if value is None else str(value)
+    check_whole(values[name] or "", place)
   return Record(place, line, values)
 
 

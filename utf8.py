@@ -2,8 +2,11 @@
 """The text of a file's bytes, as every reader takes it."""
 
 import codecs
+import re
 
 from errors import InputError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode(data, path):
@@ -24,3 +27,15 @@ def decode(data, path):
       "%s:%d: found byte 0x%02x, which is not UTF-8, expected text in UTF-8"
       % (path, line, error.object[error.start])
     ) from error
+
+
+def check_whole(text, place):
+  """Raises InputError for half of a surrogate pair, which only JSON can hold.
+
+  No file in UTF-8 can, so such a text could be read and never written.
+  """
+  if _SURROGATE.search(text):
+    raise InputError(
+      "%s: found half of a surrogate pair (\\uD800 to \\uDFFF), expected "
+      "whole characters" % place
+    )

@@ -57,6 +57,7 @@ def test_json_lines_have_the_same_names():
     ('{"text": "a"}\n[1]\n', "x.tsv:2: found '.1.', expected an object"),
     ('{"text": {}}\n', "x.tsv:1: found '{}' under sentence/text"),
     ('{"id": 1}\n', "x.tsv:1: found no text"),
+    ('{"text": "a \\ud800"}\n', "x.tsv:1: found half of a surrogate pair"),
     ("\0\n", "UTF-16 text or a binary file"),
   ],
 )
