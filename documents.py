@@ -14,10 +14,10 @@ import re
 import unicodedata
 
 from absl import logging
-from segtok import segmenter
 
 from errors import InputError
 from errors import shorten
+import splitting
 from utf8 import check_whole
 from utf8 import decode
 
@@ -25,7 +25,6 @@ Document = collections.namedtuple("Document", ["id", "text", "title"])
 
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _PUBTATOR_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
-_CITING = "([0123456789"  # what a citation's year or number begins with
 _ZERO_WIDTH_SPACES = "\u200b\ufeff"  # they part words, whatever their category
 
 
@@ -62,21 +61,13 @@ def split_sentences(document):
 
   They do not overlap, begin and end with no white space, together hold every
   other character, and none reaches over the end of the title. The rules are
-  those of segtok, which was made for biomedical text.
+  those of splitting.spans.
   """
-  text, border = document.text, len(document.title or "")
-  spans = []
-  for part_start, part in ((0, text[:border]), (border, text[border:])):
-    end = part_start
-    for sentence in filter(None, segmenter.split_multi(part)):
-      start = text.index(sentence, end)
-      # segtok ends a sentence before the year in "Allen et al. (1992)".
-      cites = (
-        text.endswith("et al.", part_start, end) and text[start] in _CITING
-      )
-      end = start + len(sentence)
-      spans.append((spans.pop()[0] if cites else start, end))
-  return spans
+  border = len(document.title or "")
+  return splitting.spans(document.text[:border]) + [
+    (border + start, border + end)
+    for start, end in splitting.spans(document.text[border:])
+  ]
 
 
 def words_of(text, start, end, inner_punctuation=""):

@@ -11,12 +11,14 @@ is linear in the text. A file that cannot serve raises InputError.
 import bisect
 import collections
 import functools
+import itertools
 import os
 import re
 import string
 import unicodedata
 
 from absl import logging
+import numpy as np
 import sentencepiece
 
 from errors import InputError
@@ -29,6 +31,7 @@ from errors import InputError
 MAX_UNKNOWN_RATE = 0.05
 
 Pieces = collections.namedtuple("Pieces", ["pieces", "ids", "starts", "ends"])
+Words = collections.namedtuple("Words", ["ids", "starts", "sizes"])
 
 _UNDERLINE = "\u2581"  # "▁": SentencePiece's blank, before the word
 _BLANKS = " " + _UNDERLINE  # a "▁" in the text is a blank to SentencePiece too
@@ -42,6 +45,15 @@ _SPECIAL_PIECE = re.compile(r"\[\w+\]|</?\w+>")  # [CLS], [unused1], <pad>, </s>
 _UNKNOWN_WORD = "[UNK]"  # the piece of a word that WordPiece cannot cut
 _MAX_WORD = 200  # characters; BERT takes a longer word for unknown
 _MAX_CACHED = 100  # characters; longer texts seldom repeat and fill the memory
+_MAX_WORDS = 1 << 18  # that encode_words remembers: some 40 MB
+_MAX_PIECES = 1 << 21  # of these words
+_SEPARATORS = "/\u2014\u2015"  # slash and long dashes part words: "mg/kg"
+_OPENING, _CLOSING = "([{", ")]}"
+# Cuts of a word score the same where pieces can change places: "rr" "r", "r"
+# "rr". Scores of under 0.01 apart count as the same; sums over a sentence are
+# rounded to some 0.0001.
+_THRICE = re.compile(r"(.{1,8}?)\1\1")
+_TIE = 0.01
 
 
 def preprocess_text(text, remove_space=True, lower=False):
@@ -266,8 +278,26 @@ def _split_at_punctuation(word):
   return "".join(f" {c} " if is_punctuation(c) else c for c in word).split()
 
 
+def _ends_in_number(piece):
+  """Whether the digit-comma rule is for this piece."""
+  return piece[-1:] == "," and piece[-2:-1].isdigit()
+
+
 def _without_blanks(text):
   return text.replace(" ", "").replace(_UNDERLINE, "")
+
+
+def _is_separator(text):
+  return bool(text) and not text.strip(_SEPARATORS)
+
+
+def _has_letters(text):
+  return any(unicodedata.category(c)[0] != "P" for c in text)
+
+
+def _nesting(text):
+  """Returns how many more brackets a text opens than it closes."""
+  return sum((c in _OPENING) - (c in _CLOSING) for c in text)
 
 
 def _located(pairs, firsts, lasts, text, forms):
@@ -326,6 +356,12 @@ def _is_lost_mark(char, forms):
   return not forms[char] and unicodedata.category(char)[0] == "M"
 
 
+def _ranges(begins, sizes):
+  """Returns begin, begin + 1, ... of each range, in a row."""
+  ends = np.cumsum(sizes)
+  return np.repeat(begins - (ends - sizes), sizes) + np.arange(sizes.sum())
+
+
 class _Table(dict):
   """Remembers what a function makes of its keys; starts anew when full."""
 
@@ -360,7 +396,8 @@ class FullTokenizer:
   Attributes: `vocab` (piece to id), `inv_vocab` (id to piece), `vocab_size`,
   `source` (the file they are from), `files` (all that were read),
   `has_capitals` (whether a piece has any, special pieces aside), `pad_id`,
-  `unk_id`, `cls_id`, `sep_id`, `mask_id`.
+  `unk_id`, `cls_id`, `sep_id`, `mask_id`, `special_ids` (these and all others
+  that stand for no text: [unused1], </s>).
   """
 
   def __init__(
@@ -393,13 +430,18 @@ class FullTokenizer:
       self._cutter = _WordPiece(pieces)
     self._index(pieces)
     self._cached_ids = _Table(self._encode)
+    self._words = _WordTable(self._cutter, pieces)
 
   def _index(self, pieces):
     self.inv_vocab = dict(enumerate(pieces))
     self.vocab = {piece: i for i, piece in enumerate(pieces)}
     self.vocab_size = len(pieces)
-    ordinary = (p for p in pieces if not _SPECIAL_PIECE.fullmatch(p))
-    self.has_capitals = any(p != p.lower() for p in ordinary)
+    self.special_ids = frozenset(
+      i for i, p in enumerate(pieces) if _SPECIAL_PIECE.fullmatch(p)
+    ).union(self._cutter.special_ids)
+    self.has_capitals = any(
+      p != p.lower() for p in pieces if not _SPECIAL_PIECE.fullmatch(p)
+    )
     find = functools.partial(_special_id, self.vocab, source=self.source)
     self.pad_id = find(["<pad>", "[PAD]"])
     self.unk_id = find(["<unk>", "[UNK]"])
@@ -433,6 +475,26 @@ class FullTokenizer:
 
   def _encode(self, text):
     return self.convert_tokens_to_ids(self.tokenize(text))
+
+  def encode_all(self, texts):
+    """Returns [encode(text) for text in texts], sooner the more they are."""
+    ids, _, sizes = self.encode_words(texts)
+    ids, ends = ids.tolist(), np.cumsum(sizes).tolist()
+    return [ids[begin:end] for begin, end in zip([0] + ends, ends)]
+
+  def encode_words(self, texts):
+    """Returns the Words of texts: what encode_all does, and where words start.
+
+    `ids` (int32) has the pieces of all texts in a row, `sizes` how many are
+    each text's, and `starts` (bool) is true of the first piece of a word. A
+    word is what stands between blanks, slashes and long dashes, less the
+    punctuation at its two ends, of which each piece is a word; a bracket stays
+    if its partner is inside. A "▁" goes with what follows.
+
+    "(p53/IL-2), 10(-6)." -> ▁( p53 / IL-2 ) , ▁10(-6) .
+    """
+    clean = self._cutter.clean
+    return self._words.look_up([clean(t, self.do_lower_case) for t in texts])
 
   def convert_tokens_to_ids(self, tokens):
     """Returns the ids of pieces; unk_id for a piece not in the vocabulary."""
@@ -468,15 +530,56 @@ class _SentencePiece:
         " place in the text: train without, as ALBERT's was"
       )
     self.pieces = self._model.id_to_piece(list(range(len(self._model))))
-    self._vocab = frozenset(self.pieces)
+    self.special_ids = [
+      i
+      for i in range(len(self.pieces))
+      if self._model.is_control(i)
+      or self._model.is_unknown(i)
+      or self._model.is_unused(i)
+    ]
+    self._ids = {piece: i for i, piece in enumerate(self.pieces)}
+    self._unk_id = self._model.unk_id()
     self._digit_comma_fix = digit_comma_fix
     self._numbers = _Table(self._cut_number)
+    self._endings = frozenset(
+      i for i, piece in enumerate(self.pieces) if _ends_in_number(piece)
+    )
+    # Whether the pieces of a text are those of its words: not with
+    # --split_by_whitespace=false or --add_dummy_prefix=false.
+    words = [self._model.encode(word) for word in ("a", "b", "a b")]
+    self.cuts_words = words[0] + words[1] == words[2] and not any(
+      _UNDERLINE in piece[1:] for piece in self.pieces
+    )
 
   def cut(self, text, lower):
-    return self._encode(self._clean(text, lower))
+    return self._encode(self.clean(text, lower))
+
+  def encode_clean(self, texts):
+    """Returns the ids of each of the texts that `clean` has returned."""
+    rows = self._model.encode(texts, out_type=int, num_threads=1)
+    for row, ids in enumerate(rows):
+      if not self._endings.isdisjoint(ids):
+        pieces = self._encode(texts[row])
+        rows[row] = [self._ids.get(p, self._unk_id) for p in pieces]
+    return rows
+
+  def is_tied(self, word):
+    """Whether the other words of the text can sway how `word` is cut.
+
+    SentencePiece adds up scores over the whole text, so that what has gone
+    before decides by its rounding between cuts of the same score.
+    """
+    if not _THRICE.search(word):
+      return False
+    if len(word) > _MAX_CACHED:
+      return True
+    best = self._model.nbest_encode(
+      word, nbest_size=2, out_type="immutable_proto"
+    ).nbests  # none of a model that is not of type unigram
+    return len(best) == 2 and best[0].score - best[1].score < _TIE
 
   def locate(self, text, lower, cuts):
-    clean = self._clean(text, lower)
+    clean = self.clean(text, lower)
     pieces = self._encode(clean)
     origins = [i for i, char in enumerate(text) for _ in _ALBERT_FORMS[char]]
     firsts = lasts = origins
@@ -484,10 +587,10 @@ class _SentencePiece:
       firsts, lasts = self._origins_of_normal(clean, origins)
     pairs = [(p, len(p) - p.count(_UNDERLINE)) for p in pieces]
     if cuts:
-      pairs = _recut(pairs, firsts, cuts, self._vocab, "")
+      pairs = _recut(pairs, firsts, cuts, self._ids, "")
     return _located(pairs, firsts, lasts, text, _ALBERT_FORMS)
 
-  def _clean(self, text, lower):
+  def clean(self, text, lower):
     clean = preprocess_text(text, lower=lower)
     # SentencePiece refuses half a surrogate pair, which broken JSON can hold.
     return clean if clean.isascii() else _SURROGATE.sub("\ufffd", clean)
@@ -495,7 +598,7 @@ class _SentencePiece:
   def _encode(self, clean):
     pieces = []
     for piece in self._model.encode(clean, out_type=str):
-      if piece[-1] == "," and piece[-2:-1].isdigit():
+      if _ends_in_number(piece):
         pieces += self._numbers[piece]
       else:
         pieces.append(piece)
@@ -542,8 +645,11 @@ class _SentencePiece:
 class _WordPiece:
   """BERT's pieces: BasicTokenizer, then the longest piece that matches."""
 
+  special_ids = ()  # but those that their names tell
+  cuts_words = True
+
   def __init__(self, pieces):
-    self._vocab = frozenset(pieces)
+    self._vocab = {piece: i for i, piece in enumerate(pieces)}
     self._longest = max(map(len, pieces))
     self._words = _Table(self._cut_word)
 
@@ -560,10 +666,23 @@ class _WordPiece:
       pairs = _recut(pairs, origins, cuts, self._vocab, "##")
     return _located(pairs, origins, origins, text, forms)
 
-  def _cut_words(self, text, lower):
+  def clean(self, text, lower):
     clean = "".join(map(_BERT_FORMS[lower].__getitem__, text))
-    words = (clean.lower() if lower else clean).split()
-    return map(self._words.__getitem__, words)
+    return clean.lower() if lower else clean
+
+  def encode_clean(self, texts):
+    """Returns the ids of each of the texts that `clean` has returned."""
+    vocab, unk_id = self._vocab, self._vocab[_UNKNOWN_WORD]
+    return [
+      [vocab.get(p, unk_id) for w in text.split() for p, _ in self._words[w]]
+      for text in texts
+    ]
+
+  def is_tied(self, word):
+    return False
+
+  def _cut_words(self, text, lower):
+    return map(self._words.__getitem__, self.clean(text, lower).split())
 
   def _cut_word(self, word):
     """Returns (piece, how many characters it stands for) pairs."""
@@ -585,3 +704,127 @@ class _WordPiece:
       pairs.append((prefix + token[start:end], end - start))
       start = end
     return pairs
+
+
+class _Numbering(dict):
+  """Numbers its keys from 0 in the order in which they are first asked for."""
+
+  def __missing__(self, key):
+    number = self[key] = len(self)
+    return number
+
+
+class _WordTable:
+  """The pieces of all words seen before, looked up a whole text at a time.
+
+  A megabyte of abstracts has some 150,000 words, of which SentencePiece has to
+  cut the few thousand that are new.
+  """
+
+  def __init__(self, cutter, pieces):
+    self._cutter = cutter
+    texts = [p[2:] if p.startswith("##") else p for p in pieces]
+    texts = [text.replace(_UNDERLINE, "") for text in texts]
+    self._marked = np.array([p.startswith(_UNDERLINE) for p in pieces])
+    self._bare = np.array([not text for text in texts])
+    self._separates = np.array([_is_separator(text) for text in texts])
+    self._has_letters = np.array([_has_letters(text) for text in texts])
+    self._nesting = np.array([_nesting(text) for text in texts])
+    self._forget()
+
+  def _forget(self):
+    self._numbers = _Numbering()
+    self._sizes = np.zeros(0, np.int32)  # of words: how many pieces,
+    self._begins = np.zeros(0, np.int32)  # where these are in the next two,
+    self._tied = np.zeros(0, bool)  # and whether other words can sway them
+    self._ids = np.zeros(0, np.int32)
+    self._starts = np.zeros(0, bool)
+
+  def look_up(self, texts):
+    """Returns the Words of texts that the cutter has cleaned."""
+    if len(self._numbers) > _MAX_WORDS or len(self._ids) > _MAX_PIECES:
+      self._forget()
+    words, row_ends = [], []
+    for text in texts:
+      words += text.split() if self._cutter.cuts_words else [text]
+      row_ends.append(len(words))
+    numbers = self._number(words)
+    self._undo_tied(numbers, row_ends, texts)
+    sizes = self._sizes[numbers]
+    places = _ranges(self._begins[numbers], sizes)
+    ends = np.append(0, np.cumsum(sizes))[np.array(row_ends, np.int32)]
+    return Words(
+      self._ids[places], self._starts[places], np.diff(ends, prepend=0)
+    )
+
+  def _number(self, words):
+    """Returns the number of each word; new ones are learnt."""
+    numbers = map(self._numbers.__getitem__, words)
+    numbers = np.fromiter(numbers, np.int32, len(words))
+    known = len(self._sizes)
+    if known < len(self._numbers):
+      self._learn(list(itertools.islice(self._numbers, known, None)))
+    return numbers
+
+  def _undo_tied(self, numbers, row_ends, texts):
+    """Puts the whole text in place of its words where one of them is tied."""
+    tied = np.flatnonzero(self._tied[numbers])
+    if not len(tied):
+      return
+    rows = np.unique(np.searchsorted(row_ends, tied, side="right")).tolist()
+    nothing = self._number([""])
+    for row, whole in zip(rows, self._number([texts[row] for row in rows])):
+      begin = row_ends[row - 1] if row else 0
+      numbers[begin : row_ends[row]] = nothing
+      numbers[begin] = whole
+
+  def _learn(self, words):
+    id_lists = self._cutter.encode_clean(words)
+    sizes = np.array(list(map(len, id_lists)), np.int32)
+    ids = np.fromiter(itertools.chain.from_iterable(id_lists), np.int32)
+    begins = np.cumsum(sizes) - sizes
+    firsts = np.zeros(len(ids) + 1, bool)
+    firsts[begins] = True  # of a last word without pieces: beyond the end
+    starts = self._find_starts(ids, firsts[:-1])
+    tied = np.array([self._cutter.is_tied(word) for word in words])
+    self._begins = np.append(self._begins, begins + len(self._ids))
+    self._sizes = np.append(self._sizes, sizes)
+    self._tied = np.append(self._tied, tied)
+    self._ids = np.append(self._ids, ids)
+    self._starts = np.append(self._starts, starts)
+
+  def _find_starts(self, ids, firsts):
+    """Returns which pieces begin a word, as encode_words defines it.
+
+    `firsts` says which are the first of what was between blanks.
+    """
+    if not len(ids):
+      return np.zeros(0, bool)
+    separates = self._separates[ids]
+    parts = firsts | self._marked[ids] | separates
+    parts[1:] |= separates[:-1]
+    part = np.cumsum(parts) - 1  # of each piece: its part between separators
+    lettered = np.flatnonzero(self._has_letters[ids])
+    first = np.full(part[-1] + 1, len(ids))
+    last = np.full(part[-1] + 1, -1)
+    first[part[lettered[::-1]]] = lettered[::-1]  # the last to come stays
+    last[part[lettered]] = lettered
+    self._take_brackets_in(ids, part, first, last)
+    place = np.arange(len(ids))
+    starts = (place <= first[part]) | (place > last[part])
+    starts[1:] &= firsts[1:] | ~self._bare[ids[:-1]]
+    return starts
+
+  def _take_brackets_in(self, ids, part, first, last):
+    """Widens words by the bracket next to them whose partner they hold."""
+    nesting = self._nesting[ids]
+    depth = np.cumsum(nesting)
+    lettered = np.flatnonzero(last >= 0)
+    begin, end = first[lettered], last[lettered]
+    opened = depth[end] - depth[begin] + nesting[begin]
+    after = np.minimum(end + 1, len(ids) - 1)
+    closed = (opened > 0) & (nesting[after] < 0) & (part[after] == lettered)
+    last[lettered[closed]] += 1
+    before = np.maximum(begin - 1, 0)
+    closed = (opened < 0) & (nesting[before] > 0) & (part[before] == lettered)
+    first[lettered[closed]] -= 1

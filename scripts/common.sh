@@ -40,7 +40,9 @@ sha256() {
 expected_stamp() {  # expected_stamp TENSORFLOW plain|dev
   printf '%s\n' "$2 $(venv_of "$1")"
   sha256 <"$REPO/requirements.txt"
-  if [ "$2" = dev ]; then sha256 <"$REPO/requirements-dev.txt"; fi
+  if [ "$2" = dev ]; then
+    cat "$REPO/requirements-dev.txt" "$REPO/requirements-beam.txt" | sha256
+  fi
 }
 
 # True if the environment is complete; one with the test tools serves without.

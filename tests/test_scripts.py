@@ -9,7 +9,13 @@ import sys
 import pytest
 
 BASH = shutil.which("bash")
-SCRIPTS = ["setup.sh", "test.sh", "lint.sh", "quickstart.sh"]
+SCRIPTS = [
+  "setup.sh",
+  "test.sh",
+  "lint.sh",
+  "quickstart.sh",
+  "train_vocabulary.sh",
+]
 # All that the scripts may call besides Python.
 TOOLS = (
   "awk basename bash cat cp cut dirname grep mkdir mv rm sed sha256sum shasum"
@@ -50,7 +56,8 @@ class Machine:
     shutil.copytree(
       os.path.join(repo, "scripts"), str(self.checkout / "scripts")
     )
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("", "-dev", "-beam"):
+      name = "requirements%s.txt" % name
       shutil.copy(os.path.join(repo, name), str(self.checkout))
     for tool in TOOLS.split():
       if shutil.which(tool):

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pickle
+import random
 import time
 import unicodedata
 
@@ -486,6 +487,17 @@ def test_special_ids_of_wordpiece(words):
   assert (words.cls_id, words.sep_id, words.mask_id) == (2, 3, 4)
 
 
+def test_special_ids_are_all_that_stand_for_no_text(chars, tmp_path):
+  assert chars.special_ids == {0, 1, 2, 3, 4}  # not "12,", "9,", "▁9"
+  path = write_vocab(tmp_path, WORDPIECES + ["[unused7]", "</s>", "[", "<a"])
+  size = len(WORDPIECES)
+  assert tokenization.FullTokenizer(path).special_ids == {
+    *range(5),
+    size,
+    size + 1,
+  }
+
+
 def test_vocab_and_inv_vocab_mirror_each_other(chars):
   assert chars.vocab_size == len(chars.vocab) == len(chars.inv_vocab)
   assert all(chars.inv_vocab[i] == piece for piece, i in chars.vocab.items())
@@ -556,6 +568,171 @@ def test_wordpiece_ids_are_line_numbers_whatever_the_line_ends(tmp_path, end):
   path.write_bytes(("\ufeff" + end.join(pieces)).encode("utf-8"))
   tokenizer = tokenization.FullTokenizer(str(path))
   assert tokenizer.encode("a b") == [5, 7]
+
+
+# Many texts at a time
+
+RANDOM = "aabbrr.,()-–—/▁ \t\n\u200b\u00a0\u3000\x01\x1c\x85éß\u0301¨ΣσİΑ1239Ⅷ"
+RANDOM += "中한ㅎ@\ud83d\U0001f600\ufeff\u00ad´ﬁ[]<>CLSunk"
+
+
+def random_texts(count):
+  rng = random.Random(1)
+  return [
+    "".join(rng.choice(RANDOM) for _ in range(rng.randint(0, 30)))
+    for _ in range(count)
+  ]
+
+
+def biomedical_texts():
+  return [row["text"] for row in read_jsonl(TEXTS)]
+
+
+@pytest.fixture(
+  params=["albert", "albert cased", "albert fixed", "pubmed", "bert", "chars"]
+)
+def any_tokenizer(request, chars):
+  kind = request.param
+  if kind == "chars":
+    return chars
+  if kind == "pubmed":
+    return tokenization.FullTokenizer(None, True, PUBMED_8K + ".model")
+  path = BERT if kind == "bert" else ALBERT + ".model"
+  if not os.path.exists(path):
+    pytest.skip("%s is not beside the checkout" % path)
+  if kind == "bert":
+    return tokenization.FullTokenizer(BERT, False)
+  return tokenization.FullTokenizer(
+    None, kind != "albert cased", path, kind == "albert fixed"
+  )
+
+
+def test_encode_all_equals_encode(any_tokenizer):
+  for texts in (biomedical_texts(), random_texts(3000), [], [""], ["", " a "]):
+    expected = [any_tokenizer.encode(text) for text in texts]
+    assert any_tokenizer.encode_all(texts) == expected
+    assert any_tokenizer.encode_all(texts) == expected  # now remembered
+
+
+@needs_albert
+@needs_abstracts
+def test_encode_all_equals_encode_on_real_abstracts():
+  tokenizer = tokenization.FullTokenizer(None, True, ALBERT + ".model")
+  texts = read_abstracts(500)
+  assert tokenizer.encode_all(texts) == [tokenizer.encode(t) for t in texts]
+
+
+@needs_albert
+@pytest.mark.parametrize(
+  "text", ["p (rrr)", "it is (bbb) and", "x = 0.666 here", "cgcgcgcgcg cgcgcg"]
+)
+def test_words_that_can_be_cut_in_two_ways_equal_encode(text):
+  tokenizer = tokenization.FullTokenizer(None, True, ALBERT + ".model")
+  for before in ("", "a ", "the cells of ", "one two three four five " * 40):
+    texts = ["plain", before + text, text + " rose", "plain"]
+    assert tokenizer.encode_all(texts) == [tokenizer.encode(t) for t in texts]
+
+
+def test_pieces_that_reach_over_blanks_are_found(tmp_path):
+  model = io.BytesIO()
+  sentencepiece.SentencePieceTrainer.Train(
+    sentence_iterator=iter(["of the cell", "in the cell"] * 50),
+    model_writer=model,
+    model_type="bpe",
+    vocab_size=28,
+    split_by_whitespace=False,
+    pad_id=0,
+    unk_id=1,
+    bos_id=-1,
+    eos_id=-1,
+    control_symbols="[CLS],[SEP],[MASK]",
+    minloglevel=2,
+  )
+  path = tmp_path / "x.model"
+  path.write_bytes(model.getvalue())
+  tokenizer = tokenization.FullTokenizer(None, True, str(path))
+  texts = ["of the cell", "in the cell of"]
+  pieces = [tokenizer.tokenize(text) for text in texts]
+  assert any("▁" in piece[1:] for row in pieces for piece in row)
+  assert tokenizer.encode_all(texts) == [tokenizer.encode(t) for t in texts]
+
+
+def test_the_memory_of_encode_all_is_bounded(char_file, monkeypatch):
+  monkeypatch.setattr(tokenization, "_MAX_WORDS", 10)
+  tokenizer = tokenization.FullTokenizer(None, True, char_file)
+  texts = ["a%d b%d" % (i % 4, i) for i in range(300)]
+  for begin in range(0, 300, 6):
+    some = texts[begin : begin + 6]
+    assert tokenizer.encode_all(some) == [tokenizer.encode(t) for t in some]
+    assert len(tokenizer._words._numbers) <= 10 + 12
+
+
+def test_encode_all_takes_linear_time(words):
+  def seconds(count):
+    texts = ["un%d (aa%d) x" % (i, i) for i in range(count)]
+    begin = time.process_time()
+    words.encode_all(texts)
+    return time.process_time() - begin
+
+  small = max(seconds(4000), 0.01)
+  assert seconds(40000) < 40 * small
+
+
+def words_of(tokenizer, text):
+  """The words in which encode_words sees a text."""
+  found, words = tokenizer.encode_words([text]), []
+  for piece, start in zip(
+    tokenizer.convert_ids_to_tokens(found.ids.tolist()), found.starts
+  ):
+    if start:
+      words.append("")
+    words[-1] += piece.replace("▁", "").replace("##", "")
+  return words
+
+
+@pytest.mark.parametrize(
+  "text, expected, reason",
+  [
+    ("p53 IL-2 TNF-α rose", "p53 il-2 tnf-α rose", "blanks alone part words"),
+    ("10(-6) M.", "10(-6) m .", "a bracket whose partner is inside stays"),
+    ("(p53), (12)", "( p53 ) , ( 12 )", "punctuation at the ends"),
+    ("(1)H-NMR f(x)", "(1)h-nmr f(x)", "a bracket at the front likewise"),
+    ("(IL-2(R))", "( il-2(r) )", "only one of two"),
+    ("mg/kg/day and/or", "mg / kg / day and / or", "a slash parts words"),
+    ("cells—which —", "cells — which —", "a long dash too"),
+    ("10–20 0.5 1,2-DCE", "10–20 0.5 1,2-dce", "nothing else inside does"),
+    ("e.g. 'patients'", "e.g . ' patients '", "dots and quotes at the ends"),
+    ("CD4+ Ca2+ <5", "cd4+ ca2+ <5", "symbols are no punctuation"),
+    ("... .", ". . . .", "punctuation alone"),
+    ("", "", "no text"),
+    ("50, 3", "50 , 3", "cut by the digit-comma rule"),
+  ],
+)
+def test_words_are_what_stands_between_blanks(text, expected, reason):
+  tokenizer = tokenization.FullTokenizer(None, True, PUBMED_8K + ".model")
+  assert words_of(tokenizer, text) == expected.split(), reason
+
+
+@needs_bert
+@pytest.mark.parametrize(
+  "text, expected",
+  [
+    ("p53 IL-2, TNF-α/10(-6) M.", "p53 IL-2 , TNF-α / 10(-6) M ."),
+    ("a中b", "a 中 b"),
+  ],
+)
+def test_words_of_wordpiece_are_the_same(text, expected):
+  tokenizer = tokenization.FullTokenizer(BERT, False)
+  assert words_of(tokenizer, text) == expected.split()
+
+
+def test_encode_words_says_what_is_whose(words):
+  found = words.encode_words(["unaffable", "", "aa john's"])
+  assert found.sizes.tolist() == [3, 0, 4]
+  assert found.ids.tolist() == words.convert_tokens_to_ids(
+    "un ##aff ##able aa john ' s".split()
+  )
+  assert found.starts.tolist() == [True, False, False, True, True, False, False]
 
 
 # load

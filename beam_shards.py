@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline of create_pretraining_data.py on Apache Beam.
+
+The same chunks, encoders and shards as on one machine, so the same bytes. What
+it adds is who does what: files are read, chunks encoded and shards written by
+whichever worker is free. Workers on other machines need this checkout on their
+PYTHONPATH, its two requirements files installed, and to reach all files by the
+same paths. A shard has to fit in a worker's memory.
+"""
+
+import collections
+import json
+import logging
+import os
+import shlex
+import time
+import uuid
+
+# Beam's notes, which begin with its import, are about its own parts; what goes
+# wrong is raised. Options that it does not know it only warns of.
+for part, level in (
+  ("apache_beam", logging.ERROR),
+  ("apache_beam.options", logging.WARNING),
+  ("apache_beam.runners", logging.CRITICAL),
+):
+  logging.getLogger(part).setLevel(level)
+# isort: split
+import apache_beam as beam  # noqa: E402
+from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+
+import manifests  # noqa: E402
+import shards  # noqa: E402
+import storage  # noqa: E402
+
+SUMMARY = "beam.json"
+
+
+def run(plan, encoding, description, runner, options):
+  """Writes all shards by a Beam runner; returns their shards.Outcome.
+
+  Args:
+    plan: a shards.Plan.
+    encoding: a shards.Encoding.
+    description: of manifests.describe.
+    runner: name of a Beam runner.
+    options: its options, as on a command line, or None.
+  """
+  begin = time.time()
+  _show_checkout()
+  storage.make_folder(plan.folder)
+  manifests.write_progress(plan, description, [])
+  pipeline_options = PipelineOptions(
+    ["--runner=" + runner] + shlex.split(options or "")
+  )
+  with beam.Pipeline(options=pipeline_options) as pipeline:
+    build(pipeline, plan, encoding)
+  path = os.path.join(plan.folder, SUMMARY)
+  summary = json.loads(storage.read(path).decode("utf-8"))
+  storage.remove(path)
+  return shards.Outcome(
+    collections.Counter(summary["counts"]),
+    summary["shards"],
+    collections.Counter(summary["dropped"]),
+    time.time() - begin,
+  )
+
+
+def _show_checkout():
+  """Lets workers that are started on this machine import these modules."""
+  here = os.path.dirname(os.path.abspath(__file__))
+  before = os.environ.get("PYTHONPATH")
+  os.environ["PYTHONPATH"] = here + (os.pathsep + before if before else "")
+
+
+def build(pipeline, plan, encoding):
+  """Adds the steps from the inputs to shards and a summary."""
+  read = (
+    pipeline
+    | "Inputs" >> beam.Create(range(len(plan.inputs)))
+    | "Spread inputs" >> beam.Reshuffle()
+    | "Read" >> beam.FlatMap(_read, plan).with_outputs("dropped", main="chunks")
+  )
+  encoded = (
+    read.chunks
+    | "Spread chunks" >> beam.Reshuffle()
+    | "Encode"
+    >> beam.ParDo(_Encode(plan, encoding)).with_outputs(
+      "counts", main="records"
+    )
+  )
+  no_records = pipeline | "No records" >> beam.Create(
+    [(shard, None) for shard in range(len(plan.shards))]
+  )
+  written = (
+    (encoded.records, no_records)
+    | "With empty shards" >> beam.Flatten()
+    | "By shard" >> beam.GroupByKey()
+    | "Write" >> beam.Map(_write, plan)
+  )
+  (
+    pipeline
+    | "Once" >> beam.Create([plan.folder])
+    | "Summarize"
+    >> beam.Map(
+      _summarize,
+      _total(encoded.counts, "counts"),
+      _total(read.dropped, "dropped"),
+      beam.pvalue.AsList(written),
+    )
+  )
+
+
+def _read(file, plan):
+  """Yields the chunks of an input, and last a Counter of what was dropped."""
+  dropped = collections.Counter()
+  yield from shards.chunks(plan, file, dropped)
+  yield beam.pvalue.TaggedOutput("dropped", dropped)
+
+
+class _Encode(beam.DoFn):
+  """A chunk to (shard, (order in it, instances, records)) pairs."""
+
+  def __init__(self, plan, encoding):
+    self._plan = plan
+    self._encoding = encoding
+
+  def setup(self):
+    self._encode = shards.Encoder(*self._encoding)
+
+  def process(self, chunk):
+    encoded = self._encode(chunk)
+    for copy, (count, records) in enumerate(encoded.copies):
+      lane = self._plan.lane(encoded, copy)
+      order = (encoded.file, encoded.number, copy)
+      shard = self._plan.shard(encoded.stripe, lane)
+      yield shard, (order, count, records)
+    yield beam.pvalue.TaggedOutput("counts", encoded.counts)
+
+
+def _write(shard_and_parts, plan):
+  """Writes a shard; whoever is given the same work twice writes the same."""
+  shard, parts = shard_and_parts
+  path = plan.shards[shard]
+  partial = "%s.%s.partial" % (path, uuid.uuid4().hex)
+  instances = size = 0
+  with storage.open_file(partial, "wb") as f:
+    for _, count, records in sorted(part for part in parts if part):
+      f.write(records)
+      instances += count
+      size += len(records)
+    storage.close_safely(f)
+  storage.rename(partial, path)
+  name = os.path.basename(path)
+  return {"file": name, "instances": instances, "bytes": size}
+
+
+def _total(counters, name):
+  """The sum of Counters, as a side input."""
+  total = counters | "Sum of " + name >> beam.CombineGlobally(_sum)
+  return beam.pvalue.AsSingleton(total)
+
+
+def _sum(counters):
+  total = collections.Counter()
+  for counter in counters:
+    total.update(counter)  # "+" would lose the zeros.
+  return total
+
+
+def _summarize(folder, counts, dropped, written):
+  """Leaves the figures where whoever started the pipeline finds them."""
+  summary = {"counts": counts, "dropped": dropped, "shards": written}
+  path = os.path.join(folder, SUMMARY)
+  storage.write(path, json.dumps(summary).encode("utf-8"))

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast one process turns sentences into pretraining instances.
+
+python benchmarks/instances.py --text fulltext.txt.gz abstracts.tsv.gz
+
+Lines of text become documents of sentences before the clock starts; a line
+that begins with ##### and the first columns of a table are left out.
+"""
+
+import argparse
+import collections
+import gzip
+import os
+import resource
+import sys
+import time
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, REPO)
+
+import sentencepiece
+
+import documents
+import instances
+import tfrecords
+import tokenization
+
+SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
+MEGABYTE = 1000000
+CHUNK = 1 << 20
+
+
+def arguments():
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--text", required=True, nargs="+", help=".gz or not")
+  parser.add_argument("--split", help="where to keep the sentences cut")
+  parser.add_argument("--spm_model_file", default=SPM)
+  parser.add_argument("--megabytes", type=float, default=20)
+  parser.add_argument("--dupe_factor", type=int, default=1)
+  return parser.parse_args()
+
+
+def records(path):
+  """The texts of a file: an article, or the last column of a line."""
+  opened = gzip.open if path.endswith(".gz") else open
+  article = []
+  with opened(path, "rt", encoding="utf-8") as f:
+    for line in f:
+      if line.startswith("#####"):
+        yield "\n".join(article)
+        article = []
+      elif "\t" in line:
+        yield line.rstrip("\n").split("\t")[-1]
+      else:
+        article.append(line)
+  yield "\n".join(article)
+
+
+def sentences_of(text):
+  document = documents.Document("", text, None)
+  spans = documents.split_sentences(document)
+  return [" ".join(text[begin:end].split()) for begin, end in spans]
+
+
+def read(args):
+  """Documents of about so many megabytes of text in all, cut or cut before."""
+  if args.split and os.path.exists(args.split):
+    with open(args.split, encoding="utf-8") as f:
+      return [d.split("\n") for d in f.read().split("\n\n")]
+  size, found = args.megabytes * MEGABYTE / len(args.text), []
+  for path in args.text:
+    left = size
+    for text in filter(str.strip, records(path)):
+      found.append(sentences_of(text))
+      left -= size_of(found[-1:])
+      if left <= 0:
+        break
+  if args.split:
+    with open(args.split, "w", encoding="utf-8") as f:
+      f.write("\n\n".join("\n".join(sentences) for sentences in found))
+  return found
+
+
+def size_of(some):
+  return sum(len(s.encode("utf-8")) for sentences in some for s in sentences)
+
+
+def chunks(some):
+  """Lists of consecutive documents of about a mebibyte."""
+  some = iter(some)
+  while True:
+    chunk, size = [], 0
+    for sentences in some:
+      chunk.append(sentences)
+      size += sum(map(len, sentences))
+      if size >= CHUNK:
+        break
+    if not chunk:
+      return
+    yield chunk
+
+
+class Clock(collections.Counter):
+  """Processor time and time by the wall of what is called through it."""
+
+  def measure(self, name, function, *arguments):
+    begin, wall = time.process_time(), time.time()
+    result = function(*arguments)
+    self[name] += time.process_time() - begin
+    self[name + " (wall)"] += time.time() - wall
+    return result
+
+
+def main():
+  args = arguments()
+  texts = list(chunks(read(args)))
+  model = sentencepiece.SentencePieceProcessor(model_file=args.spm_model_file)
+  tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
+  settings = instances.Settings(
+    max_seq_length=512,
+    max_predictions_per_seq=76,
+    masked_lm_prob=0.15,
+    short_seq_prob=0.1,
+    ngram=3,
+    favor_shorter_ngram=True,
+    do_whole_word_mask=True,
+    do_permutation=False,
+    random_next_sentence=False,
+    dupe_factor=args.dupe_factor,
+    random_seed=12345,
+  )
+  maker = instances.InstanceMaker(tokenizer, settings)
+  megabytes = sum(map(size_of, texts)) / MEGABYTE
+  clock, counts, written = Clock(), collections.Counter(), 0
+  encode_words = tokenizer.encode_words
+  tokenizer.encode_words = lambda t: clock.measure("words", encode_words, t)
+  for number, chunk in enumerate(texts):
+    copies, found = clock.measure("reading", maker.chunk, chunk, (0, number))
+    for copy in clock.measure("instances", list, copies):
+      written += len(clock.measure("frames", framed, copy))
+    counts.update(found)
+    clean = [
+      tokenization.preprocess_text(s, lower=True) for t in chunk for s in t
+    ]
+    clock.measure("SentencePiece alone", encode_alone, model, clean)
+  report(megabytes, clock, counts, written)
+
+
+def framed(examples):
+  return b"".join(map(tfrecords.frame, examples))
+
+
+def encode_alone(model, texts):
+  return model.encode(texts, out_type=int, num_threads=1)
+
+
+def report(megabytes, clock, counts, written):
+  print(
+    "%.1f MB of sentences, %d instances, %.1f MB of records"
+    % (megabytes, counts["instances"], written / MEGABYTE)
+  )
+  whole = ["reading", "instances", "frames"]
+  clock["all"] = sum(clock[name] for name in whole)
+  clock["all (wall)"] = sum(clock[name + " (wall)"] for name in whole)
+  for name in ["words"] + whole + ["all", "SentencePiece alone"]:
+    print(
+      "%-20s %6.2f MB/s %7.1f ms/MB (by the wall %6.2f MB/s)"
+      % (
+        name,
+        megabytes / clock[name],
+        1000 * clock[name] / megabytes,
+        megabytes / clock[name + " (wall)"],
+      )
+    )
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+  print("peak memory %.0f MB, with all the text" % peak)
+  for name, count in sorted(counts.items()):
+    print("%-32s %d" % (name, count))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns raw biomedical text into TFRecord files of pretraining instances:
+masked words in two segments, in their order or swapped.
+
+Reads text with a sentence a line and blank lines between documents, PubMed XML,
+PMC articles (.nxml, .tar.gz) and MIMIC-III's NOTEEVENTS.csv; files, globs or a
+comma-separated list of them. The output depends on inputs and flags alone, not
+on --num_workers; the same command goes on with what a killed run has left.
+"""
+
+import collections
+import contextlib
+import os
+import sys
+import time
+
+from absl import flags
+from absl import logging
+import tqdm
+
+import corpora
+from errors import InputError
+import flag_groups
+import instances
+import manifests
+import processes
+import shards
+import storage
+import tokenization
+
+LOG_SECONDS = 10
+RUNNERS = (
+  "DirectRunner",
+  "FlinkRunner",
+  "SparkRunner",
+  "DataflowRunner",
+  "PortableRunner",
+)
+# Looked for in --bioalbert_dir, in this order.
+VOCABULARY_NAMES = ("30k-clean.model", "spiece.model", "*.model", "vocab.txt")
+
+
+class Progress:
+  """A bar on a terminal, else a line now and then; counts bytes of input."""
+
+  def __init__(self, total):
+    self._total = total
+    self._begin, self._at = 0, 0
+    self._started = self._said = time.time()
+    self._bar = tqdm.tqdm(
+      total=total,
+      unit="B",
+      unit_scale=True,
+      dynamic_ncols=True,
+      disable=not sys.stderr.isatty(),
+    )
+
+  def skip(self, at):
+    """Takes note of what an earlier run did: it is in no rate."""
+    self._begin, self._started = at, time.time()
+    self._bar.initial = at
+    self.show(at)
+
+  def show(self, at):
+    """Takes note of how far the run is."""
+    self._bar.update(at - self._at)
+    self._at = at
+    now = time.time()
+    if self._bar.disable and now - self._said >= LOG_SECONDS:
+      self._said = now
+      rate = max(at - self._begin, 1) / max(now - self._started, 1e-3)
+      logging.info(
+        "%.1f of %.1f MB, %.2f MB/s, %s to go",
+        at / manifests.MEGABYTE,
+        self._total / manifests.MEGABYTE,
+        rate / manifests.MEGABYTE,
+        tqdm.tqdm.format_interval((self._total - at) / rate),
+      )
+
+  def close(self):
+    """Leaves the screen to others."""
+    self._bar.close()
+
+
+def run_here(plan, encoding, description, earlier, num_workers):
+  """Writes the shards on this machine; returns their shards.Outcome.
+
+  Args:
+    plan: a shards.Plan.
+    encoding: a shards.Encoding.
+    description: of manifests.describe.
+    earlier: list of the stripes that a killed run has finished.
+    num_workers: processes.
+  """
+  storage.make_folder(plan.folder)
+  dropped = collections.Counter()
+  progress = Progress(plan.bytes)
+  with storage.locked(plan.folder), contextlib.closing(progress):
+    output = shards.Output(plan, description, earlier)
+    tasks = unfinished_chunks(plan, len(earlier), dropped, progress)
+    try:
+      with contextlib.closing(
+        processes.ordered_map(shards.Encoder, encoding, tasks, num_workers)
+      ) as results:
+        for i, encoded in enumerate(results):
+          if i == 0:
+            warn_of_unknown(encoded.counts, plan.inputs[encoded.file].path)
+          output.add(encoded)
+          progress.show(encoded.end)
+      output.finish()
+    finally:
+      output.discard()
+  return output.outcome(dropped)
+
+
+def unfinished_chunks(plan, stripes, dropped, progress):
+  """Yields the shards.Chunks after so many finished stripes."""
+  if stripes:
+    logging.info("Keeping %d of %d finished stripes", stripes, plan.stripes)
+  for chunk in shards.all_chunks(plan, dropped):
+    if chunk.stripe >= stripes:
+      yield chunk
+    else:
+      progress.skip(chunk.end)
+
+
+def warn_of_unknown(counts, name):
+  """Logs a warning where the vocabulary does not fit the text."""
+  rate = counts["unknown"] / max(counts["pieces"], 1)
+  tokenization.warn_of_unknown(rate, name)
+
+
+def load_tokenizer(config):
+  """Returns the FullTokenizer that the flags name."""
+  vocab_file = config.vocab_file
+  if config.bioalbert_dir and not vocab_file and not config.spm_model_file:
+    found = [
+      path
+      for name in VOCABULARY_NAMES
+      for path in storage.glob(os.path.join(config.bioalbert_dir, name))
+    ]
+    if not found:
+      raise InputError(
+        "%s: looked for %s and found none of them; give --spm_model_file"
+        % (config.bioalbert_dir, ", ".join(VOCABULARY_NAMES))
+      )
+    vocab_file = found[0]
+  return tokenization.load(
+    vocab_file,
+    config.spm_model_file,
+    config.do_lower_case,
+    storage.open_file,
+    config.spm_digit_comma_fix,
+  )
+
+
+def available_cores():
+  """Returns how many cores this process may use."""
+  if hasattr(os, "sched_getaffinity"):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
+
+
+def default_workers(plan):
+  """Returns a worker a core, or fewer where there is little to do."""
+  return min(available_cores(), 1 + plan.bytes // shards.CHUNK_CHARACTERS)
+
+
+def define_flags():
+  """The ALBERT release's flags of this name, BERT's among them, and more."""
+  flags.DEFINE_string(
+    "input_file", None, "Raw text: files, globs, comma-separated."
+  )
+  flags.DEFINE_string(
+    "output_file",
+    None,
+    "TFRecord file; with several shards x becomes x-00000-of-00064, and a "
+    "comma-separated list names them one by one. A folder holds one output.",
+  )
+  flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    ("auto",) + tuple(corpora.FORMATS),
+    "What the input files are; auto tells each by its content.",
+  )
+  flags.DEFINE_bool(
+    "split_sentences",
+    None,
+    "Cut paragraphs into sentences. Not given: in all but text files, which "
+    "have a sentence a line already.",
+  )
+  _define_vocabulary_flags()
+  _define_instance_flags()
+  flags.DEFINE_integer(
+    "num_workers", None, "Processes. Not given: a core each.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "num_shards",
+    None,
+    "Output files. Not given: some 100 MB each.",
+    lower_bound=1,
+    upper_bound=99999,
+  )
+  flags.DEFINE_enum(
+    "runner",
+    None,
+    RUNNERS,
+    "Run as a pipeline of Apache Beam, by this runner of it, on one machine or "
+    "many (requirements-beam.txt). Not given: here, without Beam.",
+  )
+  flags.DEFINE_string(
+    "beam_options",
+    None,
+    "Options of that runner, as on a command line: '--region=r --project=p'.",
+  )
+  flags.mark_flags_as_required(["input_file", "output_file"])
+
+
+def _define_vocabulary_flags():
+  """How text is cut into pieces."""
+  flags.DEFINE_string(
+    "bioalbert_dir", None, "Folder of a model whose vocabulary to take."
+  )
+  flags.DEFINE_string(
+    "vocab_file", None, "Vocabulary: BERT's vocab.txt, or SentencePiece's."
+  )
+  flags.DEFINE_string(
+    "spm_model_file", None, "SentencePiece model; needs no --vocab_file."
+  )
+  flags.DEFINE_bool(
+    "do_lower_case",
+    None,
+    "Lower-case the text. Not given: if the vocabulary has no capitals.",
+  )
+  flags.DEFINE_bool(
+    "spm_digit_comma_fix",
+    False,
+    "Split pieces such as '12,' as Hugging Face does, not as the ALBERT "
+    "release on Python 3.",
+  )
+
+
+def _define_instance_flags():
+  """What an instance is; the names and fields of instances.Settings."""
+  flags.DEFINE_integer(
+    "max_seq_length", 512, "Pieces of an instance.", lower_bound=8
+  )
+  flags.DEFINE_integer(
+    "max_predictions_per_seq", 20, "Most that are masked.", lower_bound=1
+  )
+  _define_share("masked_lm_prob", 0.15, "Share of the pieces to mask.")
+  _define_share("short_seq_prob", 0.1, "Share of shorter instances.")
+  flags.DEFINE_integer(
+    "ngram", 3, "Most words that are masked together.", lower_bound=1
+  )
+  flags.DEFINE_bool(
+    "favor_shorter_ngram", True, "Mask n words with a probability of ~1/n."
+  )
+  flags.DEFINE_bool(
+    "do_whole_word_mask", True, "Mask all pieces of a word or none."
+  )
+  flags.DEFINE_bool(
+    "do_permutation", False, "Exchange chosen pieces, do not mask them."
+  )
+  flags.DEFINE_bool(
+    "random_next_sentence",
+    False,
+    "False segment pairs are of two documents, not swapped ones of one.",
+  )
+  flags.DEFINE_integer(
+    "dupe_factor", 40, "Copies, each masked anew.", lower_bound=1
+  )
+  flags.DEFINE_integer("random_seed", 12345, "Of all that is random.")
+
+
+def _define_share(name, default, help):
+  flags.DEFINE_float(name, default, help, lower_bound=0.0, upper_bound=1.0)
+
+
+def check_runner(config):
+  """Raises InputError for flags that go with another way of running."""
+  if config.runner and config.num_workers:
+    raise InputError(
+      "--num_workers is of runs without --runner; expected the runner's own "
+      "option in --beam_options, such as --direct_num_workers=2"
+    )
+  if config.beam_options and not config.runner:
+    raise InputError("--beam_options has a meaning with --runner only")
+
+
+def prepare(config):
+  """Returns (Plan, Encoding, description) of what the flags ask for."""
+  inputs = shards.find_inputs(config.input_file, config.input_format)
+  tokenizer = load_tokenizer(config)
+  settings = instances.Settings(
+    **{name: getattr(config, name) for name in instances.Settings._fields}
+  )
+  split = [
+    i.format != "text"
+    if config.split_sentences is None
+    else config.split_sentences
+    for i in inputs
+  ]
+  paths = shards.shard_paths(
+    config.output_file, config.num_shards, inputs, settings.dupe_factor
+  )
+  plan = shards.Plan(inputs, paths, settings.dupe_factor)
+  shaping = dict(
+    settings._asdict(),
+    do_lower_case=tokenizer.do_lower_case,
+    spm_digit_comma_fix=config.spm_digit_comma_fix,
+    split_sentences=config.split_sentences,
+    num_shards=len(paths),
+    output_file=[os.path.basename(path) for path in paths],
+  )
+  encoding = shards.Encoding(tokenizer, settings, split)
+  return plan, encoding, manifests.describe(plan, shaping, tokenizer)
+
+
+def run(config, plan, encoding, description, earlier):
+  """Writes the shards, here or elsewhere; returns their shards.Outcome."""
+  if not config.runner:
+    workers = config.num_workers or default_workers(plan)
+    return run_here(plan, encoding, description, earlier, workers)
+  try:
+    import beam_shards
+  except ImportError as e:
+    raise InputError(
+      "--runner needs Apache Beam (%s); expected it installed: pip install -r "
+      "requirements-beam.txt" % e
+    ) from e
+  return beam_shards.run(
+    plan, encoding, description, config.runner, config.beam_options
+  )
+
+
+def main(_):
+  config = flag_groups.values()
+  check_runner(config)
+  plan, encoding, description = prepare(config)
+  earlier = manifests.read_earlier(plan, description) or {"stripes": []}
+  if "report" in earlier:
+    logging.info(
+      "Nothing to do: this output is finished, says %s",
+      os.path.join(plan.folder, manifests.MANIFEST),
+    )
+    return
+  try:
+    outcome = run(config, plan, encoding, description, earlier["stripes"])
+  except OSError as e:  # A full disk, say.
+    raise InputError("%s; once mended, the same command goes on" % e) from e
+  counts, records, dropped, seconds = outcome
+  report = manifests.make_report(plan, counts, dropped, seconds)
+  manifests.write_manifest(
+    plan, description, encoding.tokenizer.files, records, report
+  )
+  manifests.log_report(plan, report)
+  warn_of_unknown(counts, "all inputs")
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a SentencePiece vocabulary; scripts/train_vocabulary.sh is its shell.
+
+The options are those that ALBERT documents, so the first ids are ALBERT's too:
+0 <pad>, 1 <unk>, 2 [CLS], 3 [SEP], 4 [MASK], 5 to 12 ( ) " - . – £ €. The text
+is prepared as for a model, by tokenization.preprocess_text.
+"""
+
+import argparse
+import collections
+import io
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
+
+from absl import logging
+import sentencepiece
+
+import corpora
+import errors
+import shards
+import storage
+import tokenization
+
+OPTIONS = dict(
+  model_type="unigram",
+  character_coverage=0.99995,
+  pad_id=0,
+  unk_id=1,
+  bos_id=-1,
+  eos_id=-1,
+  control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+  user_defined_symbols=["(", ")", '"', "-", ".", "–", "£", "€"],
+  shuffle_input_sentence=True,
+)
+SEED = 12345
+
+
+def parse_arguments():
+  """The options; train_vocabulary.sh --help says what each is for."""
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--input", required=True)
+  parser.add_argument("--input_format", default="auto")
+  parser.add_argument("--output_prefix", required=True)
+  parser.add_argument("--vocab_size", type=int, default=30000)
+  parser.add_argument("--sentences", type=int, default=10000000)
+  parser.add_argument("--threads", type=int, default=16)
+  parser.add_argument("--keep_case", action="store_true")
+  return parser.parse_args()
+
+
+def sentences(inputs, lower, counts):
+  """Yields the sentences of all inputs as a model would get them.
+
+  Args:
+    inputs: list of shards.Inputs.
+    lower: whether to lower-case.
+    counts: Counter of the sentences, and of what was dropped, by reason.
+  """
+  for path, _, format in inputs:
+    for text in corpora.documents(
+      path, format, open_file=storage.open_file, dropped=counts
+    ):
+      lines = text.paragraphs
+      if format != "text":
+        lines = corpora.sentences(lines)
+      for line in lines:
+        line = tokenization.preprocess_text(line, lower=lower)
+        if line:
+          counts["sentences"] += 1
+          yield line
+
+
+def train(args):
+  """Writes output_prefix.model and .vocab; returns the model's path and counts.
+
+  The same sentences, options and threads give the same bytes.
+  """
+  inputs = shards.find_inputs(args.input, args.input_format)
+  model_file, vocab_file = (
+    args.output_prefix + end for end in (".model", ".vocab")
+  )
+  for path in (model_file, vocab_file):
+    if storage.exists(path):
+      raise errors.InputError(
+        "%s: is there already; expected another --output_prefix" % path
+      )
+  storage.make_folder(os.path.dirname(model_file))
+  counts = collections.Counter()
+  model = io.BytesIO()
+  sentencepiece.set_random_generator_seed(SEED)
+  try:
+    sentencepiece.SentencePieceTrainer.train(
+      sentence_iterator=sentences(inputs, not args.keep_case, counts),
+      model_writer=model,
+      vocab_size=args.vocab_size,
+      input_sentence_size=args.sentences,
+      num_threads=args.threads,
+      minloglevel=1,
+      **OPTIONS,
+    )
+  except RuntimeError as e:
+    raise errors.InputError(
+      "SentencePiece cannot do it with %d sentences: %s"
+      % (counts["sentences"], " ".join(str(e).split()))
+    ) from e
+  storage.write(model_file, model.getvalue())
+  storage.write(vocab_file, vocabulary(model.getvalue()).encode("utf-8"))
+  return model_file, counts
+
+
+def vocabulary(model):
+  """Returns the text of a .vocab file: a piece and its score a line."""
+  pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
+  return "".join(
+    "%s\t%g\n" % (pieces.id_to_piece(i), pieces.get_score(i))
+    for i in range(len(pieces))
+  )
+
+
+def main():
+  """Trains, and says on how much and what came out."""
+  args = parse_arguments()
+  logging.use_absl_handler()
+  logging.set_verbosity(logging.WARNING)
+  try:
+    model, counts = train(args)
+    tokenizer = tokenization.load(model)
+  except errors.InputError as e:
+    sys.exit("error: %s" % " ".join(str(e).split()))
+  for name, count in sorted(counts.items()):
+    print("%s: %d" % (name, count))
+  print("%s: %d pieces" % (model, tokenizer.vocab_size))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results in order, errors, and no worker left behind."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from errors import InputError
+import processes
+
+
+class Slow:
+  """Adds a number; small tasks take longer, so that results overtake."""
+
+  def __init__(self, number):
+    self.number = number
+
+  def __call__(self, task):
+    time.sleep(0.02 * (5 - task % 6))
+    return self.number + task
+
+
+class Telling:
+  """Tells of the process it runs in."""
+
+  def __call__(self, task):
+    if task == "end":
+      os.kill(os.getpid(), signal.SIGKILL)
+    if task == "fail":
+      raise InputError("a bad chunk")
+    return os.getpid(), "tensorflow" in sys.modules
+
+
+def has_ended(pid):
+  """Whether a process is gone, or is so within five seconds."""
+  for _ in range(100):
+    try:
+      os.kill(pid, 0)
+    except ProcessLookupError:
+      return True
+    time.sleep(0.05)
+  return False
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_results_come_in_the_order_of_their_tasks(num_workers):
+  results = processes.ordered_map(Slow, (100,), range(20), num_workers)
+  assert list(results) == list(range(100, 120))
+
+
+def test_one_worker_is_this_process():
+  assert next(processes.ordered_map(Telling, (), [0], 1))[0] == os.getpid()
+
+
+def test_workers_are_other_processes_without_tensorflow():
+  pid, has_tensorflow = next(processes.ordered_map(Telling, (), [0], 2))
+  assert pid != os.getpid()
+  assert not has_tensorflow
+
+
+def test_no_more_tasks_are_read_ahead_than_two_a_worker():
+  read = []
+  tasks = (read.append(i) or i for i in range(100))
+  with contextlib.closing(
+    processes.ordered_map(Slow, (0,), tasks, 2)
+  ) as results:
+    next(results)
+  assert len(read) == 4
+
+
+def test_an_error_in_a_worker_reaches_the_caller():
+  with pytest.raises(InputError, match="a bad chunk"):
+    list(processes.ordered_map(Telling, (), [0, "fail", 0], 2))
+
+
+def test_a_worker_ended_from_outside_is_said_so():
+  with pytest.raises(InputError, match="fewer --num_workers than 2"):
+    list(processes.ordered_map(Telling, (), [0, "end", 0], 2))
+
+
+def test_workers_end_when_the_caller_stops_early():
+  results = processes.ordered_map(Telling, (), iter(lambda: 0, 1), 2)
+  pids = {next(results)[0] for _ in range(5)}
+  results.close()
+  assert all(has_ended(pid) for pid in pids)

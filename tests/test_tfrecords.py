@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+import io
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from errors import InputError
+import tfrecords
+
+RECORDS = [b"", b"a", b"\0" * 5000, bytes(range(256)) * 300]
+
+
+def framed():
+  return b"".join(map(tfrecords.frame, RECORDS))
+
+
+def test_what_is_framed_is_read_back_with_its_offsets():
+  found = list(tfrecords.read(io.BytesIO(framed()), "x"))
+  assert [record for _, record in found] == RECORDS
+  assert [offset for offset, _ in found] == [0, 16, 33, 5049]
+
+
+def test_tensorflow_writes_the_same_bytes(tmp_path):
+  path = str(tmp_path / "x")
+  with tf.io.TFRecordWriter(path) as writer:
+    for record in RECORDS:
+      writer.write(record)
+  with open(path, "rb") as f:
+    assert f.read() == framed()
+
+
+def test_an_empty_file_has_no_records():
+  assert not list(tfrecords.read(io.BytesIO(), "x"))
+
+
+@pytest.mark.parametrize("size", [1, 8, 11, 12, 14, 17, 32, 5048])
+def test_a_file_cut_short_is_named_with_the_offset(size):
+  reader = tfrecords.read(io.BytesIO(framed()[:size]), "some/file")
+  with pytest.raises(InputError) as error:
+    list(reader)
+  offset = max(o for o in (0, 16, 33) if o < size)
+  assert str(error.value).startswith(
+    "some/file: the record at byte %d is cut short" % offset
+  )
+
+
+@pytest.mark.parametrize(
+  "place, what",
+  [
+    (33, "the length"),
+    (41, "the length"),
+    (45, "the data"),
+    (5047, "the data"),
+  ],
+)
+def test_a_changed_byte_is_found(place, what):
+  data = bytearray(framed())
+  data[place] ^= 1
+  found = []
+  with pytest.raises(InputError) as error:
+    for pair in tfrecords.read(io.BytesIO(bytes(data)), "some/file"):
+      found.append(pair)
+  assert found == [(0, b""), (16, b"a")]
+  assert str(error.value).startswith(
+    "some/file: %s of the record at byte 33 does not fit" % what
+  )
