@@ -11,6 +11,7 @@ make the variables they name below the variable scope they are called in.
 
 import collections
 import copy
+import functools
 import json
 import math
 import re
@@ -197,6 +198,8 @@ class AlbertModel:
     use_one_hot_embeddings=False,
     use_einsum=True,
     scope=None,
+    compute_type=tf.float32,
+    recompute=False,
   ):
     """Builds the encoder below the scope "bert", or `scope`.
 
@@ -210,6 +213,10 @@ class AlbertModel:
       use_einsum: taken for the release's sake: it chose there between two
         spellings of the same products, and there is one here.
       scope: variable scope instead of "bert".
+      compute_type: what the layers compute in; tf.bfloat16 is for TPUs. The
+        variables, statistics, softmax and all outputs are float32 anyway.
+      recompute: whether the backward pass computes each block again from its
+        input, instead of keeping all that it needs from the forward pass.
     """
     del use_einsum
     hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
@@ -233,13 +240,16 @@ class AlbertModel:
           hidden_dropout,
         )
       with tf.variable_scope("encoder"):
-        self._layers = encode(
+        layers = encode(
           config,
           self._embeddings,
           attention_adder(input_mask),
           hidden_dropout,
           attention_dropout,
+          compute_type,
+          recompute,
         )
+        self._layers = [tf.cast(x, tf.float32) for x in layers]
       with tf.variable_scope("pooler"):
         self._pooled = dense(
           self._layers[-1][:, 0],
@@ -309,9 +319,17 @@ def add_types_and_positions(config, words, token_type_ids, one_hot):
   return words + look_up(types, token_type_ids, one_hot) + positions[:length]
 
 
-def encode(config, embeddings, adder, hidden_dropout, attention_dropout):
+def encode(
+  config,
+  embeddings,
+  adder,
+  hidden_dropout,
+  attention_dropout,
+  compute_type=tf.float32,
+  recompute=False,
+):
   """Runs all layers: embeddings [B, S, E] -> a list of [B, S, H]."""
-  x = embeddings
+  x = tf.cast(embeddings, compute_type)
   if config.embedding_size != config.hidden_size:
     x = dense(
       x,
@@ -319,6 +337,12 @@ def encode(config, embeddings, adder, hidden_dropout, attention_dropout):
       config.initializer_range,
       "embedding_hidden_mapping_in",
     )
+  run = functools.partial(block, config, hidden_dropout, attention_dropout)
+  if recompute:
+    run = recomputed(run)
+  # New in every step; three dropouts in a block.
+  blocks = config.num_hidden_layers * config.inner_group_num
+  seeds = tf.random.uniform([blocks, 3, 2], maxval=2**31 - 1, dtype=tf.int32)
   outputs = []
   with tf.variable_scope("transformer", reuse=tf.AUTO_REUSE):
     for layer in range(config.num_hidden_layers):
@@ -326,47 +350,127 @@ def encode(config, embeddings, adder, hidden_dropout, attention_dropout):
       with tf.variable_scope("group_%d" % group):
         for inner in range(config.inner_group_num):
           with tf.variable_scope("inner_group_%d" % inner):
-            x = block(config, x, adder, hidden_dropout, attention_dropout)
+            weights = block_variables(config)
+            x = run(x, adder, seeds[len(outputs)], *weights)
             outputs.append(x)
   return outputs
 
 
-def block(config, x, adder, hidden_dropout, attention_dropout):
-  """Attention and feed-forward, each with its residual: [B, S, H] -> same."""
-  size, init = config.hidden_size, config.initializer_range
-  with tf.variable_scope("attention_1"):
-    with tf.variable_scope("self"):
-      context = attend(config, x, adder, attention_dropout)
-    with tf.variable_scope("output"):
-      context = dropout(dense(context, size, init, "dense"), hidden_dropout)
-  x = layer_norm(context + x)
-  with tf.variable_scope("ffn_1"):
-    with tf.variable_scope("intermediate"):
-      wide = dense(
-        x,
-        config.intermediate_size,
-        init,
-        "dense",
-        get_activation(config.hidden_act),
-      )
-      with tf.variable_scope("output"):
-        narrow = dropout(dense(wide, size, init, "dense"), hidden_dropout)
-  return layer_norm(narrow + x, "LayerNorm_1")
+def block_variables(config):
+  """Returns the kernels and biases, gammas and betas that `block` takes."""
+  size, wide = config.hidden_size, config.intermediate_size
+  init = config.initializer_range
+  return (
+    dense_variables(size, size, init, "attention_1/self/query")
+    + dense_variables(size, size, init, "attention_1/self/key")
+    + dense_variables(size, size, init, "attention_1/self/value")
+    + dense_variables(size, size, init, "attention_1/output/dense")
+    + norm_variables(size, "LayerNorm")
+    + dense_variables(size, wide, init, "ffn_1/intermediate/dense")
+    + dense_variables(wide, size, init, "ffn_1/intermediate/output/dense")
+    + norm_variables(size, "LayerNorm_1")
+  )
 
 
-def attend(config, x, adder, dropout_rate):
-  """Self-attention of all heads: x [B, S, H] -> [B, S, H]."""
-  query, key, value = [
-    split_heads(
-      dense(x, config.hidden_size, config.initializer_range, name),
-      config.num_attention_heads,
-    )
-    for name in ("query", "key", "value")
-  ]  # [B, N, S, D] each
+def block(config, hidden_dropout, attention_dropout, x, adder, seeds, *weights):
+  """Attention and feed-forward, each with its residual: [B, S, H] -> same.
+
+  Args:
+    config: the AlbertConfig.
+    hidden_dropout, attention_dropout: rates.
+    x: float [B, S, H].
+    adder: float32 [B, 1, 1, S], of attention_adder.
+    seeds: int32 [3, 2], from which the masks of its dropouts follow.
+    *weights: tensors, of block_variables.
+  """
+  # Each is (kernel, bias) or (gamma, beta).
+  query, key, value, output, norm, wide, narrow, last_norm = zip(
+    weights[::2], weights[1::2]
+  )
   scale = 1.0 / math.sqrt(config.hidden_size / config.num_attention_heads)
-  scores = tf.matmul(query, key, transpose_b=True) * scale  # [B, N, S, S]
-  weights = tf.nn.softmax(scores + tf.cast(adder, scores.dtype))
-  return merge_heads(tf.matmul(dropout(weights, dropout_rate), value))
+  context = attend(
+    linear(x, *query) * scale,
+    linear(x, *key),
+    linear(x, *value),
+    adder,
+    config.num_attention_heads,
+    attention_dropout,
+    seeds[0],
+  )
+  context = dropout(linear(context, *output), hidden_dropout, seeds[1])
+  x = normalise(context + x, *norm)
+  activation = get_activation(config.hidden_act) or tf.identity
+  y = linear(activation(linear(x, *wide)), *narrow)
+  return normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
+
+
+def recomputed(function):
+  """Returns a `block` that keeps no more than its arguments until its gradient.
+
+  There it is computed again, from the same seeds and so with the same masks
+  (arXiv 1604.06174): memory for the time of a forward pass.
+  """
+
+  @tf.custom_gradient
+  def run(x, adder, seeds, *weights):
+    def gradient(dy):
+      # A zero, but only after dy, and not known to be one: so neither
+      # TensorFlow nor XLA takes the second computation for the first, or
+      # begins it early. (XLA does not heed control dependencies.)
+      zero = tf.minimum(tf.square(tf.reshape(dy, [-1])[0]), 0)
+      again = tf.stop_gradient(x + tf.cast(zero, x.dtype))
+      y = function(again, adder, seeds + tf.cast(zero, seeds.dtype), *weights)
+      dx, *d_weights = tf.gradients(y, [again] + list(weights), dy)
+      return [dx, None, None] + d_weights
+
+    return function(x, adder, seeds, *weights), gradient
+
+  return run
+
+
+def attend(query, key, value, adder, heads, dropout_rate, seed):
+  """Attention of all heads: three of [B, S, H], the query scaled -> [B, S, H].
+
+  The softmax is in float32 whatever the rest is in.
+  """
+  query, key, value = [split_heads(x, heads) for x in (query, key, value)]
+  scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
+  scores = tf.cast(scores, tf.float32) + adder
+  kept = [keep_mask(scores, dropout_rate, seed)] if dropout_rate else []
+  return merge_heads(weigh(scores, value, *kept))
+
+
+@tf.custom_gradient
+def weigh(scores, value, *kept):
+  """Adds values up by the softmax of their scores, after dropout.
+
+  Args:
+    scores: float32 [B, N, S, S].
+    value: float [B, N, S, D].
+    *kept: the weights' keep_mask, if any.
+
+  Returns:
+    Float [B, N, S, D].
+  """
+  weights = tf.nn.softmax(scores)
+  used = tf.cast(weights * kept[0] if kept else weights, value.dtype)
+  context = tf.matmul(used, value)
+
+  def gradient(d_context):
+    d_weights = tf.matmul(d_context, value, transpose_b=True)
+    d_weights = tf.cast(d_weights, tf.float32)
+    if kept:
+      d_weights *= kept[0]
+    # A row's sum of weights * d_weights, as the S of them add up to context:
+    # D products instead of S (arXiv 2205.14135, section B.2).
+    products = tf.cast(d_context, tf.float32) * tf.cast(context, tf.float32)
+    d_scores = weights * (
+      d_weights - tf.reduce_sum(products, -1, keepdims=True)
+    )
+    d_value = tf.matmul(used, d_context, transpose_a=True)
+    return [d_scores, d_value] + [None for _ in kept]
+
+  return context, gradient
 
 
 def attention_adder(input_mask):
@@ -390,53 +494,113 @@ def merge_heads(x):
 
 
 def dense(x, units, initializer_range, name, activation=None):
-  """x [..., I] -> [..., units] with `name`/kernel [I, units] and `name`/bias.
+  """x [..., I] -> [..., units] with `name`/kernel and `name`/bias."""
+  width = x.shape.as_list()[-1]
+  y = linear(x, *dense_variables(width, units, initializer_range, name))
+  return activation(y) if activation else y
 
-  The kernel stays a matrix, whatever it is used for: a checkpoint's is.
+
+def dense_variables(width, units, initializer_range, name):
+  """Returns [`name`/kernel [width, units], `name`/bias [units]].
+
+  The kernel is a matrix, whatever it is used for: a checkpoint's is.
   """
-  shape = shape_of(x)
   with tf.variable_scope(name):
     kernel = tf.get_variable(
       "kernel",
-      [shape[-1], units],
+      [width, units],
       initializer=create_initializer(initializer_range),
     )
     bias = tf.get_variable("bias", [units], initializer=tf.zeros_initializer())
-    y = tf.matmul(tf.reshape(x, [-1, shape[-1]]), tf.cast(kernel, x.dtype))
-    y = tf.nn.bias_add(y, tf.cast(bias, x.dtype))
-    y = activation(y) if activation else y
-    return tf.reshape(y, shape[:-1] + [units])
+    return [kernel, bias]
+
+
+def linear(x, kernel, bias):
+  """x [..., I], kernel [I, O], bias [O] -> [..., O], in the type of x."""
+  shape = shape_of(x)
+  y = tf.matmul(tf.reshape(x, [-1, shape[-1]]), tf.cast(kernel, x.dtype))
+  y = tf.nn.bias_add(y, tf.cast(bias, x.dtype))
+  return tf.reshape(y, shape[:-1] + kernel.shape.as_list()[1:])
 
 
 def layer_norm(x, name="LayerNorm"):
-  """Normalises the last axis in float32; `name`/gamma and `name`/beta.
+  """Normalises the last axis with the variables `name`/gamma, `name`/beta."""
+  return normalise(x, *norm_variables(x.shape.as_list()[-1], name))
 
-  The epsilon is the release's, 1e-12, which float16 cannot hold: a float16
-  input is widened for the computation and narrowed after it.
-  """
-  width = x.shape.as_list()[-1]
+
+def norm_variables(width, name):
+  """Returns [`name`/gamma [width], `name`/beta [width]]."""
   with tf.variable_scope(name):
     beta = tf.get_variable("beta", [width], initializer=tf.zeros_initializer())
     gamma = tf.get_variable("gamma", [width], initializer=tf.ones_initializer())
-    wide = tf.cast(x, tf.float32)
-    centred = wide - tf.reduce_mean(wide, -1, keepdims=True)
-    variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
-    y = centred * (tf.rsqrt(variance + 1e-12) * gamma) + beta
-    return tf.cast(y, x.dtype)
+    return [gamma, beta]
 
 
-def dropout(x, rate):
-  """Zeroes a share `rate` of x and scales the rest up; rate 0: x itself."""
-  return tf.nn.dropout(x, rate=rate) if rate else x
+@tf.custom_gradient
+def normalise(x, gamma, beta):
+  """Layer normalisation (arXiv 1607.06450): [..., H] -> same, in float32.
+
+  The epsilon is the release's, 1e-12, which float16 cannot hold: a float16
+  input is widened for the computation and narrowed after it. The gradient is
+  written out because it takes half the passes over memory of the derived one.
+  """
+  shape, width = shape_of(x), x.shape.as_list()[-1]
+  rows = tf.reshape(tf.cast(x, tf.float32), [-1, width])
+  centred = rows - tf.reduce_mean(rows, -1, keepdims=True)
+  variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
+  inverse = tf.rsqrt(variance + 1e-12)
+  unit = centred * inverse
+  y = unit * gamma + beta
+
+  def gradient(dy):
+    dy = tf.reshape(tf.cast(dy, tf.float32), [-1, width])
+    d_unit = dy * gamma
+    along = tf.reduce_mean(d_unit * unit, -1, keepdims=True)
+    d_rows = inverse * (
+      d_unit - tf.reduce_mean(d_unit, -1, keepdims=True) - unit * along
+    )
+    dx = tf.reshape(tf.cast(d_rows, x.dtype), shape)
+    return dx, tf.reduce_sum(dy * unit, 0), tf.reduce_sum(dy, 0)
+
+  return tf.reshape(tf.cast(y, x.dtype), shape), gradient
 
 
+def dropout(x, rate, seed=None):
+  """Zeroes a share `rate` of x and scales the rest up; rate 0: x itself.
+
+  Args:
+    x: float tensor.
+    rate: from 0 to below 1.
+    seed: int32 [2], from which the mask follows; None: a new mask a step.
+  """
+  if not rate:
+    return x
+  if seed is None:
+    return tf.nn.dropout(x, rate=rate)
+  return x * tf.cast(keep_mask(x, rate, seed), x.dtype)
+
+
+def keep_mask(x, rate, seed):
+  """Returns float32 of x's shape: 0 for a share `rate`, else 1 / (1 - rate)."""
+  uniform = tf.random.stateless_uniform(shape_of(x), seed)
+  return tf.cast(uniform >= rate, tf.float32) / (1.0 - rate)
+
+
+@tf.custom_gradient
 def gelu(x):
-  """The tanh approximation of x * Phi(x) (arXiv 1606.08415), as released."""
-  return (
-    0.5
-    * x
-    * (1.0 + tf.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-  )
+  """The tanh approximation of x * Phi(x) (arXiv 1606.08415), as released.
+
+  0.5 * (1 + tanh(z)) is sigmoid(2 * z). Only the derivative is kept for the
+  gradient: twelve passes over the widest tensor instead of two dozen.
+  """
+  one = 2 * math.sqrt(2 / math.pi)
+  three = one * 0.044715
+  square = tf.square(x)
+  phi = tf.sigmoid(x * (one + three * square))
+  # x * phi' = x * phi * (1 - phi) * (one + 3 * three * x^2)
+  slope = tf.raw_ops.SigmoidGrad(y=phi, dy=x) * (one + 3 * three * square)
+  derivative = phi + slope
+  return x * phi, lambda dy: dy * derivative
 
 
 def get_activation(name):
@@ -550,12 +714,14 @@ def _some(names, separator=", "):
   return separator.join(names[:3]) + (" and %d more" % more if more > 0 else "")
 
 
-def restore(checkpoint, variables=None):
+def restore(checkpoint, variables=None, source_of=None):
   """Starts the graph's trainable variables from a checkpoint.
 
   Args:
     checkpoint: its prefix.
     variables: the variables; None means all trainable ones of the graph.
+    source_of: says under which name the checkpoint has what starts the
+      variable of a name; None: the same.
 
   Returns:
     The Restoring, which is logged too. Optimizer slots and the step of the
@@ -564,12 +730,37 @@ def restore(checkpoint, variables=None):
   if variables is None:
     variables = tf.trainable_variables()
   by_name = {v.op.name: v for v in variables}
+  sources = {n: source_of(n) if source_of else n for n in by_name}
   result = match_checkpoint(
-    checkpoint, {n: v.shape.as_list() for n, v in by_name.items()}
+    checkpoint, {sources[n]: v.shape.as_list() for n, v in by_name.items()}
   )
-  tf.train.init_from_checkpoint(checkpoint, {n: n for n in result.restored})
+  for name, source in sources.items():  # One source may serve several.
+    if source in result.restored:
+      tf.train.init_from_checkpoint(checkpoint, {source: name})
   log_restoring(checkpoint, result)
   return result
+
+
+def restore_training_state(checkpoint):
+  """Starts the graph's optimizer slots and step counter from a checkpoint.
+
+  Raises:
+    InputError: it lacks some of them.
+  """
+  saved = checkpoint_shapes(checkpoint)
+  state = {
+    v.op.name: v
+    for v in tf.global_variables()
+    if TRAINING_STATE.search(v.op.name)
+  }
+  lacking = [n for n in state if n not in saved]
+  if lacking:
+    raise InputError(
+      "%s: has no optimizer state (%s)" % (checkpoint, _some(lacking))
+    )
+  # By variable: `kernel/adam_m` is no name to TensorFlow where `kernel` is.
+  tf.train.init_from_checkpoint(checkpoint, state)
+  logging.info("restored the optimizer's state (%d variables)", len(state))
 
 
 def log_restoring(checkpoint, result):

@@ -242,6 +242,194 @@ def test_dropout_is_on_in_training_only():
     assert np.array_equal(first, second) != is_training
 
 
+def waves(x):
+  """A slope for every element of x, none like its neighbour's."""
+  slopes = tf.cos(tf.cast(tf.range(tf.size(x)), x.dtype))
+  return tf.reshape(slopes, tf.shape(x))
+
+
+def values_and_gradients(function, dtype, *arrays):
+  """What a function of tensors gives, and its gradients."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    inputs = [tf.constant(a, dtype) for a in arrays]
+    y = function(*inputs)
+    return session.run([y] + tf.gradients(y, inputs, waves(y)))
+
+
+def plain_gelu(x):
+  cubed = x + 0.044715 * tf.pow(x, 3)
+  return 0.5 * x * (1 + tf.tanh(np.sqrt(2 / np.pi) * cubed))
+
+
+def plain_norm(x, gamma, beta):
+  mean, variance = tf.nn.moments(x, [-1], keep_dims=True)
+  return (x - mean) / tf.sqrt(variance + 1e-12) * gamma + beta
+
+
+def plain_weigh(scores, value, *kept):
+  weights = tf.nn.softmax(scores)
+  return tf.matmul(weights * kept[0] if kept else weights, value)
+
+
+def random(*shape):
+  return np.random.RandomState(sum(shape)).normal(size=shape)
+
+
+@pytest.mark.parametrize(
+  "function, plain, arrays",
+  [
+    (modeling.gelu, plain_gelu, [np.linspace(-9, 9, 400)]),
+    (
+      modeling.normalise,
+      plain_norm,
+      [3 + random(2, 5, 7), random(7), random(7)],
+    ),
+    (modeling.weigh, plain_weigh, [random(2, 3, 5, 5), random(2, 3, 5, 4)]),
+  ],
+)
+def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
+  actual = values_and_gradients(function, tf.float32, *arrays)
+  exact = values_and_gradients(plain, tf.float64, *arrays)
+  for a, e in zip(actual, exact):
+    # As near as the plain formula comes in float32.
+    np.testing.assert_allclose(a, e, rtol=1e-5, atol=5e-6)
+
+
+def test_the_gradient_of_attention_holds_with_dropout():
+  kept = np.where(random(2, 3, 5, 5) > 0, 2.0, 0.0)
+  actual, expected = [
+    values_and_gradients(
+      lambda s, v, f=function: f(s, v, tf.cast(kept, s.dtype)),
+      dtype,
+      random(2, 3, 5, 5),
+      random(2, 3, 5, 4),
+    )
+    for function, dtype in (
+      (modeling.weigh, tf.float32),
+      (plain_weigh, tf.float64),
+    )
+  ]
+  for a, e in zip(actual, expected):
+    np.testing.assert_allclose(a, e, rtol=1e-5, atol=2e-6)
+
+
+def test_gelu_of_what_is_far_from_0_is_exact():
+  y, slope = values_and_gradients(
+    modeling.gelu, tf.float32, [-1e4, -40.0, 0.0, 40.0, 1e4]
+  )
+  np.testing.assert_allclose(y, [0, 0, 0, 40, 1e4], atol=1e-6)
+  np.testing.assert_allclose(
+    slope, np.cos(np.arange(5)) * [0, 0, 0.5, 1, 1], atol=1e-6
+  )
+
+
+def test_a_mask_of_dropout_follows_from_its_seed():
+  with tf.Graph().as_default(), tf.Session() as session:
+    x = tf.ones([500, 20])
+    masks = session.run(
+      [
+        modeling.dropout(x, 0.3, tf.constant(s))
+        for s in ([1, 2], [1, 2], [2, 1])
+      ]
+    )
+  assert np.array_equal(masks[0], masks[1])
+  assert not np.array_equal(masks[0], masks[2])
+  assert set(np.unique(masks[0])) == {0, np.float32(1) / np.float32(0.7)}
+  assert np.mean(masks[0] == 0) == pytest.approx(0.3, abs=0.02)
+
+
+DROPPING = dict(
+  TINY,
+  inner_group_num=2,
+  hidden_dropout_prob=0.3,
+  attention_probs_dropout_prob=0.3,
+)
+
+
+def training_gradients(values=DROPPING, compiled=False, **options):
+  """The gradients of a batch for all variables but the pooler's, by name."""
+  config = modeling.AlbertConfig(**values)
+
+  def gradients():
+    model = modeling.AlbertModel(
+      config,
+      True,
+      tf.constant([[2, 5, 6, 3], [2, 7, 3, 0]]),
+      tf.constant([[1, 1, 1, 1], [1, 1, 1, 0]]),
+      **options,
+    )
+    output = model.get_sequence_output()
+    loss = tf.reduce_sum(output * waves(output))
+    assert output.dtype == model.get_pooled_output().dtype == tf.float32
+    return tf.gradients(loss, tf.trainable_variables()[:-2])
+
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(5)
+    with tf.variable_scope("", use_resource=True):
+      if compiled:
+        outputs = tf.xla.experimental.compile(gradients)
+      else:
+        outputs = gradients()
+    names = [v.op.name for v in tf.trainable_variables()[:-2]]
+    for v in tf.trainable_variables():
+      v.load(0.3 * random(*v.shape.as_list()), session)
+    outputs = [tf.convert_to_tensor(g) for g in outputs]
+    return dict(zip(names, session.run(outputs)))
+
+
+def test_recomputing_changes_no_gradient_with_dropout_on():
+  expected = training_gradients()
+  actual = training_gradients(recompute=True)
+  assert sorted(actual) == sorted(expected)
+  for name, gradient in expected.items():
+    assert np.any(gradient) or "position" in name, name
+    np.testing.assert_allclose(
+      actual[name], gradient, rtol=1e-5, atol=1e-6, err_msg=name
+    )
+
+
+def test_recomputing_compiles_and_changes_no_gradient():
+  expected = training_gradients(TINY)
+  actual = training_gradients(TINY, compiled=True, recompute=True)
+  for name, gradient in expected.items():
+    np.testing.assert_allclose(
+      actual[name], gradient, rtol=1e-4, atol=1e-5, err_msg=name
+    )
+
+
+def test_recomputing_keeps_the_inputs_of_blocks_only():
+  config = modeling.AlbertConfig(**DROPPING)
+  with tf.Graph().as_default() as graph:
+    model = modeling.AlbertModel(
+      config, True, tf.zeros([3, 5], tf.int32), recompute=True
+    )
+    forward = set(graph.get_operations())
+    tf.gradients(model.get_sequence_output(), tf.trainable_variables()[:-2])
+    backward = set(graph.get_operations()) - forward
+  kept = {
+    tuple(tensor.shape.as_list())
+    for op in backward
+    for tensor in op.inputs
+    if tensor.op in forward
+    and "/transformer/" in tensor.name
+    and tensor.dtype == tf.float32
+    and tensor.shape.as_list()[:1] in ([3], [3 * 5])
+  }
+  assert kept == {(3, 5, 8), (3, 1, 1, 5)}  # The latter masks padding.
+
+
+def test_bfloat16_is_for_computing_only():
+  exact = training_gradients(TINY)
+  rounded = training_gradients(TINY, compute_type=tf.bfloat16)
+  assert {g.dtype for g in rounded.values()} == {np.dtype(np.float32)}
+  exact, rounded = [
+    np.concatenate([g[name].ravel() for name in sorted(g)])
+    for g in (exact, rounded)
+  ]
+  error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
+  assert 1e-4 < error < 0.05
+
+
 def save_checkpoint(path, shapes):
   """Writes a checkpoint of zeros."""
   with tf.Graph().as_default(), tf.Session() as session:
