@@ -111,6 +111,7 @@ class Task:
 
 def _decide(task, config):
   """Fills in the do_* flags that were left open; refuses what cannot be."""
+  runtime.check_devices(config)
   raw = bool(config.predict_file)
   if config.do_train is None:
     config.do_train = not raw
@@ -123,16 +124,16 @@ def _decide(task, config):
       "nothing to do: give --do_train, --do_eval, --do_predict or "
       "--predict_file"
     )
-  if config.use_tpu and not (config.tpu_name or config.master):
-    raise InputError("--use_tpu needs --tpu_name or --master")
-  if config.use_tpu and config.num_accumulation_steps > 1:
+  if config.distribution != "none" and not config.do_train:
     raise InputError(
-      "--num_accumulation_steps does not run on TPU; expected a larger "
-      "--train_batch_size, or more cores"
+      "--distribution=%s shares training out, and nothing is trained; expected "
+      "--distribution=none" % config.distribution
     )
-  for flag in ("tpu_name", "tpu_zone", "gcp_project", "master"):
-    if getattr(config, flag) and not config.use_tpu:
-      raise InputError("--%s has a meaning with --use_tpu only" % flag)
+  if config.use_xla and config.padding != "fixed":
+    raise InputError(
+      "--use_xla compiles anew for each length of a batch; expected "
+      "--padding=fixed with it"
+    )
   if config.num_train_epochs <= 0:
     raise InputError(
       "--num_train_epochs is %s, expected more than 0" % config.num_train_epochs
@@ -173,6 +174,11 @@ def _run_folds(task, config, model):
   for flag in ("predict_file", "train_file", "dev_file", "test_file"):
     if getattr(config, flag):
       raise InputError("--folds and --%s contradict each other" % flag)
+  if config.distribution == "multi_worker_mirrored":
+    raise InputError(
+      "--folds does not run on several machines, which build one model a "
+      "process; expected a command a fold, with its folder as --data_dir"
+    )
   if not config.data_dir:
     raise InputError("--folds needs --data_dir, with a folder for each in it")
   works = {}
@@ -359,14 +365,19 @@ class _Run:
     """Does what the flags ask; returns the content of results.json."""
     config = self.config
     runtime.log_devices(config.use_tpu)
-    run_files.write_description(
-      config, self.model, self.task.learned, self.description
-    )
+    chief = runtime.is_chief(config)
+    if chief:
+      run_files.write_description(
+        config, self.model, self.task.learned, self.description
+      )
     self.estimator = runtime.build_estimator(
       self._model_fn,
       config,
       self.save_steps if config.do_train else None,
     )
+    if not chief:  # Of several machines one scores, predicts and writes.
+      self._train()
+      return {}
     results = run_files.read_json(self._path("results.json"), {})
     results["task_name"] = config.task_name
     if config.do_train:
@@ -471,6 +482,8 @@ class _Run:
       features["input_mask"],
       features["segment_ids"],
       use_one_hot_embeddings=self.config.use_tpu,
+      compute_type=runtime.compute_type(self.config),
+      recompute=self.config.recompute,
     )
     return self.task.head(
       albert.get_sequence_output(),
@@ -492,6 +505,7 @@ class _Run:
     restore = None
     if self.model.checkpoint and not self.state.started():
       restore = functools.partial(modeling.restore, self.model.checkpoint)
+    scalars = {}
     train_op = optimization.create_optimizer(
       loss,
       config.learning_rate,
@@ -500,6 +514,8 @@ class _Run:
       config.use_tpu,
       optimizer=config.optimizer,
       num_accumulation_steps=config.num_accumulation_steps,
+      loss_scaling=config.precision == "fp16",
+      scalars=scalars,
     )
     self.progress = runtime.Progress(
       loss,
@@ -509,10 +525,10 @@ class _Run:
       self.steps_per_epoch,
     )
     return runtime.training_spec(
-      loss, train_op, restore, [self.progress], config.use_tpu
+      loss, train_op, restore, [self.progress], config, scalars
     )
 
-  def _training_data(self, params):
+  def _training_data(self, params, input_context=None):
     config = self.config
     features = self._flat("train")
     if config.use_tpu:
@@ -531,6 +547,7 @@ class _Run:
       self.state.step() * config.num_accumulation_steps,
       config.padding == "bucketed",
       config.max_seq_length if config.padding == "fixed" else None,
+      runtime.part_of_input(input_context),
     )
 
   def _prediction_data(self, features, batch_size, params):
@@ -569,25 +586,17 @@ class _Run:
       self.num_train_steps,
       self.steps_per_epoch,
     )
-    listeners = [_DevListener(self)] if self.config.do_eval else None
-    with runtime.explained_failures():
-      if self.config.use_tpu:
-        self._train_in_segments()
-      else:
-        self.estimator.train(
-          self._training_data,
-          max_steps=self.num_train_steps,
-          saving_listeners=listeners,
-        )
-    self.state.finish()
-
-  def _train_in_segments(self):
-    """On TPU training stops for each score: one session has the device."""
-    while self.state.step() < self.num_train_steps:
-      target = min(self.state.step() + self.save_steps, self.num_train_steps)
-      self.estimator.train(self._training_data, max_steps=target)
-      if self.config.do_eval and self.score_dev(target):
-        return
+    runtime.train(
+      self.estimator,
+      self._training_data,
+      self.config,
+      start,
+      self.num_train_steps,
+      self.save_steps,
+      self.score_dev if self.config.do_eval else None,
+    )
+    if runtime.is_chief(self.config):
+      self.state.finish()
 
   def score_dev(self, step):
     """Scores a checkpoint on the development set; says whether to stop.
@@ -595,8 +604,11 @@ class _Run:
     The best one is copied to model.ckpt-best, unless the model has seen the
     development set in training: then no score can tell which is best.
     """
+    if not runtime.is_chief(self.config):
+      self.state.await_score(step)
+      return self.state.stale(self.config.early_stopping_patience)
     if self.state.scored(step):
-      return False
+      return self.state.stale(self.config.early_stopping_patience)
     begin = time.time()
     checkpoint = self._path("model.ckpt-%d" % step)
     scores, _ = self._predict("dev", checkpoint)
@@ -706,17 +718,6 @@ class _Run:
       self.config.predict_file,
       ", ".join(self._path(n) for n in shown),
     )
-
-
-class _DevListener(tf.train.CheckpointSaverListener):
-  """Scores the development set whenever a checkpoint was saved."""
-
-  def __init__(self, run):
-    self._run = run
-
-  def after_save(self, session, global_step_value):
-    del session
-    return global_step_value > 0 and self._run.score_dev(global_step_value)
 
 
 def flatten(scores, prefix=""):

@@ -37,6 +37,7 @@ REFUSED = {
   "end_n_top": "answers are found as in SQuAD 1.1, see --n_best_size",
   "dropout_prob": "the model's JSON file says how much is dropped",
   "horovod": "there is no Horovod",
+  "input_file_mode": "text is read as UTF-8",
   "dllog_path": "results.json holds the figures",
 }
 
@@ -187,7 +188,7 @@ def define_finetuning_flags(
   )
   _define_training_flags(num_train_epochs, train_batch_size)
   _define_saving_flags()
-  _define_tpu_flags()
+  define_device_flags()
   flags.mark_flag_as_required("output_dir")
 
 
@@ -321,14 +322,45 @@ def _define_saving_flags():
   )
 
 
-def _define_tpu_flags():
-  """How to reach a TPU, as in the ALBERT release."""
+def define_device_flags():
+  """Where a model runs, and with which numbers.
+
+  runtime.check_devices says which of them go together.
+  """
   flags.DEFINE_bool("use_tpu", False, "Run on a TPU.")
   flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
   flags.DEFINE_string("tpu_zone", None, "Its zone, if not this machine's.")
   flags.DEFINE_string("gcp_project", None, "Its project, likewise.")
   flags.DEFINE_string("master", None, "Address of a TensorFlow master.")
-  flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.", lower_bound=1)
   flags.DEFINE_integer(
-    "iterations_per_loop", 1000, "Updates a call of the TPU.", lower_bound=1
+    "num_tpu_cores", None, "Cores of the TPU. Not given: 8.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "iterations_per_loop",
+    None,
+    "Updates a call of the TPU. Not given: 1000.",
+    lower_bound=1,
+  )
+  flags.DEFINE_enum(
+    "distribution",
+    "none",
+    ["none", "mirrored", "multi_worker_mirrored"],
+    "Share each batch out to all GPUs of this machine, or of all machines of "
+    "the environment's TF_CONFIG. --train_batch_size stays what all of them "
+    "take together.",
+  )
+  flags.DEFINE_enum(
+    "precision",
+    "fp32",
+    ["fp32", "fp16", "bf16"],
+    "Numbers of the large products: fp16 on GPU, with loss scaling; bf16 on "
+    "TPU, on newer GPUs and, with TensorFlow 2, on CPU. Weights and moments "
+    "stay fp32.",
+  )
+  flags.DEFINE_bool("use_xla", False, "Compile the graph with XLA.")
+  flags.DEFINE_bool(
+    "recompute",
+    False,
+    "Keep no activations of a layer, compute them again in the backward pass: "
+    "less memory, a third more time.",
   )

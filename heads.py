@@ -2,7 +2,8 @@
 """What sits on the encoder: from its output to a loss and predictions.
 
 Every head returns (scalar loss, dict of predictions) and makes the variables
-that the ALBERT release and its converters know under their names.
+that the ALBERT release and its converters know under their names. Where
+replicas share a batch, the mean of their losses is the loss of the batch.
 
 Shapes: B batch, S sequence, H hidden, E embedding, V vocabulary, L labels,
 P masked positions.
@@ -11,6 +12,7 @@ P masked positions.
 import tensorflow.compat.v1 as tf
 
 import modeling
+import replicas
 
 # The release's heads drop this share whatever the config says.
 HEAD_DROPOUT = 0.1
@@ -70,7 +72,7 @@ def score(pooled, values, is_training):
   """
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
   predicted = tf.squeeze(_linear(pooled, 1), -1)  # [B]
-  loss = tf.reduce_mean(tf.square(predicted - values))
+  loss = _mean(tf.square(predicted - values))
   return loss, {"value": predicted}
 
 
@@ -89,7 +91,7 @@ def labels(pooled, gold, is_training):
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
   logits = _linear(pooled, gold.shape.as_list()[-1])  # [B, L]
   losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=gold, logits=logits)
-  return tf.reduce_mean(losses), {"probabilities": tf.nn.sigmoid(logits)}
+  return _mean(losses), {"probabilities": tf.nn.sigmoid(logits)}
 
 
 def span(sequence, starts, ends, allowed):
@@ -149,8 +151,7 @@ def masked_words(config, sequence, table, positions, label_ids, weights):
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.reshape(label_ids, [-1]), logits=logits
   )
-  weights = tf.reshape(weights, [-1])
-  loss = tf.reduce_sum(losses * weights) / (tf.reduce_sum(weights) + 1e-5)
+  loss = _mean(losses, tf.reshape(weights, [-1]))
   return loss, {"masked_lm_log_probs": tf.nn.log_softmax(logits)}
 
 
@@ -170,20 +171,27 @@ def sentence_order(pooled, labels, initializer_range):
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.reshape(labels, [-1]), logits=logits
   )
-  return tf.reduce_mean(losses), {
-    "sentence_order_log_probs": tf.nn.log_softmax(logits)
-  }
+  return _mean(losses), {"sentence_order_log_probs": tf.nn.log_softmax(logits)}
 
 
 def _mean_cross_entropy(logits, label_ids):
   """The mean over what has a label; -1 is none. No label at all: 0."""
-  counted = tf.cast(label_ids >= 0, tf.float32)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.maximum(label_ids, 0), logits=logits
   )
-  return tf.reduce_sum(losses * counted) / tf.maximum(
-    tf.reduce_sum(counted), 1.0
-  )
+  return _mean(losses, tf.cast(label_ids >= 0, tf.float32))
+
+
+def _mean(losses, weights=None):
+  """The weighted mean, in such a form that replicas' losses can be averaged.
+
+  Replicas may have unequally many things to average over. Each divides by
+  what one has on average: the mean of their losses is then the one of all.
+  """
+  if weights is None:
+    weights = tf.ones_like(losses)
+  counted = replicas.total(tf.reduce_sum(weights)) / replicas.count()
+  return tf.reduce_sum(losses * weights) / tf.maximum(counted, 1e-5)
 
 
 def _linear(x, num_labels, initializer_range=0.02):

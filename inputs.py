@@ -142,7 +142,14 @@ def _cut(order, size):
 
 
 def training_dataset(
-  features, batch_size, seed, padding, first_step=0, bucketed=True, length=None
+  features,
+  batch_size,
+  seed,
+  padding,
+  first_step=0,
+  bucketed=True,
+  length=None,
+  part=(0, 1, 1),
 ):
   """Returns an endless tf.data.Dataset of batches.
 
@@ -154,16 +161,24 @@ def training_dataset(
     first_step: updates made before, whose batches are left out.
     bucketed: see epoch_batches.
     length: pad to this length; None pads to the longest of each batch.
+    part: (own, machines, devices): every batch is shared out to the devices
+      of all machines, and those of the own one get theirs one after another.
+      A last batch of fewer examples than devices is repeated for the rest.
   """
   lengths = [len(f["input_ids"]) for f in features]
   steps = -(-len(features) // batch_size)
+  own, machines, devices = part
+  shares = range(own * devices, (own + 1) * devices)
 
   def stream():
     epoch, skipped = divmod(first_step, steps)
     while True:
       batches = epoch_batches(lengths, batch_size, seed, epoch, bucketed)
       for batch in batches[skipped:]:
-        yield pad_batch([features[i] for i in batch], padding, length)
+        whole = np.resize(batch, max(len(batch), machines * devices))
+        for first in shares:
+          share = whole[first :: machines * devices]
+          yield pad_batch([features[i] for i in share], padding, length)
       epoch, skipped = epoch + 1, 0
 
   return _from_stream(stream, features, length)

@@ -7,13 +7,29 @@ weight decay, slots that checkpoint as `<variable>/adam_m` and
 strategies and inside CrossShardOptimizer.
 """
 
+import collections
+import functools
 import re
 
 import tensorflow.compat.v1 as tf
 
+import replicas
+
 # Neither decayed nor, by LAMB, rescaled; found anywhere in a variable's name.
 EXCLUDED = ("LayerNorm", "layer_norm", "bias")
 CLIP_NORM = 1.0
+
+FIRST_LOSS_SCALE = 2.0**15
+LOSS_SCALE_PATIENCE = 2000
+
+# One replica's gradients: dense sums, one a variable, and of which of them
+# the gradient came as rows looked up in a table, whose squares are added up
+# beside. The release's norm counts a row as often as it was looked up, a word
+# that occurs twice twice; the sum is what is applied, to all rows, because
+# every row's moments decay at every update.
+Gradients = collections.namedtuple(
+  "Gradients", ["variables", "sums", "looked_up", "squares"]
+)
 
 
 def create_optimizer(
@@ -29,11 +45,10 @@ def create_optimizer(
   excluded_tvars=None,
   weight_decay_rate=0.01,
   num_accumulation_steps=1,
+  loss_scaling=False,
+  scalars=None,
 ):
   """Returns the operation that makes one update and counts global_step.
-
-  Adds to the graph's summaries the loss, the learning rate and the gradients'
-  global norm before clipping (not on TPU, where summaries cannot run).
 
   Args:
     loss: scalar tensor, a mean over the batch.
@@ -51,6 +66,9 @@ def create_optimizer(
       update; global_step counts updates, runs of the operation are as many
       times more. Equal to one batch that many times as large where the loss
       is a mean over equally many things in each.
+    loss_scaling: whether activations and their gradients are float16.
+    scalars: a dict to which loss, learning_rate and global_norm (of the
+      gradients before clipping) are added; None: to the graph's summaries.
 
   Raises:
     ValueError: an unknown optimizer.
@@ -69,25 +87,26 @@ def create_optimizer(
     weight_decay_rate=weight_decay_rate,
     exclude_from_weight_decay=EXCLUDED,
   )
-  if use_tpu:
-    opt = tf.tpu.CrossShardOptimizer(opt)
   left = {name.split(":")[0] for name in excluded_tvars or ()}
+  scale = LossScale() if loss_scaling else None
+  scaled = loss * scale.value if scale else loss
+  if use_tpu:  # compute_gradients knows of a strategy's replicas only.
+    scaled /= replicas.count()
   pairs = opt.compute_gradients(
-    loss,
-    [v for v in tf.trainable_variables() if v.op.name not in left],
+    scaled,
+    [v for v in tf.trainable_variables() if v.name.split(":")[0] not in left],
     colocate_gradients_with_ops=colocate_gradients_with_ops,
   )
-  pairs = [(g, v) for g, v in pairs if g is not None]
-  if num_accumulation_steps > 1:
-    train_op, norm = _accumulate(opt, pairs, step, num_accumulation_steps)
-  else:
-    train_op, norm = _clip_and_apply(
-      opt, pairs, step, tf.global_norm([g for g, _ in pairs], name="norm")
-    )
-  if not use_tpu:
-    tf.summary.scalar("loss", loss)
-    tf.summary.scalar("learning_rate", rate)
-    tf.summary.scalar("global_norm", norm)
+  gradients = _gradients([(g, v) for g, v in pairs if g is not None])
+  if scale:
+    gradients = _divided(gradients, scale.value)
+  train_op, norm = _update(opt, gradients, step, num_accumulation_steps, scale)
+  watched = {"loss": loss, "learning_rate": rate, "global_norm": norm}
+  if scalars is not None:
+    scalars.update(watched)
+  elif not use_tpu:
+    for name, value in watched.items():
+      tf.summary.scalar(name, value)
   return train_op
 
 
@@ -126,54 +145,39 @@ def _named(name):
   return optimizers[name]
 
 
-def _clip_and_apply(opt, pairs, step, norm):
-  """Returns (operation, `norm`) for gradients of that global norm.
-
-  The norm is the release's: it counts an embedding's gradient row by row as
-  looked up, a word that occurs twice twice, not their sum. The sum is what is
-  applied, to all rows, because every row's moments decay at every update.
-  """
-  grads = [tf.convert_to_tensor(g) for g, _ in pairs]
-  clipped, _ = tf.clip_by_global_norm(grads, CLIP_NORM, use_norm=norm)
-  variables = [v for _, v in pairs]
-  return opt.apply_gradients(zip(clipped, variables), global_step=step), norm
-
-
-def _accumulate(opt, pairs, step, count):
-  """Adds gradients up, and applies their mean at every `count`-th run.
-
-  The sums are local variables, which no checkpoint holds: a run is saved
-  when global_step has just changed, and then they are zero.
-
-  Returns:
-    (operation, global norm of the last update's gradients).
-  """
+def _gradients(pairs):
+  """The Gradients of (gradient, variable) pairs."""
   looked_up = [isinstance(g, tf.IndexedSlices) for g, _ in pairs]
-  sums = [_local(v.op.name + "/accumulated", v.shape) for _, v in pairs]
-  squares = _local("accumulated_squares", [])  # Of rows looked up, see above.
-  seen = _local("accumulated_batches", [])
-  last_norm = _local("accumulated_norm", [])
-  rows = [g.values for g, _ in pairs if isinstance(g, tf.IndexedSlices)]
-  added = [
-    s.assign_add(tf.convert_to_tensor(g)) for s, (g, _) in zip(sums, pairs)
-  ]
-  added.append(squares.assign_add(_square_norm(rows)))
-  with tf.control_dependencies(added):
-    filled = seen.assign_add(1.0)
+  return Gradients(
+    [v for _, v in pairs],
+    [_dense(g, v) for g, v in pairs],
+    looked_up,
+    _square_norm([g.values for (g, _), rows in zip(pairs, looked_up) if rows]),
+  )
 
-  def update():
-    means = [s.read_value() / count for s in sums]
-    dense = [m for m, sparse in zip(means, looked_up) if not sparse]
-    norm = tf.sqrt(_square_norm(dense) + squares.read_value() / count**2)
-    averaged = [(m, v) for m, (_, v) in zip(means, pairs)]
-    train_op, _ = _clip_and_apply(opt, averaged, step, norm)
-    with tf.control_dependencies([train_op]):
-      return tf.group(
-        last_norm.assign(norm),
-        *[s.assign(tf.zeros_like(s)) for s in sums + [squares, seen]],
-      )
 
-  return tf.cond(filled >= count, update, tf.no_op), last_norm
+def _dense(gradient, variable):
+  """A gradient as a tensor whose shape does not hang on the batch's.
+
+  TensorFlow 1.15, which packs the gradients of several machines together,
+  dies of any other.
+  """
+  if not isinstance(gradient, tf.IndexedSlices):
+    return gradient
+  rows, *row = variable.shape.as_list()
+  return tf.math.unsorted_segment_sum(
+    tf.reshape(gradient.values, [-1] + row),
+    tf.reshape(gradient.indices, [-1]),
+    rows,
+  )
+
+
+def _divided(gradients, number):
+  """The Gradients of a loss divided by a number."""
+  return gradients._replace(
+    sums=[g / number for g in gradients.sums],
+    squares=gradients.squares / number**2,
+  )
 
 
 def _square_norm(tensors):
@@ -181,15 +185,152 @@ def _square_norm(tensors):
   return tf.square(tf.global_norm(tensors or [0.0], name="norm"))
 
 
-def _local(name, shape):
-  """A float32 variable of this process alone, 0 at first."""
-  return tf.get_local_variable(
+def _update(opt, gradients, step, count, scale):
+  """Updates the variables at every `count`-th run, if nothing overflowed.
+
+  Returns:
+    (operation, global norm of the last update's gradients before clipping).
+  """
+  full = tf.constant(True)
+  if count > 1:
+    gradients, full = _accumulated(gradients, count)
+
+  def on_all_replicas(strategy, sums, squares, full):
+    opt.make_slots(gradients.variables)
+
+    def update():
+      return _reduce_and_clip(
+        strategy,
+        gradients._replace(sums=sums, squares=squares),
+        functools.partial(opt.update, strategy, gradients.variables, step),
+      )
+
+    if count == 1:
+      return update()
+    return tf.cond(_here(strategy, full), update, lambda: tf.constant(0.0))
+
+  norm = tf.distribute.get_replica_context().merge_call(
+    on_all_replicas, args=(gradients.sums, gradients.squares, full)
+  )
+  train_op = tf.group(norm)
+  if scale:
+    train_op = scale.adapt(tf.is_finite(norm), full)
+  if count > 1:
+    last = _local("accumulated_norm", [])
+    norm = last.assign(tf.where(full, norm, last.read_value()))
+    norm = tf.convert_to_tensor(norm)
+    train_op = tf.group(train_op, norm)
+  return train_op, norm
+
+
+def _reduce_and_clip(strategy, gradients, write):
+  """Adds the replicas' gradients up, clips the sum, calls write(sums, factor).
+
+  Args:
+    strategy: the tf.distribute strategy, in cross-replica context.
+    gradients: Gradients, of which all but the variables are one a replica.
+    write: function of the sums and what to multiply them by; not called
+      where they are not finite, so that no checkpoint is spoilt.
+
+  Returns:
+    The norm, once all is written.
+  """
+  *sums, squares = replicas.add_up(
+    strategy,
+    gradients.sums + [gradients.squares],
+    gradients.variables + gradients.variables[:1],
+  )
+  own = [
+    _here(strategy, g)
+    for g, looked_up in zip(sums, gradients.looked_up)
+    if not looked_up
+  ]
+  norm = tf.sqrt(_square_norm(own) + _here(strategy, squares))
+  factor = CLIP_NORM * tf.minimum(1.0 / norm, 1.0 / CLIP_NORM)
+  written = tf.cond(tf.is_finite(norm), lambda: write(sums, factor), tf.no_op)
+  with tf.control_dependencies([written]):
+    return tf.identity(norm)
+
+
+def _here(strategy, value):
+  """This process's first copy of a value that replicas have."""
+  return strategy.experimental_local_results(value)[0]
+
+
+def _accumulated(gradients, count):
+  """Adds gradients up over runs.
+
+  The sums are local variables, which no checkpoint holds: a run is saved when
+  global_step has just changed, and then they begin anew.
+
+  Returns:
+    (Gradients of the mean of `count` batches, whether they are complete).
+  """
+  seen = _local("accumulated_batches", [])
+  before = seen.read_value()
+
+  def add(name, x):
+    so_far = _local(name, x.shape)
+    begun = tf.where(before > 0.0, so_far.read_value() + x, x)
+    return tf.convert_to_tensor(so_far.assign(begun))
+
+  with tf.control_dependencies([before]):
+    gradients = gradients._replace(
+      sums=[add("accumulated_%d" % i, g) for i, g in enumerate(gradients.sums)],
+      squares=add("accumulated_squares", gradients.squares),
+    )
+    full = before + 1.0 >= count
+    after = seen.assign(tf.where(full, 0.0, before + 1.0))
+  with tf.control_dependencies([after]):
+    return _divided(gradients, count), tf.identity(full)
+
+
+def _local(name, shape, value=0.0):
+  """A float32 variable of this replica alone, which no checkpoint holds."""
+  return tf.get_variable(
     name,
     shape,
     tf.float32,
-    initializer=tf.zeros_initializer(),
+    initializer=tf.constant_initializer(value),
+    trainable=False,
+    collections=[tf.GraphKeys.LOCAL_VARIABLES],
     use_resource=True,
+    synchronization=tf.VariableSynchronization.ON_READ,
+    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
   )
+
+
+class LossScale:
+  """Keeps float16 gradients out of underflow (arXiv 1710.03740).
+
+  The loss is multiplied by `value`, and gradients are divided by it. It is
+  doubled after LOSS_SCALE_PATIENCE updates in a row without overflow and
+  halved by one with, which is then skipped. Begins anew in each process, so
+  that the checkpoints of all precisions are alike.
+  """
+
+  def __init__(self):
+    self._scale = _local("loss_scale", [], FIRST_LOSS_SCALE)
+    self._good = _local("loss_scale_good_updates", [])
+    self.value = self._scale.read_value()
+
+  def adapt(self, finite, full):
+    """Returns the operation to run after an update.
+
+    Args:
+      finite: whether its gradients were all finite.
+      full: whether there was an update at all.
+    """
+    good = self._good.read_value() + 1.0
+    enough = good >= LOSS_SCALE_PATIENCE
+    grown = tf.where(enough, self.value * 2.0, self.value)
+    shrunk = tf.maximum(self.value / 2.0, 1.0)
+    scale = tf.where(finite, grown, shrunk)
+    good = tf.where(tf.logical_and(finite, ~enough), good, 0.0)
+    return tf.group(
+      self._scale.assign(tf.where(full, scale, self.value)),
+      self._good.assign(tf.where(full, good, self._good.read_value())),
+    )
 
 
 class AdamWeightDecayOptimizer(tf.train.Optimizer):
@@ -224,6 +365,31 @@ class AdamWeightDecayOptimizer(tf.train.Optimizer):
     self.beta_2 = beta_2
     self.epsilon = epsilon
     self.exclude_from_weight_decay = exclude_from_weight_decay
+
+  def make_slots(self, variables):
+    """Makes the moments of these variables, before a condition needs them."""
+    with tf.init_scope():
+      self._create_slots(variables)
+
+  def update(self, strategy, variables, step, grads, factor):
+    """Returns the operation that updates variables and counts a step.
+
+    Args:
+      strategy: the tf.distribute strategy, in cross-replica context.
+      variables: those of make_slots.
+      step: the variable global_step.
+      grads: as replicas.add_up returned them.
+      factor: scalar that multiplies all of them.
+    """
+    extended = strategy.extended
+    updates = [
+      extended.update(
+        v, lambda v, g: self._apply_dense(g * factor, v), args=(g,)
+      )
+      for v, g in zip(variables, grads)
+    ]
+    with tf.control_dependencies(updates):
+      return extended.update(step, lambda v: v.assign_add(1).op)
 
   def _create_slots(self, var_list):
     for var in var_list:

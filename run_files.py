@@ -11,7 +11,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 
+from absl import logging
 import numpy as np
 import sentencepiece
 import tensorflow.compat.v1 as tf
@@ -38,14 +40,15 @@ SPLIT_NAMES = {
 # Flags that may differ when a command is repeated to go on with a run. Files
 # are told apart by their content, not their paths.
 FREE_FLAGS = frozenset(
-  "albert_config_file bioalbert_dir data_dir dev_file do_eval do_predict "
-  "do_train early_stopping_patience eval_batch_size eval_checkpoint folds "
-  "gcp_project golden_file init_checkpoint iterations_per_loop "
-  "keep_checkpoint_max list_threshold master max_answer_length n_best_size "
-  "negative_label null_score_diff_threshold num_tpu_cores output_dir "
-  "predict_batch_size predict_file predict_format save_checkpoints_steps "
-  "spm_model_file task_name test_file tpu_name tpu_zone train_file "
-  "tune_threshold use_tpu verbose_logging vocab_file".split()
+  "albert_config_file bioalbert_dir data_dir dev_file distribution do_eval "
+  "do_predict do_train early_stopping_patience eval_batch_size "
+  "eval_checkpoint folds gcp_project golden_file init_checkpoint "
+  "iterations_per_loop keep_checkpoint_max list_threshold master "
+  "max_answer_length n_best_size negative_label null_score_diff_threshold "
+  "num_tpu_cores output_dir precision predict_batch_size predict_file "
+  "predict_format recompute save_checkpoints_steps spm_model_file task_name "
+  "test_file tpu_name tpu_zone train_file tune_threshold use_tpu use_xla "
+  "verbose_logging vocab_file".split()
 )
 
 Model = collections.namedtuple(
@@ -65,13 +68,25 @@ def load_model(config):
   folder = config.bioalbert_dir
   if not folder and not config.albert_config_file:
     folder = config.output_dir
-  config_file = config.albert_config_file or _find(
-    folder, CONFIG_NAMES, "--albert_config_file"
-  )
+  albert, config_file = load_config(config, folder)
+  tokenizer = load_tokenizer(config, folder, albert.vocab_size, config_file)
+  checkpoint = None
+  if config.init_checkpoint or config.bioalbert_dir:
+    checkpoint = modeling.find_checkpoint(
+      config.init_checkpoint or config.bioalbert_dir
+    )
+  return Model(albert, tokenizer, checkpoint, (config_file,) + tokenizer.files)
+
+
+def load_tokenizer(config, folder, vocab_size, config_file):
+  """Returns the FullTokenizer that the flags or a folder name.
+
+  Raises:
+    InputError: it is not there, or has not the config's number of pieces.
+  """
   vocab_file, spm_model_file = config.vocab_file, config.spm_model_file
   if not vocab_file and not spm_model_file:
     vocab_file = _find(folder, VOCABULARY_NAMES, "--spm_model_file")
-  albert = modeling.AlbertConfig.from_json_file(config_file)
   kept = _training_flags(folder)
   do_lower_case = config.do_lower_case
   if do_lower_case is None:
@@ -85,19 +100,27 @@ def load_model(config):
     ),
     open_file=tf.io.gfile.GFile,
   )
-  tokenization.check_vocab_size(tokenizer, albert.vocab_size, config_file)
+  tokenization.check_vocab_size(tokenizer, vocab_size, config_file)
+  return tokenizer
+
+
+def load_config(config, folder):
+  """Returns (AlbertConfig, its file), which the flags or a folder name.
+
+  Raises:
+    InputError: it is not there, or too small for --max_seq_length.
+  """
+  path = config.albert_config_file or _find(
+    folder, CONFIG_NAMES, "--albert_config_file"
+  )
+  albert = modeling.AlbertConfig.from_json_file(path)
   if config.max_seq_length > albert.max_position_embeddings:
     raise InputError(
       "--max_seq_length is %d, expected at most max_position_embeddings of "
       "%s, which is %d"
-      % (config.max_seq_length, config_file, albert.max_position_embeddings)
+      % (config.max_seq_length, path, albert.max_position_embeddings)
     )
-  checkpoint = None
-  if config.init_checkpoint or config.bioalbert_dir:
-    checkpoint = modeling.find_checkpoint(
-      config.init_checkpoint or config.bioalbert_dir
-    )
-  return Model(albert, tokenizer, checkpoint, (config_file,) + tokenizer.files)
+  return albert, path
 
 
 def _training_flags(folder):
@@ -271,7 +294,11 @@ class TrainingState:
   def __init__(self, folder):
     self._folder = folder
     self._file = os.path.join(folder, "training_state.json")
-    self._values = read_json(self._file, {"finished": False, "scores": []})
+    self._values = self._read()
+    newest_readable_checkpoint(folder)
+
+  def _read(self):
+    return read_json(self._file, {"finished": False, "scores": []})
 
   def step(self):
     """Step of the newest checkpoint; 0 if there is none."""
@@ -309,9 +336,72 @@ class TrainingState:
     self._values["scores"].append([int(step), value])
     write_json(self._file, self._values)
 
+  def await_score(self, step):
+    """Waits until another process has added a step's score."""
+    while not self.scored(step):
+      time.sleep(1)
+      self._values = self._read()
+
   def finish(self):
     self._values["finished"] = True
     write_json(self._file, self._values)
+
+
+def newest_readable_checkpoint(folder):
+  """Returns the newest checkpoint of a run that can be read, None without any.
+
+  Says which newer ones cannot, and has the folder's file `checkpoint` name
+  the right one, because that is what training goes on from.
+
+  Raises:
+    InputError: there are checkpoints, and none can be read.
+  """
+  found = _numbered_checkpoints(folder)
+  for count, checkpoint in reversed(list(enumerate(found, 1))):
+    problem = _damage(checkpoint)
+    if problem is None:
+      if _named_checkpoint(folder) != os.path.basename(checkpoint):
+        tf.train.update_checkpoint_state(folder, checkpoint, found[:count])
+      return checkpoint
+    logging.warning("%s is damaged and left out: %s", checkpoint, problem)
+  if found:
+    raise InputError(
+      "%s: all its checkpoints are damaged; expected a new or empty folder as "
+      "--output_dir" % folder
+    )
+  return tf.train.latest_checkpoint(folder)
+
+
+def _named_checkpoint(folder):
+  """The name of what training would go on from, without its folder."""
+  try:
+    return os.path.basename(tf.train.latest_checkpoint(folder) or "")
+  except ValueError:  # The file `checkpoint` was cut short itself.
+    return ""
+
+
+def _numbered_checkpoints(folder):
+  """The checkpoints of a training run, oldest first; not model.ckpt-best."""
+  steps = {}
+  if not tf.io.gfile.isdir(folder):
+    return []
+  for path in tf.io.gfile.glob(os.path.join(folder, "model.ckpt-*.index")):
+    checkpoint = path[: -len(".index")]
+    number = checkpoint.rsplit("-", 1)[1]
+    if number.isdigit():
+      steps[int(number)] = checkpoint
+  return [steps[step] for step in sorted(steps)]
+
+
+def _damage(checkpoint):
+  """What keeps a checkpoint from being read, checksums and all; or None."""
+  try:
+    reader = tf.train.load_checkpoint(checkpoint)
+    for name in reader.get_variable_to_shape_map():
+      reader.get_tensor(name)
+  except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as e:
+    return str(e).split("\n")[0]
+  return None
 
 
 def checkpoint_step(checkpoint):

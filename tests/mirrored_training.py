@@ -1,50 +1,194 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the same on one device and on two; run by test_optimization.py.
+"""Trains the same on one device and on two; run by test_replicas.py.
 
 A process of its own, because TensorFlow takes two devices of one CPU only
-before it has begun to work. Prints the largest difference of any variable.
+before it has begun to work. Prints for each case the largest difference of
+any variable, the moments among them, and of the losses.
 """
 
+import json
+import os
 import tempfile
+import types
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+import heads
+import inputs
+import modeling
 import optimization
+import replicas
+import runtime
 
-IDS = np.array([0, 1, 1, 1, 4, 0, 2, 2], np.int32)
+UPDATES = 3
+RATE = 0.1
+BATCH = 8
+# (optimizer, what multiplies the loss, micro-batches an update, examples):
+# gradients that are clipped and such as are not, and a last batch
+# of one example, which both devices get.
+CASES = {
+  "lamb": ("lamb", 0.001, 1, 2 * BATCH + 1),
+  "adamw, clipped": ("adamw", 100.0, 1, 3 * BATCH),
+  "lamb, clipped, accumulated": ("lamb", 100.0, 2, 6 * BATCH),
+}
+CONFIG = modeling.AlbertConfig(
+  7, embedding_size=3, hidden_size=4, num_attention_heads=1
+)
 
 
-def model_fn(features, labels, mode):
-  del labels
-  table = tf.get_variable(
-    "table", [5, 3], initializer=tf.random_uniform_initializer(seed=1)
-  )
-  loss = tf.reduce_mean(tf.square(tf.nn.embedding_lookup(table, features)))
+def examples(count):
+  """Features of which some have no label, unequally many a device."""
+  random = np.random.RandomState(0)
+  features = []
+  for i in range(count):
+    label_ids = random.randint(-1, 2, [6]) if i % 3 else np.full([6], -1)
+    features.append(
+      {
+        "input_ids": random.randint(0, 7, [6]).astype(np.int32),
+        "label_ids": label_ids.astype(np.int32),
+        "score": np.array(random.rand(), np.float32),
+        "weights": (label_ids >= 0).astype(np.float32),
+      }
+    )
+  return features
+
+
+def outputs_of(features):
+  """The loss: looked-up rows under a head of each kind of mean."""
+  with tf.variable_scope("bert"):
+    table = tf.get_variable(
+      "table", [7, 3], initializer=tf.random_uniform_initializer()
+    )
+    x = modeling.dense(
+      tf.nn.embedding_lookup(table, features["input_ids"]), 4, 0.5, "up"
+    )
+  loss, _ = heads.score(x[:, 0], features["score"], False)
+  with tf.variable_scope("tokens"):
+    loss += heads.tokens(x, features["label_ids"], 2, False)[0]
+  positions = tf.zeros_like(features["label_ids"])
+  loss += heads.masked_words(
+    CONFIG,
+    x,
+    table,
+    positions,
+    features["input_ids"],
+    features["weights"],
+  )[0]
+  return loss
+
+
+def write_weights(path):
+  """Saves weights to start from: an operation's seed depends on its graph."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(1)
+    outputs_of(
+      {k: tf.constant(x[np.newaxis]) for k, x in examples(1)[0].items()}
+    )
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, path)
+
+
+def model_fn(features, labels, mode, params):
+  """A training_spec as the programs make theirs."""
+  del labels, mode
+  loss = outputs_of(features)
+  scalars = {}
   train_op = optimization.create_optimizer(
-    0.01 * loss, 0.1, 10, 0, use_tpu=False, optimizer="lamb"
+    params.scale * loss,
+    RATE,
+    10,
+    0,
+    use_tpu=False,
+    optimizer=params.optimizer,
+    num_accumulation_steps=params.count,
+    scalars=scalars,
   )
-  return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op)
+  return runtime.training_spec(
+    loss,
+    train_op,
+    lambda: modeling.restore(params.weights),
+    [Watch(scalars)],
+    params,
+    scalars,
+  )
 
 
-def train(strategy, batch_size):
-  """{name: value} after two updates; batch_size is that of one device."""
-  estimator = tf.estimator.Estimator(
-    model_fn,
-    tempfile.mkdtemp(),
-    config=tf.estimator.RunConfig(
-      train_distribute=strategy,
-      session_config=tf.ConfigProto(
-        device_count={"CPU": 2}, allow_soft_placement=True
-      ),
-    ),
+class Watch(tf.train.SessionRunHook):
+  """Keeps the last loss and norm."""
+
+  last = None
+
+  def __init__(self, scalars):
+    self.watched = tf.stack(
+      [replicas.mean(scalars["loss"]), scalars["global_norm"]]
+    )
+
+  def before_run(self, run_context):
+    return tf.train.SessionRunArgs(self.watched)
+
+  def after_run(self, run_context, run_values):
+    Watch.last = run_values.results
+
+
+def train(config, case, weights):
+  """{name: value} after some updates with runtime's estimator."""
+  optimizer, scale, count, size = CASES[case]
+  values = dict(
+    use_tpu=False,
+    output_dir=tempfile.mkdtemp(),
+    seed=1,
+    keep_checkpoint_max=1,
+    train_batch_size=BATCH,
+    eval_batch_size=BATCH,
+    num_accumulation_steps=count,
+    precision="fp32",
+    use_xla=False,
   )
-  estimator.train(
-    lambda: tf.data.Dataset.from_tensor_slices(IDS).batch(batch_size),
-    max_steps=2,
+  values.update(config)
+  config = types.SimpleNamespace(**values)
+  params = types.SimpleNamespace(
+    optimizer=optimizer,
+    scale=scale,
+    count=count,
+    weights=weights,
+    use_tpu=False,
+    precision="fp32",
   )
+  estimator = runtime.build_estimator(
+    lambda features, labels, mode, _: model_fn(features, labels, mode, params),
+    config,
+    100,
+  )
+
+  def input_fn(input_context=None):
+    return inputs.training_dataset(
+      examples(size),
+      BATCH,
+      seed=1,
+      padding={},
+      bucketed=False,
+      part=runtime.part_of_input(input_context),
+    )
+
+  runtime.train(estimator, input_fn, config, 0, UPDATES, 100)
   names = estimator.get_variable_names()
-  return {name: estimator.get_variable_value(name) for name in names}
+  values = {name: estimator.get_variable_value(name) for name in names}
+  return dict(values, watched=np.array(Watch.last))
+
+
+def difference(one, two):
+  """The largest difference of a value, as a share of its variable's largest.
+
+  Of a weight as a share of an update, where that is more: a bias may come
+  back to nearly 0.
+  """
+  assert sorted(one) == sorted(two) and one["global_step"] == UPDATES
+  return max(
+    float(np.abs(one[name] - two[name]).max())
+    / max(np.abs(one[name]).max(), 0.0 if "/adam_" in name else RATE)
+    for name in one
+  )
 
 
 def main():
@@ -53,10 +197,14 @@ def main():
     experimental.list_physical_devices("CPU")[0],
     [experimental.VirtualDeviceConfiguration()] * 2,
   )
-  one = train(None, 4)
-  two = train(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]), 2)
-  assert sorted(one) == sorted(two) and one["global_step"] == 2
-  print(max(np.abs(one[name] - two[name]).max() for name in one))
+  found = {}
+  weights = os.path.join(tempfile.mkdtemp(), "weights")
+  write_weights(weights)
+  for case in CASES:
+    one = train({"distribution": "none"}, case, weights)
+    two = train({"distribution": "mirrored"}, case, weights)
+    found[case] = difference(one, two)
+  print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import types
 
 import pytest
@@ -12,6 +14,7 @@ from errors import InputError
 import finetuning
 import run_files
 import run_ner
+import runtime
 from tests import test_programs
 from tests import tiny
 import tokenization
@@ -77,6 +80,7 @@ def test_unknown_names_of_a_model_are_listed(go, tmp_path):
       "--num_accumulation_steps does not run on TPU",
     ),
     ({"tpu_zone": "a"}, "--tpu_zone has a meaning with --use_tpu only"),
+    ({"distribution": "mirrored"}, "several GPUs and TensorFlow sees 0"),
     ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
     ({"early_stopping_patience": 1}, "needs --do_eval"),
     ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
@@ -129,9 +133,6 @@ def test_the_tpu_estimator_trains_scores_and_predicts(
     config.use_tpu = True
 
   monkeypatch.setattr(finetuning, "_decide", without_check)
-  monkeypatch.setattr(
-    tf.tpu, "CrossShardOptimizer", lambda optimizer: optimizer
-  )
   results = go(use_tpu=True, do_eval=True, num_train_epochs=2.0)
   assert results["test"]["global_step"] in (5, 10)
   state = run_files.TrainingState(str(tmp_path / "output"))
@@ -328,3 +329,42 @@ def test_a_checkpoint_without_a_step_in_the_output_folder_is_refused(
     tf.train.Saver().save(session, str(output / "model.ckpt"))
   with pytest.raises(InputError, match="a checkpoint without a global_step"):
     go()
+
+
+def test_on_several_machines_one_scores_and_writes_and_the_others_wait(
+  repo, folders, tmp_path
+):
+  shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
+  script = os.path.join(repo, "tests", "multi_worker_finetuning.py")
+  subprocess.run(
+    [sys.executable, script, str(tmp_path)],
+    env=dict(os.environ, PYTHONPATH=repo),
+    check=True,
+  )
+  output = str(tmp_path / "output")
+  state = run_files.TrainingState(output)
+  assert state.scored(1) and state.scored(2) and state.finished(2)
+  results = run_files.read_json(os.path.join(output, "results.json"), None)
+  assert results["test"]["global_step"] in (1, 2)
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"use_xla": True}, "expected --padding=fixed with it"),
+    (
+      {"distribution": "mirrored", "do_train": False, "do_predict": True},
+      "nothing is trained; expected --distribution=none",
+    ),
+    (
+      {"distribution": "multi_worker_mirrored", "folds": "1"},
+      "--folds does not run on several machines",
+    ),
+  ],
+)
+def test_what_fine_tuning_cannot_do_on_a_device_is_refused(
+  go, monkeypatch, changed, message
+):
+  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
+  with pytest.raises(InputError, match=message):
+    go(**changed)

@@ -149,6 +149,29 @@ def test_training_goes_on_with_the_batches_that_come_next():
     assert np.array_equal(a["input_ids"], b["input_ids"])
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+def test_machines_and_their_devices_share_every_batch_out(devices):
+  examples = features(np.random.RandomState(0).randint(1, 9, 13))
+
+  def scores(part, count):
+    batches = first_batches(
+      lambda: inputs.training_dataset(examples, 6, 3, {}, part=part), count
+    )
+    return [batch["score"].tolist() for batch in batches]
+
+  whole = scores((0, 1, 1), 3)
+  assert [len(batch) for batch in whole].count(6) == 2  # And one of 1.
+  shares = [scores((own, 2, devices), 3 * devices) for own in (0, 1)]
+  for i, batch in enumerate(whole):
+    mine = slice(i * devices, (i + 1) * devices)
+    parts = shares[0][mine] + shares[1][mine]
+    if len(batch) == 1:
+      assert parts == [batch] * 2 * devices  # So that none is without any.
+    else:
+      assert sorted(sum(parts, [])) == sorted(batch)
+      assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
 def test_predictions_come_longest_first_with_their_numbers():
   batches = first_batches(
     lambda: inputs.prediction_dataset(features([2, 9, 4, 7]), 3, {})

@@ -9,7 +9,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = [
   {"errors", "quiet"},
   {"utf8"},
-  {"splitting", "storage", "tables", "tfrecords"},
+  {"replicas", "splitting", "storage", "tables", "tfrecords"},
   {
     "annotations",
     "bioasq",
@@ -24,6 +24,7 @@ ROWS = [
     "modeling",
     "optimization",
     "processes",
+    "progress",
     "questions",
     "spans",
     "tokenization",

@@ -5,6 +5,7 @@ import os
 import types
 
 import pytest
+import tensorflow.compat.v1 as tf
 
 from errors import InputError
 import run_files
@@ -99,3 +100,49 @@ def test_a_file_is_written_whole_and_a_folder_that_is_a_file_is_refused(
   assert os.listdir(str(tmp_path / "a")) == ["b.txt"]
   with pytest.raises(InputError, match="b.txt.*cannot be written"):
     run_files.write_text(str(tmp_path / "a" / "b.txt" / "c.txt"), "")
+
+
+def write_checkpoints(folder, steps):
+  """Checkpoints of a run, as Estimator leaves them."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    step = tf.train.get_or_create_global_step()
+    tf.get_variable("x", [1000])
+    session.run(tf.global_variables_initializer())
+    saver = tf.train.Saver()
+    for number in steps:
+      session.run(step.assign(number))
+      saver.save(session, os.path.join(folder, "model.ckpt"), step)
+
+
+def cut_short(path, share=0.5):
+  with open(path, "r+b") as f:
+    f.truncate(int(os.path.getsize(path) * share))
+
+
+@pytest.mark.parametrize("damaged", [".data-00000-of-00001", ".index"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_checkpoint_that_was_cut_short_is_left_out_for_the_one_before(
+  tmp_path, caplog, damaged, share
+):
+  folder = str(tmp_path)
+  write_checkpoints(folder, [5, 10])
+  cut_short(os.path.join(folder, "model.ckpt-10" + damaged), share)
+  assert run_files.TrainingState(folder).step() == 5
+  assert "model.ckpt-10 is damaged and left out" in caplog.text
+  # What Estimator goes on from:
+  assert tf.train.latest_checkpoint(folder).endswith("model.ckpt-5")
+
+
+def test_without_any_readable_checkpoint_a_run_does_not_begin_anew(tmp_path):
+  folder = str(tmp_path)
+  write_checkpoints(folder, [5])
+  cut_short(os.path.join(folder, "model.ckpt-5.index"))
+  with pytest.raises(InputError, match="all its checkpoints are damaged"):
+    run_files.TrainingState(folder)
+
+
+def test_a_lost_list_of_checkpoints_is_written_again(tmp_path):
+  folder = str(tmp_path)
+  write_checkpoints(folder, [5, 10])
+  cut_short(os.path.join(folder, "checkpoint"), 0.0)
+  assert run_files.TrainingState(folder).step() == 10

@@ -1,39 +1,284 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of runtime.py; of its estimators in test_finetuning.py."""
+"""Tests of runtime.py; of its estimators in test_finetuning.py, of its
+strategies in test_replicas.py.
+"""
 
+import json
+import types
+
+import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from errors import InputError
 import runtime
 
+DEFAULTS = dict(
+  use_tpu=False,
+  tpu_name=None,
+  tpu_zone=None,
+  gcp_project=None,
+  master=None,
+  num_tpu_cores=None,
+  iterations_per_loop=None,
+  distribution="none",
+  precision="fp32",
+  use_xla=False,
+  recompute=False,
+  train_batch_size=8,
+  eval_batch_size=8,
+  predict_batch_size=8,
+  num_accumulation_steps=1,
+)
+TPU = dict(use_tpu=True, tpu_name="x")
+TF_1 = tf.__version__.startswith("1.")
+
+
+def config(**changed):
+  return types.SimpleNamespace(**dict(DEFAULTS, **changed))
+
+
+def cluster(*hosts, **task):
+  """A TF_CONFIG."""
+  return json.dumps({"cluster": {"worker": hosts}, "task": task})
+
 
 @pytest.mark.parametrize(
-  "seconds, text",
-  [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3723, "1:02:03")],
+  "changed",
+  [
+    {},
+    {"recompute": True},
+    {"num_accumulation_steps": 2},
+    TPU,
+    dict(TPU, precision="bf16", recompute=True, iterations_per_loop=9),
+    dict(TPU, num_tpu_cores=4, train_batch_size=12),
+  ],
 )
-def test_a_duration_reads_like_a_clock(seconds, text):
-  assert runtime.clock(seconds) == text
+def test_what_goes_together_is_taken(changed):
+  runtime.check_devices(config(**changed))
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"use_tpu": True}, "--use_tpu needs --tpu_name or --master"),
+    ({"tpu_name": "x"}, "--tpu_name has a meaning with --use_tpu only"),
+    ({"iterations_per_loop": 1000}, "--iterations_per_loop has a meaning with"),
+    ({"num_tpu_cores": 8}, "--num_tpu_cores has a meaning with --use_tpu only"),
+    (dict(TPU, distribution="mirrored"), "expected --distribution=none"),
+    (dict(TPU, precision="fp16"), "expected bf16 on a TPU"),
+    (dict(TPU, use_xla=True), "a TPU always uses it"),
+    (dict(TPU, num_accumulation_steps=2), "_steps does not run on TPU"),
+    (dict(TPU, train_batch_size=12), "--train_batch_size=12 is shared by 8"),
+    (dict(TPU, eval_batch_size=4), "--eval_batch_size=4 is shared by 8 cores"),
+    ({"distribution": "mirrored"}, "several GPUs and TensorFlow sees 0"),
+    ({"distribution": "multi_worker_mirrored"}, "TF_CONFIG .*; found none"),
+    ({"precision": "fp16"}, "--precision=fp16 needs a GPU"),
+    ({"use_xla": True}, "--use_xla needs a GPU"),
+  ],
+)
+def test_what_means_nothing_for_the_device_is_refused(changed, message):
+  with pytest.raises(InputError, match=message):
+    runtime.check_devices(config(**changed))
+
+
+@pytest.mark.skipif(not TF_1, reason="TensorFlow 2 has it")
+def test_bf16_on_a_cpu_is_refused_by_an_old_tensorflow():
+  with pytest.raises(InputError, match="needs a TPU or TensorFlow 2"):
+    runtime.check_devices(config(precision="bf16"))
+
+
+@pytest.mark.skipif(TF_1, reason="TensorFlow 1.15 has no bf16 on a CPU")
+def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
+  monkeypatch.setattr(runtime, "_cpu_has_bf16", lambda: False)
+  with pytest.raises(InputError, match="changes nothing on this CPU"):
+    runtime.check_devices(config(precision="bf16"))
+  monkeypatch.undo()
+  if not runtime._cpu_has_bf16():
+    pytest.skip("this CPU has no bf16")
+  runtime.check_devices(config(precision="bf16"))
+  assert runtime.compute_type(config(precision="bf16")) == tf.float32
+  x = np.random.RandomState(0).randn(64, 64).astype(np.float32)
+  products = {}
+  for precision in ("fp32", "bf16"):
+    session_config = runtime._session_config(config(precision=precision))
+    with tf.Graph().as_default(), tf.Session(config=session_config) as session:
+      a = tf.placeholder(tf.float32, [64, 64])
+      y = tf.tanh(tf.matmul(tf.matmul(tf.matmul(a, a), a), a) / 1e3)
+      products[precision] = session.run(tf.matmul(y, y), {a: x})
+  error = np.abs(products["bf16"] - products["fp32"]).max()
+  assert 1e-4 < error / np.abs(products["fp32"]).max() < 0.1
+
+
+def test_the_model_computes_in_bfloat16_on_a_tpu_alone():
+  assert runtime.compute_type(config(precision="bf16", **TPU)) == tf.bfloat16
+  assert runtime.compute_type(config(**TPU)) == tf.float32
+
+
+@pytest.mark.parametrize(
+  "text, distribution, message",
+  [
+    (cluster("a:1", "b:1"), "none", "names 2 machines; expected --distr"),
+    ("{", "none", "is no JSON"),
+    (cluster("a:1", "b:1"), "multi_worker_mirrored", "needs TF_CONFIG"),
+    (
+      cluster("a:1", "b:1", "c:1", type="worker", index=0),
+      "multi_worker_mirrored",
+      "--train_batch_size=8 is shared by 3 devices; expected a multiple",
+    ),
+  ],
+)
+def test_a_tf_config_that_does_not_fit_is_refused(
+  monkeypatch, text, distribution, message
+):
+  monkeypatch.setenv("TF_CONFIG", text)
+  with pytest.raises(InputError, match=message):
+    runtime.check_devices(config(distribution=distribution))
+
+
+def test_one_of_several_machines_is_the_chief(monkeypatch):
+  several = config(distribution="multi_worker_mirrored")
+  for index, chief in ((0, True), (1, False)):
+    task = {"type": "worker", "index": index}
+    monkeypatch.setenv("TF_CONFIG", cluster("a:1", "b:1", **task))
+    runtime.check_devices(several)
+    assert runtime.is_chief(several) == chief
+  with_chief = {
+    "cluster": {"chief": ["a:1"], "worker": ["b:1"]},
+    "task": {"type": "worker", "index": 0},
+  }
+  monkeypatch.setenv("TF_CONFIG", json.dumps(with_chief))
+  assert not runtime.is_chief(several)
+  assert runtime.is_chief(config())
+
+
+def test_each_replica_gets_its_share_of_a_batch():
+  context = tf.distribute.InputContext(
+    num_input_pipelines=2, input_pipeline_id=1, num_replicas_in_sync=8
+  )
+  assert runtime.replica_batch(32, context) == 4
+  assert runtime.part_of_input(context) == (1, 2, 4)
+  assert runtime.replica_batch(32, None) == 32
+  assert runtime.part_of_input(None) == (0, 1, 1)
+  with pytest.raises(InputError, match="=12 is shared by 8 devices"):
+    runtime.replica_batch(12, context)
+
+
+def test_precision_and_xla_reach_the_session():
+  options = runtime._session_config(config(precision="fp16", use_xla=True))
+  options = options.graph_options
+  assert options.rewrite_options.auto_mixed_precision == (
+    options.rewrite_options.ON
+  )
+  assert options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1
+  plain = runtime._session_config(config()).graph_options
+  assert plain.rewrite_options.auto_mixed_precision == 0
+  assert plain.optimizer_options.global_jit_level == 0
+
+
+def test_a_gradient_that_is_no_number_stops_with_the_step(tmp_path):
+  def model_fn(features, labels, mode, params):
+    del labels, params
+    step = tf.train.get_or_create_global_step()
+    norm = tf.where(step > 2, float("nan"), 1.0)
+    train_op = step.assign_add(1)
+    mask = tf.ones_like(features)
+    progress = runtime.Progress(tf.constant(0.5), train_op, mask, 9)
+    return runtime.training_spec(
+      tf.constant(0.5), train_op, None, [progress], run, {"global_norm": norm}
+    )
+
+  run = config(output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1)
+  estimator = runtime.build_estimator(model_fn, run, 100)
+
+  def data():
+    return tf.data.Dataset.from_tensors(tf.ones([1, 2], tf.int32)).repeat()
+
+  with pytest.raises(InputError, match="in the update after step [23]"):
+    runtime.train(estimator, data, run, 0, 9, 100)
+
+
+def test_after_each_checkpoint_a_function_is_called_that_may_stop(tmp_path):
+  def model_fn(features, labels, mode, params):
+    del features, labels, params
+    train_op = tf.train.get_or_create_global_step().assign_add(1)
+    scalars = {"global_norm": tf.constant(1.0)}
+    return runtime.training_spec(
+      tf.constant(0.5), train_op, None, [], run, scalars
+    )
+
+  run = config(output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1)
+  estimator = runtime.build_estimator(model_fn, run, 2)
+  saved = []
+
+  def after_save(step):
+    saved.append(int(step))
+    return step == 6
+
+  def data():
+    return tf.data.Dataset.from_tensors(0).repeat()
+
+  runtime.train(estimator, data, run, 0, 20, 2, after_save)
+  assert saved == [2, 4, 6]
+
+
+def test_a_tpu_s_curves_are_written_by_its_host(tmp_path):
+  """Its program runs on the CPU here: no master, no name."""
+
+  def model_fn(features, labels, mode, params):
+    del features, labels, params
+    step = tf.train.get_or_create_global_step()
+    scalars = {"global_norm": tf.cast(step, tf.float32) + 0.5}
+    with tf.control_dependencies(list(scalars.values())):
+      train_op = step.assign_add(1)
+    return runtime.training_spec(
+      tf.constant(0.5), train_op, None, [], run, scalars
+    )
+
+  run = config(
+    use_tpu=True, output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1
+  )
+  estimator = runtime.build_estimator(model_fn, run, 100)
+  estimator.train(
+    lambda params: tf.data.Dataset.from_tensors(0).repeat(), max_steps=51
+  )
+  points = {}
+  for path in tmp_path.glob("events.out.tfevents.*.v2"):
+    for event in tf.train.summary_iterator(str(path)):
+      for value in event.summary.value:
+        points[event.step] = (value.tag, float(tf.make_ndarray(value.tensor)))
+  assert set(points) <= {0, 50} and 50 in points
+  tag, value = points[50]
+  assert tag == "global_norm" and value in (49.5, 50.5)
+
+
+def test_evaluation_gives_means_over_all_batches(tmp_path):
+  def metrics(hits):
+    return {"accuracy": tf.metrics.mean(hits)}
+
+  def model_fn(features, labels, mode, params):
+    del labels, mode, params
+    tf.train.get_or_create_global_step()
+    return runtime.evaluation_spec(
+      tf.reduce_mean(features), metrics, {"hits": features}, run.use_tpu
+    )
+
+  run = config(output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1)
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.train.get_or_create_global_step()
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+  estimator = runtime.build_estimator(model_fn, run, None)
+  scores = estimator.evaluate(
+    lambda: tf.data.Dataset.from_tensor_slices([1.0, 0.0, 0.0]).batch(2)
+  )
+  assert scores["accuracy"] == pytest.approx(1 / 3)
 
 
 def test_running_out_of_memory_ends_in_advice():
   with pytest.raises(InputError, match="smaller --train_batch_size"):
     with runtime.explained_failures():
       raise tf.errors.ResourceExhaustedError(None, None, "OOM\ndetails")
-
-
-def test_progress_counts_what_was_no_padding(caplog):
-  with tf.Graph().as_default():
-    mask = tf.placeholder(tf.int32, [None, None])
-    train_op = tf.train.get_or_create_global_step().assign_add(1)
-    progress = runtime.Progress(tf.constant(0.5), train_op, mask, 2, 1)
-    with tf.train.MonitoredSession(hooks=[progress]) as session:
-      with caplog.at_level("INFO", logger="absl"):
-        for rows in ([[1, 1], [1, 0]], [[1, 0], [0, 0]]):
-          session.run(train_op, {mask: rows})
-  (line,) = [r.getMessage() for r in caplog.records if "step" in r.msg]
-  assert line.startswith("step 2 of 2 (epoch 2.00): loss 0.5000, ")
-  assert "padding efficiency 0.50, 0:00 to go" in line
 
 
 def test_curves_are_written_with_their_step(tmp_path):

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of progress.py."""
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+import progress
+
+
+@pytest.mark.parametrize(
+  "seconds, text",
+  [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3723, "1:02:03")],
+)
+def test_a_duration_reads_like_a_clock(seconds, text):
+  assert progress.clock(seconds) == text
+
+
+def test_progress_counts_what_was_no_padding(caplog):
+  with tf.Graph().as_default():
+    mask = tf.placeholder(tf.int32, [None, None])
+    train_op = tf.train.get_or_create_global_step().assign_add(1)
+    hook = progress.Progress(
+      tf.constant(0.5), train_op, mask, 2, 1, {"word_loss": tf.constant(2.0)}
+    )
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+      with caplog.at_level("INFO", logger="absl"):
+        for rows in ([[1, 1], [1, 0]], [[1, 0], [0, 0]]):
+          session.run(train_op, {mask: rows})
+  (line,) = [m for m in caplog.messages if m.startswith("step")]
+  assert line.startswith("step 2 of 2 (epoch 2.00): loss 0.5, word loss 2, ")
+  assert "padding efficiency 0.50, 0:00 to go" in line

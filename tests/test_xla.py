@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole training step of each task compiles under XLA, which is what a TPU
+asks: every shape is known and every operation has a kernel there.
+"""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import heads
+import modeling
+import optimization
+
+B, S, L = 2, 8, 3
+
+
+def tokens(albert):
+  label_ids = tf.constant(np.arange(B * S).reshape(B, S) % 4 - 1, tf.int32)
+  return heads.tokens(albert.get_sequence_output(), label_ids, L, True)
+
+
+def classes(albert):
+  return heads.classes(albert.get_pooled_output(), tf.constant([0, 2]), L, True)
+
+
+def score(albert):
+  return heads.score(albert.get_pooled_output(), tf.constant([0.5, 4.0]), True)
+
+
+def labels(albert):
+  gold = tf.constant([[1, 0, 1], [0, 0, 0]], tf.float32)
+  return heads.labels(albert.get_pooled_output(), gold, True)
+
+
+def span(albert):
+  allowed = tf.constant([[0] + [1] * (S - 1)] * B)
+  return heads.span(
+    albert.get_sequence_output(),
+    tf.constant([1, -1]),
+    tf.constant([3, -1]),
+    allowed,
+  )
+
+
+def compiled_step(head, dropout=0.0, layers=1, **arguments):
+  """(losses of three steps, the variables before and after them)."""
+  config = modeling.AlbertConfig(
+    vocab_size=11,
+    embedding_size=4,
+    hidden_size=8,
+    num_hidden_layers=layers,
+    num_attention_heads=2,
+    intermediate_size=16,
+    max_position_embeddings=S,
+    hidden_dropout_prob=dropout,
+    attention_probs_dropout_prob=dropout,
+  )
+
+  def step():
+    ids = tf.constant(np.arange(B * S).reshape(B, S) % 11, tf.int32)
+    albert = modeling.AlbertModel(
+      config, True, ids, use_one_hot_embeddings=True, **arguments
+    )
+    loss, _ = head(albert)
+    train_op = optimization.create_optimizer(
+      loss, 0.01, 10, 0, use_tpu=True, optimizer="lamb"
+    )
+    with tf.control_dependencies([train_op]):
+      return tf.identity(loss)
+
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(1)
+    with tf.variable_scope(tf.get_variable_scope(), use_resource=True):
+      tf.train.get_or_create_global_step()
+      (loss,) = tf.xla.experimental.compile(step)
+    session.run(tf.global_variables_initializer())
+    variables = {v.op.name: v for v in tf.global_variables()}
+    before = session.run(variables)
+    losses = [session.run(loss) for _ in range(3)]
+    return losses, before, session.run(variables)
+
+
+def check(losses, before, after):
+  assert np.isfinite(losses).all()
+  assert after["global_step"] == 3
+  (head,) = [n for n in before if n.endswith("output_weights")]
+  for name in (head, head + "/adam_m", "bert/embeddings/word_embeddings"):
+    assert not np.array_equal(before[name], after[name]), name
+
+
+# Dropout is that of the head alone: TensorFlow 1.15 takes a minute and more to
+# compile an encoder's for a CPU.
+@pytest.mark.parametrize(
+  "head", [tokens, classes, score, labels, span], ids=lambda f: f.__name__
+)
+def test_a_fine_tuning_step_compiles_and_trains(head):
+  check(*compiled_step(head))
+
+
+@pytest.mark.skipif(
+  tf.__version__.startswith("1."), reason="takes minutes to compile"
+)
+def test_a_step_with_dropout_everywhere_compiles():
+  check(*compiled_step(tokens, dropout=0.1, layers=2))
+
+
+def test_a_step_in_bfloat16_that_recomputes_activations_compiles():
+  check(
+    *compiled_step(tokens, layers=2, compute_type=tf.bfloat16, recompute=True)
+  )
