@@ -14,25 +14,25 @@ import optimization
 B, S, L = 2, 8, 3
 
 
-def tokens(albert):
+def tokens(albert, _):
   label_ids = tf.constant(np.arange(B * S).reshape(B, S) % 4 - 1, tf.int32)
   return heads.tokens(albert.get_sequence_output(), label_ids, L, True)
 
 
-def classes(albert):
+def classes(albert, _):
   return heads.classes(albert.get_pooled_output(), tf.constant([0, 2]), L, True)
 
 
-def score(albert):
+def score(albert, _):
   return heads.score(albert.get_pooled_output(), tf.constant([0.5, 4.0]), True)
 
 
-def labels(albert):
+def labels(albert, _):
   gold = tf.constant([[1, 0, 1], [0, 0, 0]], tf.float32)
   return heads.labels(albert.get_pooled_output(), gold, True)
 
 
-def span(albert):
+def span(albert, _):
   allowed = tf.constant([[0] + [1] * (S - 1)] * B)
   return heads.span(
     albert.get_sequence_output(),
@@ -40,6 +40,21 @@ def span(albert):
     tf.constant([3, -1]),
     allowed,
   )
+
+
+def pretraining(albert, config):
+  loss, _ = heads.masked_words(
+    config,
+    albert.get_sequence_output(),
+    albert.get_embedding_table(),
+    tf.constant([[1, 4], [2, 0]]),
+    tf.constant([[3, 5], [7, 0]]),
+    tf.constant([[1.0, 1.0], [1.0, 0.0]]),
+  )
+  order_loss, _ = heads.sentence_order(
+    albert.get_pooled_output(), tf.constant([[0], [1]]), 0.02
+  )
+  return loss + order_loss, {}
 
 
 def compiled_step(head, dropout=0.0, layers=1, **arguments):
@@ -61,7 +76,7 @@ def compiled_step(head, dropout=0.0, layers=1, **arguments):
     albert = modeling.AlbertModel(
       config, True, ids, use_one_hot_embeddings=True, **arguments
     )
-    loss, _ = head(albert)
+    loss, _ = head(albert, config)
     train_op = optimization.create_optimizer(
       loss, 0.01, 10, 0, use_tpu=True, optimizer="lamb"
     )
@@ -91,9 +106,11 @@ def check(losses, before, after):
 # Dropout is that of the head alone: TensorFlow 1.15 takes a minute and more to
 # compile an encoder's for a CPU.
 @pytest.mark.parametrize(
-  "head", [tokens, classes, score, labels, span], ids=lambda f: f.__name__
+  "head",
+  [tokens, classes, score, labels, span, pretraining],
+  ids=lambda f: f.__name__,
 )
-def test_a_fine_tuning_step_compiles_and_trains(head):
+def test_a_training_step_compiles_and_trains(head):
   check(*compiled_step(head))
 
 

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast a pretraining step is, and how much memory it takes.
+
+python benchmarks/pretraining_speed.py [--torch_python env/bin/python]
+python benchmarks/pretraining_speed.py --memory
+
+The speed is the rate of the model's own products (those of a forward pass,
+three times for a step) as a share of the machine's: the rate of a product of
+2048x768 and 768x3072 in float32, timed before and after every step. What is
+compared takes turns in one run; figures are medians (least to most).
+
+With --memory: the most memory resident in a process that takes two steps at
+length 512, with and without --recompute.
+"""
+
+import argparse
+import collections
+import json
+import multiprocessing
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, REPO)
+# isort: off
+import quiet  # noqa: F401  Before TensorFlow.
+# isort: on
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import heads
+import modeling
+import optimization
+
+BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
+XLARGE = os.path.join(REPO, "configs", "albert_xlarge_v2.json")
+TORCH_STEP = os.path.join(REPO, "benchmarks", "pretraining_torch.py")
+# As many predictions as create_pretraining_data.py makes of a sequence.
+PREDICTIONS = {128: 20, 512: 76}
+PRODUCT = (2048, 768, 3072)
+
+Shape = collections.namedtuple("Shape", "batch length predictions")
+
+
+def arguments():
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--albert_config_file", default=BASE)
+  parser.add_argument(
+    "--tokens", type=int, default=4096, help="pieces in a batch"
+  )
+  parser.add_argument("--runs", type=int, default=9)
+  parser.add_argument(
+    "--torch_python",
+    help="a Python with PyTorch and transformers; without it they are left out",
+  )
+  parser.add_argument("--memory", action="store_true")
+  return parser.parse_args()
+
+
+def operations(config, shape):
+  """Floating-point operations of the products of a forward pass.
+
+  Returns:
+    (of the encoder and the pooler, of the masked words' head).
+  """
+  size, embedding = config.hidden_size, config.embedding_size
+  a_piece = 2 * embedding * size + config.num_hidden_layers * (
+    8 * size**2 + 4 * size * config.intermediate_size + 4 * size * shape.length
+  )
+  a_word = 2 * embedding * (size + config.vocab_size)
+  return (
+    shape.batch * (shape.length * a_piece + 2 * size**2),
+    shape.batch * shape.predictions * a_word,
+  )
+
+
+def batch(config, shape):
+  """A batch of random pieces without padding, as pretraining has them."""
+  random = np.random.RandomState(1)
+
+  def draw(low, high, *size):
+    return random.randint(low, high, (shape.batch,) + size, np.int32)
+
+  return {
+    "input_ids": draw(5, config.vocab_size, shape.length),
+    "input_mask": draw(1, 2, shape.length),
+    "segment_ids": draw(0, 2, shape.length),
+    "masked_lm_positions": draw(1, shape.length - 1, shape.predictions),
+    "masked_lm_ids": draw(5, config.vocab_size, shape.predictions),
+    "masked_lm_weights": np.ones((shape.batch, shape.predictions), np.float32),
+    "next_sentence_labels": draw(0, 2),
+  }
+
+
+def training(config, x, recompute=False):
+  """What a training step fetches: the loss and the update."""
+  albert = modeling.AlbertModel(
+    config,
+    True,
+    x["input_ids"],
+    x["input_mask"],
+    x["segment_ids"],
+    recompute=recompute,
+  )
+  words, _ = heads.masked_words(
+    config,
+    albert.get_sequence_output(),
+    albert.get_embedding_table(),
+    x["masked_lm_positions"],
+    x["masked_lm_ids"],
+    x["masked_lm_weights"],
+  )
+  order, _ = heads.sentence_order(
+    albert.get_pooled_output(),
+    x["next_sentence_labels"],
+    config.initializer_range,
+  )
+  loss = words + order
+  return loss, optimization.create_optimizer(
+    loss, 1e-5, 1000, 0, use_tpu=False, optimizer="adamw"
+  )
+
+
+def inference(config, x):
+  """What inference fetches: the encoder's output."""
+  albert = modeling.AlbertModel(
+    config, False, x["input_ids"], x["input_mask"], x["segment_ids"]
+  )
+  return albert.get_sequence_output().op, albert.get_pooled_output().op
+
+
+def runner(make, config, shape, bf16=False):
+  """Returns a function that runs what `make` fetches, on a batch."""
+  session_config = tf.ConfigProto()
+  if bf16:
+    rewrite = session_config.graph_options.rewrite_options
+    rewrite.auto_mixed_precision_onednn_bfloat16 = rewrite.ON
+  with tf.Graph().as_default():
+    values = batch(config, shape)
+    x = {n: tf.placeholder(v.dtype, v.shape) for n, v in values.items()}
+    fetches = make(config, x)
+    session = tf.Session(config=session_config)
+    session.run(tf.global_variables_initializer())
+  feeds = {x[n]: values[n] for n in x}
+  return lambda: session.run(fetches, feeds)
+
+
+def product():
+  """Returns a function that runs the product which all is compared with."""
+  rows, inner, columns = PRODUCT
+  with tf.Graph().as_default():
+    a = tf.Variable(tf.random_normal([rows, inner]))
+    b = tf.Variable(tf.random_normal([inner, columns]))
+    fetch = tf.matmul(a, b).op
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+  return lambda: session.run(fetch)
+
+
+def seconds(function, times=1):
+  begin = time.perf_counter()
+  for _ in range(times):
+    function()
+  return (time.perf_counter() - begin) / times
+
+
+class TorchStep:
+  """The same step in another process, under another Python."""
+
+  def __init__(self, python, config_file, shape, bf16):
+    """Starts it; it says when it is ready by its first answer."""
+    self._process = subprocess.Popen(
+      [python, TORCH_STEP, config_file, json.dumps(shape), str(int(bf16))],
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      universal_newlines=True,
+    )
+    self._answer()
+
+  def __call__(self):
+    self._process.stdin.write("\n")
+    self._process.stdin.flush()
+    self._answer()
+
+  def _answer(self):
+    if not self._process.stdout.readline():
+      raise RuntimeError("%s stopped, see above" % TORCH_STEP)
+
+  def close(self):
+    self._process.communicate()
+
+
+def speed(args, config, shape):
+  """Measures all at one length, in turn, and prints the figures."""
+  bf16 = tf.__version__[0] != "1"  # The rewrite for CPUs came with 2.
+  encoder, head = operations(config, shape)
+  step = 3 * (encoder + head)
+  cases = collections.OrderedDict()
+  cases["training"] = (runner(training, config, shape), step)
+  cases["inference"] = (runner(inference, config, shape), encoder)
+  if bf16:
+    cases["training, bf16"] = (runner(training, config, shape, True), step)
+    cases["inference, bf16"] = (runner(inference, config, shape, True), encoder)
+  if args.torch_python:
+    for name in ("training, torch", "training, torch, bf16")[: 1 + bf16]:
+      worker = TorchStep(
+        args.torch_python, args.albert_config_file, shape, "bf16" in name
+      )
+      cases[name] = (worker, step)
+  else:
+    print("PyTorch is left out: no --torch_python")
+  times, shares = measure(cases, args.runs)
+  for function, _ in cases.values():
+    if isinstance(function, TorchStep):
+      function.close()
+  report(shape, times, shares)
+
+
+def measure(cases, runs):
+  """Runs the cases in turn, each between products, after a turn to warm up.
+
+  Returns:
+    ({case: [seconds]}, {case: [share of the machine's rate]}).
+  """
+  reference = product()
+  each = 2 * np.prod([float(n) for n in PRODUCT])
+  times, shares = {n: [] for n in cases}, {n: [] for n in cases}
+  for turn in range(-1, runs):
+    for name, (function, amount) in cases.items():
+      before = seconds(reference, 10)
+      own = seconds(function)
+      after = seconds(reference, 10)
+      if turn >= 0:
+        times[name].append(own)
+        shares[name].append(amount / own / (each / ((before + after) / 2)))
+  return times, shares
+
+
+def report(shape, times, shares):
+  print("length %d, batches of %d" % (shape.length, shape.batch))
+  for name in times:
+    print(
+      "  %-22s %s s, %s of the machine's rate"
+      % (name, spread(times[name]), spread(shares[name]))
+    )
+  for name in times:
+    kind = name.split(",")[0]
+    if name == kind:
+      continue
+    # The same precision where two programs are compared.
+    other = kind + ", bf16" if "torch" in name and "bf16" in name else kind
+    ratios = [a / b for a, b in zip(times[other], times[name])]
+    print("  %-22s %s times as fast as %s" % (name, spread(ratios), other))
+
+
+def spread(values):
+  return "%.3f (%.3f to %.3f)" % (
+    statistics.median(values),
+    min(values),
+    max(values),
+  )
+
+
+def memory_of(config_file, shape, recompute):
+  """Takes two steps; returns (peak MiB, seconds of the second, its loss)."""
+  config = modeling.AlbertConfig.from_json_file(config_file)
+  tf.set_random_seed(1)
+
+  def make(config, x):
+    tf.set_random_seed(1)
+    return training(config, x, recompute)
+
+  step = runner(make, config, shape)
+  step()
+  begin = time.perf_counter()
+  loss, _ = step()
+  own = time.perf_counter() - begin
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+  return peak, own, float(loss)
+
+
+def memory():
+  """Prints the peak of each case, each in a process of its own."""
+  context = multiprocessing.get_context("spawn")
+  for name, config_file, size in (("base", BASE, 8), ("xlarge", XLARGE, 2)):
+    for recompute in (False, True):
+      shape = Shape(size, 512, PREDICTIONS[512])
+      with context.Pool(1) as pool:
+        peak, own, loss = pool.apply(memory_of, (config_file, shape, recompute))
+      print(
+        "%-6s %d of 512, %-12s peak %6.0f MiB, step %6.2f s, loss %.5f"
+        % (
+          name,
+          size,
+          "recomputed:" if recompute else "kept:",
+          peak,
+          own,
+          loss,
+        )
+      )
+
+
+def main():
+  args = arguments()
+  print("TensorFlow %s, Python %s" % (tf.__version__, sys.version.split()[0]))
+  if args.memory:
+    memory()
+    return
+  config = modeling.AlbertConfig.from_json_file(args.albert_config_file)
+  for length, predictions in PREDICTIONS.items():
+    speed(args, config, Shape(args.tokens // length, length, predictions))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the curves that a run left for TensorBoard, and draws them."""
+
+import collections
+
+import matplotlib
+import tensorflow.compat.v1 as tf
+
+matplotlib.use("Agg")  # No screen is needed.
+from matplotlib import pyplot  # noqa: E402
+
+
+def read(folder):
+  """Returns {name: {step: value}} of the event files in a folder.
+
+  Of a step that came twice, because a run was killed and went on, the later
+  value holds.
+  """
+  points = collections.defaultdict(dict)
+  for path in sorted(tf.io.gfile.glob(folder + "/events.out.tfevents.*")):
+    for event in _events(path):
+      for value in event.summary.value:
+        number = _number(value)
+        if number is not None:
+          points[value.tag][event.step] = number
+  return dict(points)
+
+
+def _events(path):
+  """A file's events; a last one that was cut short ends them."""
+  try:
+    yield from tf.train.summary_iterator(path)
+  except tf.errors.DataLossError:
+    return
+
+
+def _number(value):
+  """The scalar of a summary, written by TensorFlow 1 or 2; else None."""
+  kind = value.WhichOneof("value")
+  if kind == "simple_value":
+    return value.simple_value
+  if kind == "tensor" and value.tensor.dtype == tf.float32.as_datatype_enum:
+    array = tf.make_ndarray(value.tensor)
+    return float(array) if array.ndim == 0 else None
+  return None
+
+
+def draw(path, names, lines):
+  """Draws a panel a name, in each of them one curve a line.
+
+  Args:
+    path: of the PNG.
+    names: of the curves.
+    lines: {what: {name: {step: value}}}, such as those of training and of
+      held-out data.
+
+  Returns:
+    Whether there was anything to draw.
+  """
+  names = [n for n in names if any(n in points for points in lines.values())]
+  if not names:
+    return False
+  figure, panels = pyplot.subplots(
+    -(-len(names) // 2), 2, figsize=(11, 3.5 * -(-len(names) // 2)), dpi=100
+  )
+  for panel, name in zip(panels.flat, names):
+    for what, points in lines.items():
+      if name in points:
+        steps = sorted(points[name])
+        panel.plot(
+          steps,
+          [points[name][step] for step in steps],
+          label=what,
+          marker="o" if len(steps) < 20 else None,
+        )
+    panel.set_title(name.replace("_", " "))
+    panel.set_xlabel("update")
+    panel.grid(alpha=0.3)
+    panel.legend()
+  for panel in panels.flat[len(names) :]:
+    panel.set_visible(False)
+  figure.tight_layout()
+  with tf.io.gfile.GFile(path, "wb") as f:
+    figure.savefig(f, format="png")
+  pyplot.close(figure)
+  return True

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Masks words anew each time an example is read (--masked_lm_budget).
+
+The masks of a file are fixed when it is made; drawn here, they differ from
+pass to pass, which is worth as much as many copies in the file.
+
+Shapes: B batch, S sequence, P masked positions.
+"""
+
+import collections
+
+import tensorflow.compat.v1 as tf
+
+NGRAM = 3
+ROUNDS = 3  # Leave less than one piece in twenty of the budget unused.
+MASKED, KEPT = 0.8, 0.1  # Shares of [MASK] and of the piece itself.
+
+# Ids: of [MASK], of pieces never masked, and of those that may replace others.
+Vocabulary = collections.namedtuple(
+  "Vocabulary", ["mask_id", "special_ids", "ordinary_ids"]
+)
+
+
+def vocabulary_of(tokenizer):
+  """Returns the Vocabulary of a tokenization.FullTokenizer."""
+  special = tokenizer.special_ids
+  ordinary = [i for i in range(tokenizer.vocab_size) if i not in special]
+  return Vocabulary(tokenizer.mask_id, sorted(special), ordinary)
+
+
+def mask_anew(batch, budget, vocabulary):
+  """Returns a batch with other words masked.
+
+  Words go in runs of 1 to 3, the shorter the likelier (1/n), and runs are
+  drawn evenly as long as they fit into the budget. None reaches over the
+  border between the two segments.
+
+  Args:
+    batch: features of record_inputs.features, with token_boundary.
+    budget: share of the pieces to mask, special ones not counted.
+    vocabulary: a Vocabulary.
+  """
+  ids = _unmasked(batch)
+  size = tf.shape(batch["masked_lm_ids"])[1]
+  ordinary = tf.cast(batch["input_mask"], tf.bool)
+  for special in vocabulary.special_ids:
+    ordinary &= tf.not_equal(ids, special)
+  chosen = _choose(batch, ordinary, budget, size)
+  positions, weights = _listed(chosen, size)
+  labels = tf.gather(ids, positions, batch_dims=1)
+  return dict(
+    batch,
+    input_ids=tf.where(chosen, _replacements(ids, vocabulary), ids),
+    masked_lm_positions=positions,
+    masked_lm_ids=labels * tf.cast(weights, labels.dtype),
+    masked_lm_weights=weights,
+  )
+
+
+def _unmasked(batch):
+  """[B, S], what the text was before the file's masks."""
+  ids, positions = batch["input_ids"], batch["masked_lm_positions"]
+  true = tf.where(
+    batch["masked_lm_weights"] > 0,
+    batch["masked_lm_ids"],
+    tf.gather(ids, positions, batch_dims=1),
+  )
+  rows = tf.range(tf.shape(ids)[0], dtype=positions.dtype)
+  rows = tf.broadcast_to(rows[:, tf.newaxis], tf.shape(positions))
+  return tf.tensor_scatter_nd_update(ids, tf.stack([rows, positions], -1), true)
+
+
+def _choose(batch, ordinary, budget, size):
+  """bool [B, S]: the pieces to mask, whole runs of words."""
+  most = tf.round(tf.cast(_count(ordinary), tf.float32) * budget)
+  most = tf.minimum(size, tf.maximum(1, tf.cast(most, tf.int32)))
+  scores = _scores_of_runs(batch)
+  first, last = _ranks(scores, ordinary)
+  chosen = tf.zeros_like(ordinary)
+  for _ in range(ROUNDS):  # Runs too long for what is left make room.
+    left = most - _count(chosen)
+    fitting = ordinary & ~chosen & (last - first <= left)
+    chosen |= fitting & (_ranks(scores, fitting)[1] <= left)
+  return chosen
+
+
+def _ranks(scores, among):
+  """Of each piece: how many score less, and how many at most as much.
+
+  Pieces of a run share a score, so the latter is how many would be masked if
+  its run were the last one taken, and the difference is the run's length.
+  """
+  scores = tf.where(among, scores, tf.fill(tf.shape(among), 2.0))
+  ordered = tf.sort(scores)
+  return [tf.searchsorted(ordered, scores, side=s) for s in ("left", "right")]
+
+
+def _count(chosen):
+  """bool [B, S] -> int [B, 1]."""
+  return tf.reduce_sum(tf.cast(chosen, tf.int32), 1, keepdims=True)
+
+
+def _scores_of_runs(batch):
+  """float [B, S], evenly drawn from 0 to 1, the same all over a run."""
+  shape = tf.shape(batch["input_ids"])
+  weights = [1.0 / n for n in range(1, NGRAM + 1)]
+  lengths = 1 + tf.random.categorical(
+    tf.broadcast_to(tf.math.log(weights), [shape[0], NGRAM]),
+    shape[1] + 1,
+    dtype=tf.int32,
+  )
+  words = tf.cumsum(tf.cast(batch["token_boundary"], tf.int32), 1)
+  runs = tf.searchsorted(tf.cumsum(lengths, 1), words, side="right")
+  runs = 2 * runs + tf.cast(batch["segment_ids"], tf.int32)
+  scores = tf.random.uniform([shape[0], 2 * shape[1] + 4])
+  return tf.gather(scores, runs, batch_dims=1)
+
+
+def _listed(chosen, size):
+  """positions int [B, P] in order and weights float [B, P] of those chosen."""
+  length = tf.shape(chosen)[1]
+  places = tf.broadcast_to(tf.range(length), tf.shape(chosen))
+  order = tf.sort(tf.where(chosen, places, places + length))[:, :size]
+  weights = tf.cast(order < length, tf.float32)
+  return order * tf.cast(weights, tf.int32), weights
+
+
+def _replacements(ids, vocabulary):
+  """[B, S]: what stands in the place of each piece, should it be masked."""
+  draw = tf.random.uniform(tf.shape(ids))
+  other = tf.gather(
+    tf.constant(vocabulary.ordinary_ids, ids.dtype),
+    tf.random.uniform(
+      tf.shape(ids), maxval=len(vocabulary.ordinary_ids), dtype=tf.int32
+    ),
+  )
+  kept = tf.where(draw < MASKED + KEPT, ids, other)
+  return tf.where(
+    draw < MASKED, tf.fill(tf.shape(ids), vocabulary.mask_id), kept
+  )

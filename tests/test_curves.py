@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of curves.py."""
+
+import struct
+
+import tensorflow.compat.v1 as tf
+
+import curves
+import runtime
+
+
+def test_curves_are_read_back_as_they_were_written(tmp_path):
+  for step in (10, 20):
+    runtime.write_scalars(str(tmp_path), step, {"loss": step / 2})
+  assert curves.read(str(tmp_path)) == {"loss": {10: 5.0, 20: 10.0}}
+
+
+def test_a_tensor_of_one_number_is_a_point_and_a_name_is_none(tmp_path):
+  with tf.Graph().as_default():
+    writer = tf.summary.FileWriter(str(tmp_path))
+    for tag, value in (("loss", 0.5), ("path", "model.ckpt-1")):
+      value = tf.Summary.Value(tag=tag, tensor=tf.make_tensor_proto(value))
+      writer.add_summary(tf.Summary(value=[value]), 3)
+    writer.close()
+  assert curves.read(str(tmp_path)) == {"loss": {3: 0.5}}
+
+
+def test_an_event_file_cut_short_gives_what_it_holds(tmp_path):
+  runtime.write_scalars(str(tmp_path), 10, {"loss": 1.0})
+  (path,) = tmp_path.iterdir()
+  path.write_bytes(path.read_bytes() + b"\x10\0\0\0\0\0\0\0abc")
+  assert curves.read(str(tmp_path)) == {"loss": {10: 1.0}}
+
+
+def test_a_picture_has_a_panel_a_curve(tmp_path):
+  path = tmp_path / "curves.png"
+  lines = {
+    "training": {"loss": {1: 2.0, 2: 1.0}, "rate": {1: 0.1}},
+    "held out": {"loss": {2: 1.5}},
+  }
+  assert curves.draw(str(path), ("loss", "rate", "absent"), lines)
+  data = path.read_bytes()
+  assert data[:8] == b"\x89PNG\r\n\x1a\n"
+  width, height = struct.unpack(">II", data[16:24])
+  assert width == 1100 and height == 350
+
+
+def test_nothing_is_drawn_of_nothing(tmp_path):
+  path = tmp_path / "curves.png"
+  assert not curves.draw(str(path), ("loss",), {"training": {}})
+  assert not path.exists()

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scripts that start pretraining, with a stub in place of Python."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+BASH = shutil.which("bash")
+SCRIPTS = ["pretrain_gpu.sh", "pretrain_tpu.sh", "pretrain_slurm.sh"]
+# Prints the command and what it would learn of the cluster.
+STUB = '#!{bash}\nprintf "%s\\n" "$@"\necho "TF_CONFIG=${{TF_CONFIG:-}}"\n'
+# SLURM's own: runs the command once a node, as node 1; names the nodes.
+SRUN = '#!{bash}\nshift\nSLURM_PROCID=1 exec "$@"\n'
+SCONTROL = "#!{bash}\nprintf '%s\\n' node1 node2\n"
+
+
+@pytest.fixture
+def launch(tmp_path, repo):
+  """Runs a script with the stubs; returns the finished process."""
+  for name, text in (("python", STUB), ("srun", SRUN), ("scontrol", SCONTROL)):
+    (tmp_path / name).write_text(text.format(bash=BASH))
+    (tmp_path / name).chmod(0o755)
+
+  def run(name, *arguments, **environment):
+    environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    environment.update(
+      PATH="%s:%s" % (tmp_path, os.environ["PATH"]),
+      PYTHON=str(tmp_path / "python"),
+      HOME=str(tmp_path),
+    )
+    return subprocess.run(
+      [BASH, os.path.join(repo, "scripts", name)] + list(arguments),
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+      env=environment,
+      cwd=repo,
+    )
+
+  return run
+
+
+def flags_of(process):
+  """{flag: value} of the command that the stub printed; the last one wins."""
+  lines = process.stdout.splitlines()
+  return dict(x[2:].split("=", 1) for x in lines if x.startswith("--"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_says_how_to_use_it(launch, name):
+  process = launch(name, "--help")
+  assert process.returncode == 0
+  assert process.stdout.count("usage: ") == 1 and "OUTPUT" in process.stdout
+  assert not any(x.startswith("#") for x in process.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_without_arguments_nothing_is_started(launch, name):
+  process = launch(name)
+  assert process.returncode == 1 and "--input_file" not in process.stdout
+
+
+@pytest.mark.parametrize(
+  "gpus, distribution", [("0", "none"), ("0,1", "mirrored")]
+)
+def test_gpus_of_one_machine_share_the_batch(launch, gpus, distribution):
+  process = launch(
+    "pretrain_gpu.sh", "train", "held out", "out", CUDA_VISIBLE_DEVICES=gpus
+  )
+  flags = flags_of(process)
+  assert process.returncode == 0
+  assert flags["distribution"] == distribution
+  assert flags["precision"] == "fp16"
+  assert flags["eval_file"] == "held out" and "init_checkpoint" not in flags
+
+
+def test_flags_of_the_command_win(launch):
+  process = launch(
+    "pretrain_gpu.sh", "a", "b", "c", "--precision=bf16", INIT="weights dir"
+  )
+  flags = flags_of(process)
+  assert flags["precision"] == "bf16"
+  assert flags["init_checkpoint"] == "weights dir"
+
+
+def test_a_tpu_is_reached_by_name_and_reads_from_buckets(launch):
+  flags = flags_of(
+    launch("pretrain_tpu.sh", "pod", "32", "gs://t", "gs://e", "gs://o")
+  )
+  assert flags["use_tpu"] == "true" and flags["tpu_name"] == "pod"
+  assert flags["num_tpu_cores"] == "32" and flags["precision"] == "bf16"
+  process = launch("pretrain_tpu.sh", "pod", "32", "t", "gs://e", "gs://o")
+  assert process.returncode == 1 and "t: expected a folder" in process.stdout
+
+
+def test_each_node_of_a_job_learns_who_takes_part(launch):
+  process = launch(
+    "pretrain_slurm.sh", "t", "e", "o", SLURM_JOB_NODELIST="node[1-2]"
+  )
+  flags = flags_of(process)
+  assert flags["distribution"] == "multi_worker_mirrored"
+  (line,) = [x for x in process.stdout.splitlines() if x[:10] == "TF_CONFIG="]
+  assert json.loads(line[10:]) == {
+    "cluster": {"worker": ["node1:29500", "node2:29500"]},
+    "task": {"type": "worker", "index": 1},
+  }
+
+
+@pytest.mark.parametrize("name", ["pretrain_gpu.sh", "pretrain_tpu.sh"])
+def test_the_program_knows_the_flags_of_the_scripts(launch, name, repo):
+  arguments = ["gs://a"] * 3
+  if name == "pretrain_tpu.sh":
+    arguments = ["pod", "8"] + arguments
+  flags = flags_of(launch(name, *arguments))
+  known = subprocess.run(
+    [sys.executable, "run_pretraining.py", "--help"],
+    stdout=subprocess.PIPE,
+    text=True,
+    cwd=repo,
+  ).stdout
+  assert all("--%s:" % x in known or "--[no]%s:" % x in known for x in flags)
