@@ -17,6 +17,8 @@ def read(folder):
   value holds.
   """
   points = collections.defaultdict(dict)
+  if not tf.io.gfile.isdir(folder):
+    return {}
   for path in sorted(tf.io.gfile.glob(folder + "/events.out.tfevents.*")):
     for event in _events(path):
       for value in event.summary.value:

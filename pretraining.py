@@ -102,7 +102,10 @@ def find_files(patterns):
   """
   found = []
   for pattern in patterns.split(","):
-    paths = tf.io.gfile.glob(pattern)
+    try:
+      paths = tf.io.gfile.glob(pattern)
+    except tf.errors.NotFoundError:  # TensorFlow 1.15, of a folder.
+      paths = []
     if len(paths) == 1 and tf.io.gfile.isdir(paths[0]):
       paths = tf.io.gfile.glob(os.path.join(paths[0], "*"))
     paths = [path for path in sorted(paths) if _is_shard(path)]

@@ -32,6 +32,10 @@ def test_an_event_file_cut_short_gives_what_it_holds(tmp_path):
   assert curves.read(str(tmp_path)) == {"loss": {10: 1.0}}
 
 
+def test_a_folder_that_is_not_there_has_no_curves(tmp_path):
+  assert curves.read(str(tmp_path / "eval")) == {}
+
+
 def test_a_picture_has_a_panel_a_curve(tmp_path):
   path = tmp_path / "curves.png"
   lines = {

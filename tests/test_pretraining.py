@@ -356,6 +356,7 @@ def test_a_manifest_of_another_vocabulary_is_refused(folder):
   [
     ({"do_train": False}, "nothing to do"),
     ({"input_file": "absent-*"}, "absent-\\*: no such file"),
+    ({"input_file": "no/such/*"}, "no/such/\\*: no such file"),
     ({"init_optimizer_state": True}, "needs --init_checkpoint"),
     ({"num_warmup_steps": 5}, "at most --num_train_steps"),
     ({"start_warmup_step": 5}, "--start_warmup_step is 5"),
