@@ -411,7 +411,7 @@ def test_recomputing_keeps_the_inputs_of_blocks_only():
     for op in backward
     for tensor in op.inputs
     if tensor.op in forward
-    and "/transformer/" in tensor.name
+    and "/layer_" in tensor.name
     and tensor.dtype == tf.float32
     and tensor.shape.as_list()[:1] in ([3], [3 * 5])
   }
