@@ -453,41 +453,8 @@ def attend(query, key, value, adder, heads, dropout_rate, seed):
   query, key, value = [split_heads(x, heads) for x in (query, key, value)]
   scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
   scores = tf.cast(scores, tf.float32) + adder
-  kept = [keep_mask(scores, dropout_rate, seed)] if dropout_rate else []
-  return merge_heads(weigh(scores, value, *kept))
-
-
-@tf.custom_gradient
-def weigh(scores, value, *kept):
-  """Adds values up by the softmax of their scores, after dropout.
-
-  Args:
-    scores: float32 [B, N, S, S].
-    value: float [B, N, S, D].
-    *kept: the weights' keep_mask, if any.
-
-  Returns:
-    Float [B, N, S, D].
-  """
-  weights = tf.nn.softmax(scores)
-  used = tf.cast(weights * kept[0] if kept else weights, value.dtype)
-  context = tf.matmul(used, value)
-
-  def gradient(d_context):
-    d_weights = tf.matmul(d_context, value, transpose_b=True)
-    d_weights = tf.cast(d_weights, tf.float32)
-    if kept:
-      d_weights *= kept[0]
-    # A row's sum of weights * d_weights, as the S of them add up to context:
-    # D products instead of S (arXiv 2205.14135, section B.2).
-    products = tf.cast(d_context, tf.float32) * tf.cast(context, tf.float32)
-    d_scores = weights * (
-      d_weights - tf.reduce_sum(products, -1, keepdims=True)
-    )
-    d_value = tf.matmul(used, d_context, transpose_a=True)
-    return [d_scores, d_value] + [None for _ in kept]
-
-  return context, gradient
+  weights = dropout(tf.nn.softmax(scores), dropout_rate, seed)
+  return merge_heads(tf.matmul(tf.cast(weights, value.dtype), value))
 
 
 def attention_adder(input_mask):
@@ -594,13 +561,8 @@ def dropout(x, rate, seed=None):
     return x
   if seed is None:
     return tf.nn.dropout(x, rate=rate)
-  return x * tf.cast(keep_mask(x, rate, seed), x.dtype)
-
-
-def keep_mask(x, rate, seed):
-  """Returns float32 of x's shape: 0 for a share `rate`, else 1 / (1 - rate)."""
-  uniform = tf.random.stateless_uniform(shape_of(x), seed)
-  return tf.cast(uniform >= rate, tf.float32) / (1.0 - rate)
+  kept = tf.random.stateless_uniform(shape_of(x), seed) >= rate
+  return x * tf.cast(tf.cast(kept, tf.float32) / (1.0 - rate), x.dtype)
 
 
 @tf.custom_gradient

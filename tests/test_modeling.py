@@ -266,11 +266,6 @@ def plain_norm(x, gamma, beta):
   return (x - mean) / tf.sqrt(variance + 1e-12) * gamma + beta
 
 
-def plain_weigh(scores, value, *kept):
-  weights = tf.nn.softmax(scores)
-  return tf.matmul(weights * kept[0] if kept else weights, value)
-
-
 def random(*shape):
   return np.random.RandomState(sum(shape)).normal(size=shape)
 
@@ -284,7 +279,6 @@ def random(*shape):
       plain_norm,
       [3 + random(2, 5, 7), random(7), random(7)],
     ),
-    (modeling.weigh, plain_weigh, [random(2, 3, 5, 5), random(2, 3, 5, 4)]),
   ],
 )
 def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
@@ -293,24 +287,6 @@ def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
   for a, e in zip(actual, exact):
     # As near as the plain formula comes in float32.
     np.testing.assert_allclose(a, e, rtol=1e-5, atol=5e-6)
-
-
-def test_the_gradient_of_attention_holds_with_dropout():
-  kept = np.where(random(2, 3, 5, 5) > 0, 2.0, 0.0)
-  actual, expected = [
-    values_and_gradients(
-      lambda s, v, f=function: f(s, v, tf.cast(kept, s.dtype)),
-      dtype,
-      random(2, 3, 5, 5),
-      random(2, 3, 5, 4),
-    )
-    for function, dtype in (
-      (modeling.weigh, tf.float32),
-      (plain_weigh, tf.float64),
-    )
-  ]
-  for a, e in zip(actual, expected):
-    np.testing.assert_allclose(a, e, rtol=1e-5, atol=2e-6)
 
 
 def test_gelu_of_what_is_far_from_0_is_exact():
