@@ -8,6 +8,7 @@ Shapes: B batch, S sequence, P masked positions.
 """
 
 import collections
+import contextlib
 
 import tensorflow.compat.v1 as tf
 
@@ -54,18 +55,19 @@ def training_dataset(
     remask: function of a batch with token_boundary that masks it anew; None
       takes the masks of the files.
   """
-  files = tf.data.Dataset.from_tensor_slices(sorted(paths))
-  records = (
-    files.shuffle(len(paths), seed)
-    .interleave(
-      tf.data.TFRecordDataset,
-      cycle_length=min(len(paths), MIXED_FILES),
-      block_length=1,
+  with _graph_seed(seed):
+    files = tf.data.Dataset.from_tensor_slices(sorted(paths))
+    records = (
+      files.shuffle(len(paths), seed)
+      .interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(len(paths), MIXED_FILES),
+        block_length=1,
+      )
+      .shuffle(SHUFFLED, seed)
+      .repeat()  # Each time in another order.
+      .batch(batch_size, drop_remainder=True)
     )
-    .shuffle(SHUFFLED, seed)
-    .repeat()  # Each time in another order.
-    .batch(batch_size, drop_remainder=True)
-  )
   own, machines, run = part
   if machines > 1:
     records = (
@@ -82,6 +84,21 @@ def training_dataset(
     return remask(batch) if remask else batch
 
   return records.map(parse).prefetch(2)
+
+
+@contextlib.contextmanager
+def _graph_seed(seed):
+  """Holds the graph's seed, which shuffling mixes with its own, at a value.
+
+  A machine's graph has a seed of its own, so that dropout differs on each.
+  """
+  graph = tf.get_default_graph()
+  before = graph.seed
+  graph.seed = seed
+  try:
+    yield
+  finally:
+    graph.seed = before
 
 
 def evaluation_dataset(paths, shape, batch_size, fill=False):

@@ -2,11 +2,13 @@
 """Trains the same in one process and in two; run by test_replicas.py.
 
 Without arguments it starts itself twice, as two machines would, and prints
-for some cases of mirrored_training.py the largest difference of any variable.
+for a case of mirrored_training.py and for pretraining itself the largest
+difference of any variable.
 """
 
 import json
 import os
+import pathlib
 import pickle
 import socket
 import subprocess
@@ -16,7 +18,7 @@ import time
 
 from tests import mirrored_training
 
-CASES = ["adamw, clipped", "lamb, clipped, accumulated"]
+CASE = "adamw, clipped, accumulated"
 
 
 def free_ports(count):
@@ -30,15 +32,21 @@ def free_ports(count):
   return ports
 
 
-def work(case, weights, folder):
-  """One worker's part."""
-  values = mirrored_training.train(
-    {"distribution": "multi_worker_mirrored", "output_dir": folder},
-    case,
-    weights,
-  )
+def work(case, folder):
+  """One worker's part; it leaves folder/CASE-INDEX."""
+  where = {
+    "distribution": "multi_worker_mirrored",
+    "output_dir": str(folder / case),
+  }
+  if case == "pretraining":
+    weights = mirrored_training.first_weights(folder)
+    values = mirrored_training.pretrain(
+      folder, init_checkpoint=weights, **where
+    )
+  else:
+    values = mirrored_training.train(where, case, str(folder / "weights"))
   task = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-  with open(os.path.join(folder, "values-%d" % task), "wb") as f:
+  with open(str(folder / ("%s-%d" % (case, task))), "wb") as f:
     pickle.dump(values, f)
 
 
@@ -63,30 +71,24 @@ def start_two(script, *arguments):
   assert not any(worker.poll() for worker in workers)
 
 
-def train(case, weights):
-  """What each of two workers has at the end."""
-  folder = tempfile.mkdtemp()
-  start_two(__file__, case, weights, folder)
-  values = []
-  for index in range(2):
-    with open(os.path.join(folder, "values-%d" % index), "rb") as f:
-      values.append(pickle.load(f))
-  return values
-
-
 def main():
   if sys.argv[1:]:
-    work(*sys.argv[1:])
+    work(sys.argv[1], pathlib.Path(sys.argv[2]))
     return
-  found = {}
-  weights = os.path.join(tempfile.mkdtemp(), "weights")
+  folder = mirrored_training.prepared(pathlib.Path(tempfile.mkdtemp()))
+  weights = str(folder / "weights")
   mirrored_training.write_weights(weights)
-  for case in CASES:
-    one = mirrored_training.train({"distribution": "none"}, case, weights)
-    found[case] = max(
-      mirrored_training.difference(one, values)
-      for values in train(case, weights)
-    )
+  alone = {
+    CASE: mirrored_training.train({"distribution": "none"}, CASE, weights),
+    "pretraining": mirrored_training.pretrain(folder),
+  }
+  found = {}
+  for case, one in alone.items():
+    start_two(__file__, case, str(folder))
+    for index in range(2):
+      name = "%s-%d" % (case, index)
+      with open(str(folder / name), "rb") as f:
+        found[name] = mirrored_training.difference(one, pickle.load(f))
   print(json.dumps(found))
 
 

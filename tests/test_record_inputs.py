@@ -73,6 +73,7 @@ def test_the_same_seed_gives_the_same_batches_and_another_does_not(files):
 
 def test_machines_share_the_stream_of_one_out(files):
   def stream(part, count):
+    tf.set_random_seed(part[0])  # As on each of several machines.
     dataset = record_inputs.training_dataset(files, SHAPE, 2, 1, part)
     return [b["input_ids"].tolist() for b in batches(dataset, count)]
 

@@ -33,10 +33,11 @@ def test_a_total_is_a_constant_to_gradients():
 
 
 # Losses that are means over unequally many things, gradients that are clipped
-# and rows looked up twice, both optimizers, accumulation: see CASES there.
+# and rows looked up twice, both optimizers, accumulation (CASES there); and
+# run_pretraining.py as a whole.
 @pytest.mark.parametrize(
   "script, cases",
-  [("mirrored_training.py", 3), ("multi_worker_training.py", 2)],
+  [("mirrored_training.py", 3), ("multi_worker_training.py", 4)],
 )
 def test_two_replicas_train_as_one_device_does(script, cases, repo):
   output = subprocess.run(

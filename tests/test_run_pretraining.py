@@ -156,8 +156,6 @@ def test_the_output_folder_alone_is_a_model_to_fine_tune(pretrained, tmp_path):
   "flags, message",
   [
     ({"input_file": "absent"}, "absent: no such file"),
-    ({"max_seq_length": 16}, "need --max_seq_length=32"),
-    ({"precision": "fp16"}, "--precision=fp16 needs a GPU"),
     ({"use_tpu": "true"}, "--use_tpu needs --tpu_name or --master"),
     ({"horovod": "true"}, "--horovod: there is no Horovod"),
   ],

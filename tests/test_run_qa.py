@@ -173,7 +173,7 @@ def test_squad_2_is_learned_with_questions_that_have_no_answer(
     train_file=write_questions(tmp_path / "a.json", "squad", 48, 0, 1),
     predict_file=write_questions(tmp_path / "c.json", "squad", 9, 2, 1),
     learning_rate=1e-2,
-    num_train_epochs=5.0,
+    num_train_epochs=10.0,
   )
   assert results["test"]["exact"] == results["test"]["f1"] == 1.0
   output = tmp_path / "output"
