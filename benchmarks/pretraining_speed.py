@@ -9,6 +9,9 @@ three times for a step) as a share of the machine's: the rate of a product of
 2048x768 and 768x3072 in float32, timed before and after every step. What is
 compared takes turns in one run; figures are medians (least to most).
 
+PyTorch's "all" is AlbertForPreTraining's own step, which scores a word at every
+position, "masked" one that scores the masked positions only.
+
 With --memory: the most memory resident in a process that takes two steps at
 length 512, with and without --recompute.
 """
@@ -174,10 +177,10 @@ def seconds(function, times=1):
 class TorchStep:
   """The same step in another process, under another Python."""
 
-  def __init__(self, python, config_file, shape, bf16):
+  def __init__(self, python, config_file, shape, precision, words):
     """Starts it; it says when it is ready by its first answer."""
     self._process = subprocess.Popen(
-      [python, TORCH_STEP, config_file, json.dumps(shape), str(int(bf16))],
+      [python, TORCH_STEP, config_file, json.dumps(shape), precision, words],
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       universal_newlines=True,
@@ -209,11 +212,14 @@ def speed(args, config, shape):
     cases["training, bf16"] = (runner(training, config, shape, True), step)
     cases["inference, bf16"] = (runner(inference, config, shape, True), encoder)
   if args.torch_python:
-    for name in ("training, torch", "training, torch, bf16")[: 1 + bf16]:
-      worker = TorchStep(
-        args.torch_python, args.albert_config_file, shape, "bf16" in name
-      )
-      cases[name] = (worker, step)
+    for precision in ("fp32", "bf16")[: 1 + bf16]:
+      for words in ("all", "masked"):
+        name = "training, torch, " + words
+        name += ", bf16" if precision == "bf16" else ""
+        worker = TorchStep(
+          *(args.torch_python, args.albert_config_file, shape, precision, words)
+        )
+        cases[name] = (worker, step)
   else:
     print("PyTorch is left out: no --torch_python")
   times, shares = measure(cases, args.runs)
@@ -247,7 +253,7 @@ def report(shape, times, shares):
   print("length %d, batches of %d" % (shape.length, shape.batch))
   for name in times:
     print(
-      "  %-22s %s s, %s of the machine's rate"
+      "  %-29s %s s, %s of the machine's rate"
       % (name, spread(times[name]), spread(shares[name]))
     )
   for name in times:
@@ -257,7 +263,7 @@ def report(shape, times, shares):
     # The same precision where two programs are compared.
     other = kind + ", bf16" if "torch" in name and "bf16" in name else kind
     ratios = [a / b for a, b in zip(times[other], times[name])]
-    print("  %-22s %s times as fast as %s" % (name, spread(ratios), other))
+    print("  %-29s %s times as fast as %s" % (name, spread(ratios), other))
 
 
 def spread(values):
