@@ -5,19 +5,15 @@ import collections
 import gzip
 import io
 import os
-import random
 import re
 import subprocess
 import sys
 import tarfile
-import time
 
 import pytest
-from segtok import segmenter
 
 import corpora
 from errors import InputError
-import splitting
 
 HEADER = '"ROW_ID","SUBJECT_ID","ISERROR","TEXT"\n'
 RECORD = """<PubmedArticle><MedlineCitation><PMID>%d</PMID><Article>
@@ -634,93 +630,9 @@ def test_damaged_csv_is_refused_with_its_line(write, data, said):
 # ------------------------------------------------------------------- sentences
 
 
-@pytest.mark.parametrize(
-  "text",
-  [
-    "As shown by Smith et al. in 1998, it fell.|We agree.",
-    "Allen et al. (1992) said so.|Others [5] did not.",
-    "See Fig. 1 for details.|It rose (Fig. 2A).|Then it fell.",
-    "Rats got 5 mg/kg i.v. daily.|They recovered.",
-    "We grew E. coli at 37 degrees C.|Then S. aureus was added.",
-    "The pH was 7.4.|It rose to 8.1 in 0.5 h.",
-    "IC50 was 3 x 10(-6) M.|Binding was weak.",
-    "Ca2+ rose vs. controls.|No effect was seen.",
-    "Was it so?|Yes!|We think so.",
-    "Cells (e.g. HeLa) grew.|p53 was found.",
-    "(A short one. In brackets.)|And more.",
-    "no end",
-  ],
-)
-def test_sentences_end_where_a_reader_ends_them(text):
-  assert corpora.sentences([text.replace("|", " ")]) == text.split("|")
-
-
 def test_sentences_of_paragraphs_have_plain_blanks_and_are_never_empty():
   found = corpora.sentences(["One\n here.  Two\tthere.", " ", "", "Three"])
   assert found == ["One here.", "Two there.", "Three"]
-
-
-def test_sentences_are_those_of_segtok_but_for_citations(shared):
-  path = "data/pretraining/text/pubmed_abstracts.tsv.gz"
-  with gzip.open(os.path.join(shared, path), "rt", encoding="utf-8") as f:
-    texts = [line.rstrip("\n").split("\t")[-1].strip() for line in f][::20]
-  asked = 0
-  for text in texts:
-    if "et al." not in text:
-      expected = [s for s in segmenter.split_multi(text) if s]
-      found = [text[a:b] for a, b in splitting.spans(text)]
-      assert found == expected
-      asked += len(expected)
-  assert asked > 3000
-
-
-PIECES = (
-  ["Cells ", "p53 ", "(see ", "[3", "] ", ") ", "Fig", ". ", ". ", ".) ", "! "]
-  + [".\n", "\n\n", "A", "12", "5", "May ", "J", " and ", "al", ".] ", '." ']
-  + [
-    "i.v",
-    "vs",
-    "%",
-    "A\u02b0",
-    "\u03b1",
-    "caf\xe9",
-    "DNA",
-    "was ",
-    "B. ",
-    "x ",
-    " ",
-    "? ",
-  ]
-)
-
-
-def test_asking_segtok_about_parts_changes_nothing_of_what_it_says():
-  for seed in range(3000):
-    choice = random.Random(seed)
-    text = "".join(choice.choice(PIECES) for _ in range(choice.randrange(30)))
-    text = text.strip()
-    expected = [s for s in segmenter.split_multi(text) if s]
-    found = [text[a:b] for a, b in splitting.spans(text)]
-    if "et al" not in text:
-      assert found == expected, repr(text)
-
-
-def test_spans_hold_every_character_but_white_space():
-  text = "  One here. \n\nSee Fig. 1 (or\tnot. Two et al. [5] "
-  spans = splitting.spans(text)
-  assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(
-    text.split()
-  )
-  assert all(text[a:b].strip() == text[a:b] for a, b in spans)
-
-
-@pytest.mark.parametrize("junk", ["( x. Y ", "A. B. c. ", "etc. ", "(", "vs. "])
-def test_junk_takes_time_in_proportion_to_its_length(junk):
-  text = (junk * 200000)[:200000].strip()
-  begin = time.process_time()
-  found = corpora.sentences([text])
-  assert time.process_time() - begin < 5
-  assert "".join("".join(found).split()) == "".join(text.split())
 
 
 # ---------------------------------------------------------------------- memory

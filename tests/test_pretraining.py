@@ -266,7 +266,7 @@ def test_with_the_optimizers_state_its_schedule_goes_on(trained, folder):
 
 
 def test_all_groups_can_start_from_the_first(trained, folder):
-  config = dict(CONFIG, num_hidden_groups=2)
+  config = dict(CONFIG, num_hidden_layers=2, num_hidden_groups=2)
   (folder / "albert_config.json").write_text(json.dumps(config))
   first = trained / "output" / "model.ckpt-2"
   with pytest.raises(InputError, match="does not fit the config"):
