@@ -364,7 +364,6 @@ class _Run:
   def go(self):
     """Does what the flags ask; returns the content of results.json."""
     config = self.config
-    runtime.log_devices(config.use_tpu)
     chief = runtime.is_chief(config)
     if chief:
       run_files.write_description(

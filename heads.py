@@ -116,6 +116,39 @@ def span(sequence, starts, ends, allowed):
   return loss / 2, {"start_logits": start_logits, "end_logits": end_logits}
 
 
+def pretraining(config, albert, batch, use_sop=True):
+  """Both heads of pretraining: masked words and sentence order.
+
+  Args:
+    config: the AlbertConfig.
+    albert: the modeling.AlbertModel.
+    batch: {name: tensor}, as masked_words and sentence_order take them, under
+      the names of the TFRecord features.
+    use_sop: whether sentence order counts in the loss.
+
+  Returns:
+    The sum of their losses, and what both return, with "masked_lm_loss" and
+    "sentence_order_loss".
+  """
+  word_loss, words = masked_words(
+    config,
+    albert.get_sequence_output(),
+    albert.get_embedding_table(),
+    batch["masked_lm_positions"],
+    batch["masked_lm_ids"],
+    batch["masked_lm_weights"],
+  )
+  order_loss, order = sentence_order(
+    albert.get_pooled_output(),
+    batch["next_sentence_labels"],
+    config.initializer_range,
+  )
+  outputs = dict(
+    words, **order, masked_lm_loss=word_loss, sentence_order_loss=order_loss
+  )
+  return (word_loss + order_loss if use_sop else word_loss), outputs
+
+
 def masked_words(config, sequence, table, positions, label_ids, weights):
   """Guesses the masked words (pretraining).
 
@@ -128,7 +161,8 @@ def masked_words(config, sequence, table, positions, label_ids, weights):
     weights: float [B, P], 0 for padding.
 
   Returns:
-    The weighted mean cross-entropy, and {"masked_lm_log_probs": [B * P, V]}.
+    The weighted mean cross-entropy, and {"masked_lm_logits" and
+    "masked_lm_log_probs": [B * P, V]}.
   """
   picked = tf.reshape(
     tf.gather(sequence, positions, axis=1, batch_dims=1),
@@ -152,7 +186,10 @@ def masked_words(config, sequence, table, positions, label_ids, weights):
     labels=tf.reshape(label_ids, [-1]), logits=logits
   )
   loss = _mean(losses, tf.reshape(weights, [-1]))
-  return loss, {"masked_lm_log_probs": tf.nn.log_softmax(logits)}
+  return loss, {
+    "masked_lm_logits": logits,
+    "masked_lm_log_probs": tf.nn.log_softmax(logits),
+  }
 
 
 def sentence_order(pooled, labels, initializer_range):
@@ -164,14 +201,18 @@ def sentence_order(pooled, labels, initializer_range):
     initializer_range: standard deviation of new weights.
 
   Returns:
-    The mean cross-entropy, and {"sentence_order_log_probs": [B, 2]}.
+    The mean cross-entropy, and {"sentence_order_logits" and
+    "sentence_order_log_probs": [B, 2]}.
   """
   with tf.variable_scope("cls/seq_relationship"):
     logits = _linear(pooled, 2, initializer_range)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.reshape(labels, [-1]), logits=logits
   )
-  return _mean(losses), {"sentence_order_log_probs": tf.nn.log_softmax(logits)}
+  return _mean(losses), {
+    "sentence_order_logits": logits,
+    "sentence_order_log_probs": tf.nn.log_softmax(logits),
+  }
 
 
 def _mean_cross_entropy(logits, label_ids):

@@ -187,11 +187,7 @@ class _Run:
         self.files[name] = find_files(patterns)
         check_files(self.files[name], self.shape)
     self.state = run_files.TrainingState(config.output_dir)
-    self.initial = None
-    if config.init_checkpoint or config.bioalbert_dir:
-      self.initial = modeling.find_checkpoint(
-        config.init_checkpoint or config.bioalbert_dir
-      )
+    self.initial = run_files.initial_checkpoint(config)
     self.first = self._check_checkpoint()
     self._remask = None
     if config.do_train and config.masked_lm_budget:
@@ -207,7 +203,6 @@ class _Run:
   def go(self):
     """Does what the flags ask."""
     config = self.config
-    runtime.log_devices(config.use_tpu)
     chief = runtime.is_chief(config)
     if chief:
       self._write_description()
@@ -354,25 +349,7 @@ class _Run:
       compute_type=runtime.compute_type(config),
       recompute=config.recompute,
     )
-    word_loss, words = heads.masked_words(
-      albert_config,
-      albert.get_sequence_output(),
-      albert.get_embedding_table(),
-      batch["masked_lm_positions"],
-      batch["masked_lm_ids"],
-      batch["masked_lm_weights"],
-    )
-    order_loss, order = heads.sentence_order(
-      albert.get_pooled_output(),
-      batch["next_sentence_labels"],
-      albert_config.initializer_range,
-    )
-    outputs = dict(
-      words, **order, masked_lm_loss=word_loss, sentence_order_loss=order_loss
-    )
-    if config.use_sop:
-      return word_loss + order_loss, outputs
-    return word_loss, outputs
+    return heads.pretraining(albert_config, albert, batch, config.use_sop)
 
   def _model_fn(self, features, labels, mode, params):
     del labels, params
@@ -579,8 +556,8 @@ class _Run:
 
 def _per_example(outputs, batch):
   """What the metrics are means of: losses, hits and weights, all [B...]."""
-  words = outputs["masked_lm_log_probs"]  # [B * P, V]
-  orders = outputs["sentence_order_log_probs"]  # [B, 2]
+  words = outputs["masked_lm_logits"]  # [B * P, V]
+  orders = outputs["sentence_order_logits"]  # [B, 2]
   word_ids = tf.reshape(batch["masked_lm_ids"], [-1])
   order_ids = tf.reshape(batch["next_sentence_labels"], [-1])
   real = batch.get("real", tf.ones_like(orders[:, 0]))
@@ -594,16 +571,16 @@ def _per_example(outputs, batch):
   }
 
 
-def _losses(log_probs, ids):
-  """The cross-entropy of each row: log-probabilities are logits too."""
+def _losses(logits, ids):
+  """The cross-entropy of each row."""
   return tf.nn.sparse_softmax_cross_entropy_with_logits(
-    labels=ids, logits=log_probs
+    labels=ids, logits=logits
   )
 
 
-def _right(log_probs, ids):
+def _right(logits, ids):
   """1.0 where the likeliest is the right one, else 0.0."""
-  likeliest = tf.argmax(log_probs, -1, output_type=ids.dtype)
+  likeliest = tf.argmax(logits, -1, output_type=ids.dtype)
   return tf.cast(tf.equal(likeliest, ids), tf.float32)
 
 

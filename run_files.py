@@ -70,12 +70,14 @@ def load_model(config):
     folder = config.output_dir
   albert, config_file = load_config(config, folder)
   tokenizer = load_tokenizer(config, folder, albert.vocab_size, config_file)
-  checkpoint = None
-  if config.init_checkpoint or config.bioalbert_dir:
-    checkpoint = modeling.find_checkpoint(
-      config.init_checkpoint or config.bioalbert_dir
-    )
+  checkpoint = initial_checkpoint(config)
   return Model(albert, tokenizer, checkpoint, (config_file,) + tokenizer.files)
+
+
+def initial_checkpoint(config):
+  """Returns the checkpoint that the flags name to start from, or None."""
+  place = config.init_checkpoint or config.bioalbert_dir
+  return modeling.find_checkpoint(place) if place else None
 
 
 def load_tokenizer(config, folder, vocab_size, config_file):

@@ -30,7 +30,7 @@ TF_1 = tf.__version__.startswith("1.")
 BF16_CAPABILITY = (8, 0)
 
 
-def log_devices(use_tpu):
+def _log_devices(use_tpu):
   """Logs what the run computes on."""
   gpus = len(_devices("GPU"))
   if use_tpu:
@@ -282,7 +282,7 @@ def _strategy(config):
 
 
 def build_estimator(model_fn, config, save_steps):
-  """Returns an Estimator, or a TPUEstimator if config.use_tpu.
+  """Returns an Estimator, or a TPUEstimator if config.use_tpu; logs where.
 
   Args:
     model_fn: (features, labels, mode, params) -> training_spec,
@@ -294,6 +294,7 @@ def build_estimator(model_fn, config, save_steps):
     save_steps: updates between two checkpoints; None for predicting only.
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
+  _log_devices(config.use_tpu)
 
   def call(features, labels, mode, params):
     # On several machines TensorFlow deep-copies its estimators: a function is
@@ -454,7 +455,7 @@ def training_spec(loss, train_op, restore, hooks, config, scalars):
       loss=loss,
       train_op=train_op,
       scaffold_fn=scaffold,
-      host_call=_summaries_on_host(config.output_dir, scalars),
+      host_call=_summaries_on_host(config.output_dir, train_op, scalars),
     )
   if restore:  # Once for all replicas, whose variables' names differ.
     tf.distribute.get_replica_context().merge_call(lambda _: restore())
@@ -473,10 +474,11 @@ def training_spec(loss, train_op, restore, hooks, config, scalars):
   )
 
 
-def _summaries_on_host(folder, scalars):
+def _summaries_on_host(folder, train_op, scalars):
   """The host_call that writes a TPU's scalars: the TPU itself cannot.
 
-  Its tensors come with a first axis, along which the cores' are joined.
+  Its tensors come with a first axis, along which the cores' are joined. The
+  step is the one that train_op ends.
   """
   names = sorted(scalars)
 
@@ -488,7 +490,8 @@ def _summaries_on_host(folder, scalars):
           summary.scalar(name, tf.reduce_mean(value), step=step)
     return tf.summary.all_v2_summary_ops()
 
-  step = tf.train.get_or_create_global_step()
+  with tf.control_dependencies([train_op]):
+    step = tf.train.get_or_create_global_step().read_value()
   tensors = [step] + [scalars[name] for name in names]
   return write, [tf.reshape(tensor, [1]) for tensor in tensors]
 

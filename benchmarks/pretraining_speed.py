@@ -112,20 +112,7 @@ def training(config, x, recompute=False):
     x["segment_ids"],
     recompute=recompute,
   )
-  words, _ = heads.masked_words(
-    config,
-    albert.get_sequence_output(),
-    albert.get_embedding_table(),
-    x["masked_lm_positions"],
-    x["masked_lm_ids"],
-    x["masked_lm_weights"],
-  )
-  order, _ = heads.sentence_order(
-    albert.get_pooled_output(),
-    x["next_sentence_labels"],
-    config.initializer_range,
-  )
-  loss = words + order
+  loss, _ = heads.pretraining(config, albert, x)
   return loss, optimization.create_optimizer(
     loss, 1e-5, 1000, 0, use_tpu=False, optimizer="adamw"
   )

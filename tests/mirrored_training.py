@@ -89,9 +89,8 @@ def write_weights(path):
     tf.train.Saver().save(session, path)
 
 
-def model_fn(features, labels, mode, params):
+def spec(features, config, weights):
   """A training_spec as the programs make theirs."""
-  del labels, mode
   loss = outputs_of(features)
   scalars = {}
   train_op = optimization.create_optimizer(
@@ -107,9 +106,9 @@ def model_fn(features, labels, mode, params):
   return runtime.training_spec(
     loss,
     train_op,
-    lambda: modeling.restore(params.weights),
+    lambda: modeling.restore(weights),
     [Watch(scalars)],
-    params,
+    config,
     scalars,
   )
 
@@ -133,7 +132,7 @@ class Watch(tf.train.SessionRunHook):
 
 def train(distribution, weights):
   """{name: value} after some updates with runtime's estimator."""
-  values = dict(
+  config = types.SimpleNamespace(
     use_tpu=False,
     output_dir=tempfile.mkdtemp(),
     seed=1,
@@ -145,14 +144,8 @@ def train(distribution, weights):
     use_xla=False,
     distribution=distribution,
   )
-  config = types.SimpleNamespace(**values)
-  params = types.SimpleNamespace(
-    weights=weights,
-    use_tpu=False,
-    precision="fp32",
-  )
   estimator = runtime.build_estimator(
-    lambda features, labels, mode, _: model_fn(features, labels, mode, params),
+    lambda features, *_: spec(features, config, weights),
     config,
     100,
   )

@@ -89,25 +89,52 @@ def embedding_loss(ids, scale):
   return scale * tf.reduce_mean(tf.square(x))
 
 
-def train(batches, scale, optimizer, accumulate=1):
-  """Values of all global variables after one update a `accumulate` batches."""
-  with tf.Graph().as_default(), tf.Session() as session:
-    ids = tf.placeholder(tf.int32, [None])
-    train_op = optimization.create_optimizer(
-      embedding_loss(ids, scale),
+class Training:
+  """A model in a session, and what multiplies its loss."""
+
+  def __init__(
+    self,
+    session,
+    optimizer="adamw",
+    warmup=4,
+    accumulate=1,
+    loss_scaling=False,
+  ):
+    self._session = session
+    self._ids = tf.placeholder(tf.int32, [None])
+    self._factor = tf.placeholder(tf.float32, [])
+    self._train_op = optimization.create_optimizer(
+      embedding_loss(self._ids, self._factor),
       0.1,
       10,
-      0,
+      warmup,
       use_tpu=False,
       optimizer=optimizer,
       num_accumulation_steps=accumulate,
+      loss_scaling=loss_scaling,
     )
     session.run(
       [tf.global_variables_initializer(), tf.local_variables_initializer()]
     )
+
+  def run(self, ids, factor=1.0):
+    self._session.run(self._train_op, {self._ids: ids, self._factor: factor})
+
+  def values(self):
+    return self._session.run({v.op.name: v for v in tf.global_variables()})
+
+  def scale(self):
+    (scale,) = [v for v in tf.local_variables() if v.op.name == "loss_scale"]
+    return self._session.run(scale)
+
+
+def train(batches, scale, optimizer, accumulate=1):
+  """Values of all global variables after one update a `accumulate` batches."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    training = Training(session, optimizer, 0, accumulate)
     for batch in batches:
-      session.run(train_op, {ids: batch})
-    return session.run({v.op.name: v for v in tf.global_variables()})
+      training.run(batch, scale)
+    return training.values()
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
@@ -265,46 +292,15 @@ def test_an_unknown_optimizer_is_refused():
     )
 
 
-class Scaled:
-  """A model in a session, whose loss can be made to overflow."""
-
-  def __init__(self, session, accumulate=1, loss_scaling=True):
-    self._session = session
-    self._ids = tf.placeholder(tf.int32, [None])
-    self._factor = tf.placeholder(tf.float32, [])
-    loss = self._factor * embedding_loss(self._ids, 1.0)
-    self._train_op = optimization.create_optimizer(
-      loss,
-      0.1,
-      10,
-      4,
-      use_tpu=False,
-      num_accumulation_steps=accumulate,
-      loss_scaling=loss_scaling,
-    )
-    session.run(
-      [tf.global_variables_initializer(), tf.local_variables_initializer()]
-    )
-
-  def run(self, ids, factor=1.0):
-    self._session.run(self._train_op, {self._ids: ids, self._factor: factor})
-
-  def values(self):
-    return self._session.run({v.op.name: v for v in tf.global_variables()})
-
-  def scale(self):
-    (scale,) = [v for v in tf.local_variables() if v.op.name == "loss_scale"]
-    return self._session.run(scale)
-
-
-def after(runs, **arguments):
-  """(variables, loss scale) after Scaled.run with each of these arguments."""
+def after(runs, accumulate=1, loss_scaling=True):
+  """(variables, loss scale) after Training.run with each of these arguments."""
   with tf.Graph().as_default(), tf.Session() as session:
-    scaled = Scaled(session, **arguments)
+    training = Training(
+      session, accumulate=accumulate, loss_scaling=loss_scaling
+    )
     for run in runs:
-      scaled.run(*run)
-    scale = scaled.scale() if arguments.get("loss_scaling", True) else None
-    return scaled.values(), scale
+      training.run(*run)
+    return training.values(), training.scale() if loss_scaling else None
 
 
 OVERFLOW = 1e38

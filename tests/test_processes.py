@@ -24,6 +24,18 @@ class Slow:
     return self.number + task
 
 
+class Waiting:
+  """Ends its first task a while after a file is there, others at once."""
+
+  def __init__(self, path):
+    self.path = path
+
+  def __call__(self, task):
+    while task == 0 and not os.path.exists(self.path):
+      time.sleep(0.01)
+    time.sleep(0.2 if task == 0 else 0)
+
+
 class Telling:
   """Tells of the process it runs in."""
 
@@ -62,11 +74,19 @@ def test_workers_are_other_processes_without_tensorflow():
   assert not has_tensorflow
 
 
-def test_no_more_tasks_are_read_ahead_than_two_a_worker():
+def test_no_more_tasks_are_read_ahead_than_two_a_worker(tmp_path):
+  mark = tmp_path / "the_fourth_was_read"
   read = []
-  tasks = (read.append(i) or i for i in range(100))
+
+  def tasks():
+    for number in range(100):
+      read.append(number)
+      if len(read) == 4:
+        mark.touch()
+      yield number
+
   with contextlib.closing(
-    processes.ordered_map(Slow, (0,), tasks, 2)
+    processes.ordered_map(Waiting, (str(mark),), tasks(), 2)
   ) as results:
     next(results)
   assert len(read) == 4

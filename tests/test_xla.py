@@ -43,18 +43,13 @@ def span(albert, _):
 
 
 def pretraining(albert, config):
-  loss, _ = heads.masked_words(
-    config,
-    albert.get_sequence_output(),
-    albert.get_embedding_table(),
-    tf.constant([[1, 4], [2, 0]]),
-    tf.constant([[3, 5], [7, 0]]),
-    tf.constant([[1.0, 1.0], [1.0, 0.0]]),
-  )
-  order_loss, _ = heads.sentence_order(
-    albert.get_pooled_output(), tf.constant([[0], [1]]), 0.02
-  )
-  return loss + order_loss, {}
+  batch = {
+    "masked_lm_positions": tf.constant([[1, 4], [2, 0]]),
+    "masked_lm_ids": tf.constant([[3, 5], [7, 0]]),
+    "masked_lm_weights": tf.constant([[1.0, 1.0], [1.0, 0.0]]),
+    "next_sentence_labels": tf.constant([[0], [1]]),
+  }
+  return heads.pretraining(config, albert, batch)
 
 
 HEADS = [tokens, classes, score, labels, span, pretraining]
