@@ -481,7 +481,7 @@ class _Run:
       features["input_mask"],
       features["segment_ids"],
       use_one_hot_embeddings=self.config.use_tpu,
-      compute_type=runtime.compute_type(self.config),
+      compute_type=runtime.compute_type(self.config, is_training),
       recompute=self.config.recompute,
     )
     return self.task.head(

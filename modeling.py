@@ -28,6 +28,8 @@ ENCODER_SCOPE = "bert/"
 # What a float16 sum with -10000 still tells apart from a real score, and a
 # softmax in float32 turns into an exact 0.
 MASKED = -10000.0
+# Of gelu: x and x^3 in the argument of tanh.
+LINEAR_PART, CUBIC_PART = math.sqrt(2 / math.pi), 0.044715
 
 
 class AlbertConfig:
@@ -213,16 +215,12 @@ class AlbertModel:
       use_einsum: taken for the release's sake: it chose there between two
         spellings of the same products, and there is one here.
       scope: variable scope instead of "bert".
-      compute_type: what the layers compute in; tf.bfloat16 is for TPUs. The
+      compute_type: what the layers compute in, float32 or bfloat16. The
         variables, statistics, softmax and all outputs are float32 anyway.
       recompute: whether the backward pass computes each block again from its
         input, instead of keeping all that it needs from the forward pass.
     """
     del use_einsum
-    hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
-    attention_dropout = (
-      config.attention_probs_dropout_prob if is_training else 0.0
-    )
     if input_mask is None:
       input_mask = tf.ones_like(input_ids)
     if token_type_ids is None:
@@ -237,15 +235,14 @@ class AlbertModel:
               config, self._words, token_type_ids, use_one_hot_embeddings
             )
           ),
-          hidden_dropout,
+          config.hidden_dropout_prob if is_training else 0.0,
         )
       with tf.variable_scope("encoder"):
         layers = encode(
           config,
           self._embeddings,
           attention_adder(input_mask),
-          hidden_dropout,
-          attention_dropout,
+          is_training,
           compute_type,
           recompute,
         )
@@ -323,8 +320,7 @@ def encode(
   config,
   embeddings,
   adder,
-  hidden_dropout,
-  attention_dropout,
+  is_training,
   compute_type=tf.float32,
   recompute=False,
 ):
@@ -337,7 +333,7 @@ def encode(
       config.initializer_range,
       "embedding_hidden_mapping_in",
     )
-  run = functools.partial(block, config, hidden_dropout, attention_dropout)
+  run = functools.partial(block, config, is_training)
   if recompute:
     run = recomputed(run)
   # New in every step; three dropouts in a block.
@@ -389,12 +385,12 @@ def block_variables(config):
   )
 
 
-def block(config, hidden_dropout, attention_dropout, x, adder, seeds, *weights):
+def block(config, is_training, x, adder, seeds, *weights):
   """Attention and feed-forward, each with its residual: [B, S, H] -> same.
 
   Args:
     config: the AlbertConfig.
-    hidden_dropout, attention_dropout: rates.
+    is_training: whether dropout is on.
     x: float [B, S, H].
     adder: float32 [B, 1, 1, S], of attention_adder.
     seeds: int32 [3, 2], from which the masks of its dropouts follow.
@@ -404,6 +400,7 @@ def block(config, hidden_dropout, attention_dropout, x, adder, seeds, *weights):
   query, key, value, output, norm, wide, narrow, last_norm = zip(
     weights[::2], weights[1::2]
   )
+  hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
   scale = 1.0 / math.sqrt(config.hidden_size / config.num_attention_heads)
   context = attend(
     linear(x, *query) * scale,
@@ -411,13 +408,16 @@ def block(config, hidden_dropout, attention_dropout, x, adder, seeds, *weights):
     linear(x, *value),
     adder,
     config.num_attention_heads,
-    attention_dropout,
+    config.attention_probs_dropout_prob if is_training else 0.0,
     seeds[0],
   )
   context = dropout(linear(context, *output), hidden_dropout, seeds[1])
   x = normalise(context + x, *norm)
-  activation = get_activation(config.hidden_act) or tf.identity
-  y = linear(activation(linear(x, *wide)), *narrow)
+  # In rows: a reshape between product and activation would keep TensorFlow 2
+  # from making one operation of them in inference.
+  rows = tf.reshape(x, [-1, config.hidden_size])
+  activation = get_activation(config.hidden_act, is_training) or tf.identity
+  y = tf.reshape(linear(activation(linear(rows, *wide)), *narrow), shape_of(x))
   return normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
 
 
@@ -501,10 +501,12 @@ def dense_variables(width, units, initializer_range, name):
 
 def linear(x, kernel, bias):
   """x [..., I], kernel [I, O], bias [O] -> [..., O], in the type of x."""
-  shape = shape_of(x)
-  y = tf.matmul(tf.reshape(x, [-1, shape[-1]]), tf.cast(kernel, x.dtype))
-  y = tf.nn.bias_add(y, tf.cast(bias, x.dtype))
-  return tf.reshape(y, shape[:-1] + kernel.shape.as_list()[1:])
+  if x.shape.ndims > 2:
+    shape = shape_of(x)
+    y = linear(tf.reshape(x, [-1, shape[-1]]), kernel, bias)
+    return tf.reshape(y, shape[:-1] + kernel.shape.as_list()[1:])
+  y = tf.matmul(x, tf.cast(kernel, x.dtype))
+  return tf.nn.bias_add(y, tf.cast(bias, x.dtype))
 
 
 def layer_norm(x, name="LayerNorm"):
@@ -565,38 +567,46 @@ def dropout(x, rate, seed=None):
   return x * tf.cast(tf.cast(kept, tf.float32) / (1.0 - rate), x.dtype)
 
 
-@tf.custom_gradient
 def gelu(x):
   """The tanh approximation of x * Phi(x) (arXiv 1606.08415), as released.
+
+  Spelt so that TensorFlow 2 makes one operation of a product, a bias and this
+  on a CPU, where no gradient is asked for.
+  """
+  inner = x + CUBIC_PART * (tf.square(x) * x)
+  return 0.5 * x * (1.0 + tf.tanh(LINEAR_PART * inner))
+
+
+@tf.custom_gradient
+def trained_gelu(x):
+  """gelu, quicker where its gradient is asked for.
 
   Computes the derivative along with the value, which is then all that is kept
   for the gradient, in half the passes over the widest tensor of a block that
   the derived gradient takes. In float16 for |x| up to 255.
   """
-  linear_part = math.sqrt(2 / math.pi)
-  cubic_part = linear_part * 0.044715
   square = tf.square(x)
-  t = tf.tanh(x * (linear_part + cubic_part * square))
+  t = tf.tanh(x * (LINEAR_PART + LINEAR_PART * CUBIC_PART * square))
   phi = 0.5 * t + 0.5
   # TanhGrad is x * (1 - t^2).
   slope = tf.raw_ops.TanhGrad(y=t, dy=x) * (
-    0.5 * linear_part + 1.5 * cubic_part * square
+    0.5 * LINEAR_PART + 1.5 * LINEAR_PART * CUBIC_PART * square
   )
   derivative = phi + slope
   return x * phi, lambda dy: dy * derivative
 
 
-def get_activation(name):
+def get_activation(name, is_training=False):
   """Returns the function of a name, None for "linear" or none at all."""
   known = {
-    "gelu": gelu,
-    "gelu_new": gelu,
+    "gelu": trained_gelu if is_training else gelu,
     "relu": tf.nn.relu,
     "tanh": tf.tanh,
     "linear": None,
     "": None,
     None: None,
   }
+  known["gelu_new"] = known["gelu"]
   if not isinstance(name, str) and name is not None or name not in known:
     _refuse("hidden_act", name, '"gelu", "relu", "tanh" or "linear"')
   return known[name]

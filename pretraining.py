@@ -346,7 +346,7 @@ class _Run:
       batch["input_mask"],
       batch["segment_ids"],
       use_one_hot_embeddings=config.use_tpu,
-      compute_type=runtime.compute_type(config),
+      compute_type=runtime.compute_type(config, is_training),
       recompute=config.recompute,
     )
     return heads.pretraining(albert_config, albert, batch, config.use_sop)

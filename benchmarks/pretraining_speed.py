@@ -20,6 +20,7 @@ length 512, with and without --recompute.
 
 import argparse
 import collections
+import functools
 import json
 import multiprocessing
 import os
@@ -124,10 +125,15 @@ def training(config, x, recompute=False):
   )
 
 
-def inference(config, x):
+def inference(config, x, compute_type=tf.float32):
   """What inference fetches: the encoder's output."""
   albert = modeling.AlbertModel(
-    config, False, x["input_ids"], x["input_mask"], x["segment_ids"]
+    config,
+    False,
+    x["input_ids"],
+    x["input_mask"],
+    x["segment_ids"],
+    compute_type=compute_type,
   )
   return albert.get_sequence_output().op, albert.get_pooled_output().op
 
@@ -203,7 +209,8 @@ def speed(args, config, shape):
   cases["inference"] = (runner(inference, config, shape), encoder)
   if bf16:
     cases["training, bf16"] = (runner(training, config, shape, True), step)
-    cases["inference, bf16"] = (runner(inference, config, shape, True), encoder)
+    narrow = functools.partial(inference, compute_type=tf.bfloat16)
+    cases["inference, bf16"] = (runner(narrow, config, shape, True), encoder)
   if args.torch_python:
     for precision in ("fp32", "bf16")[: 1 + bf16]:
       for words in ("all", "masked"):

@@ -3,6 +3,7 @@
 
 import json
 import os
+import platform
 
 import numpy as np
 import pytest
@@ -258,6 +259,7 @@ def random(*shape):
   "function, plain, arrays",
   [
     (modeling.gelu, plain_gelu, [np.linspace(-9, 9, 400)]),
+    (modeling.trained_gelu, plain_gelu, [np.linspace(-9, 9, 400)]),
     (
       modeling.normalise,
       plain_norm,
@@ -273,14 +275,41 @@ def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
     np.testing.assert_allclose(a, e, rtol=1e-5, atol=5e-6)
 
 
-def test_gelu_of_what_is_far_from_0_is_exact():
+@pytest.mark.parametrize("gelu", [modeling.gelu, modeling.trained_gelu])
+def test_gelu_of_what_is_far_from_0_is_exact(gelu):
   y, slope = values_and_gradients(
-    modeling.gelu, tf.float32, [-1e4, -40.0, 0.0, 40.0, 1e4]
+    gelu, tf.float32, [-1e4, -40.0, 0.0, 40.0, 1e4]
   )
   np.testing.assert_allclose(y, [0, 0, 0, 40, 1e4], atol=1e-6)
   np.testing.assert_allclose(
     slope, np.cos(np.arange(5)) * [0, 0, 0.5, 1, 1], atol=1e-6
   )
+
+
+@pytest.mark.skipif(
+  tf.__version__.startswith("1.") or platform.machine() != "x86_64",
+  reason="only TensorFlow 2 does so, with oneDNN",
+)
+@pytest.mark.parametrize("compute_type", [tf.float32, tf.bfloat16])
+def test_inference_makes_one_operation_of_product_bias_and_gelu(compute_type):
+  ran = tf.RunMetadata()
+  with tf.Graph().as_default(), tf.Session() as session:
+    albert = modeling.AlbertModel(
+      modeling.AlbertConfig(**TINY),
+      False,
+      tf.placeholder(tf.int32, [None, None]),
+      compute_type=compute_type,
+    )
+    session.run(tf.global_variables_initializer())
+    session.run(
+      albert.get_sequence_output(),
+      {"Placeholder:0": np.ones([2, 3])},
+      options=tf.RunOptions(output_partition_graphs=True),
+      run_metadata=ran,
+    )
+  ops = [node.op for graph in ran.partition_graphs for node in graph.node]
+  assert "Tanh" not in ops and "MatMul" not in ops
+  assert sum("FusedMatMul" in op for op in ops) > TINY["num_hidden_layers"]
 
 
 def test_a_mask_of_dropout_follows_from_its_seed():

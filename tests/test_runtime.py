@@ -97,7 +97,9 @@ def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
   if not runtime._cpu_has_bf16():
     pytest.skip("this CPU has no bf16")
   runtime.check_devices(config(precision="bf16"))
-  assert runtime.compute_type(config(precision="bf16")) == tf.float32
+  on_cpu = config(precision="bf16")
+  assert runtime.compute_type(on_cpu, is_training=True) == tf.float32
+  assert runtime.compute_type(on_cpu, is_training=False) == tf.bfloat16
   x = np.random.RandomState(0).randn(64, 64).astype(np.float32)
   products = {}
   for precision in ("fp32", "bf16"):
@@ -110,9 +112,11 @@ def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
   assert 1e-4 < error / np.abs(products["fp32"]).max() < 0.1
 
 
-def test_the_model_computes_in_bfloat16_on_a_tpu_alone():
-  assert runtime.compute_type(config(precision="bf16", **TPU)) == tf.bfloat16
-  assert runtime.compute_type(config(**TPU)) == tf.float32
+@pytest.mark.parametrize("is_training", [True, False])
+def test_the_model_computes_in_bfloat16_on_a_tpu_if_asked_to(is_training):
+  narrow = config(precision="bf16", **TPU)
+  assert runtime.compute_type(narrow, is_training) == tf.bfloat16
+  assert runtime.compute_type(config(**TPU), is_training) == tf.float32
 
 
 @pytest.mark.parametrize(
