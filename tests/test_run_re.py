@@ -303,7 +303,7 @@ def test_a_trivial_corpus_is_learnt_to_the_full_and_text_is_labelled(tmp_path):
     tmp_path,
     task_name="gad",
     data_dir=str(data),
-    num_train_epochs=15.0,
+    num_train_epochs=25.0,
   )
   assert results["test"]["f1"] == results["test"]["specificity"] == 1.0
   (tmp_path / "new.tsv").write_text(
