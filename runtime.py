@@ -18,6 +18,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.compat.v2 import summary
 import tqdm
 
+import allocation
 from errors import InputError
 from progress import Progress
 import replicas
@@ -299,6 +300,8 @@ def build_estimator(model_fn, config, save_steps):
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
   _log_devices(config.use_tpu)
+  if _is_on_cpu(config):
+    allocation.keep_freed_memory()
 
   def call(features, labels, mode, params):
     # On several machines TensorFlow deep-copies its estimators: a function is

@@ -39,6 +39,7 @@ import quiet  # noqa: F401  Before TensorFlow.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+import allocation
 import heads
 import modeling
 import optimization
@@ -314,8 +315,8 @@ def spread(values):
 
 def memory_of(config_file, shape, recompute):
   """Takes two steps; returns (peak MiB, seconds of the second, its loss)."""
+  allocation.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(config_file)
-  tf.set_random_seed(1)
 
   def make(config, x):
     tf.set_random_seed(1)
@@ -357,6 +358,7 @@ def main():
   if args.memory:
     memory()
     return
+  allocation.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(args.albert_config_file)
   for length, predictions in PREDICTIONS.items():
     speed(args, config, Shape(args.tokens // length, length, predictions))

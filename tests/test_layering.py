@@ -7,7 +7,7 @@ import os
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = [
-  {"errors", "quiet"},
+  {"allocation", "errors", "quiet"},
   {"utf8"},
   {"replicas", "splitting", "storage", "tables", "tfrecords"},
   {
@@ -48,6 +48,7 @@ ROWS = [
   },
 ]
 WITHOUT_TENSORFLOW = {
+  "allocation",
   "annotations",
   "beam_shards",
   "bioasq",
