@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes text to pretrain on from open abstracts and articles.
+
+python benchmarks/open_text.py --text $TEXT --output output/text
+
+$TEXT holds pubmed_abstracts.tsv.gz (source, pmid, title, abstract; a source is
+the part of the corpus that an abstract stands in) and
+pmc_oa_ccby_fulltext.txt.gz ("##### PMC..." before each article). Written are
+train.txt and, a document in a hundred, held-out.txt: raw paragraphs, blank
+lines between documents (--split_sentences=true).
+
+What models are tested on is not among it: no abstract of a source that ends in
+/test or /devel, wherever else it stands, and no article with such a title.
+"""
+
+import argparse
+import gzip
+import os
+import random
+import re
+
+EVALUATED = re.compile(r"/(test|devel|development)$", re.IGNORECASE)
+SHORTEST_TITLE = 30  # A shorter one may stand in an article by chance.
+# A line of an article that is no text: the name of a section of the file.
+SECTION = re.compile(r"[A-Z][A-Z .&/,\-\d]*:")
+
+
+def arguments():
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--text", required=True)
+  parser.add_argument("--output", required=True)
+  return parser.parse_args()
+
+
+def plain(text):
+  """A title as it is compared: its words in lower case."""
+  return re.sub(r"\W+", " ", text.lower()).strip()
+
+
+def abstracts(path):
+  """Returns ([[title, abstract]], the titles of what models are tested on)."""
+  found, evaluated = [], set()
+  with gzip.open(path, "rt", encoding="utf-8") as f:
+    for line in f:
+      source, _, *texts = line.rstrip("\n").split("\t")
+      if EVALUATED.search(source):
+        evaluated.add(plain(texts[0]))
+      else:
+        found.append([text for text in texts if text.strip()])
+  return [a for a in found if a and plain(a[0]) not in evaluated], evaluated
+
+
+def articles(path, evaluated):
+  """Returns [[paragraph]] of the articles whose title is not evaluated."""
+  found = []
+  with gzip.open(path, "rt", encoding="utf-8") as f:
+    for line in map(str.strip, f):
+      if line.startswith("##### "):
+        found.append([])
+      elif line and not SECTION.fullmatch(line):
+        found[-1].append(line)
+  titles = [t for t in evaluated if len(t) > SHORTEST_TITLE]
+
+  def is_evaluated(article):
+    head = plain(" ".join(article[:2]))
+    return any(title in head for title in titles)
+
+  return [article for article in found if not is_evaluated(article)]
+
+
+def main():
+  args = arguments()
+  documents, evaluated = abstracts(
+    os.path.join(args.text, "pubmed_abstracts.tsv.gz")
+  )
+  print("%d abstracts" % len(documents))
+  full = articles(
+    os.path.join(args.text, "pmc_oa_ccby_fulltext.txt.gz"), evaluated
+  )
+  print("%d articles" % len(full))
+  documents += full
+  random.Random(1).shuffle(documents)
+  held_out = len(documents) // 100
+  os.makedirs(args.output, exist_ok=True)
+  for name, part in (
+    ("held-out.txt", documents[:held_out]),
+    ("train.txt", documents[held_out:]),
+  ):
+    with open(os.path.join(args.output, name), "w", encoding="utf-8") as f:
+      f.writelines("\n".join(document) + "\n\n" for document in part)
+
+
+if __name__ == "__main__":
+  main()
