@@ -42,6 +42,7 @@ test_on() {  # test_on TENSORFLOW
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
   "$python" -m pytest -q --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+    --max-worker-restart=2 \
     ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'

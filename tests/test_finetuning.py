@@ -125,14 +125,7 @@ def test_the_tpu_estimator_trains_scores_and_predicts(
   go, tmp_path, monkeypatch
 ):
   """Its program runs on the CPU here: no master, no name."""
-  decide = finetuning._decide
-
-  def without_check(task, config):
-    config.use_tpu = False
-    decide(task, config)
-    config.use_tpu = True
-
-  monkeypatch.setattr(finetuning, "_decide", without_check)
+  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
   results = go(use_tpu=True, do_eval=True, num_train_epochs=2.0)
   assert results["test"]["global_step"] in (5, 10)
   state = run_files.TrainingState(str(tmp_path / "output"))

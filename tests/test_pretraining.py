@@ -15,6 +15,7 @@ from errors import InputError
 import modeling
 import pretraining
 import run_pretraining
+import runtime
 from tests import pretraining_files
 from tests import tiny
 
@@ -50,8 +51,7 @@ def run(folder, **changed):
   for name, value in changed.items():
     assert name in values, name
     values[name] = value
-  with tiny.without_graph_files():
-    pretraining.run(types.SimpleNamespace(**values))
+  pretraining.run(types.SimpleNamespace(**values))
 
 
 def variables(prefix):
@@ -412,3 +412,20 @@ def test_an_evaluation_of_a_finished_run_ends_at_its_limit(copy, caplog):
   # Without --eval_file it looks at the training files.
   assert any("on 4 held-out examples" in line for line in lines)
   assert any("--max_eval_steps=1 ended it there" in line for line in lines)
+
+
+def test_the_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
+  """Its program runs on the CPU here: no master, no name."""
+  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
+  run(
+    folder,
+    use_tpu=True,
+    num_tpu_cores=1,
+    iterations_per_loop=2,
+    num_train_steps=4,
+    do_eval=True,
+    eval_file=str(folder / "held-out"),
+  )
+  assert {"2", "4"} <= steps_of(folder)
+  held_out = curves.read(str(folder / "output" / "eval"))
+  assert set(held_out["masked_lm_accuracy"]) == {2, 4}

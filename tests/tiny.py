@@ -6,7 +6,6 @@ import types
 from unittest import mock
 
 from absl import flags
-from tensorflow.python.training import training_util
 
 import flag_groups
 from tests import test_programs
@@ -20,11 +19,6 @@ def flags_of(program):
   for flag in flags.FLAGS.get_key_flags_for_module(program.__name__):
     delattr(flags.FLAGS, flag.name)
   return values
-
-
-def without_graph_files():
-  """Leaves graph.pbtxt out, a fifth of the time of so small a training."""
-  return mock.patch.object(training_util, "write_graph")
 
 
 def run(program, folder, **changed):
@@ -50,7 +44,6 @@ def run(program, folder, **changed):
     values[name] = value
   config = types.SimpleNamespace(**values)
   with mock.patch.object(flag_groups, "values", lambda: config):
-    with without_graph_files():
-      program.main(None)
+    program.main(None)
   results = folder / "output" / "results.json"
   return json.loads(results.read_text()) if results.exists() else None
