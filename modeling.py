@@ -18,6 +18,7 @@ import re
 
 from absl import logging
 import tensorflow.compat.v1 as tf
+import tensorflow.compat.v2 as tf2
 
 from errors import InputError
 
@@ -202,6 +203,7 @@ class AlbertModel:
     scope=None,
     compute_type=tf.float32,
     recompute=False,
+    fuse=False,
   ):
     """Builds the encoder below the scope "bert", or `scope`.
 
@@ -219,6 +221,8 @@ class AlbertModel:
         variables, statistics, softmax and all outputs are float32 anyway.
       recompute: whether the backward pass computes each block again from its
         input, instead of keeping all that it needs from the forward pass.
+      fuse: whether XLA makes one pass over memory of the activation, in
+        training at static shapes; TensorFlow 2 only.
     """
     del use_einsum
     if input_mask is None:
@@ -245,6 +249,7 @@ class AlbertModel:
           is_training,
           compute_type,
           recompute,
+          fuse,
         )
         self._layers = [tf.cast(x, tf.float32) for x in layers]
       with tf.variable_scope("pooler"):
@@ -323,6 +328,7 @@ def encode(
   is_training,
   compute_type=tf.float32,
   recompute=False,
+  fuse=False,
 ):
   """Runs all layers: embeddings [B, S, E] -> a list of [B, S, H]."""
   x = tf.cast(embeddings, compute_type)
@@ -333,7 +339,8 @@ def encode(
       config.initializer_range,
       "embedding_hidden_mapping_in",
     )
-  run = functools.partial(block, config, is_training)
+  activation = get_activation(config.hidden_act, is_training, fuse)
+  run = functools.partial(block, config, is_training, activation or tf.identity)
   if recompute:
     run = recomputed(run)
   # New in every step; three dropouts in a block.
@@ -385,12 +392,13 @@ def block_variables(config):
   )
 
 
-def block(config, is_training, x, adder, seeds, *weights):
+def block(config, is_training, activation, x, adder, seeds, *weights):
   """Attention and feed-forward, each with its residual: [B, S, H] -> same.
 
   Args:
     config: the AlbertConfig.
     is_training: whether dropout is on.
+    activation: of the feed-forward layer, from get_activation.
     x: float [B, S, H].
     adder: float32 [B, 1, 1, S], of attention_adder.
     seeds: int32 [3, 2], from which the masks of its dropouts follow.
@@ -416,7 +424,6 @@ def block(config, is_training, x, adder, seeds, *weights):
   # In rows: a reshape between product and activation would keep TensorFlow 2
   # from making one operation of them in inference.
   rows = tf.reshape(x, [-1, config.hidden_size])
-  activation = get_activation(config.hidden_act, is_training) or tf.identity
   y = tf.reshape(linear(activation(linear(rows, *wide)), *narrow), shape_of(x))
   return normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
 
@@ -582,14 +589,8 @@ def gelu(x):
   return 0.5 * x * (1.0 + tf.tanh(LINEAR_PART * inner))
 
 
-@tf.custom_gradient
-def trained_gelu(x):
-  """gelu, quicker where its gradient is asked for.
-
-  Computes the derivative along with the value, which is then all that is kept
-  for the gradient, in half the passes over the widest tensor of a block that
-  the derived gradient takes. In float16 for |x| up to 255.
-  """
+def gelu_and_slope(x):
+  """gelu of x and its derivative there, also in float16 for |x| up to 255."""
   square = tf.square(x)
   t = tf.tanh(x * (LINEAR_PART + LINEAR_PART * CUBIC_PART * square))
   phi = 0.5 * t + 0.5
@@ -597,14 +598,51 @@ def trained_gelu(x):
   slope = tf.raw_ops.TanhGrad(y=t, dy=x) * (
     0.5 * LINEAR_PART + 1.5 * LINEAR_PART * CUBIC_PART * square
   )
-  derivative = phi + slope
-  return x * phi, lambda dy: dy * derivative
+  return x * phi, phi + slope
 
 
-def get_activation(name, is_training=False):
-  """Returns the function of a name, None for "linear" or none at all."""
+def trained_gelu(x, value_and_slope=gelu_and_slope):
+  """gelu, quicker where its gradient is asked for.
+
+  Computes the derivative along with the value, which is then all that is kept
+  for the gradient, in half the passes over the widest tensor of a block that
+  the derived gradient takes.
+  """
+
+  @tf.custom_gradient
+  def run(x):
+    y, slope = value_and_slope(x)
+    return y, lambda dy: dy * slope
+
+  return run(x)
+
+
+def fused_gelu():
+  """Returns a trained_gelu in one pass over memory; TensorFlow 2 only.
+
+  XLA compiles it for each static shape it meets; where a shape is not static it
+  is trained_gelu itself.
+  """
+  fused = tf2.function(gelu_and_slope, jit_compile=True, autograph=False)
+
+  def run(x):
+    static = x.shape.is_fully_defined()
+    return trained_gelu(x, fused if static else gelu_and_slope)
+
+  return run
+
+
+def get_activation(name, is_training=False, fuse=False):
+  """Returns the function of a name, None for "linear" or none at all.
+
+  Args:
+    name: as AlbertConfig's hidden_act.
+    is_training: whether its gradient will be asked for.
+    fuse: whether XLA makes one pass over memory of it, as in `fused_gelu`.
+  """
+  trained = fused_gelu() if fuse else trained_gelu
   known = {
-    "gelu": trained_gelu if is_training else gelu,
+    "gelu": trained if is_training else gelu,
     "relu": tf.nn.relu,
     "tanh": tf.tanh,
     "linear": None,

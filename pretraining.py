@@ -348,6 +348,7 @@ class _Run:
       use_one_hot_embeddings=config.use_tpu,
       compute_type=runtime.compute_type(config, is_training),
       recompute=config.recompute,
+      fuse=runtime.fuses(config, is_training),
     )
     return heads.pretraining(albert_config, albert, batch, config.use_sop)
 

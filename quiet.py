@@ -7,6 +7,7 @@ the user's to mend. What a run uses, a device among it, the programs say
 themselves. TF_CPP_MIN_LOG_LEVEL=0 in the environment brings it all back.
 """
 
+import contextlib
 import logging
 import os
 import warnings
@@ -16,3 +17,16 @@ if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
   warnings.simplefilter("ignore", FutureWarning)
   warnings.simplefilter("ignore", DeprecationWarning)
   logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def standard_error():
+  """Nothing reaches standard error meanwhile, not even what C++ writes."""
+  kept = os.dup(2)
+  try:
+    with open(os.devnull, "w") as nowhere:
+      os.dup2(nowhere.fileno(), 2)
+    yield
+  finally:
+    os.dup2(kept, 2)
+    os.close(kept)

@@ -7,6 +7,7 @@ with fixed shapes.
 """
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -15,12 +16,13 @@ import warnings
 from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.compat.v2 import summary
+import tensorflow.compat.v2 as tf2
 import tqdm
 
 import allocation
 from errors import InputError
 from progress import Progress
+import quiet
 import replicas
 
 SUMMARY_STEPS = 50
@@ -198,6 +200,31 @@ def compute_type(config, is_training):
   return tf.float32 if is_training and _is_on_cpu(config) else tf.bfloat16
 
 
+def fuses(config, is_training):
+  """Returns whether AlbertModel shall fuse: training on a CPU, TensorFlow 2.
+
+  (A GPU's --use_xla and a TPU compile the whole graph.) XLA has then been met.
+  """
+  if TF_1 or not is_training or not _is_on_cpu(config):
+    return False
+  _meet_xla()
+  return True
+
+
+@functools.lru_cache(maxsize=None)
+def _meet_xla():
+  """Compiles something, unheard: XLA's first time is announced at any level."""
+  with quiet.standard_error(), tf.Graph().as_default(), tf.Session() as session:
+    x = tf.placeholder(tf.float32, [1])
+    session.run(tf2.function(tf.tanh, jit_compile=True)(x), {x: [0]})
+
+
+def keep_freed_memory():
+  """Does so on TensorFlow 1; version 2 holds a pool of its own."""
+  if TF_1:
+    allocation.keep_freed_memory()
+
+
 def _is_on_cpu(config):
   return not config.use_tpu and not _devices("GPU")
 
@@ -301,7 +328,7 @@ def build_estimator(model_fn, config, save_steps):
   tf.logging.set_verbosity(tf.logging.ERROR)
   _log_devices(config.use_tpu)
   if _is_on_cpu(config):
-    allocation.keep_freed_memory()
+    keep_freed_memory()
 
   def call(features, labels, mode, params):
     # On several machines TensorFlow deep-copies its estimators: a function is
@@ -491,10 +518,10 @@ def _summaries_on_host(folder, train_op, scalars):
 
   def write(step, *values):
     step = step[0]
-    with summary.create_file_writer(folder).as_default():
-      with summary.record_if(tf.equal(step % SUMMARY_STEPS, 0)):
+    with tf2.summary.create_file_writer(folder).as_default():
+      with tf2.summary.record_if(tf.equal(step % SUMMARY_STEPS, 0)):
         for name, value in zip(names, values):
-          summary.scalar(name, tf.reduce_mean(value), step=step)
+          tf2.summary.scalar(name, tf.reduce_mean(value), step=step)
     return tf.summary.all_v2_summary_ops()
 
   with tf.control_dependencies([train_op]):

@@ -39,10 +39,10 @@ import quiet  # noqa: F401  Before TensorFlow.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import allocation
 import heads
 import modeling
 import optimization
+import runtime
 
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
 XLARGE = os.path.join(REPO, "configs", "albert_xlarge_v2.json")
@@ -119,6 +119,7 @@ def training(config, x, recompute=False):
     x["input_mask"],
     x["segment_ids"],
     recompute=recompute,
+    fuse=not runtime.TF_1,
   )
   loss, _ = heads.pretraining(config, albert, x)
   return loss, optimization.create_optimizer(
@@ -315,7 +316,7 @@ def spread(values):
 
 def memory_of(config_file, shape, recompute):
   """Takes two steps; returns (peak MiB, seconds of the second, its loss)."""
-  allocation.keep_freed_memory()
+  runtime.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(config_file)
 
   def make(config, x):
@@ -358,7 +359,7 @@ def main():
   if args.memory:
     memory()
     return
-  allocation.keep_freed_memory()
+  runtime.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(args.albert_config_file)
   for length, predictions in PREDICTIONS.items():
     speed(args, config, Shape(args.tokens // length, length, predictions))

@@ -251,6 +251,15 @@ def plain_norm(x, gamma, beta):
   return (x - mean) / tf.sqrt(variance + 1e-12) * gamma + beta
 
 
+def fused_gelu(x):
+  return modeling.fused_gelu()(x)
+
+
+with_xla = pytest.mark.skipif(
+  tf.__version__.startswith("1."), reason="TensorFlow 1 has no jit_compile"
+)
+
+
 def random(*shape):
   return np.random.RandomState(sum(shape)).normal(size=shape)
 
@@ -260,6 +269,9 @@ def random(*shape):
   [
     (modeling.gelu, plain_gelu, [np.linspace(-9, 9, 400)]),
     (modeling.trained_gelu, plain_gelu, [np.linspace(-9, 9, 400)]),
+    pytest.param(
+      fused_gelu, plain_gelu, [np.linspace(-9, 9, 400)], marks=with_xla
+    ),
     (
       modeling.normalise,
       plain_norm,
@@ -275,7 +287,14 @@ def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
     np.testing.assert_allclose(a, e, rtol=1e-5, atol=5e-6)
 
 
-@pytest.mark.parametrize("gelu", [modeling.gelu, modeling.trained_gelu])
+@pytest.mark.parametrize(
+  "gelu",
+  [
+    modeling.gelu,
+    modeling.trained_gelu,
+    pytest.param(fused_gelu, marks=with_xla),
+  ],
+)
 def test_gelu_of_what_is_far_from_0_is_exact(gelu):
   y, slope = values_and_gradients(
     gelu, tf.float32, [-1e4, -40.0, 0.0, 40.0, 1e4]
@@ -284,6 +303,15 @@ def test_gelu_of_what_is_far_from_0_is_exact(gelu):
   np.testing.assert_allclose(
     slope, np.cos(np.arange(5)) * [0, 0, 0.5, 1, 1], atol=1e-6
   )
+
+
+@with_xla
+@pytest.mark.parametrize("size, fused", [(4, 1), (None, 0)])
+def test_a_fused_gelu_is_compiled_where_its_shape_is_static(size, fused):
+  with tf.Graph().as_default() as graph:
+    fused_gelu(tf.placeholder(tf.float32, [size, 8]))
+  compiled = [op for op in graph.get_operations() if "Call" in op.type]
+  assert len(compiled) == fused
 
 
 @pytest.mark.skipif(

@@ -112,6 +112,15 @@ def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
   assert 1e-4 < error / np.abs(products["fp32"]).max() < 0.1
 
 
+def test_activations_are_fused_for_a_cpu_on_tensorflow_2(monkeypatch):
+  monkeypatch.setattr(runtime, "_devices", lambda kind: [])
+  assert runtime.fuses(config(), is_training=True) != TF_1
+  assert not runtime.fuses(config(), is_training=False)
+  assert not runtime.fuses(config(**TPU), is_training=True)
+  monkeypatch.setattr(runtime, "_devices", lambda kind: ["a GPU"])
+  assert not runtime.fuses(config(), is_training=True)
+
+
 @pytest.mark.parametrize("is_training", [True, False])
 def test_the_model_computes_in_bfloat16_on_a_tpu_if_asked_to(is_training):
   narrow = config(precision="bf16", **TPU)
