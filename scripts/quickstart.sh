@@ -9,10 +9,11 @@
 #   output folder  where everything is written (default: $OUTPUT_DIR, else
 #                  output/quickstart in the checkout)
 #
-# Sets the environment up, then trains a tiny ALBERT from scratch on the bundled
+# Sets the environment up, then fine-tunes the bundled small ALBERT on the bundled
 # sentences of the NCBI disease corpus, scores it on its test sentences and
 # labels the texts of examples/abstracts.txt. It shows that all parts work; for
-# real scores start from pretrained weights (the last line printed says how).
+# real scores take published weights and a whole corpus (the last line printed
+# says how).
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -36,8 +37,7 @@ train_and_score() {  # train_and_score PYTHON
   "$1" run_ner.py \
     --do_train=true --do_eval=true --do_predict=true \
     --data_dir=examples/ncbi-disease \
-    --albert_config_file=examples/albert_config_tiny.json \
-    --spm_model_file=examples/vocab/pubmed-8k.model \
+    --bioalbert_dir=models/bioalbert-small \
     --predict_file=examples/abstracts.txt \
     --max_seq_length=128 \
     --num_train_epochs=16 \
@@ -60,7 +60,7 @@ print(
 )
 END
   say "everything is in $OUTPUT"
-  say "with real weights: source $(basename "$(venv_of "$TENSORFLOW")")/bin/activate" \
+  say "with published weights: source $(basename "$(venv_of "$TENSORFLOW")")/bin/activate" \
     "&& python run_ner.py --bioalbert_dir=<folder of the weights>" \
     "--data_dir=<corpus> --output_dir=<new folder>"
 }

@@ -6,8 +6,14 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 import sentencepiece
+import tensorflow.compat.v1 as tf
+
+import heads
+import modeling
+import tokenization
 
 SYMBOLS = ["(", ")", '"', "-", ".", "–", "£", "€"]
 
@@ -15,6 +21,12 @@ SYMBOLS = ["(", ")", '"', "-", ".", "–", "£", "€"]
 def read(*path):
   """Returns the text of a file."""
   with open(os.path.join(*path), encoding="utf-8") as f:
+    return f.read()
+
+
+def read_bytes(*path):
+  """Returns the bytes of a file."""
+  with open(os.path.join(*path), "rb") as f:
     return f.read()
 
 
@@ -109,3 +121,43 @@ def test_only_version_1_below_xxlarge_has_dropout(repo, size):
     )
     dropout[version] = config["hidden_dropout_prob"]
   assert dropout == {"v1": 0 if size == "xxlarge" else 0.1, "v2": 0}
+
+
+def test_the_small_model_is_whole_and_knows_words(repo):
+  """Masked words of the bundled abstracts: better than any frequency does."""
+  folder = os.path.join(repo, "models", "bioalbert-small")
+  assert read_bytes(folder, "pubmed-8k.model") == read_bytes(
+    repo, "examples", "vocab", "pubmed-8k.model"
+  )
+  assert os.path.exists(os.path.join(folder, "pretraining_curves.png"))
+  config = modeling.AlbertConfig.from_json_file(
+    os.path.join(folder, "albert_config.json")
+  )
+  tokenizer = tokenization.load(os.path.join(folder, "pubmed-8k.model"))
+  texts = read(repo, "examples", "abstracts.txt").splitlines()
+  pieces = np.array([tokenizer.encode(text)[:62] for text in texts])
+  ids = np.pad(pieces, [(0, 0), (1, 1)], constant_values=tokenizer.sep_id)
+  ids[:, 0] = tokenizer.cls_id
+  positions = np.arange(5, 62, 7)
+  hidden = ids[:, positions]
+  masked = ids.copy()
+  masked[:, positions] = tokenizer.mask_id
+  with tf.Graph().as_default(), tf.Session() as session:
+    albert = modeling.AlbertModel(config, False, tf.constant(masked))
+    loss, _ = heads.masked_words(
+      config,
+      albert.get_sequence_output(),
+      albert.get_embedding_table(),
+      tf.constant(np.tile(positions, (len(texts), 1))),
+      tf.constant(hidden),
+      tf.ones(hidden.shape),
+    )
+    heads.sentence_order(albert.get_pooled_output(), [0] * len(texts), 0.02)
+    restoring = modeling.restore(modeling.find_checkpoint(folder))
+    assert (restoring.new, restoring.unused) == ([], [])
+    session.run(tf.global_variables_initializer())
+    loss = session.run(loss)
+  counts = np.bincount(pieces.ravel(), minlength=config.vocab_size)
+  # Even the frequencies in these very texts are a worse guess.
+  frequencies = -np.log(counts[hidden.ravel()] / counts.sum()).mean()
+  assert loss < frequencies - 0.5, (loss, frequencies)
