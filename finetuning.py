@@ -483,6 +483,7 @@ class _Run:
       use_one_hot_embeddings=self.config.use_tpu,
       compute_type=runtime.compute_type(self.config, is_training),
       recompute=self.config.recompute,
+      fuse=runtime.fuses(self.config, is_training),
     )
     return self.task.head(
       albert.get_sequence_output(),

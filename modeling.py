@@ -18,9 +18,9 @@ import re
 
 from absl import logging
 import tensorflow.compat.v1 as tf
-import tensorflow.compat.v2 as tf2
 
 from errors import InputError
+import kernels
 
 # The slots of optimization.py's optimizers and the step counter: they belong
 # to a training run, not to a model.
@@ -29,8 +29,6 @@ ENCODER_SCOPE = "bert/"
 # What a float16 sum with -10000 still tells apart from a real score, and a
 # softmax in float32 turns into an exact 0.
 MASKED = -10000.0
-# Of gelu: x and x^3 in the argument of tanh.
-LINEAR_PART, CUBIC_PART = math.sqrt(2 / math.pi), 0.044715
 
 
 class AlbertConfig:
@@ -218,11 +216,11 @@ class AlbertModel:
         spellings of the same products, and there is one here.
       scope: variable scope instead of "bert".
       compute_type: what the layers compute in, float32 or bfloat16. The
-        variables, statistics, softmax and all outputs are float32 anyway.
+        variables, statistics, sums and all outputs are float32 anyway.
       recompute: whether the backward pass computes each block again from its
         input, instead of keeping all that it needs from the forward pass.
-      fuse: whether XLA makes one pass over memory of the activation, in
-        training at static shapes; TensorFlow 2 only.
+      fuse: whether what is between the products is spelt for a CPU with
+        TensorFlow 2, in fewer passes over memory.
     """
     del use_einsum
     if input_mask is None:
@@ -339,8 +337,10 @@ def encode(
       config.initializer_range,
       "embedding_hidden_mapping_in",
     )
-  activation = get_activation(config.hidden_act, is_training, fuse)
-  run = functools.partial(block, config, is_training, activation or tf.identity)
+  chosen = kernels.choose(is_training, fuse)
+  activation = get_activation(config.hidden_act, chosen.activation)
+  chosen = chosen._replace(activation=activation or tf.identity)
+  run = functools.partial(block, config, is_training, chosen)
   if recompute:
     run = recomputed(run)
   # New in every step; three dropouts in a block.
@@ -392,13 +392,13 @@ def block_variables(config):
   )
 
 
-def block(config, is_training, activation, x, adder, seeds, *weights):
+def block(config, is_training, chosen, x, adder, seeds, *weights):
   """Attention and feed-forward, each with its residual: [B, S, H] -> same.
 
   Args:
     config: the AlbertConfig.
     is_training: whether dropout is on.
-    activation: of the feed-forward layer, from get_activation.
+    chosen: the Kernels, with the activation of the feed-forward layer.
     x: float [B, S, H].
     adder: float32 [B, 1, 1, S], of attention_adder.
     seeds: int32 [3, 2], from which the masks of its dropouts follow.
@@ -409,23 +409,24 @@ def block(config, is_training, activation, x, adder, seeds, *weights):
     weights[::2], weights[1::2]
   )
   hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
-  scale = 1.0 / math.sqrt(config.hidden_size / config.num_attention_heads)
   context = attend(
-    linear(x, *query) * scale,
+    linear(x, *query),
     linear(x, *key),
     linear(x, *value),
     adder,
+    chosen.attention,
     config.num_attention_heads,
     config.attention_probs_dropout_prob if is_training else 0.0,
     seeds[0],
   )
   context = dropout(linear(context, *output), hidden_dropout, seeds[1])
-  x = normalise(context + x, *norm)
+  x = chosen.normalise(context + x, *norm)
   # In rows: a reshape between product and activation would keep TensorFlow 2
   # from making one operation of them in inference.
   rows = tf.reshape(x, [-1, config.hidden_size])
-  y = tf.reshape(linear(activation(linear(rows, *wide)), *narrow), shape_of(x))
-  return normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
+  y = linear(chosen.activation(linear(rows, *wide)), *narrow)
+  y = tf.reshape(y, shape_of(x))
+  return chosen.normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
 
 
 def recomputed(function):
@@ -452,15 +453,22 @@ def recomputed(function):
   return run
 
 
-def attend(query, key, value, adder, heads, dropout_rate, seed):
-  """Attention of all heads: three of [B, S, H], the query scaled -> [B, S, H].
+def attend(query, key, value, adder, attention, heads, dropout_rate, seed):
+  """Attention of all heads: three of [B, S, H] -> [B, S, H].
 
-  The softmax is in float32 whatever the rest is in.
+  Args:
+    query: float [B, S, H]; key and value likewise.
+    key: what it is compared with.
+    value: what is averaged.
+    adder: float32 [B, 1, 1, S], of attention_adder.
+    attention: of Kernels.
+    heads: N.
+    dropout_rate: of the weights.
+    seed: int32 [2], from which the mask follows.
   """
   query, key, value = [split_heads(x, heads) for x in (query, key, value)]
-  scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
-  scores = tf.cast(scores, tf.float32) + adder
-  weights = dropout(tf.nn.softmax(scores), dropout_rate, seed)
+  scale = 1.0 / math.sqrt(query.shape.as_list()[-1])
+  weights = dropout(attention(query, key, adder, scale), dropout_rate, seed)
   return merge_heads(tf.matmul(tf.cast(weights, value.dtype), value))
 
 
@@ -516,14 +524,9 @@ def linear(x, kernel, bias):
   return tf.nn.bias_add(y, tf.cast(bias, x.dtype))
 
 
-def _sum_of_rows(x):
-  """[rows, H] -> [H], on a CPU in a third of reduce_sum's time."""
-  return tf.raw_ops.BiasAddGrad(out_backprop=x)
-
-
 def layer_norm(x, name="LayerNorm"):
   """Normalises the last axis with the variables `name`/gamma, `name`/beta."""
-  return normalise(x, *norm_variables(x.shape.as_list()[-1], name))
+  return kernels.normalise(x, *norm_variables(x.shape.as_list()[-1], name))
 
 
 def norm_variables(width, name):
@@ -532,35 +535,6 @@ def norm_variables(width, name):
     beta = tf.get_variable("beta", [width], initializer=tf.zeros_initializer())
     gamma = tf.get_variable("gamma", [width], initializer=tf.ones_initializer())
     return [gamma, beta]
-
-
-@tf.custom_gradient
-def normalise(x, gamma, beta):
-  """Layer normalisation (arXiv 1607.06450): [..., H] -> same, in float32.
-
-  The epsilon is the release's, 1e-12, which float16 cannot hold: a float16
-  input is widened for the computation and narrowed after it. The gradient is
-  written out because it takes half the passes over memory of the derived one.
-  """
-  shape, width = shape_of(x), x.shape.as_list()[-1]
-  rows = tf.reshape(tf.cast(x, tf.float32), [-1, width])
-  centred = rows - tf.reduce_mean(rows, -1, keepdims=True)
-  variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
-  inverse = tf.rsqrt(variance + 1e-12)
-  unit = centred * inverse
-  y = unit * gamma + beta
-
-  def gradient(dy):
-    dy = tf.reshape(tf.cast(dy, tf.float32), [-1, width])
-    d_unit = dy * gamma
-    along = tf.reduce_mean(d_unit * unit, -1, keepdims=True)
-    d_rows = inverse * (
-      d_unit - tf.reduce_mean(d_unit, -1, keepdims=True) - unit * along
-    )
-    dx = tf.reshape(tf.cast(d_rows, x.dtype), shape)
-    return dx, _sum_of_rows(dy * unit), _sum_of_rows(dy)
-
-  return tf.reshape(tf.cast(y, x.dtype), shape), gradient
 
 
 def dropout(x, rate, seed=None):
@@ -579,77 +553,22 @@ def dropout(x, rate, seed=None):
   return x * tf.cast(tf.cast(kept, tf.float32) / (1.0 - rate), x.dtype)
 
 
-def gelu(x):
-  """The tanh approximation of x * Phi(x) (arXiv 1606.08415), as released.
-
-  Spelt so that TensorFlow 2 makes one operation of a product, a bias and this
-  on a CPU, where no gradient is asked for.
-  """
-  inner = x + CUBIC_PART * (tf.square(x) * x)
-  return 0.5 * x * (1.0 + tf.tanh(LINEAR_PART * inner))
-
-
-def gelu_and_slope(x):
-  """gelu of x and its derivative there, also in float16 for |x| up to 255."""
-  square = tf.square(x)
-  t = tf.tanh(x * (LINEAR_PART + LINEAR_PART * CUBIC_PART * square))
-  phi = 0.5 * t + 0.5
-  # TanhGrad is x * (1 - t^2).
-  slope = tf.raw_ops.TanhGrad(y=t, dy=x) * (
-    0.5 * LINEAR_PART + 1.5 * LINEAR_PART * CUBIC_PART * square
-  )
-  return x * phi, phi + slope
-
-
-def trained_gelu(x, value_and_slope=gelu_and_slope):
-  """gelu, quicker where its gradient is asked for.
-
-  Computes the derivative along with the value, which is then all that is kept
-  for the gradient, in half the passes over the widest tensor of a block that
-  the derived gradient takes.
-  """
-
-  @tf.custom_gradient
-  def run(x):
-    y, slope = value_and_slope(x)
-    return y, lambda dy: dy * slope
-
-  return run(x)
-
-
-def fused_gelu():
-  """Returns a trained_gelu in one pass over memory; TensorFlow 2 only.
-
-  XLA compiles it for each static shape it meets; where a shape is not static it
-  is trained_gelu itself.
-  """
-  fused = tf2.function(gelu_and_slope, jit_compile=True, autograph=False)
-
-  def run(x):
-    static = x.shape.is_fully_defined()
-    return trained_gelu(x, fused if static else gelu_and_slope)
-
-  return run
-
-
-def get_activation(name, is_training=False, fuse=False):
+def get_activation(name, gelu=kernels.gelu):
   """Returns the function of a name, None for "linear" or none at all.
 
   Args:
     name: as AlbertConfig's hidden_act.
-    is_training: whether its gradient will be asked for.
-    fuse: whether XLA makes one pass over memory of it, as in `fused_gelu`.
+    gelu: the spelling of "gelu".
   """
-  trained = fused_gelu() if fuse else trained_gelu
   known = {
-    "gelu": trained if is_training else gelu,
+    "gelu": gelu,
+    "gelu_new": gelu,
     "relu": tf.nn.relu,
     "tanh": tf.tanh,
     "linear": None,
     "": None,
     None: None,
   }
-  known["gelu_new"] = known["gelu"]
   if not isinstance(name, str) and name is not None or name not in known:
     _refuse("hidden_act", name, '"gelu", "relu", "tanh" or "linear"')
   return known[name]

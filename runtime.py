@@ -21,6 +21,7 @@ import tqdm
 
 import allocation
 from errors import InputError
+import kernels
 from progress import Progress
 import quiet
 import replicas
@@ -175,18 +176,26 @@ def _cpu_has_bf16():
   """Whether the graph rewrite of --precision=bf16 takes place on this CPU."""
   config = tf.ConfigProto()
   _rewrite_to_bf16(config)
-  config.graph_options.rewrite_options.min_graph_nodes = -1
-  with tf.Graph().as_default(), tf.Session(config=config) as session:
+  with tf.Graph().as_default():
     x = tf.placeholder(tf.float32, [64, 64])
-    metadata = tf.RunMetadata()
+    y = tf.matmul(tf.matmul(x, x), x)
+    nodes = _nodes_run(y, {x: np.ones([64, 64])}, config)
+  return any(n.attr["T"].type == tf.bfloat16.as_datatype_enum for n in nodes)
+
+
+def _nodes_run(fetch, values, config=None):
+  """The nodes that TensorFlow makes of a small graph when it runs it."""
+  config = config or tf.ConfigProto()
+  config.graph_options.rewrite_options.min_graph_nodes = -1
+  metadata = tf.RunMetadata()
+  with tf.Session(config=config) as session:
     session.run(
-      tf.matmul(tf.matmul(x, x), x),
-      {x: np.ones([64, 64])},
+      fetch,
+      values,
       tf.RunOptions(output_partition_graphs=True),
       metadata,
     )
-  nodes = [node for graph in metadata.partition_graphs for node in graph.node]
-  return any(n.attr["T"].type == tf.bfloat16.as_datatype_enum for n in nodes)
+  return [node for graph in metadata.partition_graphs for node in graph.node]
 
 
 def compute_type(config, is_training):
@@ -201,14 +210,27 @@ def compute_type(config, is_training):
 
 
 def fuses(config, is_training):
-  """Returns whether AlbertModel shall fuse: training on a CPU, TensorFlow 2.
+  """Returns whether AlbertModel shall fuse: on a CPU, with TensorFlow 2.
 
-  (A GPU's --use_xla and a TPU compile the whole graph.) XLA has then been met.
+  (A GPU's --use_xla and a TPU compile the whole graph.) XLA, which training
+  then uses, has been met.
   """
-  if TF_1 or not is_training or not _is_on_cpu(config):
+  if TF_1 or not _is_on_cpu(config):
     return False
-  _meet_xla()
-  return True
+  if is_training:
+    _meet_xla()
+  return is_training or _has_one_dnn()
+
+
+@functools.lru_cache(maxsize=None)
+def _has_one_dnn():
+  """Whether oneDNN's layer norm is what TensorFlow takes for ours."""
+  with tf.Graph().as_default():
+    x = tf.placeholder(tf.float32, [2, 64])
+    weights = tf.placeholder(tf.float32, [64]), tf.placeholder(tf.float32, [64])
+    y = kernels.one_dnn().normalise(x, *weights)
+    values = {t: np.ones(t.shape.as_list()) for t in (x,) + weights}
+    return any("LayerNorm" in node.op for node in _nodes_run(y, values))
 
 
 @functools.lru_cache(maxsize=None)

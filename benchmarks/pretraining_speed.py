@@ -136,6 +136,7 @@ def inference(config, x, compute_type=tf.float32):
     x["input_mask"],
     x["segment_ids"],
     compute_type=compute_type,
+    fuse=not runtime.TF_1,
   )
   return albert.get_sequence_output().op, albert.get_pooled_output().op
 

@@ -9,7 +9,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = [
   {"allocation", "errors", "quiet"},
   {"utf8"},
-  {"replicas", "splitting", "storage", "tables", "tfrecords"},
+  {"kernels", "replicas", "splitting", "storage", "tables", "tfrecords"},
   {
     "annotations",
     "bioasq",
