@@ -341,8 +341,6 @@ def encode(
   activation = get_activation(config.hidden_act, chosen.activation)
   chosen = chosen._replace(activation=activation or tf.identity)
   run = functools.partial(block, config, is_training, chosen)
-  if recompute:
-    run = recomputed(run)
   # New in every step; three dropouts in a block.
   blocks = config.num_hidden_layers * config.inner_group_num
   seeds = tf.random.uniform([blocks, 3, 2], maxval=2**31 - 1, dtype=tf.int32)
@@ -350,12 +348,19 @@ def encode(
     groups = [
       group_variables(config, g) for g in range(config.num_hidden_groups)
     ]
+  carried = [list(blocks) for blocks in groups]
   outputs = []
   for layer in range(config.num_hidden_layers):
     group = int(layer / config.num_hidden_layers * config.num_hidden_groups)
     with tf.name_scope("layer_%d" % layer):
-      for weights in groups[group]:
-        x = run(x, adder, seeds[len(outputs)], *weights)
+      for inner, weights in enumerate(groups[group]):
+        rest = adder, seeds[len(outputs)]
+        if is_training:
+          x, carried[group][inner] = trained(
+            run, recompute, x, rest, weights, carried[group][inner]
+          )
+        else:
+          x = run(x, *rest, *weights)
         outputs.append(x)
   return outputs
 
@@ -429,28 +434,57 @@ def block(config, is_training, chosen, x, adder, seeds, *weights):
   return chosen.normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
 
 
-def recomputed(function):
-  """Returns a `block` that keeps no more than its arguments until its gradient.
+def trained(function, recompute, x, rest, weights, carried):
+  """Runs a `block` whose weights' gradients are added up as they come.
 
-  There it is computed again, from the same seeds and so with the same masks
-  (arXiv 1604.06174): memory for the time of a forward pass.
+  By itself TensorFlow keeps the gradients of all layers that share weights, and
+  adds them up in the end. Here each block's are added to the sum of those above
+  it, which reaches it as the gradient of what it has carried on.
+
+  Args:
+    function: (x, *rest, *weights) -> y.
+    recompute: whether the gradient computes y again (arXiv 1604.06174), from
+      the same seeds and so with the same masks: then x is all that is kept,
+      for the time of a forward pass.
+    x: float [B, S, H].
+    rest: adder and seeds of `block`, which get no gradient.
+    weights: tensors.
+    carried: the weights themselves, or as the block below with the same
+      weights has returned them.
+
+  Returns:
+    (y, carried).
   """
+  y = function(x, *rest, *weights)
 
   @tf.custom_gradient
-  def run(x, adder, seeds, *weights):
-    def gradient(dy):
-      # A zero, but only after dy, and not known to be one: so neither
-      # TensorFlow nor XLA takes the second computation for the first, or
-      # begins it early. (XLA does not heed control dependencies.)
-      zero = tf.minimum(tf.square(tf.reshape(dy, [-1])[0]), 0)
-      again = tf.stop_gradient(x + tf.cast(zero, x.dtype))
-      y = function(again, adder, seeds + tf.cast(zero, seeds.dtype), *weights)
-      dx, *d_weights = tf.gradients(y, [again] + list(weights), dy)
-      return [dx, None, None] + d_weights
+  def run(_, output, *carried):
+    def gradient(dy, *above):
+      start, end = x, y
+      if recompute:
+        start, end = _again(function, x, rest, weights, dy)
+      dx, *own = tf.gradients(
+        end, [start] + weights, dy, stop_gradients=[start]
+      )
+      # Free of other dependencies TensorFlow would make one sum of them again.
+      with tf.control_dependencies([dx]):
+        return [dx, None] + [a + b for a, b in zip(own, above)]
 
-    return function(x, adder, seeds, *weights), gradient
+    return [output] + list(carried), gradient
 
-  return run
+  output, *carried = run(x, y, *carried)
+  return output, carried
+
+
+def _again(function, x, rest, weights, dy):
+  """(x, function of x and the rest), computed after dy is."""
+  # A zero, but only after dy, and not known to be one: so neither TensorFlow
+  # nor XLA takes the second computation for the first, or begins it early.
+  # (XLA does not heed control dependencies.)
+  zero = tf.minimum(tf.square(tf.reshape(dy, [-1])[0]), 0)
+  x = tf.stop_gradient(x + tf.cast(zero, x.dtype))
+  adder, seeds = rest
+  return x, function(x, adder, seeds + tf.cast(zero, seeds.dtype), *weights)
 
 
 def attend(query, key, value, adder, attention, heads, dropout_rate, seed):

@@ -33,7 +33,7 @@ def reference(name, model):
   return dict(np.load(os.path.join(REFERENCE, model, name + ".npz")))
 
 
-def pretraining_outputs(model, fuse):
+def pretraining_outputs(model, fuse=False):
   """All that the fixtures say of a forward pass, as tensors."""
   config = modeling.AlbertConfig.from_json_file(
     os.path.join(REFERENCE, model, "albert_config.json")
@@ -361,7 +361,24 @@ def test_recomputing_keeps_the_inputs_of_blocks_only():
     and tensor.dtype == tf.float32
     and tensor.shape.as_list()[:1] in ([3], [3 * 5])
   }
-  assert kept == {(3, 5, 8), (3, 1, 1, 5)}  # The latter masks padding.
+  assert kept == {(3, 5, 8)}
+
+
+def test_gradients_of_layers_that_share_weights_are_added_up_as_they_come():
+  layers = 7
+  config = modeling.AlbertConfig(**dict(TINY, num_hidden_layers=layers))
+  ran = tf.RunMetadata()
+  with tf.Graph().as_default(), tf.Session() as session:
+    model = modeling.AlbertModel(config, True, tf.zeros([3, 5], tf.int32))
+    output = model.get_sequence_output()
+    gradients = tf.gradients(output, tf.trainable_variables()[:-2])
+    session.run(tf.global_variables_initializer())
+    session.run(
+      gradients, None, tf.RunOptions(output_partition_graphs=True), ran
+    )
+  nodes = [node for graph in ran.partition_graphs for node in graph.node]
+  # Four: query, key and value of a layer have their input and its residual.
+  assert max(len(n.input) for n in nodes if n.op == "AddN") <= 4 < layers
 
 
 def test_bfloat16_is_for_computing_only():
