@@ -10,6 +10,7 @@ on --num_workers; the same command goes on with what a killed run has left.
 
 import collections
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -227,54 +228,40 @@ def _define_vocabulary_flags():
   flags.DEFINE_string(
     "spm_model_file", None, "SentencePiece model; needs no --vocab_file."
   )
-  flags.DEFINE_bool(
-    "do_lower_case",
-    None,
-    "Lower-case the text. Not given: if the vocabulary has no capitals.",
-  )
-  flags.DEFINE_bool(
-    "spm_digit_comma_fix",
-    False,
-    "Split pieces such as '12,' as Hugging Face does, not as the ALBERT "
-    "release on Python 3.",
-  )
+  flag_groups.define_case_flags()
 
 
 def _define_instance_flags():
-  """What an instance is; the names and fields of instances.Settings."""
-  flags.DEFINE_integer(
-    "max_seq_length", 512, "Pieces of an instance.", lower_bound=8
+  """What an instance is; the names and defaults of instances.Settings."""
+  default = instances.Settings()
+
+  def define(kind, name, help, **bounds):
+    kind(name, getattr(default, name), help, **bounds)
+
+  whole, share, switch = (
+    flags.DEFINE_integer,
+    functools.partial(flags.DEFINE_float, lower_bound=0.0, upper_bound=1.0),
+    flags.DEFINE_bool,
   )
-  flags.DEFINE_integer(
-    "max_predictions_per_seq", 20, "Most that are masked.", lower_bound=1
+  define(whole, "max_seq_length", "Pieces of an instance.", lower_bound=8)
+  define(
+    whole, "max_predictions_per_seq", "Most that are masked.", lower_bound=1
   )
-  _define_share("masked_lm_prob", 0.15, "Share of the pieces to mask.")
-  _define_share("short_seq_prob", 0.1, "Share of shorter instances.")
-  flags.DEFINE_integer(
-    "ngram", 3, "Most words that are masked together.", lower_bound=1
+  define(share, "masked_lm_prob", "Share of the pieces to mask.")
+  define(share, "short_seq_prob", "Share of shorter instances.")
+  define(whole, "ngram", "Most words that are masked together.", lower_bound=1)
+  define(
+    switch, "favor_shorter_ngram", "Mask n words with a probability of ~1/n."
   )
-  flags.DEFINE_bool(
-    "favor_shorter_ngram", True, "Mask n words with a probability of ~1/n."
-  )
-  flags.DEFINE_bool(
-    "do_whole_word_mask", True, "Mask all pieces of a word or none."
-  )
-  flags.DEFINE_bool(
-    "do_permutation", False, "Exchange chosen pieces, do not mask them."
-  )
-  flags.DEFINE_bool(
+  define(switch, "do_whole_word_mask", "Mask all pieces of a word or none.")
+  define(switch, "do_permutation", "Exchange chosen pieces, do not mask them.")
+  define(
+    switch,
     "random_next_sentence",
-    False,
     "False segment pairs are of two documents, not swapped ones of one.",
   )
-  flags.DEFINE_integer(
-    "dupe_factor", 40, "Copies, each masked anew.", lower_bound=1
-  )
-  flags.DEFINE_integer("random_seed", 12345, "Of all that is random.")
-
-
-def _define_share(name, default, help):
-  flags.DEFINE_float(name, default, help, lower_bound=0.0, upper_bound=1.0)
+  define(whole, "dupe_factor", "Copies, each masked anew.", lower_bound=1)
+  define(whole, "random_seed", "Of all that is random.")
 
 
 def check_runner(config):

@@ -139,6 +139,11 @@ def define_model_flags():
     None,
     "Weights to start from: a checkpoint, or a folder of them. None: random.",
   )
+  define_case_flags()
+
+
+def define_case_flags():
+  """How text is prepared for the vocabulary."""
   flags.DEFINE_bool(
     "do_lower_case",
     None,

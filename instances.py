@@ -18,15 +18,16 @@ import itertools
 
 import numpy as np
 
-# The flags of ALBERT's create_pretraining_data.py, by name. Of n-grams of 1 to
-# `ngram` words those of n are drawn with a probability proportional to 1/n
-# with favor_shorter_ngram, and without it in the reverse order: of 1 to 3 with
-# 6/11, 3/11, 2/11 or 2/11, 3/11, 6/11.
+# The flags of ALBERT's create_pretraining_data.py, with their defaults. Of
+# n-grams of 1 to `ngram` words those of n are drawn with a probability
+# proportional to 1/n with favor_shorter_ngram, and without it in the reverse
+# order: of 1 to 3 with 6/11, 3/11, 2/11 or 2/11, 3/11, 6/11.
 Settings = collections.namedtuple(
   "Settings",
   "max_seq_length max_predictions_per_seq masked_lm_prob short_seq_prob ngram"
   " favor_shorter_ngram do_whole_word_mask do_permutation random_next_sentence"
   " dupe_factor random_seed",
+  defaults=(512, 20, 0.15, 0.1, 3, True, True, False, False, 40, 12345),
 )
 
 # The places of both segments, and next_sentence_labels: 0 in order, 1 not.

@@ -119,17 +119,7 @@ def main():
   model = sentencepiece.SentencePieceProcessor(model_file=args.spm_model_file)
   tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
   settings = instances.Settings(
-    max_seq_length=512,
-    max_predictions_per_seq=76,
-    masked_lm_prob=0.15,
-    short_seq_prob=0.1,
-    ngram=3,
-    favor_shorter_ngram=True,
-    do_whole_word_mask=True,
-    do_permutation=False,
-    random_next_sentence=False,
-    dupe_factor=args.dupe_factor,
-    random_seed=12345,
+    max_predictions_per_seq=76, dupe_factor=args.dupe_factor
   )
   maker = instances.InstanceMaker(tokenizer, settings)
   megabytes = sum(map(size_of, texts)) / MEGABYTE
