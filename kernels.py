@@ -235,5 +235,5 @@ def _normalise_at_once(x, gamma, beta):
 
 def _attention_at_once(query, key, adder, scale):
   """attention: the product, scale and adder are one, the softmax another."""
-  scores = tf.matmul(query, key, transpose_b=True) * scale
+  scores = tf.matmul(query * scale, key, transpose_b=True)
   return tf.nn.softmax(scores + tf.cast(adder, scores.dtype))
