@@ -483,7 +483,8 @@ class _Run:
       use_one_hot_embeddings=self.config.use_tpu,
       compute_type=runtime.compute_type(self.config, is_training),
       recompute=self.config.recompute,
-      fuse=runtime.fuses(self.config, is_training),
+      # In training XLA would not compile batches of many lengths anyway.
+      fuse=not is_training and runtime.fuses(self.config, is_training),
     )
     return self.task.head(
       albert.get_sequence_output(),

@@ -9,6 +9,7 @@ Shapes: B batch, S sequence, N heads, D head size; "rows" are [anything, width].
 """
 
 import collections
+import functools
 import math
 
 import tensorflow.compat.v1 as tf
@@ -114,10 +115,15 @@ def _sum_of_rows(x):
   return tf.raw_ops.BiasAddGrad(out_backprop=x)
 
 
-def attention(query, key, adder, scale):
-  """Attention's weights, the softmax in float32 whatever the rest is in."""
+def attention(query, key, adder, scale, widen=True):
+  """Attention's weights, the softmax in float32 whatever the rest is in.
+
+  Without `widen` it is in the type of the rest, for one that widens inside.
+  """
   scores = tf.matmul(query * scale, key, transpose_b=True)
-  return tf.nn.softmax(tf.cast(scores, tf.float32) + adder)
+  if widen:
+    scores = tf.cast(scores, tf.float32)
+  return tf.nn.softmax(scores + tf.cast(adder, scores.dtype))
 
 
 # ------------------------------------------------- for a CPU with TensorFlow 2
@@ -210,7 +216,9 @@ def one_dnn():
   In the type of their arguments; sums inside an operation are float32. Where
   TensorFlow does not use oneDNN they are right, and slow.
   """
-  return Kernels(gelu, _normalise_at_once, _attention_at_once)
+  return Kernels(
+    gelu, _normalise_at_once, functools.partial(attention, widen=False)
+  )
 
 
 def _normalise_at_once(x, gamma, beta):
@@ -231,9 +239,3 @@ def _normalise_at_once(x, gamma, beta):
   )[0]
   unit = tf.reshape(unit, tf.shape(x))
   return unit * tf.cast(gamma, x.dtype) + tf.cast(beta, x.dtype)
-
-
-def _attention_at_once(query, key, adder, scale):
-  """attention: the product, scale and adder are one, the softmax another."""
-  scores = tf.matmul(query * scale, key, transpose_b=True)
-  return tf.nn.softmax(scores + tf.cast(adder, scores.dtype))

@@ -9,7 +9,7 @@
 #   output folder  where everything is written (default: $OUTPUT_DIR, else
 #                  output/quickstart in the checkout)
 #
-# Sets the environment up, then fine-tunes the bundled small ALBERT on the bundled
+# Sets the environment up, then fine-tunes the bundled small ALBERT on bundled
 # sentences of the NCBI disease corpus, scores it on its test sentences and
 # labels the texts of examples/abstracts.txt. It shows that all parts work; for
 # real scores take published weights and a whole corpus (the last line printed
