@@ -32,7 +32,7 @@ def tokens(sequence, label_ids, num_labels, is_training):
     "probability": float [B, S] of that label}.
   """
   sequence = modeling.dropout(sequence, HEAD_DROPOUT if is_training else 0.0)
-  logits = _linear(sequence, num_labels)  # [B, S, L]
+  logits = linear(sequence, num_labels)  # [B, S, L]
   return _mean_cross_entropy(logits, label_ids), {
     "label": tf.argmax(logits, -1, output_type=tf.int32),
     "probability": tf.reduce_max(tf.nn.softmax(logits), -1),
@@ -53,7 +53,7 @@ def classes(pooled, label_ids, num_labels, is_training):
     [B, L]}.
   """
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
-  logits = _linear(pooled, num_labels)  # [B, L]
+  logits = linear(pooled, num_labels)  # [B, L]
   return _mean_cross_entropy(logits, label_ids), {
     "probabilities": tf.nn.softmax(logits)
   }
@@ -71,7 +71,7 @@ def score(pooled, values, is_training):
     The mean squared error, and {"value": float [B]}.
   """
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
-  predicted = tf.squeeze(_linear(pooled, 1), -1)  # [B]
+  predicted = tf.squeeze(linear(pooled, 1), -1)  # [B]
   loss = _mean(tf.square(predicted - values))
   return loss, {"value": predicted}
 
@@ -89,7 +89,7 @@ def labels(pooled, gold, is_training):
     [B, L]}.
   """
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
-  logits = _linear(pooled, gold.shape.as_list()[-1])  # [B, L]
+  logits = linear(pooled, gold.shape.as_list()[-1])  # [B, L]
   losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=gold, logits=logits)
   return _mean(losses), {"probabilities": tf.nn.sigmoid(logits)}
 
@@ -108,7 +108,7 @@ def span(sequence, starts, ends, allowed):
     "end_logits": float [B, S]}, about -1e30 where an answer may not be.
   """
   with tf.variable_scope("cls/squad"):
-    logits = _linear(sequence, 2)  # [B, S, 2]
+    logits = linear(sequence, 2)  # [B, S, 2]
   logits -= 1e30 * tf.cast(tf.equal(allowed, 0), tf.float32)[:, :, tf.newaxis]
   start_logits, end_logits = tf.unstack(logits, axis=-1)
   loss = _mean_cross_entropy(start_logits, starts)
@@ -205,7 +205,7 @@ def sentence_order(pooled, labels, initializer_range):
     "sentence_order_log_probs": [B, 2]}.
   """
   with tf.variable_scope("cls/seq_relationship"):
-    logits = _linear(pooled, 2, initializer_range)
+    logits = linear(pooled, 2, initializer_range)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.reshape(labels, [-1]), logits=logits
   )
@@ -235,7 +235,7 @@ def _mean(losses, weights=None):
   return tf.reduce_sum(losses * weights) / tf.maximum(counted, 1e-5)
 
 
-def _linear(x, num_labels, initializer_range=0.02):
+def linear(x, num_labels, initializer_range=0.02):
   """x [..., H] -> float32 [..., L] with output_weights [L, H], output_bias."""
   shape = modeling.shape_of(x)
   weights = tf.get_variable(

@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model's folder as a whole: what is in it, what it computes, and writing
+another one like it.
+
+The folder is a --bioalbert_dir: of a fine-tuned model, whose head is one of
+heads.py's ("tokens", "classes", "score", "labels", "span"), or of a pretrained
+one, whose head is what is left of pretraining's: "pretraining" (both), "words"
+(masked words alone) or "encoder" (none).
+"""
+
+import collections
+import contextlib
+import hashlib
+import json
+import os
+import types
+
+from absl import logging
+import tensorflow.compat.v1 as tf
+
+from errors import InputError
+from errors import first_five
+import heads
+import inputs
+import modeling
+import run_files
+
+# Programs, by task.json and the flags in run_config.json, and their heads.
+HEADS = {
+  "ner": "tokens",
+  "re": "classes",
+  "sts": "score",
+  "nli": "classes",
+  "dc": "labels",
+  "qa": "span",
+  "yesno": "classes",
+}
+TEXTS = (
+  "Germline mutations of BRCA1 raise the risk of breast cancer.",
+  "No fever was seen in 12 of 42 patients who were given aspirin (100 mg/day), "
+  "a COX-1 inhibitor.",
+)
+CHECKPOINT = "model.ckpt-best"
+FEATURES = ("input_ids", "input_mask", "segment_ids")
+
+# config: an AlbertConfig. task: a key of HEADS, None of a pretrained model.
+# labels: names by id. learned: of task.json. described: of run_config.json.
+Source = collections.namedtuple(
+  "Source",
+  "folder config tokenizer checkpoint task head labels learned described",
+)
+
+
+# ------------------------------------------------------------ what is exported
+
+
+def load(folder, which="best", **files):
+  """Returns the Source in a folder, looked at for what is missing.
+
+  Args:
+    folder: of a fine-tuned or pretrained model.
+    which: "best" (the newest where no best was kept), "last", or a checkpoint.
+    **files: albert_config_file, vocab_file or spm_model_file, in place of the
+      folder's own.
+
+  Raises:
+    InputError: something is missing, or does not belong together.
+  """
+  model = run_files.load_model(_flags(folder, which, files))
+  learned = run_files.read_json(os.path.join(folder, "task.json"), None)
+  path = os.path.join(folder, "run_config.json")
+  described = run_files.read_json(path, {})
+  if learned is None:
+    task, head = None, _pretrained_head(model.checkpoint)
+  else:
+    task = task_of(folder, learned, described)
+    head = HEADS[task]
+  source = Source(
+    folder=folder,
+    config=model.config,
+    tokenizer=model.tokenizer,
+    checkpoint=model.checkpoint,
+    task=task,
+    head=head,
+    labels=(learned or {}).get("labels", ()),
+    learned=learned,
+    described=described,
+  )
+  _check_checkpoint(source)
+  return source
+
+
+def _flags(folder, which, files):
+  """What run_files.load_model reads of a program's flags."""
+  checkpoint = None if which in ("best", "last") else which
+  if which == "last":
+    checkpoint = tf.train.latest_checkpoint(folder)
+    if checkpoint is None:
+      raise InputError(
+        "%s: no checkpoint of a training run that could be the last; expected "
+        "--eval_checkpoint=best, or a checkpoint" % folder
+      )
+  values = dict.fromkeys(
+    ("albert_config_file", "vocab_file", "spm_model_file", "do_lower_case")
+  )
+  values.update(
+    bioalbert_dir=folder,
+    init_checkpoint=checkpoint,
+    spm_digit_comma_fix=False,
+    max_seq_length=0,
+  )
+  return types.SimpleNamespace(**dict(values, **files))
+
+
+def task_of(folder, learned, described):
+  """Returns which program a model is from, a key of HEADS.
+
+  Args:
+    folder: for the message of an InputError.
+    learned: of task.json.
+    described: of run_config.json; {} without.
+  """
+  if described.get("task") in HEADS:  # Of an exported folder.
+    return described["task"]
+  for key, task in (
+    ("inner_punctuation", "ner"),
+    ("entity_marks", "re"),
+    ("highest", "sts"),
+    ("thresholds", "dc"),
+    ("unanswerable", "qa"),
+  ):
+    if key in learned:
+      return task
+  flags = described.get("flags")
+  if not flags or "labels" not in learned:
+    raise InputError(
+      "%s: task.json does not tell of which program it is, and there is no "
+      "run_config.json with its flags" % folder
+    )
+  if "max_query_length" in flags:
+    return "yesno"
+  return "dc" if "tune_threshold" in flags else "nli"
+
+
+def _pretrained_head(checkpoint):
+  saved = modeling.checkpoint_shapes(checkpoint)
+  if "cls/predictions/transform/dense/kernel" not in saved:
+    return "encoder"
+  has_order = "cls/seq_relationship/output_weights" in saved
+  return "pretraining" if has_order else "words"
+
+
+def _check_checkpoint(source):
+  """Refuses a checkpoint that is not of this config, task and labels."""
+  with tf.Graph().as_default():
+    outputs_of(source, placeholders())
+    variables = {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
+  lacking = modeling.match_checkpoint(source.checkpoint, variables).new
+  if lacking:
+    raise InputError(
+      "%s: does not fit task.json and labels of %s: it has no fitting %s"
+      % (source.checkpoint, source.folder, first_five(lacking))
+    )
+
+
+# ------------------------------------------------------------ what it computes
+
+
+def placeholders():
+  """Returns the features of a batch of any size and length, {name: tensor}."""
+  return {n: tf.placeholder(tf.int32, [None, None], n) for n in FEATURES}
+
+
+def outputs_of(source, features):
+  """Returns {name: tensor} of all that a model computes, without dropout.
+
+  Shapes: B batch, S sequence, H hidden, L labels, V vocabulary.
+    sequence_output [B, S, H], pooled_output [B, H], and by the head
+    tokens: logits and probabilities [B, S, L]
+    classes, labels: logits and probabilities [B, L]
+    score: value [B]
+    span: start_logits and end_logits [B, S], of whatever piece
+    pretraining, words: masked_lm_logits [B, S, V]
+    pretraining: sentence_order_logits [B, 2]
+  """
+  albert = modeling.AlbertModel(
+    source.config, False, *(features[n] for n in FEATURES)
+  )
+  sequence, pooled = albert.get_sequence_output(), albert.get_pooled_output()
+  outputs = {"sequence_output": sequence, "pooled_output": pooled}
+  if source.head in ("pretraining", "words"):
+    outputs.update(_pretraining_outputs(source, albert, features["input_ids"]))
+  elif source.head == "span":
+    with tf.variable_scope("cls/squad"):
+      start, end = tf.unstack(heads.linear(sequence, 2), axis=-1)
+    outputs.update(start_logits=start, end_logits=end)
+  elif source.head == "score":
+    outputs["value"] = tf.squeeze(heads.linear(pooled, 1), -1)
+  elif source.head != "encoder":
+    x = sequence if source.head == "tokens" else pooled
+    logits = heads.linear(x, len(source.labels))
+    normal = tf.sigmoid if source.head == "labels" else tf.nn.softmax
+    outputs.update(logits=logits, probabilities=normal(logits))
+  return outputs
+
+
+def _pretraining_outputs(source, albert, ids):
+  """The logits of both heads, of masked words for every piece."""
+  batch, length = modeling.shape_of(ids)
+  _, words = heads.masked_words(
+    source.config,
+    albert.get_sequence_output(),
+    albert.get_embedding_table(),
+    tf.tile(tf.range(length)[tf.newaxis], [batch, 1]),
+    ids,
+    tf.ones_like(ids, tf.float32),
+  )
+  logits = tf.reshape(
+    words["masked_lm_logits"], [batch, length, source.config.vocab_size]
+  )
+  outputs = {"masked_lm_logits": logits}
+  if source.head == "pretraining":
+    _, order = heads.sentence_order(
+      albert.get_pooled_output(),
+      tf.zeros([batch], tf.int32),
+      source.config.initializer_range,
+    )
+    outputs["sentence_order_logits"] = order["sentence_order_logits"]
+  return outputs
+
+
+def sample_batch(source):
+  """Returns a batch of a text, two, and another, cut to what the model takes.
+
+  {"input_ids", "input_mask", "segment_ids"}, int32 [B, S], with padding.
+  """
+  room = source.config.max_position_embeddings - 3
+  first, second = (source.tokenizer.encode(text) for text in TEXTS)
+  rows = (
+    (first[:room],),
+    (first[: room // 2], second[: room // 2]),
+    (second[: room // 3],),
+  )
+  features = [inputs.sequence_features(source.tokenizer, *row) for row in rows]
+  return inputs.pad_batch(features, {})
+
+
+def compute(source, batch):
+  """Returns what outputs_of is for a batch, as {name: array}."""
+  with restored(source) as (session, features, outputs):
+    return session.run(outputs, {features[n]: batch[n] for n in FEATURES})
+
+
+@contextlib.contextmanager
+def restored(source):
+  """Gives (session, features, outputs) of a model with its weights."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    # What TensorFlow 2.15 says of resource variables is unknown to 1.15.
+    tf.get_variable_scope().set_use_resource(False)
+    features = placeholders()
+    outputs = outputs_of(source, features)
+    tf.train.Saver().restore(session, source.checkpoint)
+    yield session, features, outputs
+
+
+# --------------------------------------------------------- whole or not at all
+
+
+@contextlib.contextmanager
+def writing(folder):
+  """Gives a folder to write into that becomes `folder` if all goes well.
+
+  Raises:
+    InputError: the folder is there and not empty.
+  """
+  folder = folder.rstrip("/")
+  if tf.io.gfile.exists(folder):
+    if not tf.io.gfile.isdir(folder) or tf.io.gfile.listdir(folder):
+      raise InputError(
+        "%s: is there and not empty; expected a new or empty folder" % folder
+      )
+  partial = "%s.partial-%d" % (folder, os.getpid())
+  try:
+    tf.io.gfile.makedirs(partial)
+    yield partial
+    if tf.io.gfile.exists(folder):
+      tf.io.gfile.rmtree(folder)
+    tf.io.gfile.rename(partial, folder)
+  except tf.errors.OpError as e:
+    raise InputError(
+      "%s: cannot be written (%s)" % (folder, e.message.split("\n")[0])
+    ) from None
+  finally:
+    if tf.io.gfile.exists(partial):
+      tf.io.gfile.rmtree(partial)
+  logging.info("written: %s", folder)
+
+
+def write_all(folder, files):
+  """Writes {name: bytes} into a folder."""
+  for name, data in files.items():
+    run_files.write_bytes(os.path.join(folder, name), data)
+
+
+def description_files(source):
+  """Returns {name: bytes} of what the programs read of a model beside weights.
+
+  Of run_config.json what holds elsewhere: neither the command nor its paths.
+  """
+  described = source.described
+  kept = {
+    key: described[key]
+    for key in ("do_lower_case", "versions", "commit")
+    if key in described
+  }
+  kept.update(
+    task=source.task,
+    task_name=task_name(source),
+    training={
+      key: value
+      for key, value in (described.get("training") or {}).items()
+      if "/" not in str(value)
+    },
+    checkpoint={
+      "name": os.path.basename(source.checkpoint),
+      "global_step": run_files.checkpoint_step(source.checkpoint),
+      "sha256": run_files.sha256(source.checkpoint),
+    },
+  )
+  files = {"run_config.json": json_bytes(kept)}
+  if source.learned is not None:
+    files["task.json"] = json_bytes(source.learned)
+  if source.labels:
+    files["labels.txt"] = "".join(x + "\n" for x in source.labels).encode()
+  return files
+
+
+def task_name(source):
+  """Returns the --task_name that a model was fine-tuned with, or None."""
+  flags = source.described.get("flags", source.described)
+  return flags.get("task_name")
+
+
+def model_files(source):
+  """Returns {name: bytes} of a model's folder, but for the weights."""
+  files = description_files(source)
+  files["albert_config.json"] = source.config.to_json_string().encode()
+  for path in source.tokenizer.files:
+    files[os.path.basename(path)] = run_files.read_bytes(path)
+  return files
+
+
+def json_bytes(value):
+  """Returns indented JSON that ends in a line feed, as UTF-8."""
+  return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+# -------------------------------------------------------------------- weights
+
+
+def read_weights(source, step=False):
+  """Returns {name: array} of a checkpoint without what only training needs.
+
+  Args:
+    source: a Source.
+    step: whether global_step is among them.
+  """
+  reader = tf.train.load_checkpoint(source.checkpoint)
+  return {
+    name: reader.get_tensor(name)
+    for name in modeling.checkpoint_shapes(source.checkpoint)
+    if not modeling.TRAINING_STATE.search(name)
+    or (step and name == "global_step")
+  }
+
+
+def write_checkpoint(path, arrays):
+  """Writes {name: array} as a TensorFlow checkpoint."""
+  names = sorted(arrays)
+  with tf.Graph().as_default(), tf.Session() as session:
+    tensors = [tf.placeholder(arrays[n].dtype, arrays[n].shape) for n in names]
+    save = tf.raw_ops.SaveV2(
+      prefix=path,
+      tensor_names=names,
+      shape_and_slices=[""] * len(names),
+      tensors=tensors,
+    )
+    session.run(save, {t: arrays[n] for t, n in zip(tensors, names)})
+
+
+def checksums(folder):
+  """Returns SHA256SUMS of a folder's files, as `sha256sum -c` reads it."""
+  lines = []
+  for name in sorted(tf.io.gfile.listdir(folder)):
+    data = run_files.read_bytes(os.path.join(folder, name))
+    lines.append("%s  %s\n" % (hashlib.sha256(data).hexdigest(), name))
+  return "".join(lines)
+
+
+def megabytes(folder):
+  """Returns how much a folder holds."""
+  sizes = [
+    tf.io.gfile.stat(os.path.join(where, name)).length
+    for where, _, names in tf.io.gfile.walk(folder)
+    for name in names
+  ]
+  return sum(sizes) / 1e6
