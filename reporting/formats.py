@@ -1,0 +1,849 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a scoreboard as Markdown, as CSV and as a page to look at.
+
+Every function takes a scoreboard.Board and the scoreboard.Comparisons of two
+models ([] without), and returns text. Scores are x100 with two decimals.
+"""
+
+import collections
+import csv
+import html
+import io
+
+import numpy as np
+
+from reporting import charts
+from reporting import run_folders
+from reporting import scoreboard
+
+MISSING = "\N{EN DASH}"
+_TITLE = "Scores on the benchmark"
+_CLASS_HEADS = ["precision", "recall", "f1", "gold", "predicted", "correct"]
+_COMPARISON_HEADS = [
+  "data set",
+  "metric",
+  "first",
+  "second",
+  "difference",
+  "95 % interval",
+  "p",
+  "p (Holm)",
+  "examples",
+  "runs",
+]
+CSV_COLUMNS = [
+  "kind",
+  "family",
+  "data_set",
+  "metric",
+  "model",
+  "run",
+  "value",
+  "standard_deviation",
+  "n",
+  "expected",
+  "low",
+  "high",
+  "p",
+  "p_holm",
+  "note",
+]
+
+# One cell of the table: its text, the number of its footnote (None without),
+# whether it is the best of its row.
+_Shown = collections.namedtuple("_Shown", ["text", "footnote", "best"])
+
+
+class _Notes:
+  """Numbers footnotes in the order in which they are first met."""
+
+  def __init__(self):
+    self.texts = []
+
+  def number(self, text):
+    if not text:
+      return None
+    if text not in self.texts:
+      self.texts.append(text)
+    return self.texts.index(text) + 1
+
+
+def percent(value):
+  """Returns a fraction x100 with two decimals."""
+  return MISSING if value is None else "%.2f" % (100 * value)
+
+
+def cell_text(cell):
+  """Returns "84.10 +- 0.35 (n = 5)"; "n = 4 of 5" where a run is missing."""
+  if cell.mean is None:
+    return MISSING
+  count = "%d" % cell.n
+  if cell.n < cell.expected:
+    count += " of %d" % cell.expected
+  if cell.deviation is None:
+    return "%s (n = %s)" % (percent(cell.mean), count)
+  return "%s \N{PLUS-MINUS SIGN} %s (n = %s)" % (
+    percent(cell.mean),
+    percent(cell.deviation),
+    count,
+  )
+
+
+# ------------------------------------------------------- what all forms show
+
+
+def _rows(board, notes):
+  """[(family, [(data set, metric, [_Shown])])], a _Shown for each column."""
+  families = collections.OrderedDict()
+  for row in board.rows:
+    best = board.best(row)
+    name = row.data_set.name
+    shown = [
+      _Shown(
+        cell_text(board.cells[name, row.metric, model]), None, model in best
+      )
+      for model in board.models
+    ]
+    for model in board.comparators:
+      found = board.published.get((name, row.metric, model))
+      value = found.value if found else None
+      note = found.note if value is not None else ""
+      shown.append(_Shown(percent(value), notes.number(note), model in best))
+    families.setdefault(row.data_set.family, []).append(
+      (name, row.data_set.metrics[row.metric], shown)
+    )
+  return list(families.items())
+
+
+def _blurb_rows(board, notes):
+  """[(name, metric, [_Shown])] of the BLURB score, computed and published."""
+  computed, published = [], []
+  for column in board.models + board.comparators:
+    score = board.blurb(column)
+    text = percent(score.value)
+    if score.value is not None and score.missing:
+      whole = len(score.used) + len(score.missing)
+      text += ", incomplete (%d of %d)" % (len(score.used), whole)
+    computed.append(_Shown(text, None, False))
+    found = board.published.get(("BLURB", "blurb", column))
+    published.append(
+      _Shown(
+        percent(found.value if found else None),
+        notes.number(found.note if found else ""),
+        False,
+      )
+    )
+  return [
+    ("BLURB score", "mean of families", computed),
+    ("BLURB score", "as published", published),
+  ]
+
+
+def _legend(board):
+  """Sentences that say what the table shows."""
+  lines = [
+    "All scores are of test sets, x100 with two decimals. Of these runs they "
+    "are the mean \N{PLUS-MINUS SIGN} standard deviation (n - 1) over n seeds "
+    "or folds; of one run there is none. The highest of a row is bold.",
+    "Published scores are as their sources give them, made with other "
+    "protocols and other numbers of runs; per-data-set scores of BioALBERT's "
+    "paper are not known here.",
+  ]
+  here = sum(len(pairs) for pairs in scoreboard.BLURB.values())
+  elsewhere = scoreboard.blurb_elsewhere()
+  lines.append(
+    "BLURB score: the mean over task families of the mean over their data "
+    "sets, of all columns over those %d of BLURB's %d that are in this "
+    "benchmark. Left out are %s. Scores marked incomplete are over different "
+    "data sets, so not to be compared. As published, it is over all %d."
+    % (here - len(elsewhere), here, " and ".join(elsewhere), here)
+  )
+  return lines + [d.note for d in board.data_sets if d.note]
+
+
+def _missing(board):
+  """Sentences that say which cells are missing."""
+  total = len(board.rows) * len(board.models)
+  gaps = {model: board.missing(model) for model in board.models}
+  lines = [
+    "Missing (%s): %d of %d cells of %s."
+    % (
+      MISSING,
+      sum(map(len, gaps.values())),
+      total,
+      _count(len(board.models), "model", "models"),
+    )
+  ]
+  for model, rows in gaps.items():
+    if rows:
+      names = dict.fromkeys(row.data_set.name for row in rows)
+      lines.append(
+        "%s: %d of %d missing: %s."
+        % (model, len(rows), len(board.rows), ", ".join(names))
+      )
+  for model in board.models:
+    score = board.blurb(model)
+    if score.missing:
+      over = ", ".join(score.used) or "no data set"
+      lines.append(
+        "%s: BLURB score over %s; missing: %s."
+        % (model, over, ", ".join(score.missing))
+      )
+  return lines
+
+
+def _warnings(board):
+  """Sentences on runs whose figures say less than they seem to."""
+  lines = []
+  for data_set in board.data_sets:
+    for model in board.models:
+      runs = board.runs_of(data_set, model)
+      number = run_folders.collapsed(runs)
+      if number:
+        lines.append(
+          "%s, %s: %d of %s predict one label throughout (a collapse)."
+          % (data_set.name, model, number, _count(len(runs), "run", "runs"))
+        )
+      asked, answered = run_folders.answered(runs)
+      if answered < asked:
+        lines.append(
+          "%s, %s: %d of %d questions answered; the others are left out, as in "
+          "the official measure." % (data_set.name, model, answered, asked)
+        )
+  return lines
+
+
+def _sources(board):
+  """{published column: where its figures are from}."""
+  sources = collections.OrderedDict()
+  for (_, _, model), found in board.published.items():
+    if model in board.comparators:
+      sources.setdefault(model, {})[found.source] = None
+  return {model: "; ".join(found) for model, found in sources.items()}
+
+
+def _comparison_rows(comparisons):
+  """The cells of those comparisons that came to a result."""
+  return [
+    [
+      c.data_set.name,
+      c.data_set.metrics[c.data_set.compared],
+      percent(c.first),
+      percent(c.second),
+      "%+.2f" % (100 * c.difference.difference),
+      "%+.2f to %+.2f" % (100 * c.difference.low, 100 * c.difference.high),
+      "%.4f" % c.difference.p,
+      "%.4f" % c.p_holm,
+      str(c.difference.n),
+      str(c.runs),
+    ]
+    for c in comparisons
+    if c.difference
+  ]
+
+
+def _comparison_notes(comparisons, samples):
+  """Sentences that say how two models were compared, and where not."""
+  tested = sum(c.difference is not None for c in comparisons)
+  lines = [
+    "Paired bootstrap over test examples (%s samples): sentences of named "
+    "entities, rows of relations and inference, pairs of sentences, documents, "
+    "questions. Runs of both models with the same seed or fold are taken "
+    "together; seeds on one test set share its samples. p is two-sided."
+    % f"{samples:,}"
+  ]
+  if tested > 1:
+    lines.append(
+      "%d data sets are tested at once: look at p (Holm), which is adjusted "
+      "for that, before calling any one difference significant." % tested
+    )
+  return lines + [
+    "%s: not compared (%s)." % (c.data_set.name, c.problem)
+    for c in comparisons
+    if c.problem
+  ]
+
+
+def _count(number, one, many):
+  return "%d %s" % (number, one if number == 1 else many)
+
+
+# -------------------------------------------------------------------- Markdown
+
+
+def to_markdown(board, comparisons, models, samples):
+  """Returns the tables in Markdown.
+
+  Args:
+    board: the Board.
+    comparisons: of the two `models` (None without).
+    models: (first, second).
+    samples: how many the bootstrap drew.
+  """
+  notes = _Notes()
+  head = ["data set", "metric"] + board.models + board.comparators
+  lines = ["# " + _TITLE, "", _line(head), _line(["---"] * len(head))]
+  for family, rows in _rows(board, notes):
+    lines.append(
+      _line(["**%s**" % scoreboard.FAMILIES[family]] + [""] * (len(head) - 1))
+    )
+    lines += [_markdown_row(row) for row in rows]
+  lines.append(_line(["**BLURB**"] + [""] * (len(head) - 1)))
+  lines += [_markdown_row(row) for row in _blurb_rows(board, notes)]
+  lines += [
+    "",
+    "These runs: %s. Published: the other columns." % ", ".join(board.models),
+  ]
+  lines += [""] + [
+    "[%d] %s" % pair + "  " for pair in enumerate(notes.texts, 1)
+  ]
+  for group in (_legend(board), _missing(board), _warnings(board)):
+    lines += [""] + ["- " + text for text in group]
+  if board.problems:
+    lines += ["", "## Not counted", ""] + ["- " + p for p in board.problems]
+  if comparisons:
+    lines += ["", "## %s against %s" % models, ""]
+    heads = _COMPARISON_HEADS[:2] + list(models) + _COMPARISON_HEADS[4:]
+    lines += [_line(heads), _line(["---"] * len(heads))]
+    lines += [_line(row) for row in _comparison_rows(comparisons)]
+    lines += [""] + ["- " + t for t in _comparison_notes(comparisons, samples)]
+  lines += ["", "## Sources", ""]
+  lines += ["- %s: %s" % pair for pair in _sources(board).items()]
+  return "\n".join(lines) + "\n"
+
+
+def _line(cells):
+  return "| %s |" % " | ".join(cell.replace("|", "\\|") for cell in cells)
+
+
+def _markdown_row(row):
+  name, metric, shown = row
+  return _line([name, metric] + [_markdown_cell(cell) for cell in shown])
+
+
+def _markdown_cell(cell):
+  text = "**%s**" % cell.text if cell.best else cell.text
+  return text if cell.footnote is None else "%s [%d]" % (text, cell.footnote)
+
+
+# ------------------------------------------------------------------------- CSV
+
+
+def to_csv(board, comparisons, models):
+  """Returns all figures in long form, a row each, with CSV_COLUMNS.
+
+  kind is run, aggregate (n of `expected` runs), published, blurb (n data sets
+  of `expected`) or difference (n examples; `expected` is empty); a missing
+  value is empty.
+  """
+  target = io.StringIO()
+  table = csv.DictWriter(target, CSV_COLUMNS, lineterminator="\n")
+  table.writeheader()
+  for row in board.rows:
+    for model in board.models:
+      table.writerows(_run_rows(board, row, model))
+  table.writerows(_published_rows(board))
+  table.writerows(_blurb_records(board))
+  table.writerows(_difference_rows(comparisons, models))
+  return target.getvalue()
+
+
+def _number(value):
+  return "" if value is None else percent(value)
+
+
+def _run_rows(board, row, model):
+  """The rows of a model's runs on a data set, and of them all."""
+  data_set = row.data_set
+  common = {
+    "family": data_set.family,
+    "data_set": data_set.name,
+    "metric": row.metric,
+    "model": model,
+  }
+  for run in board.runs_of(data_set, model):
+    value = _number(run_folders.figure(run, row.metric))
+    yield dict(common, kind="run", run=run.name, value=value, note=run.problem)
+  cell = board.cells[data_set.name, row.metric, model]
+  yield dict(
+    common,
+    kind="aggregate",
+    value=_number(cell.mean),
+    standard_deviation=_number(cell.deviation),
+    n=cell.n,
+    expected=cell.expected,
+  )
+
+
+def _published_rows(board):
+  for row in board.rows:
+    for model in board.comparators:
+      found = board.published.get((row.data_set.name, row.metric, model))
+      if found:
+        note = "; ".join(text for text in (found.source, found.note) if text)
+        yield {
+          "kind": "published",
+          "family": row.data_set.family,
+          "data_set": row.data_set.name,
+          "metric": row.metric,
+          "model": model,
+          "value": _number(found.value),
+          "note": note,
+        }
+
+
+def _blurb_records(board):
+  for column in board.models + board.comparators:
+    score = board.blurb(column)
+    missing = ", ".join(score.missing)
+    yield {
+      "kind": "blurb",
+      "metric": "blurb",
+      "model": column,
+      "value": _number(score.value),
+      "n": len(score.used),
+      "expected": len(score.used) + len(score.missing),
+      "note": "incomplete, without " + missing if missing else "",
+    }
+
+
+def _difference_rows(comparisons, models):
+  for c in comparisons:
+    row = {
+      "kind": "difference",
+      "family": c.data_set.family,
+      "data_set": c.data_set.name,
+      "metric": c.data_set.compared,
+      "model": "%s - %s" % models,
+      "note": c.problem,
+    }
+    if c.difference:
+      row.update(
+        value=_number(c.difference.difference),
+        n=c.difference.n,
+        low=_number(c.difference.low),
+        high=_number(c.difference.high),
+        p="%.6f" % c.difference.p,
+        p_holm="%.6f" % c.p_holm,
+      )
+    yield row
+
+
+# ------------------------------------------------------------------------ HTML
+
+_STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f23;
+  --soft: #59636e; --rule: #dde2e7; --band: #f3f5f7; --heat: 210, 90%, 50%;
+  --series-0: #0b62a8; --series-1: #b3470c; --series-2: #14744f;
+  --series-3: #8a3a86; --series-4: #7a5c00; --series-5: #0f7285;
+  --series-6: #a8243d; --series-7: #4d5763; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --paper: #14171a; --ink: #e4e7ea; --soft: #9ba5af;
+    --rule: #30363d; --band: #1d2126; --heat: 210, 80%, 55%;
+    --series-0: #6cb6f5; --series-1: #f59a62; --series-2: #5fcf9f;
+    --series-3: #db97d6; --series-4: #dcb94a; --series-5: #5cc6d8;
+    --series-6: #f58a9d; --series-7: #b3bdc7; } }
+body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1.25rem 4rem;
+  background: var(--paper); color: var(--ink);
+  font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .5rem; }
+h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; }
+p, ul, ol { margin: 0 0 .75rem; max-width: 46rem; }
+ul, ol { padding-left: 1.25rem; }
+.note, .notes, figcaption { color: var(--soft); font-size: .9rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0;
+  list-style: none; }
+a { color: var(--series-0); }
+.scroll { overflow-x: auto; margin: 0 0 1rem; border: 1px solid var(--rule);
+  border-radius: .4rem; }
+.scroll:focus-visible { outline: 2px solid var(--series-0); }
+table { border-collapse: collapse; font-size: .875rem; line-height: 1.35;
+  font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+caption { text-align: left; padding: .5rem .6rem; color: var(--soft); }
+th, td { padding: .35rem .6rem; text-align: right; white-space: nowrap;
+  border-top: 1px solid var(--rule); vertical-align: bottom; }
+th { font-weight: 600; }
+thead th { white-space: normal; min-width: 4.5rem; max-width: 9rem;
+  border-top: 0; }
+thead .group { text-align: left; color: var(--soft); max-width: none; }
+th[scope=row], th[scope=rowgroup], .left { text-align: left; }
+th[scope=rowgroup], tr.family td { background: var(--band); }
+.main th[scope=row], .main th[scope=rowgroup], .main .corner {
+  position: sticky; left: 0; background: var(--paper); z-index: 1; }
+.main th[scope=rowgroup] { background: var(--band); }
+th[scope=row] { font-weight: 400; }
+@media (max-width: 40rem) { th[scope=row] { white-space: normal;
+  min-width: 6.5rem; } }
+td.first { border-left: 1px solid var(--rule); }
+td.none { color: var(--soft); }
+td.wrap { white-space: normal; }
+sup { color: var(--soft); line-height: 0; }
+figure { margin: 0 0 1rem; }
+figure svg { display: block; min-width: 34rem; max-width: 46rem; width: 100%;
+  height: auto; }
+figure svg * { stroke-linejoin: round; }
+details { border-top: 1px solid var(--rule); padding: .35rem 0; }
+summary { cursor: pointer; }
+summary:focus-visible { outline: 2px solid var(--series-0); }
+details .scroll { display: inline-block; max-width: 100%; margin: .5rem 1rem
+  .5rem 0; vertical-align: top; }
+td.heat { background: hsla(var(--heat), var(--share)); }
+@media print { body { max-width: none; padding: 0; font-size: 9pt; }
+  .scroll { overflow: visible; border: 0; } h2 { break-after: avoid; } }
+"""
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p class="note">{summary}</p>
+<nav aria-label="Sections"><ul>
+{links}
+</ul></nav>
+<main>
+{sections}
+</main>
+</body>
+</html>
+"""
+
+
+def to_html(board, comparisons, models, samples):
+  """Returns a page complete in itself; see to_markdown."""
+  sections = collections.OrderedDict()
+  sections["Scores"] = _main_table(board)
+  sections["By data set"] = _score_chart(board)
+  if comparisons:
+    sections["%s against %s" % models] = _comparison(
+      comparisons, models, samples
+    )
+  sections["By class"] = _all_details(board)
+  if board.problems:
+    sections["Not counted"] = _list(board.problems)
+  sections["Sources"] = _list(
+    "%s: %s" % pair for pair in _sources(board).items()
+  )
+  pairs = list(enumerate(sections.items()))
+  return _PAGE.format(
+    title=html.escape(_TITLE),
+    style=_STYLE,
+    summary=html.escape(_summary(board)),
+    links="\n".join(
+      '<li><a href="#part-%d">%s</a></li>' % (i, html.escape(title))
+      for i, (title, _) in pairs
+    ),
+    sections="\n".join(
+      '<section id="part-%d">\n<h2>%s</h2>\n%s\n</section>'
+      % (i, html.escape(title), content)
+      for i, (title, content) in pairs
+    ),
+  )
+
+
+def _summary(board):
+  """What there is, in a line."""
+  there = {key[0] for key, cell in board.cells.items() if cell.n}
+  failed = sum(run.problem is not None for run in board.runs)
+  return "%s (%s), %s with scores, %s, %d of them without figures." % (
+    _count(len(board.models), "model", "models"),
+    ", ".join(board.models),
+    _count(len(there), "data set", "data sets"),
+    _count(len(board.runs), "run", "runs"),
+    failed,
+  )
+
+
+def _tag(name, text, **attributes):
+  """An element; `class_` and the like lose their underscore."""
+  shown = "".join(
+    ' %s="%s"' % (key.rstrip("_").replace("_", "-"), html.escape(str(value)))
+    for key, value in attributes.items()
+    if value is not None
+  )
+  return "<%s%s>%s</%s>" % (name, shown, text, name)
+
+
+def _list(texts, kind="ul"):
+  items = "\n".join(_tag("li", html.escape(text)) for text in texts)
+  return '<%s class="notes">\n%s\n</%s>' % (kind, items, kind)
+
+
+def _scrolled(table, label):
+  """A wide table in a frame that scrolls, by the keyboard too."""
+  return _tag(
+    "div", table, class_="scroll", role="region", tabindex="0", aria_label=label
+  )
+
+
+def _main_table(board):
+  """The table and all that is said below it."""
+  notes = _Notes()
+  width = 2 + len(board.models) + len(board.comparators)
+  bodies = []
+  for family, rows in _rows(board, notes):
+    bodies.append(_body(board, scoreboard.FAMILIES[family], rows, width))
+  bodies.append(_body(board, "BLURB", _blurb_rows(board, notes), width))
+  table = _tag(
+    "table",
+    _tag(
+      "caption", "Test sets; x100; mean \N{PLUS-MINUS SIGN} standard deviation"
+    )
+    + _main_head(board)
+    + "\n".join(bodies),
+    class_="main",
+  )
+  parts = [_scrolled(table, "Scores of all models on all data sets")]
+  if notes.texts:
+    parts.append(_list(notes.texts, "ol"))
+  for texts in (_legend(board), _missing(board), _warnings(board)):
+    if texts:
+      parts.append(_list(texts))
+  return "\n".join(parts)
+
+
+def _main_head(board):
+  groups = [
+    _tag("th", "Data set", scope="col", rowspan=2, class_="left corner"),
+    _tag("th", "Metric", scope="col", rowspan=2, class_="left"),
+    _tag(
+      "th",
+      "These runs",
+      scope="colgroup",
+      colspan=len(board.models),
+      class_="group",
+    ),
+  ]
+  if board.comparators:
+    groups.append(
+      _tag(
+        "th",
+        "Published",
+        scope="colgroup",
+        colspan=len(board.comparators),
+        class_="group",
+      )
+    )
+  names = [
+    _tag("th", html.escape(name), scope="col")
+    for name in board.models + board.comparators
+  ]
+  rows = _tag("tr", "".join(groups)) + _tag("tr", "".join(names))
+  return _tag("thead", rows)
+
+
+def _body(board, title, rows, width):
+  """The rows of a family under its title."""
+  lines = [
+    _tag(
+      "tr",
+      _tag("th", html.escape(title), scope="rowgroup")
+      + _tag("td", "", colspan=width - 1),
+      class_="family",
+    )
+  ]
+  for name, metric, shown in rows:
+    cells = [
+      _tag("th", html.escape(name), scope="row"),
+      _tag("td", html.escape(metric), class_="left"),
+    ]
+    for i, cell in enumerate(shown):
+      classes = ["first"] if i in (0, len(board.models)) else []
+      classes += ["none"] if cell.text == MISSING else []
+      classes += ["wrap"] if "incomplete" in cell.text else []
+      cells.append(
+        _tag("td", _html_cell(cell), class_=" ".join(classes) or None)
+      )
+    lines.append(_tag("tr", "".join(cells)))
+  return _tag("tbody", "\n".join(lines))
+
+
+def _html_cell(cell):
+  text = html.escape(cell.text)
+  if cell.best:
+    text = _tag("strong", text)
+  if cell.footnote is not None:
+    text += _tag("sup", str(cell.footnote))
+  return text
+
+
+def _score_chart(board):
+  """The scores that one's own runs have, as a chart."""
+  rows = []
+  for row in board.rows:
+    name = row.data_set.name
+    cells = {m: board.cells[name, row.metric, m] for m in board.models}
+    own = {
+      m: (100 * cell.mean, _times_100(cell.deviation))
+      for m, cell in cells.items()
+      if cell.mean is not None
+    }
+    published = [
+      board.value(name, row.metric, column) for column in board.comparators
+    ]
+    if own:
+      label = "%s, %s" % (name, row.data_set.metrics[row.metric])
+      rows.append((label, own, [100 * v for v in published if v is not None]))
+  if not rows:
+    return _tag("p", "No score to draw.", class_="note")
+  chart = charts.scores(rows, board.models, "published", "scores")
+  return _figure(
+    chart,
+    "Chart of %d scores of %s; the table has the same figures."
+    % (len(rows), ", ".join(board.models)),
+    "Means of these runs with a standard deviation to either side, and "
+    "published scores as bars without names: the table has both. Data sets "
+    "without runs are left out here.",
+  )
+
+
+def _times_100(value):
+  return None if value is None else 100 * value
+
+
+def _figure(chart, label, caption):
+  return _tag(
+    "figure",
+    _tag(
+      "div", _tag("div", chart, role="img", aria_label=label), class_="scroll"
+    )
+    + _tag("figcaption", html.escape(caption)),
+  )
+
+
+def _comparison(comparisons, models, samples):
+  """The table and the chart of two models' differences."""
+  rows = _comparison_rows(comparisons)
+  parts = []
+  if rows:
+    heads = _COMPARISON_HEADS[:2] + list(models) + _COMPARISON_HEADS[4:]
+    parts.append(
+      _scrolled(
+        _table(heads, rows, "Difference: %s less %s, x100" % models),
+        "Differences of %s and %s" % models,
+      )
+    )
+    chart = charts.differences(
+      [
+        (c.data_set.name,) + tuple(100 * value for value in c.difference[:3])
+        for c in comparisons
+        if c.difference
+      ],
+      models[0],
+      models[1],
+      "differences",
+    )
+    parts.append(
+      _figure(
+        chart,
+        "Chart of %d differences; the table has the same figures." % len(rows),
+        "Differences x100 with their 95 % intervals.",
+      )
+    )
+  parts.append(_list(_comparison_notes(comparisons, samples)))
+  return "\n".join(parts)
+
+
+def _table(heads, rows, caption, shares=None):
+  """A plain table; the first column names the row.
+
+  Args:
+    heads: of the columns.
+    rows: of cells as text.
+    caption: its title.
+    shares: for each cell but the first how dark it is, from 0 to 1.
+  """
+  head = "".join(
+    _tag("th", html.escape(h), scope="col", class_=None if i else "left")
+    for i, h in enumerate(heads)
+  )
+  lines = []
+  for i, (name, *cells) in enumerate(rows):
+    line = _tag("th", html.escape(name), scope="row")
+    for j, cell in enumerate(cells):
+      attributes = {}
+      if shares:
+        style = "--share: %.2f" % (0.65 * shares[i][j])
+        attributes = {"class_": "heat", "style": style}
+      line += _tag("td", html.escape(cell), **attributes)
+    lines.append(_tag("tr", line))
+  return _tag(
+    "table",
+    _tag("caption", html.escape(caption))
+    + _tag("thead", _tag("tr", head))
+    + _tag("tbody", "\n".join(lines)),
+  )
+
+
+def _all_details(board):
+  """What a fold-out has for each data set and model."""
+  parts = []
+  for data_set in board.data_sets:
+    for model in board.models:
+      runs = [r for r in board.runs_of(data_set, model) if not r.problem]
+      if runs:
+        parts.append(_details(data_set, model, runs))
+  return "\n".join(parts)
+
+
+def _details(data_set, model, runs):
+  """The figures, the classes and the confusion matrix of some runs."""
+  title = "%s, %s" % (data_set.name, model)
+  over = "over " + _count(len(runs), "run", "runs")
+  tables = [_figures_table(run_folders.figures(runs), over)]
+  classes = run_folders.classes(runs)
+  if classes:
+    tables.append(_class_table(classes, over))
+  confusion = run_folders.confusion(runs)
+  if confusion:
+    tables.append(_confusion_table(confusion, over))
+  return _tag(
+    "details",
+    _tag(
+      "summary",
+      html.escape("%s (%s)" % (title, _count(len(runs), "run", "runs"))),
+    )
+    + "\n".join(_scrolled(table, title) for table in tables),
+  )
+
+
+def _figures_table(figures, over):
+  rows = []
+  for name, values in figures.items():
+    scale = 1 if name == "mse" else 100  # A squared error is no share.
+    deviation = MISSING
+    if len(values) > 1:
+      deviation = "%.2f" % (scale * np.std(values, ddof=1))
+    label = name.replace("_", " ").replace("f1", "F1") + (
+      " (not x100)" if scale == 1 else ""
+    )
+    rows.append([label, "%.2f" % (scale * np.mean(values)), deviation])
+  heads = ["figure", "mean", "standard deviation"]
+  return _table(heads, rows, "All figures, " + over)
+
+
+def _class_table(classes, over):
+  rows = [
+    [label]
+    + [percent(values[k]) for k in _CLASS_HEADS[:3]]
+    + [str(values[k]) for k in _CLASS_HEADS[3:]]
+    for label, values in classes.items()
+  ]
+  heads = ["class"] + [name.replace("f1", "F1") for name in _CLASS_HEADS]
+  return _table(heads, rows, "By class: means and total counts " + over)
+
+
+def _confusion_table(confusion, over):
+  rows, shares = [], []
+  for gold, row in confusion.items():
+    total = sum(row.values()) or 1
+    rows.append([gold] + [str(count) for count in row.values()])
+    shares.append([count / total for count in row.values()])
+  heads = ["gold \N{RIGHTWARDS ARROW} predicted"] + list(confusion)
+  return _table(heads, rows, "Confusion matrix, counts " + over, shares)
