@@ -474,17 +474,13 @@ class _Run:
 
   def _outputs_of(self, albert_config, features, is_training):
     """(loss, predictions) of the task's head on the encoder."""
-    albert = modeling.AlbertModel(
+    albert = runtime.encoder(
       albert_config,
+      features,
+      self.config,
       is_training,
-      features["input_ids"],
-      features["input_mask"],
-      features["segment_ids"],
-      use_one_hot_embeddings=self.config.use_tpu,
-      compute_type=runtime.compute_type(self.config, is_training),
-      recompute=self.config.recompute,
       # In training XLA would not compile batches of many lengths anyway.
-      fuse=not is_training and runtime.fuses(self.config, is_training),
+      fuse=not is_training,
     )
     return self.task.head(
       albert.get_sequence_output(),
@@ -549,22 +545,6 @@ class _Run:
       config.padding == "bucketed",
       config.max_seq_length if config.padding == "fixed" else None,
       runtime.part_of_input(input_context),
-    )
-
-  def _prediction_data(self, features, batch_size, params):
-    config = self.config
-    if config.use_tpu:
-      return inputs.fixed_dataset(
-        features,
-        params["batch_size"],
-        self.task.padding,
-        config.max_seq_length,
-      )
-    return inputs.prediction_dataset(
-      features,
-      batch_size,
-      self.task.padding,
-      config.max_seq_length if config.padding == "fixed" else None,
     )
 
   # ------------------------------------------------------------------- training
@@ -660,13 +640,18 @@ class _Run:
     size = config.predict_batch_size
     if name == "dev":
       size = config.eval_batch_size
+    input_fn = runtime.prediction_input(
+      flat,
+      size,
+      self.task.padding,
+      config,
+      config.max_seq_length if config.padding == "fixed" else None,
+    )
     stream = iter(
-      runtime.predictions(
-        self.estimator,
-        functools.partial(self._prediction_data, flat, size),
-        checkpoint,
-        len(flat),
-        name,
+      list(
+        runtime.predictions(
+          self.estimator, input_fn, checkpoint, len(flat), name
+        )
       )
     )
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]

@@ -6,6 +6,7 @@ defaults; nothing is defined on import. FLAGS is read in `main` alone:
 `values()` turns it into plain arguments for the library.
 """
 
+import os
 import re
 import sys
 import types
@@ -22,8 +23,8 @@ flags.disclaim_key_flags()  # A flag belongs to the program that asked for it.
 REFUSED = {
   "cached_dir": "features live in memory, there is no cache",
   "albert_hub_module_handle": "give --init_checkpoint or --bioalbert_dir",
-  "export_dir": "checkpoints are the only export",
-  "threshold_to_export": "checkpoints are the only export",
+  "export_dir": "scripts/export.py exports a SavedModel",
+  "threshold_to_export": "scripts/export.py exports whatever the score",
   "use_einsum": "there is one form of the products",
   "do_prepare": "data are read as they are",
   "benchmark": "there is no such mode",
@@ -38,19 +39,29 @@ REFUSED = {
   "dropout_prob": "the model's JSON file says how much is dropped",
   "horovod": "there is no Horovod",
   "input_file_mode": "text is read as UTF-8",
+  "use_one_hot_embeddings": "where it is faster, on a TPU, it is done anyway",
   "dllog_path": "results.json holds the figures",
 }
 
 _MISSING = re.compile(r"flag (--\w+)=None: .* other than None\.")
 
 
-def run(main):
-  """Runs `main(arguments)`; bad flags and bad input end in one line, code 1."""
+def run(main, if_interrupted="the same command goes on from the last save"):
+  """Runs `main(arguments)`; bad flags and bad input end in one line, code 1.
+
+  Args:
+    main: the program's.
+    if_interrupted: what a person is told who stops it.
+  """
   logging.set_verbosity(logging.INFO)
   logging.use_absl_handler()
   handler = logging.get_absl_handler()
   handler.setFormatter(_OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
-  app.run(_without_traceback(main), flags_parser=_parse)
+  try:
+    app.run(_without_traceback(main, if_interrupted), flags_parser=_parse)
+  except BrokenPipeError:  # Whoever reads, such as `head`, has had enough.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 class _OneLine(logging.PythonFormatter):
@@ -67,7 +78,7 @@ def _parse(args):
   """Reads the command line as absl does, and knows the refused flags."""
   if {"--help", "-help", "-h"} & set(args[1:]):  # absl would exit with 1.
     print(sys.modules["__main__"].__doc__)
-    print(flags.FLAGS.main_module_help())
+    print(flags.FLAGS.main_module_help(), flush=True)
     sys.exit(0)
   try:
     return flags.FLAGS(args)
@@ -88,7 +99,7 @@ def _stop(message):
   sys.exit(1)
 
 
-def _without_traceback(main):
+def _without_traceback(main, if_interrupted):
   def wrapped(arguments):
     if len(arguments) > 1:
       _stop(
@@ -96,11 +107,13 @@ def _without_traceback(main):
         "and true/false only by =" % arguments[1]
       )
     try:
-      return main(arguments)
+      code = main(arguments)
+      sys.stdout.flush()
+      return code
     except InputError as e:
       return _stop(_flat(e))
     except KeyboardInterrupt:
-      return _stop("interrupted; the same command goes on from the last save")
+      return _stop("interrupted; " + if_interrupted)
 
   return wrapped
 
@@ -328,18 +341,11 @@ def _define_saving_flags():
 
 
 def define_device_flags():
-  """Where a model runs, and with which numbers.
+  """Where a model is trained and runs, and with which numbers.
 
   runtime.check_devices says which of them go together.
   """
-  flags.DEFINE_bool("use_tpu", False, "Run on a TPU.")
-  flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
-  flags.DEFINE_string("tpu_zone", None, "Its zone, if not this machine's.")
-  flags.DEFINE_string("gcp_project", None, "Its project, likewise.")
-  flags.DEFINE_string("master", None, "Address of a TensorFlow master.")
-  flags.DEFINE_integer(
-    "num_tpu_cores", None, "Cores of the TPU. Not given: 8.", lower_bound=1
-  )
+  define_inference_flags()
   flags.DEFINE_integer(
     "iterations_per_loop",
     None,
@@ -354,6 +360,25 @@ def define_device_flags():
     "the environment's TF_CONFIG. --train_batch_size stays what all of them "
     "take together.",
   )
+  flags.DEFINE_bool("use_xla", False, "Compile the graph with XLA.")
+  flags.DEFINE_bool(
+    "recompute",
+    False,
+    "Keep no activations of a layer, compute them again in the backward pass: "
+    "less memory, a third more time.",
+  )
+
+
+def define_inference_flags():
+  """The part of define_device_flags that is not of training alone."""
+  flags.DEFINE_bool("use_tpu", False, "Run on a TPU.")
+  flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
+  flags.DEFINE_string("tpu_zone", None, "Its zone, if not this machine's.")
+  flags.DEFINE_string("gcp_project", None, "Its project, likewise.")
+  flags.DEFINE_string("master", None, "Address of a TensorFlow master.")
+  flags.DEFINE_integer(
+    "num_tpu_cores", None, "Cores of the TPU. Not given: 8.", lower_bound=1
+  )
   flags.DEFINE_enum(
     "precision",
     "fp32",
@@ -361,11 +386,4 @@ def define_device_flags():
     "Numbers of the large products: fp16 on GPU, with loss scaling; bf16 on "
     "TPU, on newer GPUs and, with TensorFlow 2, on CPU. Weights and moments "
     "stay fp32.",
-  )
-  flags.DEFINE_bool("use_xla", False, "Compile the graph with XLA.")
-  flags.DEFINE_bool(
-    "recompute",
-    False,
-    "Keep no activations of a layer, compute them again in the backward pass: "
-    "less memory, a third more time.",
   )

@@ -16,6 +16,8 @@ import tensorflow.compat.v1 as tf
 # So many batches' worth of shuffled examples are sorted by length together.
 # More of them waste less padding, fewer leave the batches more random.
 POOL_BATCHES = 50
+# Share of a window that the next one repeats, half of it as context for each.
+OVERLAP = 1 / 3
 
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
 
@@ -184,19 +186,29 @@ def training_dataset(
   return _from_stream(stream, features, length)
 
 
-def prediction_dataset(features, batch_size, padding, length=None):
+def prediction_dataset(features, batch_size, padding, length=None, pool=None):
   """Returns a tf.data.Dataset that ends after each example came once.
 
-  The order is by length. Every example has its number in "window" on top.
+  Every example has its number in "window" on top.
+
+  Args:
+    features: feature dicts.
+    batch_size: examples a batch.
+    padding: {name: value} where it is not 0.
+    length: pad to this length; None pads to the longest of each batch.
+    pool: so many consecutive examples are sorted by length and come before
+      any that follows; None: all.
   """
   numbered = [
     dict(f, window=np.array(i, np.int32)) for i, f in enumerate(features)
   ]
-  order = np.argsort([-len(f["input_ids"]) for f in features], kind="stable")
+  lengths = np.array([len(f["input_ids"]) for f in features])
 
   def stream():
-    for batch in _cut(order, batch_size):
-      yield pad_batch([numbered[i] for i in batch], padding, length)
+    for part in _cut(np.arange(len(features)), pool or len(features)):
+      order = part[np.argsort(-lengths[part], kind="stable")]
+      for batch in _cut(order, batch_size):
+        yield pad_batch([numbered[i] for i in batch], padding, length)
 
   return _from_stream(stream, numbered, length)
 

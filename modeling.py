@@ -240,15 +240,16 @@ class AlbertModel:
           config.hidden_dropout_prob if is_training else 0.0,
         )
       with tf.variable_scope("encoder"):
+        hidden = to_hidden(config, tf.cast(self._embeddings, compute_type))
         layers = encode(
           config,
-          self._embeddings,
+          hidden,
           attention_adder(input_mask),
           is_training,
-          compute_type,
           recompute,
           fuse,
         )
+        self._hidden = tf.cast(hidden, tf.float32)
         self._layers = [tf.cast(x, tf.float32) for x in layers]
       with tf.variable_scope("pooler"):
         self._pooled = dense(
@@ -278,6 +279,10 @@ class AlbertModel:
   def get_embedding_output(self):
     """Returns float [B, S, E]: words, types and positions, normalised."""
     return self._embeddings
+
+  def get_hidden_embedding_output(self):
+    """Returns float [B, S, H]: the embedding output as the layers take it."""
+    return self._hidden
 
   def get_embedding_table(self):
     """Returns the variable [V, E] of word embeddings."""
@@ -319,24 +324,20 @@ def add_types_and_positions(config, words, token_type_ids, one_hot):
   return words + look_up(types, token_type_ids, one_hot) + positions[:length]
 
 
-def encode(
-  config,
-  embeddings,
-  adder,
-  is_training,
-  compute_type=tf.float32,
-  recompute=False,
-  fuse=False,
-):
-  """Runs all layers: embeddings [B, S, E] -> a list of [B, S, H]."""
-  x = tf.cast(embeddings, compute_type)
-  if config.embedding_size != config.hidden_size:
-    x = dense(
-      x,
-      config.hidden_size,
-      config.initializer_range,
-      "embedding_hidden_mapping_in",
-    )
+def to_hidden(config, embeddings):
+  """embeddings [B, S, E] -> [B, S, H], by a dense layer unless E is H."""
+  if config.embedding_size == config.hidden_size:
+    return embeddings
+  return dense(
+    embeddings,
+    config.hidden_size,
+    config.initializer_range,
+    "embedding_hidden_mapping_in",
+  )
+
+
+def encode(config, x, adder, is_training, recompute=False, fuse=False):
+  """Runs all layers: x [B, S, H] -> a list of [B, S, H], one a block."""
   chosen = kernels.choose(is_training, fuse)
   activation = get_activation(config.hidden_act, chosen.activation)
   chosen = chosen._replace(activation=activation or tf.identity)

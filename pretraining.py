@@ -338,19 +338,8 @@ class _Run:
 
   def _outputs(self, albert_config, batch, is_training):
     """(loss, {name: tensor}) of both heads on the encoder."""
-    config = self.config
-    albert = modeling.AlbertModel(
-      albert_config,
-      is_training,
-      batch["input_ids"],
-      batch["input_mask"],
-      batch["segment_ids"],
-      use_one_hot_embeddings=config.use_tpu,
-      compute_type=runtime.compute_type(config, is_training),
-      recompute=config.recompute,
-      fuse=runtime.fuses(config, is_training),
-    )
-    return heads.pretraining(albert_config, albert, batch, config.use_sop)
+    albert = runtime.encoder(albert_config, batch, self.config, is_training)
+    return heads.pretraining(albert_config, albert, batch, self.config.use_sop)
 
   def _model_fn(self, features, labels, mode, params):
     del labels, params

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is seen of training while it runs: a bar on a terminal, else lines."""
+"""What is seen of a run while it lasts: a bar on a terminal, else lines."""
 
 import sys
 import time
@@ -21,6 +21,30 @@ def clock(seconds):
   if hours:
     return "%d:%02d:%02d" % (hours, minutes, seconds)
   return "%d:%02d" % (minutes, seconds)
+
+
+def shown(items, total, name, unit):
+  """Yields the items of an iterable and shows how many of `total` have come."""
+  if sys.stderr.isatty():
+    yield from tqdm.tqdm(
+      items,
+      total=total,
+      desc=name,
+      unit=unit,
+      dynamic_ncols=True,
+      leave=False,
+    )
+    return
+  begin = said = time.time()
+  for count, item in enumerate(items, 1):
+    yield item
+    now = time.time()
+    if now - said >= LOG_SECONDS:
+      said, rate = now, count / (now - begin)
+      logging.info(
+        "%s: %d of %d %ss, %.1f a second, %s to go",
+        *(name, count, total, unit, rate, clock((total - count) / rate)),
+      )
 
 
 class Progress(tf.train.SessionRunHook):

@@ -44,8 +44,6 @@ HOC = (
   "sustaining proliferative signaling",
   "tumor promoting inflammation",
 )
-# Share of a window that the next one repeats.
-OVERLAP = 1 / 3
 TUNED = "tuned on the development set"
 UNTUNED = 0.5  # The threshold where none was.
 
@@ -112,7 +110,7 @@ class Dc(sentences.SentenceTask):
   def encode(self, example):
     ids = self.tokenizer.encode(example.texts[0])
     windows = inputs.windows(
-      [1] * len(ids), self.room, int(self.room * OVERLAP)
+      [1] * len(ids), self.room, int(self.room * inputs.OVERLAP)
     )
     return [self.features(example, ids[w.first : w.last]) for w in windows]
 

@@ -27,8 +27,6 @@ import metrics
 import run_files
 
 NO_LABEL = -1
-# Share of a window that the next one repeats, half of it as context for each.
-OVERLAP = 1 / 3
 
 RESULT_FILES = {
   "dev": "NER_result_conll_dev.txt",
@@ -93,7 +91,7 @@ class Ner(finetuning.Task):
       for window in inputs.windows(
         [len(p) for p in pieces[first:last]],
         self.room,
-        int(self.room * OVERLAP),
+        int(self.room * inputs.OVERLAP),
       )
     ]
 

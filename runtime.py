@@ -10,18 +10,19 @@ import contextlib
 import functools
 import json
 import os
-import sys
 import warnings
 
 from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow.compat.v2 as tf2
-import tqdm
 
 import allocation
 from errors import InputError
+import inputs
 import kernels
+import modeling
+import progress
 from progress import Progress
 import quiet
 import replicas
@@ -53,9 +54,9 @@ def check_devices(config):
   """Refuses device flags that contradict, or mean nothing, where they stand.
 
   Args:
-    config: values of flag_groups.define_device_flags, of train_batch_size and
-      num_accumulation_steps, and of eval_batch_size and predict_batch_size
-      where there are such.
+    config: values of flag_groups.define_device_flags, of
+      num_accumulation_steps, and of train_batch_size, eval_batch_size,
+      predict_batch_size and batch_size where there are such.
 
   Raises:
     InputError: names the flag, and what would give it a meaning.
@@ -96,7 +97,9 @@ def _check_tpu(config):
       "--train_batch_size, or more cores"
     )
   cores = config.num_tpu_cores or TPU_CORES
-  for flag in ("train_batch_size", "eval_batch_size", "predict_batch_size"):
+  for flag in (
+    "train_batch_size eval_batch_size predict_batch_size batch_size"
+  ).split():
     if getattr(config, flag, cores) % cores:
       raise InputError(
         "--%s=%d is shared by %d cores (--num_tpu_cores); expected a multiple"
@@ -196,6 +199,29 @@ def _nodes_run(fetch, values, config=None):
       metadata,
     )
   return [node for graph in metadata.partition_graphs for node in graph.node]
+
+
+def encoder(albert_config, features, config, is_training, fuse=True):
+  """Returns the AlbertModel of a batch, as it runs best on the device.
+
+  Args:
+    albert_config: an AlbertConfig.
+    features: {"input_ids", "input_mask", "segment_ids"}, int [B, S].
+    config: values of flag_groups.define_device_flags.
+    is_training: whether dropout is on.
+    fuse: whether it may fuse; see `fuses`.
+  """
+  return modeling.AlbertModel(
+    albert_config,
+    is_training,
+    features["input_ids"],
+    features["input_mask"],
+    features["segment_ids"],
+    use_one_hot_embeddings=config.use_tpu,
+    compute_type=compute_type(config, is_training),
+    recompute=config.recompute,
+    fuse=fuse and fuses(config, is_training),
+  )
 
 
 def compute_type(config, is_training):
@@ -500,17 +526,11 @@ def training_spec(loss, train_op, restore, hooks, config, scalars):
   """
   mode = tf.estimator.ModeKeys.TRAIN
   if config.use_tpu:
-
-    def scaffold():
-      if restore:
-        restore()
-      return tf.train.Scaffold()
-
     return tf.estimator.tpu.TPUEstimatorSpec(
       mode,
       loss=loss,
       train_op=train_op,
-      scaffold_fn=scaffold,
+      scaffold_fn=_scaffold_fn(restore),
       host_call=_summaries_on_host(config.output_dir, train_op, scalars),
     )
   if restore:  # Once for all replicas, whose variables' names differ.
@@ -528,6 +548,17 @@ def training_spec(loss, train_op, restore, hooks, config, scalars):
     train_op=tf.group(train_op, *together),
     training_hooks=hooks,
   )
+
+
+def _scaffold_fn(restore):
+  """The scaffold_fn that restores on a TPU's host."""
+
+  def scaffold():
+    if restore:
+      restore()
+    return tf.train.Scaffold()
+
+  return scaffold
 
 
 def _summaries_on_host(folder, train_op, scalars):
@@ -572,12 +603,23 @@ def evaluation_spec(loss, metrics, tensors, use_tpu):
   )
 
 
-def prediction_spec(predictions, use_tpu):
-  """Returns what model_fn returns when predicting."""
-  spec = (
-    tf.estimator.tpu.TPUEstimatorSpec if use_tpu else tf.estimator.EstimatorSpec
-  )
-  return spec(tf.estimator.ModeKeys.PREDICT, predictions=predictions)
+def prediction_spec(predictions, use_tpu, restore=None):
+  """Returns what model_fn returns when predicting.
+
+  Args:
+    predictions: {name: tensor [B, ...]}.
+    use_tpu: whether the estimator is a TPUEstimator.
+    restore: function that sets the initializers from a checkpoint; None where
+      `predictions` names one.
+  """
+  mode = tf.estimator.ModeKeys.PREDICT
+  if use_tpu:
+    return tf.estimator.tpu.TPUEstimatorSpec(
+      mode, predictions=predictions, scaffold_fn=_scaffold_fn(restore)
+    )
+  if restore:
+    restore()
+  return tf.estimator.EstimatorSpec(mode, predictions=predictions)
 
 
 @contextlib.contextmanager
@@ -617,26 +659,55 @@ class _StopAtNan(tf.train.SessionRunHook):
       raise tf.train.NanLossDuringTrainingError
 
 
+def prediction_input(
+  features, batch_size, padding, config, length=None, pool=None
+):
+  """Returns the input_fn that brings all windows, each with its number.
+
+  Args:
+    features: feature dicts.
+    batch_size: windows a batch, but on a TPU, whose estimator knows.
+    padding: {name: value} where it is not 0.
+    config: values of define_device_flags and of max_seq_length.
+    length: see inputs.prediction_dataset; a TPU pads to max_seq_length.
+    pool: see there; a TPU keeps the order.
+  """
+
+  def input_fn(params):
+    if config.use_tpu:
+      return inputs.fixed_dataset(
+        features, params["batch_size"], padding, config.max_seq_length
+      )
+    return inputs.prediction_dataset(
+      features, batch_size, padding, length, pool
+    )
+
+  return input_fn
+
+
 def predictions(estimator, input_fn, checkpoint, count, name):
-  """Returns the predictions of all windows, in the order of their numbers."""
-  outputs = [None] * count
+  """Yields the predictions of all windows, in the order of their numbers.
+
+  What comes before its turn waits in memory. Whoever stops before the end
+  leaves a session open.
+
+  Args:
+    estimator: of build_estimator.
+    input_fn: of prediction_input.
+    checkpoint: its prefix; None where model_fn restores.
+    count: windows.
+    name: of what is predicted, to be shown.
+  """
   if not count:
-    return outputs
+    return
   stream = estimator.predict(input_fn, checkpoint_path=checkpoint)
-  for output in tqdm.tqdm(
-    stream,
-    total=count,
-    desc=name,
-    unit="window",
-    disable=not sys.stderr.isatty(),
-    dynamic_ncols=True,
-    leave=False,
-  ):
-    window = int(output.pop("window"))
-    if window >= 0:
-      outputs[window] = output
-  assert all(o is not None for o in outputs), "a window was not predicted"
-  return outputs
+  waiting, turn = {}, 0
+  for output in progress.shown(stream, count, name, "window"):
+    waiting[int(output.pop("window"))] = output  # -1 fills a TPU's batch up.
+    while turn in waiting:
+      yield waiting.pop(turn)
+      turn += 1
+  assert turn == count, "a window was not predicted"
 
 
 def write_scalars(folder, step, scalars):

@@ -180,6 +180,13 @@ def test_predictions_come_longest_first_with_their_numbers():
   assert [b["input_ids"].shape for b in batches] == [(3, 9), (1, 2)]
 
 
+def test_a_pool_of_predictions_comes_before_the_next():
+  batches = first_batches(
+    lambda: inputs.prediction_dataset(features([2, 4, 3, 7, 9]), 2, {}, pool=3)
+  )
+  assert [b["window"].tolist() for b in batches] == [[1, 2], [0], [4, 3]]
+
+
 def test_fixed_batches_for_prediction_are_filled_up():
   batches = first_batches(
     lambda: inputs.fixed_dataset(features([2, 3, 1]), 2, {}, 4)

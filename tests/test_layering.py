@@ -17,6 +17,7 @@ ROWS = [
     "corpora",
     "curves",
     "documents",
+    "feature_files",
     "flag_groups",
     "inputs",
     "instances",
@@ -38,6 +39,7 @@ ROWS = [
   {"sentences"},
   {
     "create_pretraining_data",
+    "extract_features",
     "run_dc",
     "run_ner",
     "run_nli",
@@ -57,6 +59,7 @@ WITHOUT_TENSORFLOW = {
   "create_pretraining_data",
   "documents",
   "errors",
+  "feature_files",
   "flag_groups",
   "instances",
   "label_sets",
@@ -74,6 +77,12 @@ WITHOUT_TENSORFLOW = {
   "utf8",
 }
 PROGRAMS = ROWS[-1]
+# Packages above the rows, and the packages from which each may import. All but
+# exporting do without TensorFlow, and so with the ground modules that do.
+PACKAGES = {
+  "reporting": {"reporting"},
+  "exporting": {"exporting"},
+}
 
 
 def tree(module):
@@ -109,6 +118,21 @@ def test_a_module_imports_from_rows_before_its_own_only():
 def test_modules_that_need_no_tensorflow_do_not_import_it():
   for module in WITHOUT_TENSORFLOW:
     assert "tensorflow" not in imported(module), module
+
+
+def test_packages_import_from_modules_and_packages_below_only():
+  library = set().union(*ROWS) - PROGRAMS
+  # storage imports TensorFlow for remote files only.
+  ground = set().union(*ROWS[:4]) & (WITHOUT_TENSORFLOW | {"storage"})
+  own = set().union(*ROWS) | set(PACKAGES) | {"tensorflow"}
+  for package, below in PACKAGES.items():
+    allowed = ground | below
+    if package == "exporting":
+      allowed |= library | {"tensorflow"}
+    for path in glob.glob(os.path.join(REPO, package, "*.py")):
+      module = os.path.relpath(path, REPO)[:-3]
+      wrong = (imported(module) & own) - allowed
+      assert not wrong, "%s imports %s" % (module, wrong)
 
 
 def test_flags_are_read_in_programs_only():

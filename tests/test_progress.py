@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of progress.py."""
 
+import types
+
 import pytest
 import tensorflow.compat.v1 as tf
 
@@ -13,6 +15,20 @@ import progress
 )
 def test_a_duration_reads_like_a_clock(seconds, text):
   assert progress.clock(seconds) == text
+
+
+def test_items_pass_and_a_line_now_and_then_says_how_many(caplog, monkeypatch):
+  times = iter([0, 5, 11, 12, 22])
+  clock = types.SimpleNamespace(time=lambda: next(times))
+  monkeypatch.setattr(progress, "time", clock)
+  with caplog.at_level("INFO", logger="absl"):
+    items = progress.shown("abcd", 4, "x.txt", "window")
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: False)
+    assert "".join(items) == "abcd"
+  assert caplog.messages == [
+    "x.txt: 2 of 4 windows, 0.2 a second, 0:11 to go",
+    "x.txt: 4 of 4 windows, 0.2 a second, 0:00 to go",
+  ]
 
 
 def test_progress_counts_what_was_no_padding(caplog):

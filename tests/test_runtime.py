@@ -295,6 +295,23 @@ def test_running_out_of_memory_ends_in_advice():
       raise tf.errors.ResourceExhaustedError(None, None, "OOM\ndetails")
 
 
+def test_predictions_come_in_order_and_wait_no_longer_than_they_must():
+  taken = []
+
+  class Estimator:
+    def predict(self, input_fn, checkpoint_path):
+      for window in input_fn():
+        taken.append(window)
+        yield {"window": np.int32(window), "twice": 2 * window}
+
+  windows = [1, 0, 3, 2, -1]
+  stream = runtime.predictions(Estimator(), lambda: windows, None, 4, "x")
+  assert next(stream) == {"twice": 0} and taken == [1, 0]
+  assert [output["twice"] for output in stream] == [2, 4, 6]
+  with pytest.raises(AssertionError, match="a window was not predicted"):
+    list(runtime.predictions(Estimator(), lambda: [1, 2], None, 3, "x"))
+
+
 def test_curves_are_written_with_their_step(tmp_path):
   runtime.write_scalars(str(tmp_path), 7, {"f1": 0.5})
   (path,) = tmp_path.iterdir()

@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""Embeds texts: writes what ALBERT makes of each piece, of each text as a
+whole, and of its [CLS], at any layer, as arrays to be used without this code.
+
+Reads a text a line, JSON lines (id, text) or PubTator; two texts with " ||| "
+between them are a pair. The model is a pretrained or a fine-tuned one:
+
+  python extract_features.py --bioalbert_dir=weights/BioALBERT-base-PubMed \
+    --input_file=abstracts.txt --output_file=features.npz
+
+Arrays of the .npz or HDF5 file, for T texts, P pieces in all, L layers of H:
+
+  ids [T]                          the lines' numbers where the file has none
+  token_index [T + 1]              text i has pieces token_index[i] and on, up
+                                   to but without token_index[i + 1]
+  tokens, token_start, token_end [P]   pieces, and their characters in the text
+  token_embeddings [P, L, H]
+  sentence_embeddings [T, L, H]    over the pieces, as --sentence_pooling says
+  pooled [T, H]                    the pooler's output, which is of [CLS]
+  layers [L]                       their numbers
+  meta                             JSON: command, checkpoint and its SHA-256;
+                                   an attribute in HDF5
+
+A text of more than --max_seq_length pieces becomes overlapping windows; each
+piece has its embedding from the window with more context around it, `pooled`
+is of the first. A text without any piece has NaN.
+"""
+
+# isort: off
+import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+# isort: on
+
+import collections
+import functools
+import re
+import sys
+import tempfile
+
+from absl import flags
+from absl import logging
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import documents
+from errors import InputError
+from errors import first_five
+import feature_files
+import flag_groups
+import inputs
+import modeling
+import progress
+import run_files
+import runtime
+import tokenization
+
+# What --embeddings can name, and the arrays that they become.
+ARRAYS = {
+  "token": "token_embeddings",
+  "sentence": "sentence_embeddings",
+  "pooled": "pooled",
+}
+PAIR = re.compile(r"(.*) \|\|\| (.*)", re.DOTALL)
+RANGE = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
+# Outputs of so many bytes may wait until it is their turn to be written.
+POOL_BYTES = 256 << 20
+# Flags of training that runtime asks for.
+WITHOUT_TRAINING = dict(
+  distribution="none",
+  iterations_per_loop=None,
+  keep_checkpoint_max=0,
+  num_accumulation_steps=1,
+  output_dir=None,
+  recompute=False,
+  seed=0,
+  use_xla=False,
+)
+
+# All texts of a file: of each its id and the features of its windows, and in a
+# row the pieces of all, text i having those from index[i] to index[i + 1].
+Texts = collections.namedtuple(
+  "Texts", ["ids", "windows", "index", "pieces", "starts", "ends"]
+)
+# Of --layers, --embeddings and --sentence_pooling, and H.
+Wanted = collections.namedtuple(
+  "Wanted", ["layers", "kinds", "pooling", "hidden_size"]
+)
+
+
+# ------------------------------------------------------------- what is wanted
+
+
+def parse_layers(text, count):
+  """Returns the numbers, from 0, of the layers that a flag names, in its order.
+
+  Args:
+    text: value of --layers; "-1,0..2" of a model of 12 gives [12, 0, 1, 2].
+    count: layers of the model; 0 are the embeddings.
+
+  Raises:
+    InputError: says which layers there are.
+  """
+  if text == "all":
+    text = "0..%d" % count
+  found = []
+  for part in text.split(","):
+    match = RANGE.fullmatch(part.strip())
+    ends = [int(end) for end in match.groups() if end] if match else [count + 1]
+    if not all(-count - 1 <= end <= count for end in ends):
+      raise InputError(
+        "--layers=%s: found %r, expected numbers from 0 (the embeddings) to %d "
+        "(the last layer), or from -1 (the last) to -%d, ranges such as 1..%d, "
+        "or all" % (text, part, count, count + 1, count)
+      )
+    first, last = ends[0] % (count + 1), ends[-1] % (count + 1)
+    found += range(first, last + 1)
+  if not found or len(set(found)) < len(found):
+    raise InputError(
+      "--layers=%s: names %s, expected each layer once"
+      % (text, ", ".join(map(str, found)) or "none")
+    )
+  return found
+
+
+def parse_embeddings(text):
+  """Returns the keys of ARRAYS that a flag names."""
+  kinds = [kind.strip() for kind in text.split(",")]
+  if not set(kinds) <= set(ARRAYS):
+    raise InputError(
+      "--embeddings=%s: expected some of %s" % (text, ", ".join(ARRAYS))
+    )
+  return kinds
+
+
+def wanted(config, albert_config):
+  """Returns the Wanted of the flags and a model's AlbertConfig."""
+  count = albert_config.num_hidden_layers * albert_config.inner_group_num
+  return Wanted(
+    parse_layers(config.layers, count),
+    parse_embeddings(config.embeddings),
+    config.sentence_pooling,
+    albert_config.hidden_size,
+  )
+
+
+# ------------------------------------------------------ from texts to windows
+
+
+def read_texts(path, tokenizer, max_seq_length):
+  """Returns the Texts of a file; says what is unusual about them."""
+  found = documents.parse(run_files.read_bytes(path), path)
+  texts = Texts([], [], [0], [], [], [])
+  for document in progress.shown(found, len(found), path, "text"):
+    if "\0" in document.id:
+      raise InputError(
+        "%s: found the id %r, expected one without NUL" % (path, document.id)
+      )
+    pieces, windows = encode(document.text, tokenizer, max_seq_length)
+    texts.ids.append(document.id)
+    texts.windows.append(windows)
+    texts.index.append(texts.index[-1] + len(pieces.ids))
+    texts.pieces.extend(map(sys.intern, pieces.pieces))
+    texts.starts.extend(pieces.starts)
+    texts.ends.extend(pieces.ends)
+  _log_texts(texts, path, tokenizer, max_seq_length)
+  return texts
+
+
+def _log_texts(texts, path, tokenizer, max_seq_length):
+  flat = [f["input_ids"] for windows in texts.windows for f in windows]
+  cut = sum(len(windows) > 1 for windows in texts.windows)
+  logging.info(
+    "%s: %d texts, %d pieces, %d windows; %d texts are longer than "
+    "--max_seq_length=%d and have several",
+    *(path, len(texts.ids), len(texts.pieces), len(flat), cut, max_seq_length),
+  )
+  empty = [i for i, windows in zip(texts.ids, texts.windows) if not windows]
+  if empty:
+    logging.warning(
+      "%s: %d texts have no piece, so NaN for embeddings: %s",
+      *(path, len(empty), first_five(empty)),
+    )
+  rate = tokenization.unknown_rate(flat, tokenizer.unk_id)
+  tokenization.warn_of_unknown(rate, path)
+
+
+def encode(text, tokenizer, max_seq_length):
+  """Returns the tokenization.Pieces of a text, or a pair, and its windows.
+
+  A window is the features of a batch's example. Its `own`, int32 [S], is 1
+  where a piece is that has its embedding from there: in one window each.
+  """
+  match = PAIR.fullmatch(text)
+  spans = [match.span(1), match.span(2)] if match else [(0, len(text))]
+  parts = [_cut(tokenizer, text, *span) for span in spans]
+  pieces = tokenization.Pieces(*(sum(x, []) for x in zip(*parts)))
+  if not pieces.ids:
+    return pieces, []
+  border = len(parts[0].ids) if match else None
+  room = max_seq_length - 1 - len(parts)  # [CLS], and a [SEP] after each.
+  return pieces, [
+    _features(tokenizer, pieces.ids, border, window)
+    for window in inputs.windows(
+      [1] * len(pieces.ids), room, int(room * inputs.OVERLAP)
+    )
+  ]
+
+
+def _cut(tokenizer, text, start, end):
+  """The Pieces of text[start:end], with their places in the text."""
+  found = tokenizer.tokenize_with_offsets(text[start:end])
+  return found._replace(
+    pieces=list(found.pieces),
+    ids=list(found.ids),
+    starts=[start + i for i in found.starts],
+    ends=[start + i for i in found.ends],
+  )
+
+
+def _features(tokenizer, ids, border, window):
+  """The features of one window.
+
+  Args:
+    tokenizer: knows cls_id and sep_id.
+    ids: of the text, or of both texts of a pair.
+    border: where the second one begins; None: there is none.
+    window: an inputs.Window.
+  """
+  own = np.arange(window.own, window.own_last)
+  at = own - window.first + 1  # After [CLS].
+  first, second = ids[window.first : window.last], None
+  if border is not None:
+    first = ids[window.first : min(window.last, border)]
+    second = ids[max(window.first, border) : window.last]
+    at += own >= border  # After [SEP].
+  features = inputs.sequence_features(tokenizer, first, second)
+  features["own"] = np.zeros_like(features["input_ids"])
+  features["own"][at] = 1
+  return features
+
+
+# ------------------------------------------------- from windows to embeddings
+
+
+def outputs_of(albert, own, wanted):
+  """Returns {name: tensor [B, ...]} of a batch of windows.
+
+  Args:
+    albert: a modeling.AlbertModel.
+    own: int32 [B, S], 1 for a window's own pieces.
+    wanted: a Wanted. Of "sentence" a window has a sum where pooling is "mean".
+  """
+  layers = [albert.get_hidden_embedding_output()]
+  layers += albert.get_all_encoder_layers()
+  layers = [layers[i] for i in wanted.layers]
+  outputs = {}
+  if "token" in wanted.kinds:
+    outputs["own"] = own
+    outputs["token"] = tf.stack(layers, 2)  # [B, S, L, H]
+  if "sentence" in wanted.kinds:
+    pooled = [pool(x, own, wanted.pooling) for x in layers]
+    outputs["sentence"] = tf.stack(pooled, 1)  # [B, L, H]
+  if "pooled" in wanted.kinds:
+    outputs["pooled"] = albert.get_pooled_output()
+  return outputs
+
+
+def pool(x, own, pooling):
+  """x [B, S, H], own [B, S] -> [B, H]: sum or highest of own, or [CLS].
+
+  Args:
+    x: a layer's output.
+    own: int32, 1 for own pieces.
+    pooling: value of --sentence_pooling.
+  """
+  if pooling == "cls":
+    return x[:, 0]
+  own = tf.cast(own, tf.float32)[:, :, tf.newaxis]
+  if pooling == "mean":
+    return tf.reduce_sum(x * own, 1)
+  return tf.reduce_max(x + (own - 1.0) * 1e9, 1)
+
+
+def join(windows, size, pooling):
+  """Returns {kind: array} of a text from the outputs of its windows.
+
+  Args:
+    windows: for each {name: array}, of outputs_of.
+    size: pieces of the text.
+    pooling: value of --sentence_pooling.
+  """
+  joined = {}
+  if "token" in windows[0]:
+    own = [w["token"][np.flatnonzero(w["own"])] for w in windows]
+    joined["token"] = np.concatenate(own)
+    assert len(joined["token"]) == size, "a piece lost its embedding"
+  if "sentence" in windows[0]:
+    rows = np.stack([w["sentence"] for w in windows])
+    if pooling == "mean":
+      joined["sentence"] = rows.sum(0) / size
+    else:
+      joined["sentence"] = rows[0] if pooling == "cls" else rows.max(0)
+  if "pooled" in windows[0]:
+    joined["pooled"] = windows[0]["pooled"]
+  return joined
+
+
+def predict(config, model, texts, wanted):
+  """Yields for each text the outputs of its windows.
+
+  Args:
+    config: the flags.
+    model: a run_files.Model.
+    texts: Texts.
+    wanted: a Wanted.
+  """
+
+  def model_fn(features, labels, mode, params):
+    del labels, mode, params
+    albert = runtime.encoder(model.config, features, config, is_training=False)
+    outputs = outputs_of(albert, features["own"], wanted)
+    outputs["window"] = features["window"]
+    restore = functools.partial(modeling.restore, model.checkpoint)
+    return runtime.prediction_spec(outputs, config.use_tpu, restore)
+
+  flat = [f for windows in texts.windows for f in windows]
+  longest = max([len(f["input_ids"]) for f in flat] or [1])
+  rows = longest if "token" in wanted.kinds else 1
+  output_bytes = 4 * rows * len(wanted.layers) * wanted.hidden_size
+  input_fn = runtime.prediction_input(
+    flat,
+    config.batch_size,
+    {},
+    config,
+    pool=max(config.batch_size, POOL_BYTES // output_bytes),
+  )
+  with tempfile.TemporaryDirectory() as config.output_dir:  # Stays empty.
+    estimator = runtime.build_estimator(model_fn, config, None)
+    stream = runtime.predictions(
+      estimator, input_fn, None, len(flat), config.input_file
+    )
+    for windows in texts.windows:
+      yield [next(stream) for _ in windows]
+    assert next(stream, None) is None, "a window too many"
+
+
+# ------------------------------------------------------------ what is written
+
+
+def arrays_of(texts, wanted, dtype):
+  """Returns {name: (shape, dtype)} of the arrays of numbers."""
+  inner = (len(wanted.layers), wanted.hidden_size)
+  count, pieces = len(texts.ids), len(texts.pieces)
+  arrays = {
+    "token_index": ((count + 1,), "int64"),
+    "layers": ((len(wanted.layers),), "int32"),
+  }
+  if "token" in wanted.kinds:
+    arrays["token_start"] = arrays["token_end"] = ((pieces,), "int32")
+    arrays[ARRAYS["token"]] = ((pieces,) + inner, dtype)
+  if "sentence" in wanted.kinds:
+    arrays[ARRAYS["sentence"]] = ((count,) + inner, dtype)
+  if "pooled" in wanted.kinds:
+    arrays[ARRAYS["pooled"]] = ((count, wanted.hidden_size), dtype)
+  return arrays
+
+
+def size_of(arrays, texts):
+  """Returns about how many bytes the file gets, strings as in an .npz."""
+  size = sum(
+    int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    for shape, dtype in arrays.values()
+  )
+  rows = [texts.ids] + ([texts.pieces] if "token_start" in arrays else [])
+  return size + sum(4 * len(r) * max(map(len, r), default=0) for r in rows)
+
+
+def fill(file, arrays, texts, wanted, outputs):
+  """Fills a file of feature_files.
+
+  Args:
+    file: of feature_files.writing.
+    arrays: of arrays_of.
+    texts: Texts.
+    wanted: a Wanted.
+    outputs: for each text those of its windows, of `predict`.
+  """
+  arrays = {name: file.create(name, *arrays[name]) for name in arrays}
+  arrays["token_index"][:] = texts.index
+  arrays["layers"][:] = wanted.layers
+  file.strings("ids", texts.ids)
+  if "token" in wanted.kinds:
+    file.strings("tokens", texts.pieces)
+    arrays["token_start"][:] = texts.starts
+    arrays["token_end"][:] = texts.ends
+  for i, windows in enumerate(outputs):
+    first, last = texts.index[i : i + 2]
+    if not windows:
+      for kind in set(wanted.kinds) - {"token"}:
+        arrays[ARRAYS[kind]][i] = np.nan
+      continue
+    for kind, rows in join(windows, last - first, wanted.pooling).items():
+      place = slice(first, last) if kind == "token" else i
+      arrays[ARRAYS[kind]][place] = rows
+
+
+def describe(config, model, wanted):
+  """Returns what a file says of its making, as a dict."""
+  return {
+    "command": " ".join(sys.argv),
+    "input_file": config.input_file,
+    "model": {path: run_files.sha256(path) for path in model.files},
+    "checkpoint": model.checkpoint,
+    "checkpoint_sha256": run_files.sha256(model.checkpoint),
+    "layers": wanted.layers,
+    "sentence_pooling": wanted.pooling,
+    "max_seq_length": config.max_seq_length,
+    "do_lower_case": model.tokenizer.do_lower_case,
+    "precision": config.precision,
+    "versions": run_files.versions(),
+    "commit": run_files.commit(),
+  }
+
+
+def extract(config, model, texts, wanted):
+  """Writes the file that the flags ask for."""
+  path, format = config.output_file, config.output_format
+  arrays = arrays_of(texts, wanted, config.dtype)
+  size = size_of(arrays, texts)
+  logging.info(
+    "%s: gets about %.1f MB: %s of layers %s, each %d wide, in %s%s",
+    *(path, size / 1e6, ", ".join(wanted.kinds)),
+    ", ".join(map(str, wanted.layers)),
+    *(wanted.hidden_size, config.dtype),
+    ", in memory until then" if format == "npz" else "",
+  )
+  with feature_files.writing(path, format, size) as file:
+    file.describe(describe(config, model, wanted))
+    outputs = predict(config, model, texts, wanted)
+    fill(file, arrays, texts, wanted, outputs)
+  logging.info("written: %s", path)
+
+
+# ---------------------------------------------------------------------- program
+
+
+def define_flags():
+  """BERT's flags of extract_features.py, and a few more."""
+  flag_groups.define_model_flags()
+  flags.DEFINE_string(
+    "input_file",
+    None,
+    "Texts: one a line, JSON lines with text and id, or PubTator.",
+  )
+  flags.DEFINE_string(
+    "output_file", None, "File to write; its ending tells the format."
+  )
+  flags.DEFINE_enum(
+    "output_format",
+    None,
+    list(feature_files.FORMATS),
+    "Format of the file, whatever its ending. npz is held in memory until it "
+    "is written, hdf5 is not.",
+  )
+  _define_content_flags()
+  flags.DEFINE_integer(
+    "max_seq_length",
+    128,
+    "Longest input in pieces, [CLS] and [SEP] included; longer texts become "
+    "overlapping windows.",
+    lower_bound=8,
+  )
+  flags.DEFINE_integer("batch_size", 32, "Windows a batch.", lower_bound=1)
+  flag_groups.define_inference_flags()
+  flags.mark_flags_as_required(["input_file", "output_file"])
+
+
+def _define_content_flags():
+  """Which embeddings, and as which numbers."""
+  flags.DEFINE_string(
+    "layers",
+    "-1",
+    "Layers, by number: 0 the embeddings as the first layer takes them, 1 the "
+    "first layer, -1 the last; several and ranges as in -1,-2 or 0..4, or all.",
+  )
+  flags.DEFINE_string(
+    "embeddings",
+    ",".join(ARRAYS),
+    "What to write: token (of each piece), sentence (of each text), pooled "
+    "(the pooler's output of each text).",
+  )
+  flags.DEFINE_enum(
+    "sentence_pooling",
+    "mean",
+    ["mean", "max", "cls"],
+    "A text's embedding: the mean or the highest over its pieces, without "
+    "[CLS] and [SEP]; or that of its first window's [CLS].",
+  )
+  flags.DEFINE_enum(
+    "dtype", "float32", ["float32", "float16"], "Numbers of the file."
+  )
+
+
+def settle(config):
+  """Fills in what the flags leave open; InputError if they cannot be."""
+  vars(config).update(WITHOUT_TRAINING)
+  runtime.check_devices(config)
+  for use in ("train", "eval", "predict"):
+    setattr(config, use + "_batch_size", config.batch_size)
+  if not config.output_format:
+    config.output_format = feature_files.format_of(config.output_file)
+
+
+def main(_):
+  config = flag_groups.values()
+  settle(config)
+  model = run_files.load_model(config)
+  if model.checkpoint is None:
+    raise InputError("no weights: give --init_checkpoint or --bioalbert_dir")
+  what = wanted(config, model.config)
+  texts = read_texts(config.input_file, model.tokenizer, config.max_seq_length)
+  extract(config, model, texts, what)
+
+
+if __name__ == "__main__":
+  define_flags()
+  flag_groups.run(main, "nothing was written")
