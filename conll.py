@@ -18,6 +18,11 @@ Sentence = collections.namedtuple("Sentence", ["words", "labels"])
 _LABEL = re.compile(r"O|[BIES](-\S+)?")
 _EXPECTED_LABEL = "O, B, I, E or S, the last four also with -type"
 _EXPECTED_COLUMNS = "2 to 4 columns, the word first and its label last"
+# The mark of a document and its id; MTL's and CoNLL-2003's has columns as of a
+# word in its place.
+_DOCUMENT = re.compile(
+  r" *(?:-DOCSTART-(?=\s|$)|###MEDLINE:)(?:(?:\s+(?:-X-|O))+\s*$)?(.*)"
+)
 _LABEL_HEADERS = "label labels tag tags ner ner_tag ner_tags".split()
 # So many times must a character be seen inside words before it counts as part
 # of them. JNLPBA's test set has "*" 8 times, all in the names of three alleles.
@@ -33,26 +38,48 @@ def parse(data, path):
   -DOCSTART- with or without more columns (MTL, BLURB), ###MEDLINE:id (JNLPBA).
   Anything else, and a file without a word, raises InputError.
   """
-  sentences, words, labels = [], [], []
+  return [
+    sentence
+    for _, sentences in parse_documents(data, path)
+    for sentence in sentences
+  ]
+
+
+def parse_documents(data, path):
+  """Returns [(id, list of Sentence)] of the documents of a file's bytes.
+
+  The id is what their mark says, "" if it says none or if there is no mark.
+  For the rest see `parse`.
+  """
+  documents = [("", [])]
+  words, labels = [], []
   seen = {}  # nine lines in ten have occurred before
+
+  def end_sentence():
+    if words:
+      documents[-1][1].append(Sentence(words[:], labels[:]))
+      del words[:], labels[:]
+
   for number, line in enumerate(decode(data, path).split("\n"), 1):
     if line not in seen:
-      is_first = not words and not sentences
+      is_first = not words and not any(found for _, found in documents)
       seen[line] = _word_and_label(line, is_first, "%s:%d" % (path, number))
     if seen[line]:
       words.append(seen[line][0])
       labels.append(seen[line][1])
-    elif words:
-      sentences.append(Sentence(words, labels))
-      words, labels = [], []
-  if words:
-    sentences.append(Sentence(words, labels))
-  if not sentences:
+      continue
+    end_sentence()
+    mark = _DOCUMENT.match(line)
+    if mark:
+      documents.append((mark.group(1).strip(), []))
+  end_sentence()
+  documents = [(name, found) for name, found in documents if found]
+  if not documents:
     raise InputError(
       "%s: found no words, the file is empty, expected lines of %s"
       % (path, _EXPECTED_COLUMNS)
     )
-  return sentences
+  return documents
 
 
 def labels_of(sentences):
@@ -116,9 +143,7 @@ def inner_punctuation(sentences):
 def _word_and_label(line, is_first, place):
   """Returns (word, label), or None if the line ends a sentence."""
   columns = _columns(line.rstrip("\r"))
-  if not columns or columns[0] == "-DOCSTART-":
-    return None
-  if columns[0].startswith("###MEDLINE:"):
+  if not columns or _DOCUMENT.match(line):
     return None
   fault = _fault(columns, is_first)
   if fault:

@@ -38,7 +38,8 @@ def parse(data, path):
   but in PubTator, where text == title + " " + abstract, as its offsets count.
   Raises InputError for a file without text and for what its format forbids.
   """
-  lines = [line.rstrip("\r") for line in decode(data, path).split("\n")]
+  text = decode(data, path)
+  lines = [line.rstrip("\r") for line in text.split("\n")]
   numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip()]
   if not numbered:
     raise InputError(
@@ -49,7 +50,7 @@ def parse(data, path):
   if path.endswith(_JSON_ENDINGS) or re.match(r'\s*\{\s*"', first):
     documents = _parse_json_lines(numbered, path)
   elif _PUBTATOR_LINE.fullmatch(first):
-    documents = _parse_pubtator(numbered, path)
+    documents = _parse_pubtator(text, path)
   else:
     documents = [(i, Document(str(i), line, None)) for i, line in numbered]
   _check_ids(documents, path)
@@ -89,6 +90,37 @@ def words_of(text, start, end, inner_punctuation=""):
   ]
 
 
+def pubtator_blocks(text, path):
+  """Yields (line number, id, title, abstract, rows) of PubTator's documents.
+
+  The abstract is None where there is no line of it; a row is (line number,
+  line) of an annotation.
+
+  Raises:
+    InputError: a line of another form, or of another document.
+  """
+  block = None
+  for number, line in enumerate(text.split("\n"), 1):
+    line = line.rstrip("\r")
+    match = _PUBTATOR_LINE.fullmatch(line)
+    if match and match.group(2) == "t":
+      if block:
+        yield tuple(block)
+      block = [number, match.group(1), match.group(3), None, []]
+    elif block and match and match.group(1) == block[1] and block[3] is None:
+      block[3] = match.group(3)
+    elif block and "\t" in line and line.split("\t")[0] == block[1]:
+      block[4].append((number, line))
+    elif line.strip():
+      raise InputError(
+        "%s:%d: found %s, expected id|t|title, then id|a|abstract and "
+        "annotations of the same id in columns cut by tabs"
+        % (path, number, shorten(line, 60))
+      )
+  if block:
+    yield tuple(block)
+
+
 def _parse_json_lines(numbered, path):
   """Returns (line number, Document) pairs of JSON lines."""
   documents = []
@@ -117,27 +149,13 @@ def _parse_json_lines(numbered, path):
   return documents
 
 
-def _parse_pubtator(numbered, path):
+def _parse_pubtator(text, path):
   """Returns (line number, Document) pairs of PubTator's title lines."""
   documents, annotations = [], 0
-  for number, line in numbered:
-    match = _PUBTATOR_LINE.fullmatch(line)
-    last = documents[-1][1] if documents else Document(None, None, None)
-    if match and match.group(2) == "t":
-      name, _, title = match.groups()
-      documents.append((number, Document(name, title, title)))
-    elif match and match.group(1) == last.id and last.text == last.title:
-      if match.group(3):
-        text = last.title + " " + match.group(3)
-        documents[-1] = (documents[-1][0], last._replace(text=text))
-    elif line.split("\t")[0] == last.id and "\t" in line:
-      annotations += 1
-    else:
-      raise InputError(
-        "%s:%d: found %s, expected id|t|title, then id|a|abstract and "
-        "annotations of the same id in columns cut by tabs"
-        % (path, number, shorten(line, 60))
-      )
+  for number, name, title, abstract, rows in pubtator_blocks(text, path):
+    text = title + " " + abstract if abstract else title
+    documents.append((number, Document(name, text, title)))
+    annotations += len(rows)
   logging.info("%s: left out %d annotations", path, annotations)
   return documents
 

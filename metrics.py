@@ -57,6 +57,44 @@ def entity_scores(gold, predicted):
   return scores
 
 
+def alternative_scores(gold, predicted):
+  """Returns the scores of entities to which there are alternatives.
+
+  A gold entity is found if one of its spans is predicted, its own span rather
+  than an alternative; a predicted entity finds one gold entity at most, and
+  what finds none is wrong. So the official measure of BioCreative II's gene
+  mentions has it (Smith et al. 2008). Types do not matter. Keys: precision,
+  recall and f1, the counts gold, predicted and correct.
+
+  Args:
+    gold: for each sentence a list of entities, each the list of its spans
+      (first word, end), its own first.
+    predicted: for each sentence the labels of its words.
+  """
+  _check_lengths(gold, predicted, "sentences")
+  totals = [0, 0, 0]
+  for entities, labels in zip(gold, predicted):
+    spans = [span[:2] for span in entity_spans(labels)]
+    hits = _found_by_alternatives(entities, spans)
+    for i, number in enumerate((len(entities), len(spans), hits)):
+      totals[i] += number
+  return _counted_scores(*totals)
+
+
+def _found_by_alternatives(entities, spans):
+  """How many entities are found; see alternative_scores."""
+  found, unused = set(), set(spans)
+  for own in (True, False):
+    for i, acceptable in enumerate(entities):
+      hit = next(
+        (s for s in acceptable[: 1 if own else None] if s in unused), None
+      )
+      if i not in found and hit is not None:
+        found.add(i)
+        unused.remove(hit)
+  return len(found)
+
+
 def token_scores(gold, predicted):
   """Returns the scores of single labels, without regard to entities.
 

@@ -20,13 +20,20 @@ def decode(data, path):
       "%s:1: found UTF-16 text or a binary file, expected text in UTF-8" % path
     )
   try:
-    return data.decode("utf-8-sig")
+    text = data.decode("utf-8-sig")
   except UnicodeDecodeError as error:
     line = error.object.count(b"\n", 0, error.start) + 1
     raise InputError(
       "%s:%d: found byte 0x%02x, which is not UTF-8, expected text in UTF-8"
       % (path, line, error.object[error.start])
     ) from error
+  nul = text.find("\0")
+  if nul >= 0:
+    raise InputError(
+      "%s:%d: found byte 0x00, which no text has, expected text in UTF-8"
+      % (path, text.count("\n", 0, nul) + 1)
+    )
+  return text
 
 
 def check_whole(text, place):

@@ -54,6 +54,43 @@ def test_corpora_are_read_in_the_layouts_they_come_in(data, sentences, why):
   assert labelled(data) == sentences, why
 
 
+DOCUMENTS = [
+  # file, documents as text: id: words, why
+  (b"a\tO\n\nb\tO\n", [":a|b"], "no mark"),
+  (b"-DOCSTART-\na\tO\n", [":a"], "a mark alone"),
+  (b"-DOCSTART-\tO\n\na\tO\n-DOCSTART-\tO\nb\tO\n", [":a", ":b"], "MTL"),
+  (b"-DOCSTART-\tO\r\n\r\na\tO\r\n", [":a"], "MTL, Windows line ends"),
+  (b"-DOCSTART- 9\n\na\tO\n\nb\tO\n", ["9:a|b"], "BLURB"),
+  (b"-DOCSTART- 9 \r\n\r\na\tO\r\n", ["9:a"], "BLURB, Windows line ends"),
+  (b"-DOCSTART- -X- O O\n\na O\n", [":a"], "CoNLL-2003"),
+  (b"-DOCSTART- -X- -X- O\n\na O\n", [":a"], "CoNLL-2003, as in NLTK"),
+  (b" -DOCSTART- O\n a O\n", [":a"], "blanks around"),
+  (b"###MEDLINE:9\n\na\tO\n\n###MEDLINE:8\n\nb\tO\n", ["9:a", "8:b"], "JNLPBA"),
+  (b"###MEDLINE:9\na\tO\n###MEDLINE:9\nb\tO\n", ["9:a", "9:b"], "one id twice"),
+  (b"a\tO\n\n###MEDLINE:9\n\nb\tO\n", [":a", "9:b"], "words before a mark"),
+  (b"###MEDLINE:9\n\n###MEDLINE:8\n\na\tO\n", ["8:a"], "one without words"),
+]
+
+
+@pytest.mark.parametrize(("data", "found", "why"), DOCUMENTS)
+def test_documents_are_named_by_their_marks(data, found, why):
+  assert [
+    "%s:%s" % (name, "|".join(" ".join(words) for words, _ in sentences))
+    for name, sentences in conll.parse_documents(data, "train.tsv")
+  ] == found, why
+
+
+def test_a_word_that_only_begins_as_a_mark_is_a_word():
+  assert labelled(b"-DOCSTART-s\tO\n-docstart-\tB\n") == (
+    "-DOCSTART-s/O -docstart-/B"
+  )
+
+
+def test_a_header_behind_a_mark_is_refused_with_its_place():
+  with pytest.raises(errors.InputError, match="train.tsv:2: found what looks"):
+    conll.parse_documents(b"-DOCSTART- 9\nword\ttag\na\tO\n", "train.tsv")
+
+
 FAULTS = [
   # file, message
   (

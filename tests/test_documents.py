@@ -87,6 +87,48 @@ def test_pubtator_needs_no_blank_line_between_documents():
   assert [document.id for document in found] == ["12", "13"]
 
 
+def test_blocks_of_pubtator_have_lines_and_their_numbers():
+  text = PUBTATOR.decode("ascii").replace("\n\n", "\r\n\n \n")
+  assert list(documents.pubtator_blocks(text, "corpus.txt")) == [
+    (
+      1,
+      "12",
+      "Naloxone | and clonidine.",
+      "In rats, x fell.",
+      [
+        (3, "12\t0\t8\tNaloxone\tChemical\tD009270"),
+        (4, "12\tCID\tD008750\tD007022"),
+      ],
+    ),
+    (7, "13", "A title alone.", None, []),
+  ]
+
+
+def test_an_empty_line_of_an_abstract_is_one():
+  (block,) = documents.pubtator_blocks("1|t|Title.\n1|a|\n", "corpus.txt")
+  assert block == (1, "1", "Title.", "", [])
+
+
+def test_a_text_without_lines_has_no_blocks():
+  assert list(documents.pubtator_blocks("\n \r\n", "corpus.txt")) == []
+
+
+@pytest.mark.parametrize(
+  ("text", "line"),
+  [
+    ("1\t0\t1\ta\tX\n", 1),
+    ("1|t|a\n\n1|a|b\n1|a|c\n", 4),
+    ("1|t|a\n1|a|b\n\n2\t0\t1\ta\tX\n", 4),
+    ("1|t|a\n1|a|b\n12\t0\t1\ta\tX\n", 3),
+    ("1|t|a\n1|x|b\n", 2),
+  ],
+)
+def test_lines_of_no_block_are_refused_with_their_place(text, line):
+  with pytest.raises(errors.InputError) as caught:
+    list(documents.pubtator_blocks(text, "corpus.txt"))
+  assert str(caught.value).startswith("corpus.txt:%d: found " % line)
+
+
 def test_an_empty_abstract_leaves_the_title_as_it_is():
   found = documents.parse(b"1|t|Title.\n1|a|\n", "corpus.txt")
   assert found == [documents.Document("1", "Title.", "Title.")]

@@ -39,6 +39,7 @@ ROWS = [
   {"sentences"},
   {
     "create_pretraining_data",
+    "prepare_data",
     "extract_features",
     "run_dc",
     "run_ner",
@@ -80,6 +81,8 @@ PROGRAMS = ROWS[-1]
 # Packages above the rows, and the packages from which each may import. All but
 # exporting do without TensorFlow, and so with the ground modules that do.
 PACKAGES = {
+  "preparation": {"preparation"},
+  "converters": {"preparation"},
   "reporting": {"reporting"},
   "exporting": {"exporting"},
 }
@@ -133,6 +136,15 @@ def test_packages_import_from_modules_and_packages_below_only():
       module = os.path.relpath(path, REPO)[:-3]
       wrong = (imported(module) & own) - allowed
       assert not wrong, "%s imports %s" % (module, wrong)
+
+
+def test_only_prepare_data_imports_from_the_packages():
+  for module in set().union(*ROWS) - {"prepare_data"}:
+    assert not imported(module) & set(PACKAGES), module
+  assert imported("prepare_data") & set(PACKAGES) == {
+    "preparation",
+    "converters",
+  }
 
 
 def test_flags_are_read_in_programs_only():

@@ -47,6 +47,26 @@ def test_entities_are_found_as_conlleval_finds_them(labels, spans, why):
   assert metrics.entity_spans(labels.split()) == spans, why
 
 
+ALTERNATIVES = [
+  # entities, predicted, (gold, predicted, correct), why
+  ([[(0, 1)]], "B O", (1, 1, 1), "its own span"),
+  ([[(0, 2), (1, 2)]], "O B", (1, 1, 1), "an alternative"),
+  ([[(0, 2), (1, 2)]], "B O", (1, 1, 0), "neither"),
+  ([[(0, 3), (0, 1), (2, 3)]], "B O B", (1, 2, 1), "the second hit is wrong"),
+  ([[(0, 2), (0, 1)], [(0, 1)]], "B O", (2, 1, 1), "one finds one"),
+  ([[(1, 2), (0, 1)], [(0, 1)]], "B B", (2, 2, 2), "its own span first"),
+  ([[(0, 1)]], "B-GENE O", (1, 1, 1), "types do not matter"),
+  ([], "B O", (0, 1, 0), "nothing to find"),
+]
+
+
+@pytest.mark.parametrize(("entities", "labels", "counts", "why"), ALTERNATIVES)
+def test_alternatives_to_an_entity_are_as_good(entities, labels, counts, why):
+  scores = metrics.alternative_scores([entities], [labels.split()])
+  names = ("gold", "predicted", "correct")
+  assert tuple(scores[name] for name in names) == counts, why
+
+
 SCORES = [
   # gold, predicted, (gold, predicted, correct), (precision, recall, F1), why
   ("B I O", "B I O", (1, 1, 1), (1, 1, 1), "all right"),

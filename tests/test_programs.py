@@ -427,3 +427,15 @@ def test_a_program_trains_scores_and_labels_in_one_command(
     written = written + ["new.predictions.tsv"]
   for name in written:
     assert (tmp_path / "output" / name).stat().st_size
+
+
+@pytest.mark.parametrize("flag", ["--list", "--help"])
+def test_a_reader_that_ends_early_gets_no_traceback(flag):
+  process = subprocess.Popen(
+    [sys.executable, os.path.join(REPO, "prepare_data.py"), flag],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
+  process.stdout.close()
+  assert process.stderr.read() == b""
+  assert process.wait() == 1

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BC2GM: genes in 20,000 sentences of PubMed (BioCreative II gene mention)."""
+
+import json
+
+import documents
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import rows
+from preparation import splits
+from preparation import tagging
+from preparation import writers
+from utf8 import decode
+
+INFO = corpus.Info(
+  data_sets=("bc2gm",),
+  title="BioCreative II gene mention corpus",
+  task="named entities",
+  home="https://biocreative.bioinformatics.udel.edu/resources/corpora/"
+  "biocreative-ii-corpus/",
+  licence="public domain (MITRE, NCBI)",
+  download="bc2GMtrain_1.1.tar.gz and bc2GMtest_1.0.tar.gz, or their folders "
+  "train and test",
+  layouts=("biobert", "blurb"),
+  published={
+    "bc2gm": {
+      "sentences": {"train": 12500, "dev": 2500, "test": 5000},
+      "mentions": {"train": 15197, "dev": 3061, "test": 6325},
+    }
+  },
+  certain=("sentences", "mentions"),
+  because={},
+  source="BLURB's card; the split of MTL-Bioinformatics-2016",
+)
+# Gold mentions with what else is right, a sentence a line, in the order of the
+# set's own file: scripts/bc2gm_score.py reads it.
+_ALTERNATIVES = {
+  "dev": "devel_alternatives.jsonl",
+  "test": "test_alternatives.jsonl",
+}
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  training = _read(source, "train", "GENE.eval")
+  dev = splits.ids("bc2gm.dev")
+  splits.check_all_found(
+    training,
+    dev,
+    "sentences of the development set",
+    source.folder,
+    options.allow_incomplete,
+  )
+  divided = splits.divide(training, dev)
+  divided["test"] = _read(source, "test", "GENE.eval")
+  if options.alternatives:
+    _attach_alternatives(source, divided, report)
+  return tagging.tag_all(divided, report, sentences_of=_whole)
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT and BLURB."""
+  del options
+  return writers.conll(tagged)
+
+
+def _whole(document):
+  """A document is a sentence, whatever full stops are in it."""
+  return [(0, len(document.text))]
+
+
+def _attach_alternatives(source, divided, report):
+  """Adds the files of alternatives to a corpus.Report."""
+  for split, part in (("dev", "train"), ("test", "test")):
+    acceptable = {
+      sentence.id: sentence.mentions
+      for sentence in _read(source, part, "ALTGENE.eval")
+    }
+    lines, stray = [], 0
+    for sentence in sorted(divided[split], key=lambda s: s.id):
+      mentions, unclaimed = _with_alternatives(
+        sentence, acceptable[sentence.id]
+      )
+      stray += unclaimed
+      lines.append(json.dumps({"id": sentence.id, "mentions": mentions}))
+    report.attach(_ALTERNATIVES[split], "\n".join(lines) + "\n")
+    report.rule("alternatives to no mention: left out", split, stray)
+
+
+def _with_alternatives(sentence, alternatives):
+  """(for each mention its words and those of its alternatives, how many stray).
+
+  A mention is [[first word, end], ...], its own first. An alternative is one to
+  the mentions that it overlaps.
+  """
+  spans = documents.words_of(sentence.text, 0, len(sentence.text))
+  starts, ends = zip(*spans)
+
+  def words(mention):
+    covered = tagging.words_in(mention.spans, starts, ends)
+    return [covered[0], covered[-1] + 1]
+
+  mentions = [[words(mention)] for mention in sentence.mentions]
+  stray = 0
+  for alternative in alternatives:
+    claimed = [
+      i
+      for i, mention in enumerate(sentence.mentions)
+      if _overlap(mention.spans[0], alternative.spans[0])
+    ]
+    stray += not claimed
+    for i in claimed:
+      if words(alternative) not in mentions[i]:
+        mentions[i].append(words(alternative))
+  return mentions, stray
+
+
+def _overlap(first, second):
+  return first[0] < second[1] and second[0] < first[1]
+
+
+def _read(source, part, eval_name):
+  """The sentences of a part as documents with mentions."""
+  data, path = source.read(
+    part + "ing sentences", "%s/%s.in" % (part, part), part + ".in"
+  )
+  sentences = {}
+  for number, line in enumerate(decode(data, path).split("\n"), 1):
+    place = "%s:%d" % (path, number)
+    name, blank, text = line.rstrip("\r").partition(" ")
+    if not line.strip():
+      continue
+    if not blank or not text.strip() or name in sentences:
+      raise InputError(
+        "%s: found %s, expected an id of its own, a blank and a sentence"
+        % (place, shorten(line))
+      )
+    sentences[name] = annotated.Document(name, text, None, [], [], place)
+  data, path = source.read(
+    "mentions of the %s set" % part, "%s/%s" % (part, eval_name)
+  )
+  for place, cells in rows.parse(
+    data, path, (3,), "sentence|start end|text", "|"
+  ):
+    _add_mention(sentences, cells, place, eval_name.startswith("ALT"))
+  return list(sentences.values())
+
+
+def _add_mention(sentences, cells, place, is_alternative):
+  name, offsets, said = cells
+  if name not in sentences:
+    raise InputError(
+      "%s: found a mention in %s, expected the id of a sentence"
+      % (place, shorten(name))
+    )
+  text, mentions = sentences[name].text, sentences[name].mentions
+  span = _span(text, offsets, place)
+  # "/translation upstream factor" lacks the slash; some alternatives have more
+  # text than their offsets, which are what counts (README.GM).
+  if is_alternative or _letters(text[slice(*span)]) == _letters(said):
+    said = None
+  mentions.append(
+    annotated.mention(
+      text, "T%d" % (len(mentions) + 1), "GENE", [span], said, place
+    )
+  )
+
+
+def _letters(text):
+  return [character for character in text if character.isalnum()]
+
+
+def _span(text, offsets, place):
+  """The half-open span that offsets of non-white characters mean.
+
+  The second offset is that of the last character.
+  """
+  numbers = offsets.split()
+  if len(numbers) != 2:
+    raise InputError(
+      "%s: found the offsets %s, expected two" % (place, shorten(offsets))
+    )
+  first, last = (
+    annotated.whole_number(number, "offset", place) for number in numbers
+  )
+  visible = [i for i, character in enumerate(text) if not character.isspace()]
+  if not first <= last < len(visible):
+    raise InputError(
+      "%s: found the offsets %s, expected some within the %d visible "
+      "characters of the sentence" % (place, offsets, len(visible))
+    )
+  return visible[first], visible[last] + 1

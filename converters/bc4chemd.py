@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BC4CHEMD: chemicals in 10,000 PubMed abstracts (BioCreative IV, CHEMDNER)."""
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import rows
+from preparation import tagging
+from preparation import writers
+
+_PARTS = {"train": "training", "dev": "development", "test": "evaluation"}
+_TYPES = dict.fromkeys(
+  (
+    "ABBREVIATION",
+    "FAMILY",
+    "FORMULA",
+    "IDENTIFIER",
+    "MULTIPLE",
+    "SYSTEMATIC",
+    "TRIVIAL",
+    "NO CLASS",
+  ),
+  "Chemical",
+)
+INFO = corpus.Info(
+  data_sets=("bc4chemd",),
+  title="BioCreative IV chemical compound and drug name corpus (CHEMDNER)",
+  task="named entities",
+  home="https://biocreative.bioinformatics.udel.edu/resources/"
+  "biocreative-iv/chemdner-corpus/",
+  licence="free for research; the owners ask for a citation",
+  download="chemdner_corpus.tar.gz, or of it training.abstracts.txt, "
+  "training.annotations.txt and the same of development and evaluation",
+  layouts=("biobert",),
+  published={
+    "bc4chemd": {
+      "documents": {"train": 3500, "dev": 3500, "test": 3000},
+      "mentions": {"train": 29478, "dev": 29526, "test": 25351},
+    }
+  },
+  certain=("documents",),
+  because={
+    "mentions": "of mentions that overlap one is kept, and BioBERT's files "
+    "have lost some"
+  },
+  source="Krallinger et al. 2015",
+)
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  del options
+  divided = {
+    split: _read(source, part, report) for split, part in _PARTS.items()
+  }
+  return tagging.tag_all(divided, report, _TYPES)
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT."""
+  del options
+  return writers.conll(tagged)
+
+
+def _read(source, part, report):
+  """The abstracts of a part with their mentions."""
+  abstracts = {}
+  data, path = source.read("%s abstracts" % part, part + ".abstracts.txt")
+  rows.check_end(data, path, report)
+  for place, cells in rows.parse(data, path, (3,), "PMID, title, abstract"):
+    name, title, abstract = cells
+    rows.check_new(name, abstracts, place)
+    abstracts[name] = annotated.Document(
+      name, title + " " + abstract, title, [], [], place
+    )
+  data, path = source.read("%s annotations" % part, part + ".annotations.txt")
+  expected = "PMID, T or A, start, end, text, type"
+  for place, cells in rows.parse(data, path, (6,), expected):
+    rows.check_known(cells[0], abstracts, place)
+    document = abstracts[cells[0]]
+    document.mentions.append(_mention(document, cells, place))
+  return list(abstracts.values())
+
+
+def _mention(document, cells, place):
+  _, part, start, end, said, kind = cells
+  if part not in ("T", "A") or kind.strip() not in _TYPES:
+    raise InputError(
+      "%s: found %s of type %s, expected T (title) or A (abstract), and one of "
+      "%s" % (place, shorten(part), shorten(kind), ", ".join(_TYPES))
+    )
+  shift = len(document.title) + 1 if part == "A" else 0
+  span = tuple(
+    shift + annotated.whole_number(cell, "offset", place)
+    for cell in (start, end)
+  )
+  name = "T%d" % (len(document.mentions) + 1)
+  return annotated.mention(
+    document.text, name, kind.strip(), [span], said, place
+  )

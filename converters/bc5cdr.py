@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BC5CDR: chemicals and diseases in 1,500 PubMed abstracts (BioCreative V)."""
+
+from preparation import annotated
+from preparation import bioc
+from preparation import corpus
+from preparation import pubtator
+from preparation import tagging
+from preparation import writers
+
+_TYPES = {"bc5cdr-disease": "Disease", "bc5cdr-chem": "Chemical"}
+_PARTS = {"train": "Training", "dev": "Development", "test": "Test"}
+_MENTIONS = {
+  "bc5cdr-disease": {"train": 4182, "dev": 4244, "test": 4424},
+  "bc5cdr-chem": {"train": 5203, "dev": 5347, "test": 5385},
+}
+INFO = corpus.Info(
+  data_sets=tuple(_TYPES),
+  title="BioCreative V chemical-disease relation corpus",
+  task="named entities",
+  home="https://biocreative.bioinformatics.udel.edu/tasks/biocreative-v/"
+  "track-3-cdr/",
+  licence="public domain (NCBI)",
+  download="CDR_Data.zip, or of it CDR_TrainingSet.PubTator.txt, "
+  "CDR_DevelopmentSet.PubTator.txt and CDR_TestSet.PubTator.txt (or the three "
+  ".BioC.xml)",
+  layouts=("biobert", "blurb", "blue"),
+  published={
+    name: {
+      "documents": dict.fromkeys(_PARTS, 500),
+      "sentences": {"train": 4560, "dev": 4581, "test": 4797},
+      "mentions": mentions,
+    }
+    for name, mentions in _MENTIONS.items()
+  },
+  certain=("documents", "mentions"),
+  because={
+    "sentences": "BioBERT's files were split by another program; here segtok's "
+    "rules split, as in all of this project"
+  },
+  source="BLUE's README; sentences: BioBERT's files",
+)
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  divided = {}
+  for split, part in _PARTS.items():
+    documents, copies = annotated.without_repeats(_read(source, part))
+    report.rule("documents that come twice: taken once", split, copies)
+    divided[split] = documents
+  kind = _TYPES[options.dataset]
+  return tagging.tag_all(divided, report, {kind: kind})
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT (and BLURB), or of BLUE."""
+  if options.layout == "blue":
+    return writers.conll_with_offsets(tagged)
+  return writers.conll(tagged)
+
+
+def _read(source, part):
+  name = "CDR_%sSet" % part
+  file = source.files(
+    "%s set" % part.lower(), name + ".PubTator.txt", name + ".BioC.xml"
+  )[-1]
+  if file.name.endswith(".txt"):
+    return pubtator.parse(file.read(), file.path)
+  return bioc.parse(file.read(), file.path, _is_part_of_composite)
+
+
+def _is_part_of_composite(infons):
+  """The parts of a composite name, some with wrong offsets, are no mentions."""
+  return infons.get("CompositeRole") == "IndividualMention"

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BioASQ 4b, 5b and 6b: questions with snippets of PubMed (Tsatsaronis et al.
+2015).
+"""
+
+import collections
+import json
+import re
+
+from errors import InputError
+from errors import shorten
+from preparation import corpus
+from preparation import markup
+from preparation import rows
+import questions
+from utf8 import check_whole
+from utf8 import decode
+
+KINDS = ("factoid", "yesno", "list")
+BATCHES = "12345"
+# What quality and tally look at is that of an examples.Row.
+Asked = collections.namedtuple(
+  "Asked", ["id", "document", "texts", "label", "kind", "batch", "answers"]
+)
+INFO = corpus.Info(
+  data_sets=("bioasq-4b", "bioasq-5b", "bioasq-6b"),
+  title="BioASQ task b, factoid, yes/no and list questions",
+  task="questions",
+  home="http://participants-area.bioasq.org/",
+  licence="CC BY 2.5; registration at BioASQ",
+  download="BioASQ's training JSON of that year (its name has training4b in "
+  "it; or BioBERT's BioASQ-train-factoid-4b.json; or, of earlier years, golden "
+  "files) and 4B1_golden.json to 4B5_golden.json; where whole abstracts are "
+  "to be read in place of snippets, also abstracts.tsv (PMID, title, abstract) "
+  "or PubMed's XML as abstracts*.xml",
+  layouts=("biobert",),
+  published={
+    "bioasq-4b": {"factoid questions": {"train": 327, "test": 161}},
+    "bioasq-5b": {"factoid questions": {"train": 486, "test": 150}},
+    "bioasq-6b": {"factoid questions": {"train": 618, "test": 161}},
+  },
+  certain=(),
+  because={
+    "factoid questions": "BioASQ has issued its training sets several times, "
+    "and not all may be there"
+  },
+  source="Lee et al. 2020 (BioBERT)",
+)
+
+
+def convert(source, options, report):
+  """Returns a pair of question and text for each snippet, or each abstract."""
+  year = options.dataset[len("bioasq-") : -1]
+  abstracts = _read_abstracts(source, report)
+  found = {"train": [], "test": []}
+  for file in _training_files(source, year, report):
+    found["train"] += _pairs(file, "", abstracts, report, "train")
+  _check_ids(found["train"], source)
+  answerable = list(filter(_answers, found["train"]))
+  report.rule(
+    "pairs whose text does not hold the answer: left out",
+    "train",
+    len(found["train"]) - len(answerable),
+  )
+  found["train"] = answerable
+  for batch in BATCHES:
+    name = "%sB%s_golden.json" % (year, batch)
+    files = source.find(name)
+    if files:
+      found["test"] += _pairs(files[0], batch, abstracts, report, "test")
+      golden = decode(files[0].read(), files[0].path)
+      report.attach(name, golden if golden.endswith("\n") else golden + "\n")
+    elif not options.allow_incomplete:
+      raise InputError(
+        "%s: found no %s, expected %sB1 to %sB5; --allow_incomplete converts "
+        "what there is" % (source.folder, name, year, year)
+      )
+  return found
+
+
+def write(found, options):
+  """Returns BioBERT's JSON files, a training set a kind, a test set a batch."""
+  year = options.dataset[len("bioasq-") :]
+  files = {}
+  for kind in KINDS:
+    asked = [row for row in found["train"] if row.kind == kind]
+    if asked:
+      name = "BioASQ-train-%s-%s.json" % (kind, year)
+      files[name] = _squad(asked, year, True)
+    for batch in BATCHES:
+      asked = [
+        row for row in found["test"] if (row.kind, row.batch) == (kind, batch)
+      ]
+      if asked:
+        name = "BioASQ-test-%s-%s-%s.json" % (kind, year, batch)
+        files[name] = _squad(asked, year, False)
+  return files
+
+
+def _check_ids(asked, source):
+  """Raises InputError where training files have a question in common."""
+  seen = set()
+  for row in asked:
+    if row.id in seen:
+      raise InputError(
+        "%s: found the question %s in two training files, expected it once"
+        % (source.folder, shorten(row.document))
+      )
+    seen.add(row.id)
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def _training_files(source, year, report):
+  """The files of training questions."""
+  names = ("*train*ng*%sb*.json" % year, "*train*%sb*.json" % year)
+  files = source.find(*names)
+  if not files:
+    earlier = ["%dB?_golden.json" % y for y in range(1, int(year))]
+    files = source.find(*earlier) if earlier else []
+    if files:
+      report.note(
+        "No training set of that year: made of the golden files of earlier "
+        "years (%s)." % ", ".join(f.name.rsplit("/", 1)[-1] for f in files)
+      )
+  if not files:
+    raise InputError(
+      "%s: found no training questions, looked for %s, and for golden files of "
+      "earlier years" % (source.folder, " or ".join(names))
+    )
+  return files
+
+
+def _pairs(file, batch, abstracts, report, split):
+  """The Asked of a file, those of all kinds."""
+  root = _load(file.read(), file.path)
+  counts = collections.Counter([_kind_of(file.name)])
+  if "questions" in root:
+    _take_abstracts(root, abstracts, report, split)
+    counts = _kinds(root, report, split)
+  data = json.dumps(root).encode("utf-8")
+  found = []
+  for kind in KINDS:
+    if not counts[kind]:
+      continue
+    asked = questions.parse(data, file.path, kind)
+    names = {_question_of(q.id) for q in asked}
+    report.count("%s questions" % kind, split, len(names))
+    for question in asked:
+      label = json.dumps(question.answers, ensure_ascii=False)
+      found.append(
+        Asked(
+          question.id,
+          _question_of(question.id),
+          (question.text, question.context),
+          label,
+          kind,
+          batch,
+          question.answers,
+        )
+      )
+  return found
+
+
+def _question_of(name):
+  return re.sub(r"_\d+$", "", name)
+
+
+def _kind_of(name):
+  """The kind of the questions in a file of BioBERT's, which its name tells."""
+  return next((kind for kind in KINDS if kind in name.lower()), "factoid")
+
+
+def _kinds(root, report, split):
+  """How many questions of each kind can be asked; others lose their kind."""
+  counts = collections.Counter()
+  for question in root["questions"]:
+    kind = question.get("type")
+    if kind not in KINDS:
+      report.rule("questions of type %s: left out" % kind, split)
+    elif not question.get("snippets"):
+      report.rule("questions without a snippet: left out", split)
+      question["type"] = "without a snippet"
+    elif split == "train" and not question.get("exact_answer"):
+      report.rule("questions without an exact answer: left out", split)
+      question["type"] = "without an answer"
+    else:
+      counts[kind] += 1
+  return counts
+
+
+def _load(data, path):
+  text = decode(data, path)
+  try:
+    root = json.loads(text)
+  except json.JSONDecodeError as error:
+    raise InputError(
+      "%s:%d: found no JSON (%s), expected BioASQ's or BioBERT's questions"
+      % (path, error.lineno, error.msg)
+    ) from None
+  listed = isinstance(root, dict) and (
+    root.get("questions") or root.get("data")
+  )
+  if not isinstance(listed, list) or not all(
+    isinstance(item, dict) for item in listed
+  ):
+    raise InputError(
+      '%s:1: found other JSON, expected {"questions": [...]} or {"data": '
+      "[...]} with objects in it" % path
+    )
+  check_whole(json.dumps(root, ensure_ascii=False), path)
+  return root
+
+
+# -------------------------------------------------------------------- abstracts
+
+
+def _take_abstracts(root, abstracts, report, split):
+  """Puts abstracts of questions' documents in place of their snippets."""
+  for question in root["questions"] if abstracts else ():
+    listed = question.get("documents")
+    pmids = map(_pmid, listed if isinstance(listed, list) else ())
+    texts = [abstracts[pmid] for pmid in pmids if pmid in abstracts]
+    if texts:
+      question["snippets"] = [{"text": text} for text in texts]
+    else:
+      report.rule("questions without an abstract: their snippets taken", split)
+
+
+def _pmid(address):
+  """The PMID at the end of an address of PubMed."""
+  return str(address).rstrip("/").rsplit("/", 1)[-1]
+
+
+def _read_abstracts(source, report):
+  """{PMID: title and abstract} of the files of abstracts; {} without any."""
+  abstracts = {}
+  for file in source.find("abstracts*.tsv"):
+    for _, cells in rows.parse(
+      file.read(), file.path, (3,), "PMID, title, abstract"
+    ):
+      abstracts[cells[0]] = " ".join(cells[1:]).strip()
+  for file in source.find("abstracts*.xml"):
+    root = markup.parse(file.read(), file.path, "PubMed's XML")
+    for record in root.iter("MedlineCitation"):
+      pmid = markup.child_text(record, "PMID", file.path)
+      parts = record.findall("Article/ArticleTitle")
+      parts += record.findall("Article/Abstract/AbstractText")
+      abstracts[pmid] = " ".join("".join(part.itertext()) for part in parts)
+  if abstracts:
+    report.note("%d abstracts in place of snippets." % len(abstracts))
+  return abstracts
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def _squad(asked, year, with_answers):
+  """BioBERT's JSON, a paragraph for each pair of question and text."""
+  paragraphs = []
+  for row in asked:
+    qa = {"id": row.id, "question": row.texts[0]}
+    if with_answers:
+      qa["answers"] = _answers(row)
+    paragraphs.append({"context": row.texts[1], "qas": [qa]})
+  title = "BioASQ" + year
+  root = {
+    "version": title,
+    "data": [{"title": title, "paragraphs": paragraphs}],
+  }
+  return json.dumps(root, indent=1, ensure_ascii=False) + "\n"
+
+
+def _answers(row):
+  """The answers that stand in the text; of a factoid question the first."""
+  if not isinstance(row.answers, list):
+    return row.answers
+  found = []
+  for answer in row.answers:
+    span = questions.locate(row.texts[1], answer)
+    if span:
+      text = row.texts[1][slice(*span)]
+      found.append({"text": text, "answer_start": span[0]})
+  return found[:1] if row.kind == "factoid" else found

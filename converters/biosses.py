@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BIOSSES: 100 pairs of biomedical sentences, how similar they are from 0 to 4
+(Sogancioglu et al. 2017).
+"""
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import examples
+from preparation import pairs
+from preparation import splits
+from preparation import word_tables
+
+INFO = corpus.Info(
+  data_sets=("biosses",),
+  title="Biomedical sentence similarity estimation data set",
+  task="similarity",
+  home="https://tabilab.cmpe.boun.edu.tr/BIOSSES/DataSet.html",
+  licence="GPL-3.0",
+  download="Annotation-Pairs.docx and Annotator-Scores.docx, unpacked from "
+  "BIOSSES-Dataset.rar (RAR archives are not read)",
+  layouts=("blurb", "blue"),
+  published={"biosses": {"rows": {"train": 64, "dev": 16, "test": 20}}},
+  certain=("rows",),
+  because={},
+  source="BLUE and BLURB, which have the same split",
+)
+
+
+def convert(source, options, report):
+  """Returns a row for each pair; its label is the annotators' mean score."""
+  texts = _read_table(source, "Annotation-Pairs.docx", 3)
+  scores = _read_table(source, "Annotator-Scores.docx", 6)
+  if set(texts) != set(scores):
+    odd = min(set(texts) ^ set(scores))
+    raise InputError(
+      "%s: found pair %d in one of Annotation-Pairs.docx and "
+      "Annotator-Scores.docx only, expected the same pairs in both"
+      % (source.folder, odd)
+    )
+  rows = [
+    examples.Row(str(i), str(i), _texts(texts[i]), _mean(scores[i]))
+    for i in sorted(texts)
+  ]
+  del report
+  dev, test = splits.ids("biosses.dev"), splits.ids("biosses.test")
+  splits.check_all_found(
+    rows, dev | test, "pairs", source.folder, options.allow_incomplete
+  )
+  return splits.divide(rows, dev, test)
+
+
+def write(rows, options):
+  """Returns the files in the layout of BLURB or BLUE."""
+  if options.layout == "blue":
+    return pairs.blue(rows, "biomedical", "BIOSSES", "2017")
+  return pairs.blurb(rows)
+
+
+def _read_table(source, name, columns):
+  """{pair number: (place, the cells after it)} of a document's table."""
+  data, path = source.read("table of pairs", name)
+  found = {}
+  for table in word_tables.parse(data, path):
+    for number, cells in enumerate(table[1:], 2):
+      place = "%s, table row %d" % (path, number)
+      if len(cells) != columns:
+        raise InputError(
+          "%s: found %d cells, expected %d" % (place, len(cells), columns)
+        )
+      pair = annotated.whole_number(cells[0], "number of a pair", place)
+      if pair in found:
+        raise InputError(
+          "%s: found pair %d again, expected each once" % (place, pair)
+        )
+      found[pair] = place, cells[1:]
+  if not found:
+    raise InputError("%s: found no table with rows, expected one" % path)
+  return found
+
+
+def _texts(row):
+  place, cells = row
+  if not all(cell.strip() for cell in cells):
+    raise InputError("%s: found an empty cell, expected a sentence" % place)
+  return tuple(" ".join(cell.split()) for cell in cells)
+
+
+def _mean(row):
+  place, cells = row
+  values = [pairs.score(cell, 4, place) for cell in cells]
+  if len(values) != 5:
+    raise InputError(
+      "%s: found the scores %s, expected five" % (place, shorten(str(cells)))
+    )
+  return "%.1f" % (sum(values) / len(values))

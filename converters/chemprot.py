@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ChemProt: how chemicals act on proteins, in 2,432 PubMed abstracts
+(BioCreative VI, Krallinger et al. 2017).
+"""
+
+import documents
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import examples
+from preparation import marking
+from preparation import rows
+from preparation import writers
+
+_PARTS = {"train": "training", "dev": "development", "test": "test"}
+# The groups that the task evaluates; the others count as no relation.
+_EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
+_GROUPS = frozenset("CPR:%d" % i for i in range(11))
+_NONE = "false"
+_NAMES = {"CHEMICAL": "CHEMICAL", "GENE-Y": "GENE", "GENE-N": "GENE"}
+_SPLITTER = (
+  "pairs are those within a sentence, and BLURB's sentences are NLTK's, here "
+  "segtok's"
+)
+INFO = corpus.Info(
+  data_sets=("chemprot",),
+  title="BioCreative VI ChemProt corpus",
+  task="relations",
+  home="https://biocreative.bioinformatics.udel.edu/resources/corpora/"
+  "chemprot-corpus-biocreative-vi/",
+  licence="free after registration at BioCreative",
+  download="ChemProt_Corpus.zip, or of it chemprot_{training,development,test}_"
+  "{abstracts,entities,relations}.tsv (of the test set also with _gs)",
+  layouts=("blurb", "blue"),
+  published={
+    "chemprot": {
+      "abstracts": {"train": 1020, "dev": 612, "test": 800},
+      "rows": {"train": 18035, "dev": 11268, "test": 15745},
+      "relations": {"train": 4154, "dev": 2416, "test": 3458},
+    }
+  },
+  certain=("abstracts",),
+  because={"rows": _SPLITTER, "relations": _SPLITTER},
+  source="Krallinger et al. 2017; rows: BLURB; relations: BLUE's README",
+)
+
+
+def convert(source, options, report):
+  """Returns a row for each pair of a chemical and a gene in a sentence."""
+  return {
+    split: _convert(source, split, part, options, report)
+    for split, part in _PARTS.items()
+  }
+
+
+def write(pairs, options):
+  """Returns the files in the layout of BLURB or BLUE."""
+  return writers.labelled_sentences(pairs, options.layout)
+
+
+def _convert(source, split, part, options, report):
+  names = [
+    [
+      name % part
+      for name in (
+        "chemprot_%s_" + kind + ".tsv",
+        "chemprot_%s_" + kind + "_gs.tsv",
+      )
+    ]
+    for kind in ("abstracts", "entities", "relations")
+  ]
+  if options.allow_incomplete:
+    lacking = [n[0] for n in names if not source.find(*n)]
+    if lacking:
+      report.note("The %s set lacks %s and is empty." % (split, lacking[0]))
+      return []
+  data, path = source.read("%s abstracts" % part, *names[0])
+  rows.check_end(data, path, report)
+  abstracts = _read_abstracts(data, path)
+  report.count("abstracts", split, len(abstracts))
+  _add_entities(abstracts, *source.read("%s entities" % part, *names[1]))
+  data, path = source.read("%s relations" % part, *names[2])
+  lost = _add_relations(abstracts, data, path, options.allow_incomplete)
+  report.rule("relations of entities that are not there: left out", split, lost)
+  found = [
+    row
+    for name in sorted(abstracts)
+    for row in _pairs(abstracts[name], split, report)
+  ]
+  related = sum(row.label != _NONE for row in found)
+  report.count("relations", split, related)
+  return found
+
+
+def _read_abstracts(data, path):
+  abstracts = {}
+  for place, cells in rows.parse(data, path, (3,), "PMID, title, abstract"):
+    name, title, abstract = cells
+    rows.check_new(name, abstracts, place)
+    abstracts[name] = annotated.Document(
+      name, title + " " + abstract, title, [], [], place
+    )
+  return abstracts
+
+
+def _add_entities(abstracts, data, path):
+  expected = "PMID, entity, type, start, end, text"
+  for place, cells in rows.parse(data, path, (6,), expected):
+    name, entity, kind, start, end, said = cells
+    rows.check_known(name, abstracts, place)
+    if kind not in _NAMES and kind != "GENE":
+      raise InputError(
+        "%s: found the type %s, expected one of %s"
+        % (place, shorten(kind), ", ".join(_NAMES))
+      )
+    document = abstracts[name]
+    rows.check_new(entity, {m.id for m in document.mentions}, place)
+    span = tuple(
+      annotated.whole_number(cell, "offset", place) for cell in (start, end)
+    )
+    document.mentions.append(
+      annotated.mention(document.text, entity, kind, [span], said, place)
+    )
+
+
+def _add_relations(abstracts, data, path, allow_incomplete):
+  """Adds the relations; returns how many have an entity that is not there."""
+  expected = "PMID, group, Y or N, relation, Arg1:entity, Arg2:entity"
+  lost = 0
+  for place, cells in rows.parse(data, path, (4, 6), expected):
+    name, group = cells[0], cells[1].strip()
+    rows.check_known(name, abstracts, place)
+    if group not in _GROUPS:
+      raise InputError(
+        "%s: found the group %s, expected one of CPR:0 to CPR:10"
+        % (place, shorten(group))
+      )
+    ends = [_argument(cell, place) for cell in cells[-2:]]
+    document = abstracts[name]
+    known = {mention.id for mention in document.mentions}
+    if not known.issuperset(ends):
+      if not allow_incomplete:
+        raise InputError(
+          "%s: found a relation of %s and %s, expected entities of the abstract"
+          % (place, ends[0], ends[1])
+        )
+      lost += 1
+      continue
+    document.relations.append(annotated.Relation("", group, *ends, place))
+  return lost
+
+
+def _argument(cell, place):
+  """The entity of a cell such as Arg1:T12."""
+  key, colon, entity = cell.strip().partition(":")
+  if not colon or not key.startswith("Arg") or not entity:
+    raise InputError(
+      "%s: found %s, expected an argument such as Arg1:T12"
+      % (place, shorten(cell))
+    )
+  return entity
+
+
+def _pairs(document, split, report):
+  """The rows of an abstract."""
+  groups = {}
+  for relation in document.relations:
+    if relation.type in _EVALUATED:
+      key = frozenset((relation.first, relation.second))
+      groups.setdefault(key, set()).add(relation.type)
+  sentences, crossing = marking.grouped(
+    documents.split_sentences(document), document.mentions
+  )
+  report.rule("entities over the end of a sentence: joined", split, crossing)
+  found = []
+  for (start, end), mentions in sentences:
+    chemicals = [m for m in mentions if _NAMES.get(m.type) == "CHEMICAL"]
+    genes = [m for m in mentions if m not in chemicals]
+    for chemical in chemicals:
+      for gene in genes:
+        labels = sorted(groups.pop(frozenset((chemical.id, gene.id)), ()))
+        report.rule(
+          "pairs with several relations: the first group taken",
+          split,
+          len(labels) > 1,
+        )
+        text = marking.mark(
+          document.text, start, end, chemical, gene, _name_of, "CHEM-GENE"
+        )
+        first, second = chemical, gene
+        if report.options.layout == "blurb" and _comes_first(gene, chemical):
+          first, second = gene, chemical
+        name = "%s.%s.%s" % (document.id, first.id, second.id)
+        label = labels[0] if labels else _NONE
+        found.append(examples.Row(name, document.id, (text,), label))
+  report.rule(
+    "evaluated relations between two sentences: left out, as BLURB and BLUE do",
+    split,
+    sum(map(len, groups.values())),
+  )
+  return found
+
+
+def _comes_first(gene, chemical):
+  """Whether BLURB's ids have the gene first: where it does, or they overlap."""
+  return annotated.extent(gene)[0] < annotated.extent(chemical)[1]
+
+
+def _name_of(mention):
+  return _NAMES.get(mention.type, "GENE")

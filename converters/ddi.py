@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DDI 2013: drug-drug interactions in 905 texts of DrugBank and PubMed."""
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import examples
+from preparation import marking
+from preparation import markup
+from preparation import splits
+from preparation import writers
+
+_TYPES = ("advise", "effect", "int", "mechanism")
+INFO = corpus.Info(
+  data_sets=("ddi",),
+  title="DDI Extraction 2013 corpus",
+  task="relations",
+  home="https://github.com/isegura/DDICorpus",
+  licence="CC BY-NC 4.0",
+  download="DDICorpus-2013.zip (or .tar.gz) with the folders Train and Test",
+  layouts=("blurb", "blue"),
+  published={
+    "ddi": {"rows": {"train": 25296, "dev": 2496, "test": 5716}},
+  },
+  certain=("rows",),
+  because={},
+  source="BLURB, whose development set is taken in both layouts",
+)
+_EXPECTED = "a document of the DDI corpus, with sentences, entities and pairs"
+
+
+def convert(source, options, report):
+  """Returns a row for each pair of drugs in a sentence."""
+  training = _read(source, "training", "train/*/*.xml")
+  dev = splits.ids("ddi.blurb.dev")
+  splits.check_all_found(
+    training,
+    dev,
+    "documents of the development set",
+    source.folder,
+    options.allow_incomplete,
+  )
+  divided = splits.divide(training, dev)
+  divided["test"] = _read(
+    source, "test", "test for ddi extraction task/*/*.xml"
+  )
+  found = {}
+  for split, documents in divided.items():
+    documents = sorted(documents, key=lambda document: document.id)
+    found[split] = [
+      row
+      for document in documents
+      for row in _rows(document, options, report, split)
+    ]
+  return found
+
+
+def write(rows, options):
+  """Returns the files in the layout of BLURB or BLUE."""
+  return writers.labelled_sentences(rows, options.layout)
+
+
+def _read(source, what, pattern):
+  """The documents of a part, each with a Document for each sentence."""
+  documents = []
+  for file in source.files("%s set" % what, pattern):
+    root = markup.parse(file.read(), file.path, _EXPECTED)
+    if root.tag != "document":
+      raise InputError(
+        "%s:%d: found <%s>, expected %s"
+        % (file.path, root.sourceline, root.tag, _EXPECTED)
+      )
+    name = markup.attribute(root, "id", file.path)
+    sentences = [_sentence(e, file.path) for e in root.iter("sentence")]
+    place = markup.place(root, file.path)
+    documents.append(splits.Group(name, sentences, place))
+  return documents
+
+
+def _sentence(element, path):
+  text = markup.attribute(element, "text", path)
+  mentions = [_mention(e, text, path) for e in element.iter("entity")]
+  known = {mention.id for mention in mentions}
+  pairs = []
+  for pair in element.iter("pair"):
+    first, second = (markup.attribute(pair, e, path) for e in ("e1", "e2"))
+    if not {first, second} <= known:
+      raise InputError(
+        "%s: found a pair of %s and %s, expected entities of its sentence"
+        % (markup.place(pair, path), first, second)
+      )
+    pairs.append(
+      annotated.Relation(
+        markup.attribute(pair, "id", path),
+        _label(pair, path),
+        first,
+        second,
+        markup.place(pair, path),
+      )
+    )
+  return annotated.Document(
+    markup.attribute(element, "id", path),
+    text,
+    None,
+    mentions,
+    pairs,
+    markup.place(element, path),
+  )
+
+
+def _mention(element, text, path):
+  """A drug; the ends of the corpus's offsets are inclusive."""
+  place = markup.place(element, path)
+  spans = []
+  for part in markup.attribute(element, "charOffset", path).split(";"):
+    start, dash, last = part.partition("-")
+    if not dash:
+      raise InputError(
+        "%s: found the offsets %s, expected first-last" % (place, shorten(part))
+      )
+    spans.append(
+      (
+        annotated.whole_number(start, "offset", place),
+        annotated.whole_number(last, "offset", place) + 1,
+      )
+    )
+  # The text of a discontinuous entity is not always that of its parts.
+  said = None if len(spans) > 1 else element.get("text")
+  return annotated.mention(
+    text,
+    markup.attribute(element, "id", path),
+    markup.attribute(element, "type", path),
+    spans,
+    said,
+    place,
+  )
+
+
+def _label(pair, path):
+  """The label; None for an interaction whose type the corpus does not say."""
+  is_true = markup.attribute(pair, "ddi", path)
+  kind = pair.get("type")
+  if is_true == "false" and kind is None:
+    return "DDI-false"
+  if is_true == "true" and kind in _TYPES + (None,):
+    return "DDI-%s" % kind if kind else None
+  raise InputError(
+    '%s: found ddi="%s" type="%s", expected false without a type, or true with '
+    "one of %s" % (markup.place(pair, path), is_true, kind, ", ".join(_TYPES))
+  )
+
+
+def _rows(document, options, report, split):
+  rows = []
+  for sentence in document.members:
+    mentions = {mention.id: mention for mention in sentence.mentions}
+    for pair in sentence.relations:
+      first, second = mentions[pair.first], mentions[pair.second]
+      report.rule(
+        "pairs with a drug in several parts: marked from its beginning to its "
+        "end",
+        split,
+        any(len(mention.spans) > 1 for mention in (first, second)),
+      )
+      report.rule(
+        "interactions without a type: DDI-int, as in BLURB",
+        split,
+        pair.type is None,
+      )
+      text = marking.mark(
+        sentence.text,
+        0,
+        len(sentence.text),
+        first,
+        second,
+        _NAMES[options.layout],
+      )
+      rows.append(
+        examples.Row(pair.id, document.id, (text,), pair.type or "DDI-int")
+      )
+  return rows
+
+
+# What an entity's mark is called.
+_NAMES = {
+  "blurb": lambda mention: "DRUG",
+  "blue": lambda mention: mention.type,
+}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EU-ADR: whether a sentence of PubMed relates a target (gene) and a disease
+(van Mulligen et al. 2012).
+"""
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import examples
+from preparation import folds
+from preparation import marking
+from preparation import rows
+from preparation import writers
+import utf8
+
+# Positive, negative and speculative associations, and false ones.
+_LABELS = {"PA": "1", "NA": "1", "SA": "1", "FA": "0"}
+_COLUMNS = (
+  "association, PMID, number of the sentence, text, begin, end and type of "
+  "both entities, sentence"
+)
+_NUMBER_OF_COLUMNS = 12
+_HEADER = "ASSOCIATION_TYPE"
+# The marks of entities whose type begins so: "Genes & Molecular Sequences".
+_NAMES = (("SNP", "GENE"), ("Genes", "GENE"), ("Diseases", "DISEASE"))
+INFO = corpus.Info(
+  data_sets=("euadr",),
+  title="EU-ADR corpus, targets and diseases",
+  task="relations",
+  home="http://ibi.imim.es/research-lines/biomedical-text-mining/corpora/",
+  licence="Open Database License 1.0",
+  download="EUADR_Corpus_IBIgroup.zip, or of it EUADR_target_disease.csv; or "
+  "the folders 1 to 10 of BioBERT's files",
+  layouts=("biobert",),
+  published={"euadr": {"records": {"all": 355}, "positive": {"all": 262}}},
+  certain=("records", "positive"),
+  because={},
+  source="the folds of BioBERT, which have as many",
+)
+
+
+def convert(source, options, report):
+  """Returns the rows of ten folds."""
+  del options
+  known = folds.read_biobert(source, "euadr", report)
+  if known:
+    return known
+  data, path = source.read("relations", "EUADR_target_disease.csv")
+  rows.check_end(data, path, report)
+  found, sentences = [], {}
+  for place, cells in rows.parse(
+    data, path, (_NUMBER_OF_COLUMNS,), _COLUMNS, decode=_decode
+  ):
+    cells = list(map(_unquoted, cells))
+    if cells[0] != _HEADER:
+      _take(cells, place, found, sentences)
+  return folds.ten_folds(found, sentences, report)
+
+
+def write(divided, options):
+  """Returns the files of each fold in the layout of BioBERT."""
+  return writers.labelled_folds(divided, options.layout)
+
+
+def _decode(data, path):
+  """The file is in Latin-1; whoever has converted it to UTF-8 is read too."""
+  try:
+    return utf8.decode(data, path)
+  except InputError:
+    if b"\0" in data:  # UTF-16, or no text.
+      raise
+    return data.decode("latin-1")
+
+
+def _unquoted(cell):
+  if len(cell) > 1 and cell[0] == cell[-1] == '"':
+    return cell[1:-1].replace('""', '"')
+  return cell
+
+
+def _take(cells, place, found, sentences):
+  if cells[0] not in _LABELS:
+    raise InputError(
+      "%s: found the association %s, expected one of %s"
+      % (place, shorten(cells[0]), ", ".join(_LABELS))
+    )
+  text = cells[11]
+  mentions = [_mention(text, cells[i : i + 4], place) for i in (3, 7)]
+  marked = marking.mark(text, 0, len(text), *mentions, lambda m: m.type)
+  name = "%s-%d" % (cells[1], len(found))
+  found.append(examples.Row(name, cells[1], (marked,), _LABELS[cells[0]]))
+  sentences[name] = text
+
+
+def _mention(text, cells, place):
+  said, start, end, kind = cells
+  name = next((n for start, n in _NAMES if kind.startswith(start)), None)
+  if name is None:
+    raise InputError(
+      "%s: found the type %s, expected that of a target or a disease"
+      % (place, shorten(kind))
+    )
+  span = tuple(annotated.whole_number(x, "offset", place) for x in (start, end))
+  return annotated.mention(text, name, name, [span], said, place)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GAD: whether a sentence of PubMed states that a gene and a disease are
+associated (Bravo et al. 2015).
+"""
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import examples
+from preparation import folds
+from preparation import marking
+from preparation import rows
+from preparation import writers
+
+# Associations, positive and negative, and false ones; one row has P, of which
+# the corpus's README says nothing.
+_LABELS = {"Y": "1", "N": "1", "P": "1", "F": "0"}
+_COLUMNS = (
+  "GAD_ID GAD_ASSOC GAD_GENE_SYMBOL GAD_GENE_NAME GAD_ENTREZ_ID "
+  "NER_GENE_ENTITY NER_GENE_OFFSET GAD_DISEASE_NAME NER_DISEASE_ENTITY "
+  "NER_DISEASE_OFFSET GAD_CONCLUSION"
+).split()
+# BLURB takes so many rows of a training set to train, the others to develop.
+_BLURB_TRAIN = 4261
+# Gene names that a spreadsheet took for dates.
+_AS_DATE = {"09/15/14": "Sep15"}
+INFO = corpus.Info(
+  data_sets=("gad",),
+  title="Genetic association database corpus",
+  task="relations",
+  home="http://ibi.imim.es/research-lines/biomedical-text-mining/corpora/",
+  licence="Open Database License 1.0",
+  download="GAD_Corpus_IBIgroup.zip, or of it GAD_Y_N.csv and GAD_F.csv; or "
+  "the folders 1 to 10 of BioBERT's files",
+  layouts=("biobert", "blurb"),
+  published={
+    "gad": {"records": {"all": 5330}, "positive": {"all": 2801}},
+    "gad/blurb": {"rows": {"train": 4261, "dev": 535, "test": 534}},
+  },
+  certain=("records", "positive", "rows"),
+  because={},
+  source="Bravo et al. 2015; BioBERT's folds have as many",
+)
+
+
+def convert(source, options, report):
+  """Returns the rows of ten folds."""
+  known = folds.read_biobert(source, "GAD", report)
+  if options.layout == "blurb":
+    return _blurb(known, source)
+  if known:
+    return known
+  found, sentences = [], {}
+  for name in ("GAD_Y_N.csv", "GAD_F.csv"):
+    data, path = source.read("GAD records", name)
+    rows.check_end(data, path, report)
+    for place, cells in rows.parse(
+      data, path, (len(_COLUMNS),), ", ".join(_COLUMNS)
+    ):
+      if cells != _COLUMNS:
+        _take(cells, place, found, sentences)
+  return folds.ten_folds(found, sentences, report)
+
+
+def write(divided, options):
+  """Returns the files of BioBERT's folds, or of BLURB's one split of them."""
+  if options.layout == "blurb":
+    return writers.labelled_sentences(divided, "blue")  # With a header.
+  return writers.labelled_folds(divided, options.layout)
+
+
+def _blurb(known, source):
+  """BLURB's split of BioBERT's first fold."""
+  if not known or "1" not in known:
+    raise InputError(
+      "%s: found no 1/train.tsv and 1/test.tsv, which BLURB's split is made "
+      "of; expected BioBERT's folds" % source.folder
+    )
+  train = known["1"]["train"]
+  return {
+    "train": train[:_BLURB_TRAIN],
+    "dev": train[_BLURB_TRAIN:],
+    "test": known["1"]["test"],
+  }
+
+
+def _take(cells, place, found, sentences):
+  record = dict(zip(_COLUMNS, cells))
+  if record["GAD_ASSOC"] not in _LABELS:
+    raise InputError(
+      "%s: found the association %s, expected one of %s"
+      % (place, shorten(record["GAD_ASSOC"]), ", ".join(_LABELS))
+    )
+  text = record["GAD_CONCLUSION"]
+  mentions = [
+    _mention(
+      text,
+      record["NER_%s_ENTITY" % kind],
+      record["NER_%s_OFFSET" % kind],
+      kind,
+      place,
+    )
+    for kind in ("GENE", "DISEASE")
+  ]
+  name = "%d" % len(found)
+  marked = marking.mark(text, 0, len(text), *mentions, lambda m: m.type)
+  found.append(
+    examples.Row(name, name, (marked,), _LABELS[record["GAD_ASSOC"]])
+  )
+  sentences[name] = text
+
+
+def _mention(text, said, offsets, kind, place):
+  start, _, end = offsets.partition("#")
+  span = tuple(annotated.whole_number(x, "offset", place) for x in (start, end))
+  said = _AS_DATE.get(said, said)
+  return annotated.mention(text, kind, kind, [span], said, place)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HoC: ten hallmarks of cancer in 1,852 PubMed abstracts (Baker et al.
+2016).
+"""
+
+from errors import InputError
+from errors import shorten
+from preparation import corpus
+from preparation import examples
+from preparation import splits
+from preparation import writers
+from utf8 import decode
+
+# In the order of BLURB's aspects 0 to 9.
+HALLMARKS = (
+  "activating invasion and metastasis",
+  "avoiding immune destruction",
+  "cellular energetics",
+  "enabling replicative immortality",
+  "evading growth suppressors",
+  "genomic instability and mutation",
+  "inducing angiogenesis",
+  "resisting cell death",
+  "sustaining proliferative signaling",
+  "tumor promoting inflammation",
+)
+INFO = corpus.Info(
+  data_sets=("hoc",),
+  title="Hallmarks of Cancer corpus",
+  task="documents",
+  home="https://github.com/sb895/Hallmarks-of-Cancer",
+  licence="GPL-3.0",
+  download="the repository's folders text and labels, or an archive of them",
+  layouts=("blurb", "blue"),
+  published={
+    "hoc": {
+      "documents": {"train": 1295, "dev": 186, "test": 371},
+      "rows": {"train": 12119, "dev": 1798, "test": 3547},
+    }
+  },
+  certain=("documents", "rows"),
+  because={},
+  source="BLURB, whose split is taken in both layouts; BLUE's 1,108, 157 and "
+  "315 documents were not published as a list",
+)
+
+
+def convert(source, options, report):
+  """Returns a row for each sentence; its label names its hallmarks."""
+  dev, test = splits.ids("hoc.blurb.dev"), splits.ids("hoc.blurb.test")
+  abstracts = _read(source)
+  splits.check_all_found(
+    abstracts,
+    dev | test,
+    "abstracts of development and test set",
+    source.folder,
+    options.allow_incomplete,
+  )
+  divided = splits.divide(abstracts, dev, test)
+  for split, groups in divided.items():
+    rows = [row for group in groups for row in group.members]
+    for name in HALLMARKS:
+      number = sum(name in row.label.split(",") for row in rows)
+      report.count("sentences with " + name, split, number)
+    divided[split] = rows
+  return divided
+
+
+def write(rows, options):
+  """Returns the files in the layout of BLURB (aspects) or BLUE (names)."""
+  if options.layout == "blue":
+    return writers.tables(
+      rows,
+      ["index", "sentence1", "labels"],
+      lambda row: [row.id, row.texts[0], row.label],
+    )
+  return writers.tables(
+    rows,
+    ["labels", "sentence", "index"],
+    lambda row: [_aspects(row.label), row.texts[0], row.id],
+  )
+
+
+def _aspects(label):
+  """0_0,1_1,...: of every hallmark whether the sentence has it."""
+  names = label.split(",")
+  return ",".join(
+    "%d_%d" % (i, name in names) for i, name in enumerate(HALLMARKS)
+  )
+
+
+def _read(source):
+  """A splits.Group of the sentences of each abstract, by PMID."""
+  labels = {
+    _stem(file): file
+    for file in source.files("labels of abstracts", "labels/*.txt")
+  }
+  abstracts = []
+  for file in source.files("texts of abstracts", "text/*.txt"):
+    name = _stem(file)
+    if name not in labels:
+      raise InputError(
+        "%s: found no labels/%s.txt, expected one for each text"
+        % (file.path, name)
+      )
+    abstracts.append(_abstract(name, file, labels.pop(name)))
+  if labels:
+    file = min(labels.values())
+    raise InputError(
+      "%s: found no text/%s.txt, expected one for each file of labels"
+      % (file.path, _stem(file))
+    )
+  return abstracts
+
+
+def _stem(file):
+  return file.name.rsplit("/", 1)[-1][: -len(".txt")]
+
+
+def _abstract(name, text_file, label_file):
+  text = decode(text_file.read(), text_file.path)
+  sentences = text.rstrip("\n").split("\n")
+  for number, sentence in enumerate(sentences, 1):
+    if not sentence.strip():
+      raise InputError(
+        "%s:%d: found a blank line, expected a sentence"
+        % (text_file.path, number)
+      )
+  line = decode(label_file.read(), label_file.path).strip()
+  cells = line.split("<")
+  if cells[0].strip() or len(cells) - 1 != len(sentences):
+    raise InputError(
+      "%s:1: found %d cells, expected %d, each after a <, as %s has sentences"
+      % (label_file.path, len(cells) - 1, len(sentences), text_file.path)
+    )
+  rows = [
+    examples.Row(
+      "%s_s%d" % (name, i),
+      name,
+      (sentence,),
+      _label(cell, "%s:1" % label_file.path),
+    )
+    for i, (sentence, cell) in enumerate(zip(sentences, cells[1:]))
+  ]
+  return splits.Group(name, rows, text_file.path)
+
+
+def _label(cell, place):
+  """The hallmarks of a cell, in alphabetical order, commas between."""
+  names = set()
+  for label in cell.split(" AND"):
+    name = label.split("--")[0].strip().lower()
+    if name in ("", "null"):
+      continue
+    if name not in HALLMARKS:
+      raise InputError(
+        "%s: found the label %s, expected one of %s"
+        % (place, shorten(name), ", ".join(HALLMARKS))
+      )
+    names.add(name)
+  return ",".join(sorted(names))

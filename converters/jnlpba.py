@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JNLPBA: proteins, DNA, RNA, cell types and cell lines in 2,404 PubMed
+abstracts (Kim et al. 2004).
+"""
+
+import conll
+from preparation import corpus
+from preparation import examples
+from preparation import splits
+from preparation import writers
+
+_GENES = ("protein", "DNA", "RNA")
+# The development set of MTL-Bioinformatics-2016 and BLURB is so many abstracts
+# at the end of the training file.
+_LAST_ABSTRACTS = 200
+_DOCUMENTS = {"train": 1800, "dev": 200, "test": 404}
+_SENTENCES = {"train": 16807, "dev": 1739, "test": 3856}
+INFO = corpus.Info(
+  data_sets=("jnlpba",),
+  title="JNLPBA shared task 2004",
+  task="named entities",
+  home="http://www.geniaproject.org/shared-tasks/bionlp-jnlpba-shared-task-2004",
+  licence="GENIA project licence (free, with attribution)",
+  download="Genia4ERtraining.tar.gz and Genia4ERtest.tar.gz, or of them "
+  "Genia4ERtask2.iob2 and Genia4EReval2.iob2",
+  layouts=("blurb", "biobert"),
+  published={
+    "jnlpba": {
+      "documents": _DOCUMENTS,
+      "sentences": _SENTENCES,
+    },
+    "jnlpba/blurb": {
+      "documents": _DOCUMENTS,
+      "sentences": _SENTENCES,
+      "mentions": {"train": 46750, "dev": 4551, "test": 8662},
+    },
+  },
+  certain=("documents", "sentences", "mentions"),
+  because={},
+  source="BLURB's card; the split of MTL-Bioinformatics-2016",
+)
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split.
+
+  The layout of BLURB has all five types as plain B, that of BioBERT genes
+  (proteins, DNA, RNA) alone; words are those of the corpus.
+  """
+  training = _read(source, "training", "Genia4ERtask2.iob2", report)
+  divided = {
+    "train": training[:-_LAST_ABSTRACTS],
+    "dev": training[-_LAST_ABSTRACTS:],
+    "test": _read(source, "test", "Genia4EReval2.iob2", report),
+  }
+  return {
+    split: [
+      row for group in groups for row in _tagged(group, options, report, split)
+    ]
+    for split, groups in divided.items()
+  }
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT, in which BLURB's are too."""
+  del options
+  return writers.conll(tagged)
+
+
+def _read(source, what, name, report):
+  """A splits.Group of each abstract; ids that come again get -2, as in MTL."""
+  data, path = source.read("%s set" % what, name)
+  groups, seen = [], {}
+  for document, sentences in conll.parse_documents(data, path):
+    seen[document] = seen.get(document, 0) + 1
+    number = seen[document]
+    if number > 1:
+      report.rule("abstracts whose id comes again: kept, as id-2", what)
+    name = document if number == 1 else "%s-%d" % (document, number)
+    groups.append(splits.Group(name, sentences, path))
+  return groups
+
+
+def _tagged(group, options, report, split):
+  rows = []
+  for sentence in group.members:
+    labels = sentence.labels
+    if options.layout == "biobert":
+      kept = [x == "O" or x.split("-")[-1] in _GENES for x in labels]
+      report.rule(
+        "mentions of cell types and lines: left out",
+        split,
+        sum(not k and x[0] == "B" for k, x in zip(kept, labels)),
+      )
+      labels = [x if k else "O" for k, x in zip(kept, labels)]
+    plain = [label[0] for label in labels]
+    rows.append(examples.Tagged(group.id, sentence.words, None, plain))
+  return rows

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LINNAEUS: species in 100 full texts of PMC (Gerner et al. 2010)."""
+
+from preparation import annotated
+from preparation import corpus
+from preparation import rows
+from preparation import splits
+from preparation import tagging
+from preparation import writers
+from utf8 import decode
+
+INFO = corpus.Info(
+  data_sets=("linnaeus",),
+  title="LINNAEUS species corpus",
+  task="named entities",
+  home="https://linnaeus.sourceforge.net/",
+  licence="CC BY; the texts are PMC's",
+  download="manual-corpus-species-1.0.tar.gz, or of it tags.tsv and the folder "
+  "txt",
+  layouts=("biobert",),
+  published={
+    "linnaeus": {"documents": {"train": 50, "dev": 17, "test": 33}},
+  },
+  certain=("documents",),
+  because={},
+  source="the split of MTL-Bioinformatics-2016, which BioBERT's files have",
+)
+_COLUMNS = "species id, document, start, end, text, code"
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  texts = {}
+  for file in source.files("texts", "txt/*.txt"):
+    name = file.name.rsplit("/", 1)[-1][: -len(".txt")]
+    text = decode(file.read(), file.path).replace("\r\n", "\n")
+    texts[name] = annotated.Document(name, text, None, [], [], file.path)
+  _add_mentions(source, texts)
+  dev, test = splits.ids("linnaeus.dev"), splits.ids("linnaeus.test")
+  wanted = dev | test | splits.ids("linnaeus.train")
+  splits.check_all_found(
+    texts.values(), wanted, "texts", source.folder, options.allow_incomplete
+  )
+  strange = [name for name in texts if name not in wanted]
+  if strange:
+    report.note("Texts of no split, left out: %s" % ", ".join(strange))
+  documents = [d for d in texts.values() if d.id in wanted]
+  divided = splits.divide(documents, dev, test)
+  return tagging.tag_all(divided, report, {"Species": "Species"})
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT."""
+  del options
+  return writers.conll(tagged)
+
+
+def _add_mentions(source, texts):
+  data, path = source.read("tags", "tags.tsv")
+  for place, cells in rows.parse(data, path, (5, 6), _COLUMNS):
+    if cells[1] == "document":
+      continue  # The header.
+    rows.check_known(cells[1], texts, place)
+    document = texts[cells[1]]
+    span = tuple(
+      annotated.whole_number(cell, "offset", place) for cell in cells[2:4]
+    )
+    name = "T%d" % (len(document.mentions) + 1)
+    document.mentions.append(
+      annotated.mention(document.text, name, "Species", [span], cells[4], place)
+    )

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MedSTS: pairs of clinical sentences, how similar they are from 0 to 5 (Wang
+et al. 2018; the task of n2c2 2019 with more of them).
+"""
+
+from errors import InputError
+from preparation import corpus
+from preparation import examples
+from preparation import pairs
+from preparation import rows
+from preparation import splits
+
+_TRAIN = ("clinicalSTS2019.train.txt", "clinicalSTS.train.txt", "train.txt")
+_TEST = ("clinicalSTS2019.test.txt", "clinicalSTS.test.txt", "test.txt")
+_SCORES = (
+  "clinicalSTS2019.test.gs.sim.txt",
+  "clinicalSTS.test.gs.sim.txt",
+  "test.gs.sim.txt",
+)
+INFO = corpus.Info(
+  data_sets=("medsts",),
+  title="Medical semantic textual similarity (MedSTS, n2c2 2019 track 1)",
+  task="similarity",
+  home="https://n2c2.dbmi.hms.harvard.edu/",
+  licence="data use agreement",
+  download="clinicalSTS2019.train.txt, clinicalSTS2019.test.txt and "
+  "clinicalSTS2019.test.gs.sim.txt; of the edition of 2018 the same without "
+  "2019 in the name",
+  layouts=("blue",),
+  published={"medsts": {"rows": {"train": 675, "dev": 75, "test": 318}}},
+  certain=(),
+  because={
+    "rows": "BLUE has the edition of 2018, 750 and 318 pairs; that of 2019 has "
+    "1,642 and 412. Every tenth pair is the development set here, as BLUE's "
+    "was not published as a list"
+  },
+  source="BLUE's README",
+)
+_EXPECTED = "sentence, sentence, score"
+_ONE_IN = 10
+_EDITIONS = (750, 318), (1642, 412)  # pairs to train and to test
+
+
+def convert(source, options, report):
+  """Returns a row for each pair."""
+  data, path = source.read("training pairs", *_TRAIN)
+  rows.check_end(data, path, report)
+  training = [
+    _row("train", i, cells, place)
+    for i, (place, cells) in enumerate(rows.parse(data, path, (3,), _EXPECTED))
+  ]
+  dev = {row.id for row in training[_ONE_IN - 1 :: _ONE_IN]}
+  divided = splits.divide(training, dev)
+  divided["test"] = _test(source, report)
+  sizes = len(training), len(divided["test"])
+  if sizes not in _EDITIONS and not options.allow_incomplete:
+    raise InputError(
+      "%s: found %d pairs to train and %d to test, expected %s; "
+      "--allow_incomplete converts what there is"
+      % ((path,) + sizes + (" or ".join("%d and %d" % e for e in _EDITIONS),))
+    )
+  return divided
+
+
+def write(divided, options):
+  """Returns the files in the layout of BLUE."""
+  del options
+  return pairs.blue(divided, "clinical", "MedSTS", "2018")
+
+
+def _test(source, report):
+  """The test pairs, with the scores of a file of their own if need be."""
+  data, path = source.read("test pairs", *_TEST)
+  rows.check_end(data, path, report)
+  lines = rows.parse(data, path, (2, 3), _EXPECTED + ", the last optional")
+  if all(len(cells) == 2 for _, cells in lines):
+    data, scores_path = source.read("test scores", *_SCORES)
+    scores = rows.parse(data, scores_path, (1,), "a score a line")
+    rows.check_same_number(lines, path, scores, scores_path)
+    lines = [
+      (score_place, cells + score)
+      for (_, cells), (score_place, score) in zip(lines, scores)
+    ]
+  return [
+    _row("test", i, cells, place) for i, (place, cells) in enumerate(lines)
+  ]
+
+
+def _row(split, number, cells, place):
+  rows.check_size(cells, 3, _EXPECTED, place)
+  first, second, score = cells
+  if not first.strip() or not second.strip():
+    raise InputError("%s: found an empty cell, expected a sentence" % place)
+  name = "%s-%d" % (split, number)
+  pairs.score(score, 5, place)
+  return examples.Row(
+    name, name, (first.strip(), second.strip()), score.strip()
+  )

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NCBI-disease: diseases in 793 PubMed abstracts (Dogan et al. 2014)."""
+
+from preparation import annotated
+from preparation import corpus
+from preparation import pubtator
+from preparation import tagging
+from preparation import writers
+
+_PARTS = {"train": "train", "dev": "develop", "test": "test"}
+_TYPES = dict.fromkeys(
+  ("SpecificDisease", "DiseaseClass", "Modifier", "CompositeMention"), "Disease"
+)
+INFO = corpus.Info(
+  data_sets=("ncbi-disease",),
+  title="NCBI disease corpus",
+  task="named entities",
+  home="https://www.ncbi.nlm.nih.gov/CBBresearch/Dogan/DISEASE/",
+  licence="public domain (NCBI)",
+  download="NCBItrainset_corpus.zip, NCBIdevelopset_corpus.zip and "
+  "NCBItestset_corpus.zip, or the .txt files in them",
+  layouts=("biobert", "blurb"),
+  published={
+    "ncbi-disease": {
+      "documents": {"train": 592, "dev": 100, "test": 100},
+      "sentences": {"train": 5424, "dev": 923, "test": 940},
+      "mentions": {"train": 5134, "dev": 787, "test": 960},
+    }
+  },
+  certain=("documents", "mentions"),
+  because={
+    "sentences": "BioBERT's files were split by another program; here segtok's "
+    "rules split, as in all of this project"
+  },
+  source="BLURB's card and BioBERT's files; the paper counts 793 abstracts "
+  "and 6,892 mentions, a document that comes twice included",
+)
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  del options
+  divided = {}
+  for split, part in _PARTS.items():
+    data, path = source.read(split + " set", "NCBI%sset_corpus.txt" % part)
+    documents, copies = annotated.without_repeats(pubtator.parse(data, path))
+    report.rule("documents that come twice: taken once", split, copies)
+    divided[split] = documents
+  return tagging.tag_all(divided, report, _TYPES)
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT and BLURB."""
+  del options
+  return writers.conll(tagged)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Species-800: species in 800 PubMed abstracts (Pafilis et al. 2013)."""
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import rows
+from preparation import splits
+from preparation import tagging
+from preparation import writers
+from utf8 import decode
+
+INFO = corpus.Info(
+  data_sets=("s800",),
+  title="SPECIES-800 corpus",
+  task="named entities",
+  home="https://species.jensenlab.org/",
+  licence="free, subject to the terms of MEDLINE",
+  download="S800-1.0.tar.gz, or of it S800.tsv and the folder abstracts",
+  layouts=("biobert",),
+  published={
+    "s800": {"documents": {"train": 560, "dev": 80, "test": 160}},
+  },
+  certain=("documents",),
+  because={},
+  source="the split that BioBERT's files have",
+)
+_PMID_COLUMNS = "name, PMID, category, its number, journal"
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  abstracts = _read(source)
+  _add_mentions(source, abstracts)
+  dev, test = splits.ids("s800.dev"), splits.ids("s800.test")
+  wanted = dev | test | splits.ids("s800.train")
+  splits.check_all_found(
+    abstracts.values(),
+    wanted,
+    "abstracts",
+    source.folder,
+    options.allow_incomplete,
+  )
+  strange = sorted(d.id for d in abstracts.values() if d.id not in wanted)
+  if strange:
+    report.note("Abstracts of no split, left out: %s" % ", ".join(strange))
+  documents = [d for d in abstracts.values() if d.id in wanted]
+  divided = splits.divide(documents, dev, test)
+  return tagging.tag_all(divided, report, {"Species": "Species"})
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BioBERT."""
+  del options
+  return writers.conll(tagged)
+
+
+def _read(source):
+  """{name of an abstract: its Document}, whose id is the PMID."""
+  data, path = source.read("PMIDs of the abstracts", "pubmedid.tsv")
+  pmids = _read_pmids(data, path)
+  abstracts = {}
+  for file in source.files("abstracts", "abstracts/*.txt"):
+    name = file.name.rsplit("/", 1)[-1][: -len(".txt")]
+    if name not in pmids:
+      raise InputError(
+        "%s: found no PMID of this abstract in %s, expected one"
+        % (file.path, path)
+      )
+    text = decode(file.read(), file.path).replace("\r\n", "\n")
+    abstracts[name] = annotated.Document(
+      pmids[name], text, None, [], [], file.path
+    )
+  return abstracts
+
+
+def _read_pmids(data, path):
+  """{name of an abstract: its PMID}."""
+  pmids = {}
+  for place, cells in rows.parse(data, path, range(2, 6), _PMID_COLUMNS):
+    name, pmid = cells[0], cells[1].strip()
+    if pmid.startswith("PMID:"):
+      pmid = pmid[len("PMID:") :]
+    if not pmid.isdecimal():
+      raise InputError("%s: found %s, expected a PMID" % (place, shorten(pmid)))
+    rows.check_new(name, pmids, place)
+    rows.check_new(pmid, set(pmids.values()), place)
+    pmids[name] = pmid
+  return pmids
+
+
+def _add_mentions(source, documents):
+  """Adds the rows of S800.tsv; their last offset is that of a character."""
+  data, path = source.read("tags", "S800.tsv")
+  for place, cells in rows.parse(
+    data, path, (5,), "taxon, text, start, end, text"
+  ):
+    name = cells[1].partition(":")[0]
+    rows.check_known(name, documents, place)
+    document = documents[name]
+    start, last = (
+      annotated.whole_number(cell, "offset", place) for cell in cells[2:4]
+    )
+    number = "T%d" % (len(document.mentions) + 1)
+    document.mentions.append(
+      annotated.mention(
+        document.text, number, "Species", [(start, last + 1)], cells[4], place
+      )
+    )

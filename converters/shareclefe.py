@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ShARe/CLEF eHealth 2013, task 1: disorders in 299 clinical notes (Suominen et
+al. 2013).
+"""
+
+import re
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import corpus
+from preparation import markup
+from preparation import rows
+from preparation import tagging
+from preparation import writers
+from utf8 import decode
+
+_TYPE = "Disease_Disorder"
+_XML_ENDING = ".knowtator.xml"
+_EXPECTED = "note||Disease_Disorder||concept||start||end, the last two repeated"
+# Every so many-th note of the training set, by name, is for development.
+_ONE_IN = 5
+# De-identification marks and field separators, which BLUE blanks out.
+_MARK = re.compile(r"\[\*\*.*?\*\*\]", re.DOTALL)
+_SEPARATORS = re.compile(r"\|\|\|\||_{3,}|~~+")
+INFO = corpus.Info(
+  data_sets=("shareclefe",),
+  title="ShARe/CLEF eHealth 2013 task 1",
+  task="named entities",
+  home="https://physionet.org/content/shareclefehealth2013/",
+  licence="PhysioNet credentialed health data use agreement",
+  download="Task1TrainSetCorpus199, Task1TrainSetGOLD199knowtatorehost, "
+  "Task1TestSetCorpus100 and Task1Gold_SN2012, as folders or archives",
+  layouts=("blue",),
+  published={
+    "shareclefe": {
+      "documents": {"train": 160, "dev": 39},  # 199, see _ONE_IN.
+      "mentions": {"train": 4628, "dev": 1075, "test": 5195},
+    },
+  },
+  certain=("documents",),
+  because={
+    "mentions": "BLUE's development notes were not published as a list; here "
+    "every fifth note of the training set, by name. Of mentions that overlap "
+    "one is kept"
+  },
+  source="BLUE's README; documents: 199 training notes, of which every fifth",
+)
+
+
+def convert(source, options, report):
+  """Returns the tagged sentences of each split."""
+  del options
+  training = _read(
+    source,
+    report,
+    "training",
+    "task1trainsetcorpus199/allreports/*.txt",
+    "task1trainsetgold199knowtatorehost/*/*",
+  )
+  test = _read(
+    source,
+    report,
+    "test",
+    "task1testsetcorpus100/allreports/*.txt",
+    "gold_sn2012/*.txt",
+  )
+  dev = {note.id for note in training[_ONE_IN - 1 :: _ONE_IN]}
+  divided = {
+    "train": [note for note in training if note.id not in dev],
+    "dev": [note for note in training if note.id in dev],
+    "test": test,
+  }
+  return tagging.tag_all(divided, report, {_TYPE: "Disorder"})
+
+
+def write(tagged, options):
+  """Returns the files in the layout of BLUE."""
+  del options
+  return writers.conll_with_offsets(tagged)
+
+
+def _read(source, report, what, notes_pattern, gold_pattern):
+  """The notes of a part, by name, with their mentions."""
+  texts = {}
+  for file in source.files("%s notes" % what, notes_pattern):
+    text = decode(file.read(), file.path).replace("\r\n", "\n")
+    texts[_base(file)] = annotated.Document(
+      _base(file), _blanked(text), None, [], [], file.path
+    )
+  mentions, bare = 0, set(texts)
+  for file in source.files("%s annotations" % what, gold_pattern):
+    name = _base(file)
+    rows.check_known(name, texts, file.path)
+    bare.discard(name)
+    read = _from_xml if file.name.endswith(_XML_ENDING) else _from_lines
+    for place, spans in read(file.read(), file.path, name):
+      _add(texts[name], spans, place)
+      mentions += 1
+  if not mentions:
+    raise InputError(
+      "%s: found no mention in the %s annotations, expected some"
+      % (source.folder, what)
+    )
+  report.rule("notes without a file of annotations", what, len(bare))
+  return [texts[name] for name in sorted(texts)]
+
+
+def _base(file):
+  """The name of a note, of its file or of that of its annotations."""
+  name = file.name.rsplit("/", 1)[-1]
+  for ending in (_XML_ENDING, ".txt"):
+    if name.endswith(ending):
+      name = name[: -len(ending)]
+  return name
+
+
+def _blanked(text):
+  """The text, as long as it was, in which BLUE's marks say nothing."""
+
+  def word(match):
+    return (
+      "PATTERN".rjust(len(match.group()))
+      if len(match.group()) > 6
+      else (" " * len(match.group()))
+    )
+
+  text = _MARK.sub(word, text)
+  return _SEPARATORS.sub(lambda match: " " * len(match.group()), text)
+
+
+def _from_lines(data, path, name):
+  """(place, spans) of the mentions in a file with a mention a line."""
+  found = []
+  text = decode(data, path)
+  if not text.strip():
+    return found  # A note without a disorder.
+  for place, cells in rows.parse(data, path, range(5, 100, 2), _EXPECTED, "||"):
+    if not cells[0].startswith(name) or cells[1] != _TYPE:
+      raise InputError(
+        "%s: found %s of %s, expected %s of %s"
+        % (place, shorten(cells[1]), shorten(cells[0]), _TYPE, name)
+      )
+    numbers = [annotated.whole_number(c, "offset", place) for c in cells[3:]]
+    found.append((place, list(zip(numbers[::2], numbers[1::2]))))
+  return found
+
+
+def _from_xml(data, path, name):
+  """The same of a file in Knowtator's XML, as eHOST writes it."""
+  root = markup.parse(data, path, "annotations of Knowtator")
+  source = root.get("textSource", "")
+  if root.tag != "annotations" or not source.startswith(name):
+    raise InputError(
+      '%s:%d: found <%s textSource="%s">, expected <annotations> of %s'
+      % (path, root.sourceline, root.tag, source, name)
+    )
+  kinds = {
+    mention.get("id"): kind.get("id")
+    for mention in root.iter("classMention")
+    for kind in mention.iter("mentionClass")
+  }
+  found, named = [], set()
+  for annotation in root.iter("annotation"):
+    place = markup.place(annotation, path)
+    mention = annotation.find("mention")
+    name = None if mention is None else mention.get("id")
+    if name not in kinds:
+      raise InputError(
+        "%s: found no <classMention> of %s, expected one of each <annotation>"
+        % (place, name)
+      )
+    named.add(name)
+    if kinds[name] == _TYPE:
+      found.append((place, _spans(annotation, place)))
+  lost = sorted(map(str, set(kinds) - named))
+  if lost:
+    raise InputError(
+      "%s:%d: found no <annotation> of %s, expected one of each <classMention>"
+      % (path, root.sourceline, lost[0])
+    )
+  return found
+
+
+def _spans(annotation, place):
+  """The spans of an <annotation>."""
+  spans = [
+    tuple(
+      annotated.whole_number(span.get(key, ""), "offset", place)
+      for key in ("start", "end")
+    )
+    for span in annotation.iter("span")
+  ]
+  if not spans:
+    raise InputError("%s: found no <span>, expected one" % place)
+  return spans
+
+
+def _add(document, spans, place):
+  name = "T%d" % (len(document.mentions) + 1)
+  document.mentions.append(
+    annotated.mention(document.text, name, _TYPE, spans, None, place)
+  )

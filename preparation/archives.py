@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds and reads the files of a downloaded corpus, in archives too.
+
+A folder is seen with all that is in its .zip, .tar, .tar.gz and .gz files, and
+in archives within them. Nothing is unpacked to disk, so the paths in an archive
+can do no harm: they name files in messages and are compared with patterns.
+"""
+
+import collections
+import contextlib
+import fnmatch
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+
+from errors import InputError
+from errors import first_five
+
+# `path` is for messages, archive and all; `name` is what patterns are compared
+# with, relative to the folder or the archive; `container` is either of these.
+File = collections.namedtuple("File", ["path", "name", "container", "read"])
+
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
+_MAX_DEPTH = 3  # archives within archives
+_MAX_BYTES = 1 << 30  # of what an archive or a file may unpack to
+
+
+class Source:
+  """The files of a corpus's folder, and of the archives there."""
+
+  def __init__(self, folder):
+    if not os.path.isdir(folder):
+      raise InputError(
+        "%s: no such folder; expected the corpus as its owners distribute it"
+        % folder
+      )
+    self.folder = folder
+    self._files = []
+    self._digests = {}  # {name: SHA-256} of what was read
+    for path, name in _walk(folder):
+      self._add(path, name, folder, _reader(path), 0)
+
+  def digest(self):
+    """Returns a SHA-256, as hex, of the names and contents read so far."""
+    total = hashlib.sha256()
+    for name, content in sorted(self._digests.items()):
+      # What was no UTF-8 in a name stays what it was.
+      line = "%s %s\n" % (content, name)
+      total.update(line.encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
+
+  def find(self, *patterns):
+    """Returns the Files whose name ends in one of these patterns, by name.
+
+    Patterns have the wildcards of fnmatch, without regard to case; "a/*.txt"
+    fits "x/a/1.txt" too. Of copies of a file with the same content, such as an
+    archive and what was unpacked from it, one is returned.
+
+    Raises:
+      InputError: copies differ.
+    """
+    found = {}
+    for file in self._files:
+      end = _matching_end(file.name, patterns)
+      if end:
+        found.setdefault(end, []).append(file)
+    chosen = [_one_of(files) for files in found.values()]
+    return sorted(chosen, key=lambda file: file.name)
+
+  def files(self, what, *patterns):
+    """Returns what `find` does; an InputError says what was looked for."""
+    found = self.find(*patterns)
+    if not found:
+      raise InputError(
+        "%s: found no %s, looked for %s there and in the archives there"
+        % (self.folder, what, " or ".join(patterns))
+      )
+    return found
+
+  def file(self, what, *patterns):
+    """Returns the one File that fits, or raises InputError."""
+    found = self.files(what, *patterns)
+    if len(found) > 1:
+      raise InputError(
+        "%s: found %d files that could be the %s (%s), expected one"
+        % (
+          self.folder,
+          len(found),
+          what,
+          first_five([file.path for file in found]),
+        )
+      )
+    return found[0]
+
+  def read(self, what, *patterns):
+    """Returns (bytes, path) of the one file that fits."""
+    file = self.file(what, *patterns)
+    return file.read(), file.path
+
+  def _add(self, path, name, container, read, depth):
+    """Takes in a file or, of an archive, those within."""
+    lower = name.lower()
+    if lower.endswith(".zip") and depth < _MAX_DEPTH:
+      members = _zip_members(path, read())
+    elif lower.endswith(_TAR_ENDINGS) and depth < _MAX_DEPTH:
+      members = _tar_members(path, read())
+    elif lower.endswith(".gz"):
+      self._take(path, name[:-3], container, lambda: _inflated(path, read()))
+      return
+    else:
+      self._take(path, name, container, read)
+      return
+    for inner, read_inner in members:
+      self._add("%s/%s" % (path, inner), inner, path, read_inner, depth + 1)
+
+  def _take(self, path, name, container, read):
+    """Takes in a file that is no archive."""
+
+    def noted():
+      base = name.rsplit("/", 1)[-1]  # What documents are called by.
+      if base.encode("utf-8", "ignore").decode("utf-8") != base:
+        raise InputError(
+          "%s: found a file name that is not UTF-8, expected one that is"
+          % ascii(path)
+        )
+      data = read()
+      self._digests[name] = hashlib.sha256(data).hexdigest()
+      return data
+
+    self._files.append(File(path, name, container, noted))
+
+
+def _walk(folder):
+  """Yields (path, name) of a folder's files in order, hidden ones left out."""
+  for top, folders, names in os.walk(folder):
+    folders[:] = sorted(f for f in folders if not f.startswith("."))
+    for name in sorted(names):
+      if not name.startswith("."):
+        path = os.path.join(top, name)
+        yield path, os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+def _reader(path):
+  def read():
+    try:
+      with open(path, "rb") as f:
+        return f.read()
+    except OSError as error:
+      raise InputError(
+        "%s: cannot be read (%s)" % (path, error.strerror or error)
+      ) from None
+
+  return read
+
+
+def _matching_end(name, patterns):
+  """The end of a name, in lower case, that one of the patterns fits, or ""."""
+  parts = name.lower().split("/")
+  for pattern in patterns:
+    end = "/".join(parts[-(pattern.count("/") + 1) :])
+    if fnmatch.fnmatchcase(end, pattern.lower()):
+      return end
+  return ""
+
+
+def _one_of(files):
+  """One of files of the same name, which must have the same content."""
+  if len(files) > 1 and len({file.read() for file in files}) > 1:
+    raise InputError(
+      "%s and %s: found two files of one name that differ, expected one of "
+      "them" % (files[0].path, files[1].path)
+    )
+  return files[0]
+
+
+def _zip_members(path, data):
+  """(name, function that reads it) of each file of a zip archive."""
+  with _damage_told(path):
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+  _check_size(path, sum(info.file_size for info in infos))
+
+  def reader(info):
+    def read():
+      with _damage_told("%s/%s" % (path, info.filename)):
+        return archive.read(info)
+
+    return read
+
+  return [
+    (_plain(info.filename), reader(info))
+    for info in infos
+    if not _is_litter(info.filename)
+  ]
+
+
+def _tar_members(path, data):
+  """(name, function that reads it) of each file of a tar archive."""
+  members, total = [], 0
+  with _damage_told(path):
+    with tarfile.open(fileobj=io.BytesIO(data), errorlevel=2) as archive:
+      for info in archive:
+        if not info.isreg() or _is_litter(info.name):
+          continue
+        total += info.size
+        _check_size(path, total)
+        content = archive.extractfile(info).read()
+        members.append((_plain(info.name), lambda content=content: content))
+      _check_end(archive)
+  if not members:
+    raise _damaged(path, "no file in it")
+  return members
+
+
+def _check_end(archive):
+  """Raises tarfile.ReadError if a tar archive was not read to its end.
+
+  tarfile takes a damaged header, and the end of the file, for that of the
+  archive, which is a block of zeros. Reading on checks gzip's checksum, too.
+  """
+  archive.fileobj.seek(archive.offset)
+  end = archive.fileobj.read(_MAX_BYTES)[: tarfile.BLOCKSIZE]
+  if len(end) < tarfile.BLOCKSIZE or end.strip(b"\0"):
+    raise tarfile.ReadError("no end of the archive")
+
+
+def _inflated(path, data):
+  """What a gzip file holds."""
+  with _damage_told(path):
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as f:
+      content = f.read(_MAX_BYTES + 1)
+  _check_size(path, len(content))
+  return content
+
+
+def _check_size(path, size):
+  if size > _MAX_BYTES:
+    raise InputError(
+      "%s: found more than %d MiB in it, expected a corpus of the benchmark"
+      % (path, _MAX_BYTES >> 20)
+    )
+
+
+@contextlib.contextmanager
+def _damage_told(path):
+  """Makes an InputError of whatever the reading of an archive raises."""
+  try:
+    yield
+  except InputError:
+    raise
+  except Exception as error:  # noqa: BLE001  Damage shows in many ways.
+    reason = str(error).split("\n")[0].rstrip(":")
+    raise _damaged(path, reason or type(error).__name__) from None
+
+
+def _damaged(path, reason):
+  return InputError(
+    "%s: found a damaged or locked archive (%s), expected it whole and "
+    "without a password" % (path, reason)
+  )
+
+
+def _plain(name):
+  return name.replace("\\", "/")
+
+
+def _is_litter(name):
+  """Whether a file was added by macOS, or it or a folder of it is hidden."""
+  return any(
+    part == "__MACOSX" or part.startswith(".") and part not in (".", "..")
+    for part in _plain(name).split("/")
+  )

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads annotated documents in brat's standoff format, a .txt and a .ann each.
+
+  T1<TAB>Chemical 0 8<TAB>Naloxone
+  T2<TAB>Disease 10 14;20 28<TAB>left weakness
+  R1<TAB>CID Arg1:T1 Arg2:T2
+
+Offsets count characters of the .txt file, the end is exclusive.
+"""
+
+import re
+
+from errors import InputError
+from errors import shorten
+from preparation import annotated
+from preparation import rows
+from utf8 import decode
+
+_SPANS = r"(?:\d+ \d+)(?:;\d+ \d+)*"
+_MENTION = re.compile(r"(T\S+)\t(\S+) (%s)\t(.*)" % _SPANS)
+_RELATION = re.compile(r"(R\S+)\t(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
+# Events, attributes, notes, equivalences: of no use here.
+_OTHER = re.compile(r"[EAMN#*]\S*\t.*")
+
+
+def parse(text_data, ann_data, name, text_path, ann_path):
+  """Returns the annotated.Document of two files' bytes.
+
+  Line ends of the text stay as they are. Mentions (T) and binary relations (R)
+  are taken; events, attributes, notes and equivalences are left out.
+
+  Raises:
+    InputError: any other line; a mention's id that comes again; a relation to
+      a mention that is not there.
+  """
+  text = decode(text_data, text_path)
+  mentions, relations = {}, []
+  for number, line in enumerate(decode(ann_data, ann_path).split("\n"), 1):
+    line, place = line.rstrip("\r"), "%s:%d" % (ann_path, number)
+    if line.strip():
+      _take(line, place, text, mentions, relations)
+  for relation in relations:
+    missing = {relation.first, relation.second} - set(mentions)
+    if missing:
+      raise InputError(
+        "%s: found a relation to %s, expected mentions of this document"
+        % (relation.place, ", ".join(sorted(missing)))
+      )
+  return annotated.Document(
+    name, text, None, list(mentions.values()), relations, "%s:1" % text_path
+  )
+
+
+def _take(line, place, text, mentions, relations):
+  """Adds what a line says."""
+  match = _MENTION.fullmatch(line)
+  if match:
+    name, kind, spans, said = match.groups()
+    rows.check_new(name, mentions, place)
+    pairs = [
+      tuple(annotated.whole_number(n, "offset", place) for n in pair.split())
+      for pair in spans.split(";")
+    ]
+    mentions[name] = annotated.mention(text, name, kind, pairs, said, place)
+    return
+  match = _RELATION.fullmatch(line)
+  if match:
+    relations.append(annotated.Relation(*match.groups(), place))
+  elif not _OTHER.fullmatch(line):
+    raise InputError(
+      "%s: found %s, expected a line of brat's standoff format, such as "
+      "T1<TAB>Type start end<TAB>text" % (place, shorten(line, 60))
+    )

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""XML that is not trusted: no DTD is loaded, no entity resolved, no network."""
+
+from lxml import etree
+
+from errors import InputError
+from errors import shorten
+
+
+def parse(data, path, expected):
+  """Returns the root element of a file's bytes.
+
+  Raises:
+    InputError: it is no well-formed XML, or refers to an entity, whose text
+      would be missing; says the line.
+  """
+  parser = etree.XMLParser(
+    resolve_entities=False,
+    load_dtd=False,
+    no_network=True,
+    huge_tree=False,
+    remove_comments=True,
+    remove_pis=True,
+  )
+  try:
+    root = etree.fromstring(data, parser)
+  except etree.XMLSyntaxError as error:
+    raise InputError(
+      "%s:%d: found no well-formed XML (%s), expected %s"
+      % (path, error.lineno or 1, " ".join(error.msg.split()), expected)
+    ) from None
+  for entity in root.iter(etree.Entity):
+    raise InputError(
+      "%s: found the entity %s, expected its characters"
+      % (place(entity, path), shorten(entity.text))
+    )
+  return root
+
+
+def place(element, path):
+  """Returns file:line of an element."""
+  return "%s:%d" % (path, element.sourceline)
+
+
+def attribute(element, name, path):
+  """Returns an attribute's value, or raises InputError."""
+  value = element.get(name)
+  if value is None:
+    raise InputError(
+      '%s: found <%s> without %s="...", expected one'
+      % (place(element, path), element.tag, name)
+    )
+  return value
+
+
+def child_text(element, name, path):
+  """Returns the text of a child element, or raises InputError."""
+  child = element.find(name)
+  if child is None or not (child.text or "").strip():
+    raise InputError(
+      "%s: found <%s> without %s, expected one"
+      % (place(element, path), element.tag, shorten("<%s>" % name))
+    )
+  return child.text.strip()

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the tables of corpora: lines of cells, without quoting."""
+
+from errors import InputError
+from errors import shorten
+import utf8
+
+
+def parse(data, path, sizes, expected, cut_by="\t", decode=utf8.decode):
+  """Returns [(file:line, cells)] of the lines that are not blank.
+
+  Args:
+    data: the file's bytes.
+    path: its name.
+    sizes: how many cells a line may have.
+    expected: what they are, for the message of an InputError.
+    cut_by: what stands between cells.
+    decode: function from (bytes, path) to text.
+  """
+  found = []
+  for number, line in enumerate(decode(data, path).split("\n"), 1):
+    line = line.rstrip("\r")
+    if not line.strip():
+      continue
+    cells = line.split(cut_by)
+    if len(cells) not in sizes:
+      raise InputError(
+        "%s:%d: found %d columns (%s), expected %s"
+        % (path, number, len(cells), shorten(line, 60), expected)
+      )
+    found.append(("%s:%d" % (path, number), cells))
+  if not found:
+    raise InputError("%s: found no rows, expected %s" % (path, expected))
+  return found
+
+
+def check_end(data, path, report):
+  """Tells a corpus.Report of a last line without its end: it may be cut."""
+  if not data.endswith(b"\n"):
+    report.note("%s ends without a line feed: is it whole?" % path)
+
+
+def check_size(cells, size, expected, place):
+  """Raises InputError if a row has another number of cells."""
+  if len(cells) != size:
+    raise InputError(
+      "%s: found %d columns, expected %s" % (place, len(cells), expected)
+    )
+
+
+def check_same_number(first, first_path, second, second_path):
+  """Raises InputError if two tables that belong together differ in length."""
+  if len(first) != len(second):
+    raise InputError(
+      "%s: found %d rows, expected %d as %s has"
+      % (second_path, len(second), len(first), first_path)
+    )
+
+
+def check_new(name, known, place):
+  """Raises InputError if an id has occurred before."""
+  if name in known:
+    raise InputError(
+      "%s: found the id %s again, expected each once" % (place, shorten(name))
+    )
+
+
+def check_known(name, known, place):
+  """Raises InputError if an id is not among those of the texts."""
+  if name not in known:
+    raise InputError(
+      "%s: found the id %s, expected that of a text" % (place, shorten(name))
+    )

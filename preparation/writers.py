@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes examples as the files that the run_* programs read."""
+
+import re
+
+# BioBERT calls the development set of its NER files so.
+NER_NAMES = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}
+NAMES = {"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv"}
+
+
+def conll(corpus):
+  """Returns {file name: text}: a word and its label a line (BioBERT)."""
+  return {
+    NER_NAMES[split]: "".join(
+      "".join("%s\t%s\n" % pair for pair in zip(row.words, row.labels)) + "\n"
+      for row in rows
+    )
+    for split, rows in corpus.items()
+  }
+
+
+def conll_with_offsets(corpus):
+  """Returns the same in BLUE's columns: word, document, offset, label.
+
+  The document is named at the first word of a sentence, at others it is "-".
+  """
+  return {
+    NER_NAMES[split]: "".join(map(_sentence_with_offsets, rows))
+    for split, rows in corpus.items()
+  }
+
+
+def table(header, rows):
+  """Returns lines of cells cut by tabs; white space in a cell is a blank.
+
+  Args:
+    header: the names of the columns, or None.
+    rows: lists of strings.
+  """
+  lines = ([header] if header else []) + [
+    [re.sub(r"\s+", " ", cell).strip() for cell in row] for row in rows
+  ]
+  return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def tables(corpus, header, cells):
+  """Returns {file name: text} of splits, each a `table`.
+
+  Args:
+    corpus: {split: examples.Row}.
+    header: see `table`.
+    cells: function from a Row to its list of strings.
+  """
+  return {
+    NAMES[split]: table(header, map(cells, rows))
+    for split, rows in corpus.items()
+  }
+
+
+def labelled_sentences(corpus, layout):
+  """Returns {file name: text} of sentences with a label.
+
+  blue: a header, then id, sentence, label; blurb: the same without the header;
+  biobert: sentence and label, in the test set as BLUE has it.
+  """
+  header = ["index", "sentence", "label"]
+  if layout == "blue":
+    return tables(corpus, header, _id_text_label)
+  if layout == "blurb":
+    return tables(corpus, None, _id_text_label)
+  files = tables(corpus, None, lambda row: [row.texts[0], row.label])
+  numbered = [
+    [str(i), row.texts[0], row.label] for i, row in enumerate(corpus["test"])
+  ]
+  files[NAMES["test"]] = table(header, numbered)
+  return files
+
+
+def labelled_folds(folds, layout):
+  """Returns {fold/file name: text} of folds; see `labelled_sentences`."""
+  return {
+    "%s/%s" % (fold, name): text
+    for fold, corpus in folds.items()
+    for name, text in labelled_sentences(corpus, layout).items()
+  }
+
+
+def _id_text_label(row):
+  return [row.id, row.texts[0], row.label]
+
+
+def _sentence_with_offsets(row):
+  lines = []
+  for i, cells in enumerate(zip(row.words, row.starts, row.labels)):
+    word, start, label = cells
+    name = row.document if i == 0 else "-"
+    lines.append("%s\t%s\t%d\t%s\n" % (word, name, start, label))
+  return "".join(lines) + "\n"

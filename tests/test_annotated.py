@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""annotated: spans hold what annotations say, and join sentences."""
+
+import pytest
+
+import errors
+from preparation import annotated
+
+TEXT = "Left  renal pain. It rose."
+
+
+def mention(spans, said=None, text=TEXT):
+  return annotated.mention(text, "T1", "Disorder", spans, said, "a.ann:3")
+
+
+def message(call, *args):
+  with pytest.raises(errors.InputError) as caught:
+    call(*args)
+  assert "\n" not in str(caught.value)
+  return str(caught.value)
+
+
+def test_a_mention_holds_what_stands_at_its_offsets():
+  assert mention([(6, 11)], "renal") == annotated.Mention(
+    "T1", "Disorder", ((6, 11),), "renal", "a.ann:3"
+  )
+
+
+SPANS = [
+  # spans, said, spans of the mention, text, why
+  ([(4, 12)], None, ((6, 11),), "renal", "white space at the ends"),
+  ([(0, 11)], "Left renal", ((0, 11),), "Left  renal", "more white space"),
+  ([(0, 11)], "Leftrenal", ((0, 11),), "Left  renal", "no white space"),
+  ([(6, 11), (0, 4)], None, ((0, 4), (6, 11)), "Left renal", "another order"),
+  ([(0, 5), (12, 16)], "Left pain", ((0, 4), (12, 16)), "Left pain", "parts"),
+  ([(0, 4), (4, 6)], "Left", ((0, 4),), "Left", "a part of white space"),
+  ([(0, 26)], TEXT, ((0, 26),), TEXT, "the whole text"),
+]
+
+
+@pytest.mark.parametrize(("spans", "said", "kept", "text", "why"), SPANS)
+def test_spans_are_in_order_and_without_white_space_around(
+  spans, said, kept, text, why
+):
+  found = mention(spans, said)
+  assert (found.spans, found.text) == (kept, text), why
+
+
+@pytest.mark.parametrize("span", [(3, 3), (4, 2), (20, 27), (-1, 3), (90, 99)])
+def test_offsets_outside_of_the_text_are_told(span):
+  assert message(mention, [span]) == (
+    "a.ann:3: found the offsets %d to %d, expected some within the 26 "
+    "characters of its text" % span
+  )
+
+
+def test_other_text_than_the_annotation_says_is_told():
+  assert message(mention, [(0, 4), (6, 11)], "Left pain") == (
+    "a.ann:3: found 'Left renal' at the offsets 0-4, 6-11, expected "
+    "'Left pain' there as the annotation says"
+  )
+
+
+def test_case_counts():
+  assert "found 'Left'" in message(mention, [(0, 4)], "left")
+
+
+def test_a_mention_of_white_space_is_told():
+  assert message(mention, [(4, 6)]) == (
+    "a.ann:3: found '' at the offsets 4-6, expected 'text' there as the "
+    "annotation says"
+  )
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), (" 17\r", 17)])
+def test_whole_numbers_are_read(text, number):
+  assert annotated.whole_number(text, "offset", "a:1") == number
+
+
+@pytest.mark.parametrize(
+  "text", ["", " ", "-1", "+1", "1.0", "1e3", "1_0", "x", "\u00b2", "9" * 5000]
+)
+def test_what_is_no_whole_number_is_told(text):
+  said = message(annotated.whole_number, text, "offset", "a:1")
+  assert said == (
+    "a:1: found %s, expected the offset as a whole number"
+    % errors.shorten(text)
+  )
+
+
+def document(name="1", text=TEXT, spans=((0, 4),), place="a.txt:1"):
+  mentions = [
+    annotated.Mention("T%d" % i, "X", (span,), text[slice(*span)], place)
+    for i, span in enumerate(spans)
+  ]
+  return annotated.Document(name, text, None, mentions, [], place)
+
+
+def test_copies_of_a_document_are_left_out_and_counted():
+  documents = [document(), document("2"), document(place="a.txt:9")]
+  assert annotated.without_repeats(documents) == (documents[:2], 1)
+
+
+def test_documents_of_one_text_and_two_ids_are_two():
+  assert annotated.without_repeats([document("1"), document("2")])[1] == 0
+
+
+@pytest.mark.parametrize(
+  "other",
+  [
+    document(text="Another text.", place="a.txt:9"),
+    document(spans=((0, 4), (6, 11)), place="a.txt:9"),
+    document(spans=((6, 11),), place="a.txt:9"),
+  ],
+)
+def test_two_documents_of_one_id_are_refused(other):
+  assert message(annotated.without_repeats, [document(), other]) == (
+    "a.txt:9: found another text or other annotations under the id '1' than "
+    "at a.txt:1, expected an id a document"
+  )
+
+
+@pytest.mark.parametrize(
+  ("spans", "extent"),
+  [
+    ([(6, 11)], (6, 11)),
+    ([(0, 4), (12, 16)], (0, 16)),
+    ([(0, 16), (6, 11)], (0, 16)),
+  ],
+)
+def test_an_extent_has_the_gaps_and_all_parts(spans, extent):
+  assert annotated.extent(mention(spans)) == extent
+
+
+SENTENCES = [(0, 4), (5, 10), (12, 20), (21, 25)]
+JOINED = [
+  # spans of mentions, sentences, crossing, why
+  ([], SENTENCES, 0, "no mention"),
+  ([[(0, 4)], [(5, 10)]], SENTENCES, 0, "whole sentences"),
+  ([[(3, 6)]], [(0, 10), (12, 20), (21, 25)], 1, "over an end"),
+  ([[(3, 6)], [(2, 7)]], [(0, 10), (12, 20), (21, 25)], 2, "twice"),
+  ([[(6, 22)]], [(0, 4), (5, 25)], 1, "over two ends"),
+  ([[(3, 6)], [(13, 22)]], [(0, 10), (12, 25)], 2, "two pairs"),
+  ([[(3, 6)], [(9, 13)]], [(0, 20), (21, 25)], 2, "in a chain"),
+  ([[(0, 2), (14, 15)]], [(0, 20), (21, 25)], 1, "a gap over an end"),
+  ([[(20, 21)]], SENTENCES, 0, "between two sentences"),
+]
+
+
+@pytest.mark.parametrize(("spans", "sentences", "crossing", "why"), JOINED)
+def test_sentences_that_end_within_a_mention_are_joined(
+  spans, sentences, crossing, why
+):
+  mentions = [
+    annotated.Mention("T", "X", tuple(parts), "", "a:1") for parts in spans
+  ]
+  found = annotated.joined_sentences(SENTENCES, mentions)
+  assert found == (sentences, crossing), why

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bioc: passages, sentences, annotations and relations of BioC's XML."""
+
+import pytest
+
+import errors
+from preparation import annotated
+from preparation import bioc
+
+HEAD = (
+  '<?xml version="1.0" encoding="UTF-8"?>\n'
+  '<!DOCTYPE collection SYSTEM "BioC.dtd">\n'
+  "<collection><source>PubMed</source>\n"
+)
+PASSAGES = """<document><id>12</id>
+<passage><infon key="type">title</infon><offset>0</offset>
+<text>Naloxone &amp; \u03b2-clonidine.</text>
+<annotation id="0"><infon key="type">Chemical</infon>
+<location offset="0" length="8"/><text>Naloxone</text></annotation>
+</passage>
+<passage><infon key="type">abstract</infon><offset>24</offset>
+<text>In rats, x fell.</text>
+<annotation id="1"><infon key="type">Species</infon>
+<location offset="27" length="4"/><text>rats</text></annotation>
+</passage>
+%s</document>
+"""
+
+
+def parse(documents, **options):
+  data = HEAD + documents + "</collection>\n"
+  return bioc.parse(data.encode("utf-8"), "c.xml", **options)
+
+
+def refused(documents):
+  with pytest.raises(errors.InputError) as caught:
+    parse(documents)
+  assert "\n" not in str(caught.value)
+  return str(caught.value)
+
+
+def mention_xml(locations, text="", infons='<infon key="type">X</infon>'):
+  return '<annotation id="7">%s%s%s</annotation>' % (
+    infons,
+    "".join('<location offset="%s" length="%s"/>' % pair for pair in locations),
+    text,
+  )
+
+
+def test_documents_have_text_title_and_mentions():
+  title = "Naloxone & \u03b2-clonidine."
+  assert parse(PASSAGES % "") == [
+    annotated.Document(
+      "12",
+      title + " In rats, x fell.",
+      title,
+      [
+        annotated.Mention("0", "Chemical", ((0, 8),), "Naloxone", "c.xml:7"),
+        annotated.Mention("1", "Species", ((27, 31),), "rats", "c.xml:12"),
+      ],
+      [],
+      "c.xml:4",
+    )
+  ]
+
+
+def test_passages_stand_at_their_offsets():
+  (document,) = parse(
+    "<document><id>1</id><passage><offset>2</offset><text>One.</text></passage>"
+    "<passage><offset>10</offset><text>Two.</text></passage></document>"
+  )
+  assert document.text == "  One.    Two."
+  assert document.title is None
+
+
+def test_sentences_stand_at_their_offsets():
+  (document,) = parse(
+    '<document><id>1</id><passage><infon key="type">title</infon>'
+    "<offset>0</offset>"
+    "<sentence><offset>0</offset><text>It rose.</text>%s</sentence>"
+    "<sentence><offset>11</offset><text>It fell.</text>%s</sentence>"
+    "</passage><passage><offset>20</offset><text>Pain.</text></passage>"
+    "</document>"
+    % (
+      mention_xml([(0, 2)], "<text>It</text>"),
+      mention_xml([(14, 4)], "<text>fell</text>"),
+    )
+  )
+  assert document.text == "It rose.   It fell. Pain."
+  assert document.title == "It rose.   It fell."
+  assert [m.text for m in document.mentions] == ["It", "fell"]
+
+
+def test_only_the_first_passage_is_the_title():
+  (document,) = parse(
+    "<document><id>1</id><passage><offset>0</offset><text>It.</text></passage>"
+    '<passage><infon key="type">title</infon><offset>4</offset>'
+    "<text>Methods</text></passage></document>"
+  )
+  assert (document.text, document.title) == ("It. Methods", None)
+
+
+def test_the_text_of_a_passage_is_not_taken_again_from_its_sentences():
+  (document,) = parse(
+    "<document><id>1</id><passage><offset>0</offset><text>It rose.</text>"
+    "<sentence><offset>0</offset><text>It rose.</text></sentence>"
+    "</passage></document>"
+  )
+  assert document.text == "It rose."
+
+
+def test_annotations_of_the_document_itself_are_taken():
+  xml = PASSAGES % mention_xml([(9, 1)], "<text>&amp;</text>")
+  assert parse(xml)[0].mentions[-1].spans == ((9, 10),)
+
+
+def test_an_annotation_with_several_locations_has_several_parts():
+  xml = PASSAGES % mention_xml([(27, 4), (0, 8)], "<text>Naloxone rats</text>")
+  mention = parse(xml)[0].mentions[-1]
+  assert (mention.spans, mention.text) == (((0, 8), (27, 31)), "Naloxone rats")
+
+
+def test_an_annotation_without_text_is_taken_as_its_offsets_say():
+  xml = PASSAGES % mention_xml([(27, 4)])
+  assert parse(xml)[0].mentions[-1].text == "rats"
+
+
+def test_annotations_are_skipped_as_asked():
+  found = parse(PASSAGES % "", skip=lambda infons: infons["type"] == "Species")
+  assert [m.type for m in found[0].mentions] == ["Chemical"]
+
+
+def test_what_is_skipped_may_be_wrong():
+  xml = PASSAGES % mention_xml([(990, 4)])
+  assert parse(xml, skip=lambda infons: infons["type"] == "X")
+
+
+def test_relations_have_the_ends_of_their_nodes():
+  xml = PASSAGES % (
+    '<relation id="R7"><infon key="type">CID</infon>'
+    '<node refid="0" role="Chemical"/><node refid="1" role="Species"/>'
+    "</relation>"
+  )
+  assert parse(xml)[0].relations == [
+    annotated.Relation("R7", "CID", "0", "1", "c.xml:15")
+  ]
+
+
+def test_relations_between_concepts_have_them_as_infons():
+  xml = PASSAGES % (
+    '<relation id="R0"><infon key="relation">CID</infon>'
+    '<infon key="Chemical">D1</infon><infon key="Disease">D2</infon></relation>'
+  )
+  assert parse(xml)[0].relations[0][:4] == ("R0", "CID", "D1", "D2")
+
+
+def test_comments_and_marked_sections_are_no_gaps():
+  (document,) = parse(
+    "<document><id>1</id><passage><offset>0</offset>"
+    "<text>It <!-- no -->ro<![CDATA[se <&]]>.</text></passage></document>"
+  )
+  assert document.text == "It rose <&."
+
+
+def test_another_encoding_is_read_as_the_file_says():
+  data = HEAD.replace("UTF-8", "ISO-8859-1") + (
+    "<document><id>1</id><passage><offset>0</offset><text>caf\xe9</text>"
+    "</passage></document></collection>"
+  )
+  (document,) = bioc.parse(data.encode("latin-1"), "c.xml")
+  assert document.text == "caf\xe9"
+
+
+ONE = "<document><id>1</id>%s</document>"
+FAULTS = [
+  # documents, message
+  ("", "c.xml: found no document, expected a BioC collection with documents"),
+  ("<document>", "c.xml:4: found no well-formed XML (Opening and ending tag"),
+  ("<document/>", "c.xml:4: found <document> without '<id>', expected one"),
+  ("\n<document><id> </id></document>", "c.xml:5: found <document> without"),
+  (
+    ONE % "\n<passage><text>x</text></passage>",
+    "c.xml:5: found <passage> without '<offset>'",
+  ),
+  (
+    ONE % "<passage>\n<sentence><text>x</text></sentence></passage>",
+    "c.xml:5: found <sentence> without '<offset>'",
+  ),
+  (
+    ONE % "<passage><offset>x</offset><text>x</text></passage>",
+    "c.xml:4: found 'x', expected the offset as a whole number",
+  ),
+  (
+    ONE
+    % (
+      "<passage><offset>0</offset><text>One.</text></passage>\n"
+      "<passage><offset>3</offset><text>Two.</text></passage>"
+    ),
+    "c.xml:5: found a passage at offset 3, where the text before it ends at 4;",
+  ),
+  (
+    ONE % "<passage><offset>999999999999</offset><text>x</text></passage>",
+    "c.xml:4: found a passage at offset 999999999999, where the text before",
+  ),
+  (
+    PASSAGES % mention_xml([(1, 4)], "<text>Nalo</text>"),
+    "c.xml:15: found 'alox' at the offsets 1-5, expected 'Nalo' there",
+  ),
+  (
+    PASSAGES % mention_xml([(30, 90)]),
+    "c.xml:15: found the offsets 30 to 120, expected some within the 40 char",
+  ),
+  (
+    PASSAGES % mention_xml([]),
+    "c.xml:15: found an annotation without a location, expected one",
+  ),
+  (
+    PASSAGES % mention_xml([(0, 8)], infons=""),
+    "c.xml:15: found an annotation without a type, expected one",
+  ),
+  (
+    PASSAGES
+    % '<annotation><infon key="type">X</infon><location/></annotation>',
+    "c.xml:15: found '', expected the offset as a whole number",
+  ),
+  (
+    PASSAGES % '<relation id="R0"><node refid="0"/></relation>',
+    "c.xml:15: found a relation of 1 ends, expected two: '<relation id=",
+  ),
+]
+
+
+@pytest.mark.parametrize(("documents", "message"), FAULTS)
+def test_what_is_no_bioc_is_refused_with_its_place(documents, message):
+  assert refused(documents).startswith(message)
+
+
+def test_other_xml_is_refused_with_its_place():
+  with pytest.raises(errors.InputError) as caught:
+    bioc.parse(b"\n<html></html>", "c.xml")
+  assert str(caught.value) == (
+    "c.xml:2: found <html>, expected a BioC collection with documents, "
+    "passages and annotations"
+  )
+
+
+def test_an_entity_in_a_text_is_refused_for_its_text_would_be_missing():
+  said = refused(
+    "<document><id>1</id><passage><offset>0</offset>\n"
+    "<text>&beta;-clonidine</text></passage></document>"
+  )
+  assert said == "c.xml:5: found the entity '&beta;', expected its characters"

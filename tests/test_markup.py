@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""markup: XML that may be hostile harms nobody."""
+
+import pytest
+
+import errors
+from preparation import markup
+
+
+def refused(data):
+  with pytest.raises(errors.InputError) as caught:
+    markup.parse(data, "c.xml", "a BioC collection")
+  assert "\n" not in str(caught.value)
+  return str(caught.value)
+
+
+def bomb(use):
+  """Returns XML whose entities stand for 10 ** 12 characters, used once."""
+  entities = "".join(
+    '<!ENTITY e%d "%s">' % (i, "&e%d;" % (i - 1) * 10) for i in range(1, 12)
+  )
+  dtd = '<!DOCTYPE a [<!ENTITY e0 "xxxxxxxxxx">%s]>' % entities
+  return (dtd + use).encode("ascii")
+
+
+def test_the_root_of_whole_xml_is_returned():
+  root = markup.parse(b"<?xml version='1.0'?>\n<a><b/></a>", "c.xml", "a")
+  assert (root.tag, root[0].tag) == ("a", "b")
+
+
+@pytest.mark.parametrize("use", ["<a>&e11;</a>", "<a b='&e11;'/>"])
+def test_entities_that_stand_for_too_much_are_refused(use):
+  assert refused(bomb(use)).startswith("c.xml:1: found ")
+
+
+def test_a_bomb_that_is_not_used_harms_nobody():
+  assert markup.parse(bomb("<a>b</a>"), "c.xml", "a").text == "b"
+
+
+def test_files_are_not_read_into_a_text(tmp_path):
+  (tmp_path / "secret").write_bytes(b"42")
+  uri = (tmp_path / "secret").as_uri()
+  data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a>1 &x;</a>' % uri
+  assert refused(data.encode("ascii")) == (
+    "c.xml:2: found the entity '&x;', expected its characters"
+  )
+
+
+def test_files_are_not_read_into_an_attribute(tmp_path):
+  (tmp_path / "secret").write_bytes(b"42")
+  uri = (tmp_path / "secret").as_uri()
+  data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a b="&x;"/>' % uri
+  assert refused(data.encode("ascii")).startswith("c.xml:2: found no well-form")
+
+
+def test_a_dtd_is_not_loaded(tmp_path):
+  (tmp_path / "a.dtd").write_bytes(b'<!ATTLIST a b CDATA "42">')
+  uri = (tmp_path / "a.dtd").as_uri()
+  data = '<!DOCTYPE a SYSTEM "%s"><a/>' % uri
+  assert markup.parse(data.encode("ascii"), "c.xml", "a").get("b") is None
+
+
+def test_the_five_entities_of_xml_and_numbers_are_characters():
+  root = markup.parse(b"<a>&lt;&amp;&gt;&quot;&apos;&#946;</a>", "c.xml", "a")
+  assert root.text == "<&>\"'\u03b2"
+
+
+def test_comments_and_instructions_leave_no_trace():
+  root = markup.parse(b"<a>1<!-- x -->2<?x y?>3</a>", "c.xml", "a")
+  assert root.text == "123"
+  assert len(root) == 0
+
+
+FAULTS = [
+  # data, message
+  (b"", "c.xml:1: found no well-formed XML (Document is empty"),
+  (b"PMID\t12\n", "c.xml:1: found no well-formed XML (Start tag expected"),
+  (b"<a>\n<b>\n</a>", "c.xml:3: found no well-formed XML (Opening and ending"),
+  (b"<a>\n\xff</a>", "c.xml:2: found no well-formed XML (Input is not proper"),
+  (b"<a/>\n<b/>", "c.xml:2: found no well-formed XML (Extra content at the"),
+  (b"<a>\n&beta;</a>", "c.xml:2: found no well-formed XML (Entity 'beta' not"),
+  (b"<a>" * 300, "c.xml:1: found no well-formed XML (Excessive depth in doc"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), FAULTS)
+def test_what_is_no_xml_is_refused_with_its_line(data, message):
+  said = refused(data)
+  assert said.startswith(message)
+  assert said.endswith("), expected a BioC collection")
+
+
+def test_lines_are_counted_beyond_65535():
+  data = b"<a>" + b"\n" * 70000 + b"<b>x</b>\n</a>"
+  assert markup.place(markup.parse(data, "c.xml", "a")[0], "c.xml") == (
+    "c.xml:70001"
+  )
+
+
+def root():
+  return markup.parse(b'<a>\n<b c="" d="1"> x </b><e> </e></a>', "c.xml", "a")
+
+
+def test_attributes_and_texts_of_children_are_returned():
+  assert markup.attribute(root()[0], "d", "c.xml") == "1"
+  assert markup.attribute(root()[0], "c", "c.xml") == ""
+  assert markup.child_text(root(), "b", "c.xml") == "x"
+
+
+def test_a_missing_attribute_is_told_with_its_place():
+  with pytest.raises(errors.InputError) as caught:
+    markup.attribute(root()[0], "id", "c.xml")
+  assert str(caught.value) == (
+    'c.xml:2: found <b> without id="...", expected one'
+  )
+
+
+@pytest.mark.parametrize("name", ["e", "f"])
+def test_a_missing_or_empty_child_is_told_with_its_place(name):
+  with pytest.raises(errors.InputError) as caught:
+    markup.child_text(root(), name, "c.xml")
+  assert str(caught.value) == (
+    "c.xml:1: found <a> without '<%s>', expected one" % name
+  )

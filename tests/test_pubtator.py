@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pubtator: documents, their mentions and relations, and what is refused."""
+
+import gzip
+import os
+
+import pytest
+
+import annotations
+import documents
+import errors
+from preparation import annotated
+from preparation import bioc
+from preparation import pubtator
+
+CORPUS = """12|t|Naloxone | and \u03b2-clonidine.
+12|a|In rats, x fell.
+12\t0\t8\tNaloxone\tChemical\tD009270
+12\t15\t26\t\u03b2-clonidine\tChemical
+12\tCID\tD008750\tD007022
+
+13|t|Left and right pain
+13|a|
+13\t0\t19\tLeft and right pain\tDisease\tD1|D2\tLeft pain|right pain
+"""
+
+
+def parse(text):
+  return pubtator.parse(text.encode("utf-8"), "c.txt")
+
+
+def test_documents_have_text_title_mentions_and_relations():
+  title = "Naloxone | and \u03b2-clonidine."
+  assert parse(CORPUS)[0] == annotated.Document(
+    "12",
+    title + " In rats, x fell.",
+    title,
+    [
+      annotated.Mention("T1", "Chemical", ((0, 8),), "Naloxone", "c.txt:3"),
+      annotated.Mention(
+        "T2", "Chemical", ((15, 26),), "\u03b2-clonidine", "c.txt:4"
+      ),
+    ],
+    [annotated.Relation("R1", "CID", "D008750", "D007022", "c.txt:5")],
+    "c.txt:1",
+  )
+
+
+def test_a_name_of_several_concepts_is_one_mention():
+  second = parse(CORPUS)[1]
+  assert [m.text for m in second.mentions] == ["Left and right pain"]
+  assert second.place == "c.txt:7"
+
+
+@pytest.mark.parametrize(
+  ("old", "new"), [("\n", "\r\n"), ("\n\n", "\n"), ("\n\n", "\n \n\n\n")]
+)
+def test_line_ends_and_blank_lines_do_not_matter(old, new):
+  plain = [d.mentions for d in parse(CORPUS)]
+  changed = [d.mentions for d in parse(CORPUS.replace(old, new))]
+  assert [[m[:4] for m in found] for found in changed] == [
+    [m[:4] for m in found] for found in plain
+  ]
+
+
+def test_an_empty_abstract_is_one():
+  (document,) = parse("1|t|Pain.\n1|a|\n")
+  assert (document.text, document.title) == ("Pain. ", "Pain.")
+
+
+def test_a_mention_may_stand_in_the_abstract_and_over_the_title():
+  (document,) = parse(
+    "1|t|Left\n1|a|pain\n1\t5\t9\tpain\tX\n1\t0\t9\tLeft pain\tX\n"
+  )
+  assert [m.spans for m in document.mentions] == [((5, 9),), ((0, 9),)]
+
+
+def test_a_document_may_come_twice():
+  block = "1|t|Pain.\n1|a|It rose.\n1\t0\t4\tPain\tX\n\n"
+  assert annotated.without_repeats(parse(block + block))[1] == 1
+
+
+HEAD = "1|t|Pain.\n1|a|It rose.\n"
+FAULTS = [
+  # file, message
+  ("", "c.txt: found no document, expected id|t|title, then id|a|abstract"),
+  ("\n \n", "c.txt: found no document"),
+  (
+    "1|t|Pain.\n\n2|t|Pain.\n2|a|It rose.\n",
+    "c.txt:1: found the title of '1' and no abstract below it, expected id|t|",
+  ),
+  ("1|a|It rose.\n", "c.txt:1: found '1|a|It rose.', expected id|t|title"),
+  (HEAD + "1|a|More.\n", "c.txt:3: found '1|a|More.', expected id|t|title"),
+  (HEAD + "2\t0\t4\tPain\tX\n", "c.txt:3: found '2\\t0\\t4\\tPain\\tX', exp"),
+  (HEAD + "more\n", "c.txt:3: found 'more', expected id|t|title"),
+  (
+    HEAD + "1\t0\t4\n",
+    "c.txt:3: found 3 columns, expected 5 to 7 of a mention (id, start, end, "
+    "text, type, concept, parts) or 4 of a relation (id, type, two concepts)",
+  ),
+  (HEAD + "1\t0\t4\tPain\n", "c.txt:3: found 4 columns, expected 5 to 7 of a"),
+  (HEAD + "1\t0\t4\tPain\tX\ta\tb\tc\n", "c.txt:3: found 8 columns, expected"),
+  (
+    HEAD + "1\t0\tx\tPain\tX\n",
+    "c.txt:3: found 'x', expected the offset as a whole number",
+  ),
+  (HEAD + "1\t-1\t4\tPain\tX\n", "c.txt:3: found '-1', expected the offset"),
+  (HEAD + "1\t0\t4\tPain\t \n", "c.txt:3: found no type of the mention"),
+  (
+    HEAD + "1\t1\t5\tPain\tX\n",
+    "c.txt:3: found 'ain.' at the offsets 1-5, expected 'Pain' there",
+  ),
+  (HEAD + "1\t0\t99\tPain\tX\n", "c.txt:3: found the offsets 0 to 99, expect"),
+  (
+    HEAD + "1\t0\t4\tPain\tX\n1\t0\t4\tPain\tDis",
+    "c.txt:4: found the end of the file within a line, expected it whole",
+  ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), FAULTS)
+def test_what_is_no_pubtator_is_refused_with_its_place(text, message):
+  with pytest.raises(errors.InputError) as caught:
+    parse(text)
+  assert str(caught.value).startswith(message)
+  assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_utf8_are_refused_with_their_place():
+  with pytest.raises(errors.InputError, match="c.txt:2: found byte 0xe9"):
+    pubtator.parse(b"1|t|Pain.\n1|a|caf\xe9\n", "c.txt")
+
+
+def test_what_annotations_writes_is_read_again():
+  title = "\u03b2-APC & FAP."
+  texts = [title + " In FAP, CRC rose.", "a\tb\nFAP"]
+  found = [
+    documents.Document("12", texts[0], title),
+    documents.Document("a|b c", texts[1], None),
+  ]
+  spans = [[(0, 5), (8, 11), (16, 19)], [(0, 3), (4, 7)]]
+  entities = [
+    [
+      annotations.Entity(start, end, "Gene", 0.5, text[start:end])
+      for start, end in rows
+    ]
+    for text, rows in zip(texts, spans)
+  ]
+  read = parse(annotations.to_pubtator(found, entities))
+  assert [d.id for d in read] == ["12", "a%7Cb%20c"]
+  assert read[0].text == texts[0]
+  assert [[m.spans for m in d.mentions] for d in read] == [
+    [(span,) for span in rows] for rows in spans
+  ]
+  assert {m.type for d in read for m in d.mentions} == {"Gene"}
+
+
+@pytest.fixture(scope="module")
+def both(shared):
+  """The documents of BC5CDR's test set from PubTator's file and BioC's."""
+  path = os.path.join(shared, "data", "official", "BC5CDR", "CDR_TestSet.")
+  with open(path + "PubTator.txt", "rb") as f:
+    first = pubtator.parse(f.read(), "test.txt")
+  with gzip.open(path + "BioC.xml.gz", "rb") as f:
+    second = bioc.parse(
+      f.read(),
+      "test.xml",
+      lambda infons: infons.get("CompositeRole") == "IndividualMention",
+    )
+  return first, second
+
+
+def test_real_texts_of_both_formats_agree(both):
+  first, second = both
+  assert len(first) == len(second) == 500
+  assert [(d.id, d.text, d.title) for d in first] == [
+    (d.id, d.text, d.title) for d in second
+  ]
+
+
+def test_real_mentions_of_both_formats_agree(both):
+  first, second = (
+    [
+      sorted((m.spans, m.type, m.text) for m in document.mentions)
+      for document in found
+    ]
+    for found in both
+  )
+  assert first == second
+  assert sum(map(len, first)) == 4424 + 5385
+
+
+def test_real_relations_of_both_formats_agree(both):
+  first, second = (
+    [sorted(r[1:4] for r in document.relations) for document in found]
+    for found in both
+  )
+  assert first == second
+  assert sum(map(len, first)) == 1066

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rows: tables of corpora are read line by line, faults told with theirs."""
+
+import pytest
+
+import errors
+from preparation import rows
+
+
+def parse(data, sizes=(2,), **options):
+  return rows.parse(data, "t.tsv", sizes, "id, text", **options)
+
+
+def message(call, *args, **options):
+  with pytest.raises(errors.InputError) as caught:
+    call(*args, **options)
+  assert "\n" not in str(caught.value)
+  return str(caught.value)
+
+
+def test_lines_become_cells_with_their_places():
+  assert parse(b"1\ta b\n2\tc\n") == [
+    ("t.tsv:1", ["1", "a b"]),
+    ("t.tsv:2", ["2", "c"]),
+  ]
+
+
+TABLES = [
+  # file, cells, why
+  (b"\n1\ta\n \t\n2\tb", [["1", "a"], ["2", "b"]], "blank lines"),
+  (b"1\ta\r\n2\tb\r\n", [["1", "a"], ["2", "b"]], "Windows line ends"),
+  (b"\xef\xbb\xbf1\ta\n", [["1", "a"]], "a byte order mark"),
+  (b'1\t"a" b"\n', [["1", '"a" b"']], "quotation marks"),
+  (b" 1 \t a \n", [[" 1 ", " a "]], "blanks stay"),
+  (b"1\t\n", [["1", ""]], "an empty cell"),
+  (b"1\ta\xe2\x80\xa8b\n", [["1", "a\u2028b"]], "no other line ends"),
+]
+
+
+@pytest.mark.parametrize(("data", "cells", "why"), TABLES)
+def test_tables_are_read_as_they_stand(data, cells, why):
+  assert [found for _, found in parse(data)] == cells, why
+
+
+def test_places_count_blank_lines():
+  assert [place for place, _ in parse(b"\n\n1\ta\n\n2\tb\n")] == [
+    "t.tsv:3",
+    "t.tsv:5",
+  ]
+
+
+def test_cells_may_be_cut_by_something_else():
+  assert parse(b"1||a\tb\n", cut_by="||") == [("t.tsv:1", ["1", "a\tb"])]
+
+
+def test_lines_may_have_several_sizes():
+  assert len(parse(b"1\ta\n1\n1\ta\tb\n", range(1, 4))) == 3
+
+
+def test_another_encoding_may_be_asked_for():
+  found = parse(
+    b"1\tcaf\xe9\n", decode=lambda data, path: data.decode("latin-1")
+  )
+  assert found[0][1] == ["1", "caf\xe9"]
+
+
+def test_a_line_of_another_size_is_told():
+  assert message(parse, b"1\ta\n\n1\ta\tb\n") == (
+    "t.tsv:3: found 3 columns ('1\\ta\\tb'), expected id, text"
+  )
+
+
+def test_a_long_line_is_quoted_in_part():
+  assert len(message(parse, b"x" * 9999)) < 150
+
+
+@pytest.mark.parametrize("data", [b"", b"\n \r\n"])
+def test_a_table_without_rows_is_told(data):
+  assert message(parse, data) == "t.tsv: found no rows, expected id, text"
+
+
+def test_bytes_that_are_no_utf8_are_told():
+  assert message(parse, b"1\ta\n2\t\xe9\n").startswith(
+    "t.tsv:2: found byte 0xe9, which is not UTF-8"
+  )
+
+
+def test_a_row_of_another_size_is_told():
+  rows.check_size(["1", "a"], 2, "id, text", "t.tsv:2")
+  assert message(rows.check_size, ["1"], 2, "id, text", "t.tsv:2") == (
+    "t.tsv:2: found 1 columns, expected id, text"
+  )
+
+
+def test_two_tables_of_different_lengths_are_told():
+  rows.check_same_number([1], "a.tsv", [2], "b.tsv")
+  assert message(rows.check_same_number, [1], "a.tsv", [], "b.tsv") == (
+    "b.tsv: found 0 rows, expected 1 as a.tsv has"
+  )
+
+
+def test_an_id_that_comes_again_is_told():
+  rows.check_new("2", {"1"}, "t.tsv:2")
+  assert message(rows.check_new, "1", {"1"}, "t.tsv:2") == (
+    "t.tsv:2: found the id '1' again, expected each once"
+  )
+
+
+def test_an_id_that_is_not_known_is_told():
+  rows.check_known("1", {"1"}, "t.tsv:2")
+  assert message(rows.check_known, "2", {"1"}, "t.tsv:2") == (
+    "t.tsv:2: found the id '2', expected that of a text"
+  )
