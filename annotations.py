@@ -15,6 +15,8 @@ import json
 import re
 import urllib.parse
 
+import web_pages
+
 UNTYPED = "entity"  # The type that an untyped corpus's entities are given.
 
 Entity = collections.namedtuple(
@@ -28,15 +30,10 @@ _MAX_NAME = 200  # of the 255 bytes that file systems allow a name
 _HUES = (210, 30, 150, 330, 55, 270, 180, 0)
 _STROKES = ("solid", "dashed", "dotted", "double")
 _STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f23;
-  --soft: #59636e; --rule: #dde2e7; --tint: 85%, 92%; --deep: 90%, 24%; }
+:root { --tint: 85%, 92%; --deep: 90%, 24%; }
 @media screen and (prefers-color-scheme: dark) {
-  :root { --paper: #14171a; --ink: #e4e7ea; --soft: #9ba5af;
-    --rule: #30363d; --tint: 45%, 21%; --deep: 85%, 80%; } }
-body { margin: 0 auto; max-width: 46rem; padding: 1.5rem 1.25rem 4rem;
-  background: var(--paper); color: var(--ink);
-  font: 1rem/1.8 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .5rem; }
+  :root { --tint: 45%, 21%; --deep: 85%, 80%; } }
+body { max-width: 46rem; line-height: 1.8; }
 h2 { font-size: .875rem; margin: 0 0 .25rem; }
 h2 span, .note { color: var(--soft); font-weight: normal; }
 h2 span { margin-left: .5em; }
@@ -58,29 +55,14 @@ mark[data-type]::after { content: attr(data-type);
 @media print { body { max-width: none; padding: 0; font-size: 10pt; }
   article { content-visibility: visible; } h2 { break-after: avoid; } }
 """
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p class="note">{note}</p>
+_BODY = """<p class="note">{note}</p>
 <p class="note">{summary}</p>
 <ul class="legend" aria-label="Types of entities">
 {legend}
 </ul>
 <main>
 {articles}
-</main>
-</body>
-</html>
-"""
+</main>"""
 
 
 def to_jsonl(documents, entities):
@@ -176,10 +158,8 @@ def to_html(documents, entities, title, note):
   classes = {kind: "t%d" % i for i, kind in enumerate(kinds)}
   summary = [_count(len(documents), "document", "documents")]
   summary.append(_count(sum(counts.values()), "entity", "entities"))
-  return _PAGE.format(
-    title=html.escape(title),
+  body = _BODY.format(
     note=html.escape(note),
-    style=_STYLE + _type_styles(len(kinds)),
     summary=", ".join(summary),
     legend="\n".join(
       '<li><mark class="%s">%s</mark> %s</li>'
@@ -191,6 +171,7 @@ def to_html(documents, entities, title, note):
       for document, found in zip(documents, entities)
     ),
   )
+  return web_pages.page(title, _STYLE + _type_styles(len(kinds)), body)
 
 
 def _shown_type(entity):

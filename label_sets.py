@@ -14,6 +14,20 @@ from errors import shorten
 import tables
 from utf8 import decode
 
+# The aspects 0 to 9 of Hallmarks of Cancer.
+HALLMARKS = (
+  "activating invasion and metastasis",
+  "avoiding immune destruction",
+  "cellular energetics",
+  "enabling replicative immortality",
+  "evading growth suppressors",
+  "genomic instability and mutation",
+  "inducing angiogenesis",
+  "resisting cell death",
+  "sustaining proliferative signaling",
+  "tumor promoting inflammation",
+)
+
 _ASPECT = re.compile(r"(\d+)_(-?\d+)")  # 7_1: the text has the aspect 7.
 _FIRST_ASPECT = re.compile(r"0_[01](,|$)")
 _SENTENCE_ID = re.compile(r"\S+_s\d+")

@@ -31,19 +31,6 @@ import run_files
 import sentences
 import tables
 
-# The aspects 0 to 9 of Hallmarks of Cancer.
-HOC = (
-  "activating invasion and metastasis",
-  "avoiding immune destruction",
-  "cellular energetics",
-  "enabling replicative immortality",
-  "evading growth suppressors",
-  "genomic instability and mutation",
-  "inducing angiogenesis",
-  "resisting cell death",
-  "sustaining proliferative signaling",
-  "tumor promoting inflammation",
-)
 TUNED = "tuned on the development set"
 UNTUNED = 0.5  # The threshold where none was.
 
@@ -80,7 +67,7 @@ class Dc(sentences.SentenceTask):
 
   def read(self, data, path, split):
     columns = dict({"id": sentences.ID}, **self.texts)
-    names = HOC if self.task_name == "hoc" else ()
+    names = label_sets.HALLMARKS if self.task_name == "hoc" else ()
     pairs = label_sets.parse(data, path, columns, self.gold, split, names)
     examples = [
       self.example(record, None)._replace(gold=gold) for record, gold in pairs

@@ -213,6 +213,7 @@ class OneLabel(SentenceTask):
     scores = metrics.class_scores(
       gold, predicted, self.learned["labels"], self.negative()
     )
+    scores["negative"] = self.negative()
     scores["collapsed"] = is_collapsed(gold, predicted, split)
     return scores, files
 

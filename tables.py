@@ -169,10 +169,12 @@ def _described(columns, layouts):
     ", ".join(name or "(anything)" for name in layouts[size])
     for size in sorted(layouts)
   ]
-  return "a header with %s, or without one the columns %s" % (
-    ", ".join("/".join(spellings[:2]) for spellings in columns.values()),
-    " or ".join(orders),
+  header = "a header with " + ", ".join(
+    "/".join(spellings[:2]) for spellings in columns.values()
   )
+  if not orders:
+    return header + ", or JSON lines"
+  return "%s, or without one the columns %s" % (header, " or ".join(orders))
 
 
 def _count(cells):

@@ -5,25 +5,13 @@
 
 from errors import InputError
 from errors import shorten
+import label_sets
 from preparation import corpus
 from preparation import examples
 from preparation import splits
 from preparation import writers
 from utf8 import decode
 
-# In the order of BLURB's aspects 0 to 9.
-HALLMARKS = (
-  "activating invasion and metastasis",
-  "avoiding immune destruction",
-  "cellular energetics",
-  "enabling replicative immortality",
-  "evading growth suppressors",
-  "genomic instability and mutation",
-  "inducing angiogenesis",
-  "resisting cell death",
-  "sustaining proliferative signaling",
-  "tumor promoting inflammation",
-)
 INFO = corpus.Info(
   data_sets=("hoc",),
   title="Hallmarks of Cancer corpus",
@@ -59,7 +47,7 @@ def convert(source, options, report):
   divided = splits.divide(abstracts, dev, test)
   for split, groups in divided.items():
     rows = [row for group in groups for row in group.members]
-    for name in HALLMARKS:
+    for name in label_sets.HALLMARKS:
       number = sum(name in row.label.split(",") for row in rows)
       report.count("sentences with " + name, split, number)
     divided[split] = rows
@@ -85,7 +73,7 @@ def _aspects(label):
   """0_0,1_1,...: of every hallmark whether the sentence has it."""
   names = label.split(",")
   return ",".join(
-    "%d_%d" % (i, name in names) for i, name in enumerate(HALLMARKS)
+    "%d_%d" % (i, name in names) for i, name in enumerate(label_sets.HALLMARKS)
   )
 
 
@@ -152,10 +140,10 @@ def _label(cell, place):
     name = label.split("--")[0].strip().lower()
     if name in ("", "null"):
       continue
-    if name not in HALLMARKS:
+    if name not in label_sets.HALLMARKS:
       raise InputError(
         "%s: found the label %s, expected one of %s"
-        % (place, shorten(name), ", ".join(HALLMARKS))
+        % (place, shorten(name), ", ".join(label_sets.HALLMARKS))
       )
     names.add(name)
   return ",".join(sorted(names))

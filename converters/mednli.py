@@ -3,15 +3,12 @@
 (Romanov and Shivade 2018).
 """
 
-import json
-
 from errors import InputError
 from errors import shorten
 from preparation import corpus
 from preparation import examples
 from preparation import writers
-from utf8 import check_whole
-from utf8 import decode
+import tables
 
 _LABELS = ("contradiction", "entailment", "neutral")
 INFO = corpus.Info(
@@ -28,7 +25,12 @@ INFO = corpus.Info(
   because={},
   source="Romanov and Shivade 2018",
 )
-_KEYS = ("sentence1", "sentence2", "gold_label")
+_COLUMNS = {
+  "id": ("pairid",),
+  "sentence1": ("sentence1",),
+  "sentence2": ("sentence2",),
+  "label": ("gold_label",),
+}
 
 
 def convert(source, options, report):
@@ -51,36 +53,18 @@ def write(rows, options):
 
 
 def _read(data, path):
-  rows = []
-  for number, line in enumerate(decode(data, path).split("\n"), 1):
-    if line.strip():
-      rows.append(_row(line, "%s:%d" % (path, number)))
-  return rows
+  return [
+    _row(record) for record in tables.parse(data, path, _COLUMNS, {}, ("id",))
+  ]
 
 
-def _row(line, place):
-  try:
-    values = json.loads(line)
-  except ValueError as error:
-    raise InputError(
-      "%s: found no JSON (%s), expected an object a line" % (place, error)
-    ) from None
-  if not isinstance(values, dict):
-    raise InputError(
-      "%s: found %s, expected an object" % (place, shorten(line))
-    )
-  for key in _KEYS:
-    if not isinstance(values.get(key), str) or not values[key].strip():
-      raise InputError(
-        "%s: found no text under %s, expected one" % (place, key)
-      )
-    check_whole(values[key], place)
-  if values["gold_label"] not in _LABELS:
+def _row(record):
+  values = record.values
+  if values["label"] not in _LABELS:
     raise InputError(
       "%s: found the label %s, expected one of %s"
-      % (place, shorten(values["gold_label"]), ", ".join(_LABELS))
+      % (record.place, shorten(values["label"]), ", ".join(_LABELS))
     )
-  name = str(values.get("pairID") or place.rsplit(":", 1)[1])
-  check_whole(name, place)
+  name = values["id"] or str(record.line)
   texts = values["sentence1"].strip(), values["sentence2"].strip()
-  return examples.Row(name, name, texts, values["gold_label"])
+  return examples.Row(name, name, texts, values["label"])

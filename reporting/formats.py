@@ -15,6 +15,7 @@ import numpy as np
 from reporting import charts
 from reporting import run_folders
 from reporting import scoreboard
+import web_pages
 
 MISSING = "\N{EN DASH}"
 _TITLE = "Scores on the benchmark"
@@ -432,21 +433,16 @@ def _difference_rows(comparisons, models):
 # ------------------------------------------------------------------------ HTML
 
 _STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f23;
-  --soft: #59636e; --rule: #dde2e7; --band: #f3f5f7; --heat: 210, 90%, 50%;
+:root { --band: #f3f5f7; --heat: 210, 90%, 50%;
   --series-0: #0b62a8; --series-1: #b3470c; --series-2: #14744f;
   --series-3: #8a3a86; --series-4: #7a5c00; --series-5: #0f7285;
   --series-6: #a8243d; --series-7: #4d5763; }
 @media screen and (prefers-color-scheme: dark) {
-  :root { --paper: #14171a; --ink: #e4e7ea; --soft: #9ba5af;
-    --rule: #30363d; --band: #1d2126; --heat: 210, 80%, 55%;
+  :root { --band: #1d2126; --heat: 210, 80%, 55%;
     --series-0: #6cb6f5; --series-1: #f59a62; --series-2: #5fcf9f;
     --series-3: #db97d6; --series-4: #dcb94a; --series-5: #5cc6d8;
     --series-6: #f58a9d; --series-7: #b3bdc7; } }
-body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1.25rem 4rem;
-  background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .5rem; }
+body { max-width: 70rem; line-height: 1.55; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; }
 p, ul, ol { margin: 0 0 .75rem; max-width: 46rem; }
 ul, ol { padding-left: 1.25rem; }
@@ -491,28 +487,13 @@ td.heat { background: hsla(var(--heat), var(--share)); }
 @media print { body { max-width: none; padding: 0; font-size: 9pt; }
   .scroll { overflow: visible; border: 0; } h2 { break-after: avoid; } }
 """
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p class="note">{summary}</p>
+_BODY = """<p class="note">{summary}</p>
 <nav aria-label="Sections"><ul>
 {links}
 </ul></nav>
 <main>
 {sections}
-</main>
-</body>
-</html>
-"""
+</main>"""
 
 
 def to_html(board, comparisons, models, samples):
@@ -531,9 +512,7 @@ def to_html(board, comparisons, models, samples):
     "%s: %s" % pair for pair in _sources(board).items()
   )
   pairs = list(enumerate(sections.items()))
-  return _PAGE.format(
-    title=html.escape(_TITLE),
-    style=_STYLE,
+  body = _BODY.format(
     summary=html.escape(_summary(board)),
     links="\n".join(
       '<li><a href="#part-%d">%s</a></li>' % (i, html.escape(title))
@@ -545,6 +524,7 @@ def to_html(board, comparisons, models, samples):
       for i, (title, content) in pairs
     ),
   )
+  return web_pages.page(_TITLE, _STYLE, body)
 
 
 def _summary(board):

@@ -297,37 +297,17 @@ def _relations(run, metric):
   """Relations: of a row the counts of labels other than the negative."""
   path, rows = _table(run, "test_predictions.tsv")
   gold, predicted = ([row[side] for row in rows] for side in (-2, -1))
-  negative = _negative(run, path, gold, predicted)
+  if "negative" not in run.scores:
+    raise InputError(
+      '%s: found results.json without the "negative" label, expected it beside '
+      "the scores" % path
+    )
+  negative = run.scores["negative"]
   sums = [
     (g != negative, p != negative, g == p != negative)
     for g, p in zip(gold, predicted)
   ]
   return _counted(path, metric, [row[:-1] for row in rows], sums)
-
-
-def _negative(run, path, gold, predicted):
-  """The label that a run did not score, None if it scored all.
-
-  No file names it: it is the one without which metrics.py gives the figures
-  of results.json. Should two labels do, it is the one that run_re.py's order
-  of labels has as the negative: the first of numbers, the last of names.
-  """
-  labels = list(_object(run.scores.get("confusion")))
-  likely = labels if all(map(str.isdigit, labels)) else labels[::-1]
-  for negative in [None] + likely:
-    try:
-      scores = metrics.class_scores(gold, predicted, labels, negative)
-    except ValueError as error:
-      raise InputError("%s: %s of results.json" % (path, error)) from None
-    ratios = {k: v for k, v in scores.items() if isinstance(v, float)}
-    # Of two labels none, or one, may give the same; only one has a specificity.
-    same_kind = ("specificity" in ratios) == ("specificity" in run.scores)
-    if same_kind and all(_agrees(run, k, v) for k, v in ratios.items()):
-      return negative
-  raise InputError(
-    "%s: does not give the figures of results.json, whichever label is the "
-    "negative; expected both of one run" % path
-  )
 
 
 def _inferences(run, metric):

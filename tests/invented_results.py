@@ -39,6 +39,7 @@ def write_ner(root, place, gold, predicted):
 def write_classes(root, place, gold, predicted, labels, negative=None):
   """A run of relations, or without a negative label of inference."""
   scores = metrics.class_scores(gold, predicted, labels, negative)
+  scores["negative"] = negative
   rows = [
     [str(i), "text %d" % i, g, p, 0.5]
     for i, (g, p) in enumerate(zip(gold, predicted))

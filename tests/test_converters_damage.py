@@ -194,7 +194,7 @@ def test_each_file_that_is_missing_is_told(tmp_path, dataset):
       "mednli",
       "mli_dev_v1.jsonl",
       b"[1]\n",
-      r"jsonl:1: found '\[1\]', expected",
+      "jsonl:1: found 1 column, expected",
     ),
     (
       "mednli",

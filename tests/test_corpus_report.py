@@ -198,7 +198,8 @@ def test_the_report_is_to_be_read():
     "",
     "Published (Doe 2020):",
     "  sentences: train 2, dev 1; others split them",
-    "  tables: train 1,200; for no known reason: are the files the whole corpus?",
+    "  tables: train 1,200; for no known reason: are the files the whole "
+    "corpus?",
     "",
     "Rules applied, and how often:",
     "  mentions that overlap: train 1,200, test 1",

@@ -9,7 +9,15 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = [
   {"allocation", "errors", "quiet"},
   {"utf8"},
-  {"kernels", "replicas", "splitting", "storage", "tables", "tfrecords"},
+  {
+    "kernels",
+    "replicas",
+    "splitting",
+    "storage",
+    "tables",
+    "tfrecords",
+    "web_pages",
+  },
   {
     "annotations",
     "bioasq",
@@ -76,6 +84,7 @@ WITHOUT_TENSORFLOW = {
   "tfrecords",
   "tokenization",
   "utf8",
+  "web_pages",
 }
 PROGRAMS = ROWS[-1]
 # Packages above the rows, and the packages from which each may import. All but

@@ -319,9 +319,7 @@ def test_a_model_without_a_score_has_a_page_too(tmp_path):
 
 
 def test_names_in_charts_are_no_formulas():
-  chart = charts.scores(
-    [("$a", {"$x_1$": (1, 2)}, [])], ["$x_1$"], "p", "x"
-  )
+  chart = charts.scores([("$a", {"$x_1$": (1, 2)}, [])], ["$x_1$"], "p", "x")
   assert ">$x_1$<" in chart and ">$a<" in chart
 
 

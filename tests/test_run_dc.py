@@ -9,6 +9,7 @@ import pytest
 
 from errors import InputError
 import finetuning
+import label_sets
 import run_dc
 from tests import tiny
 import tokenization
@@ -21,7 +22,7 @@ SPM = os.path.join(
 )
 ASPECTS = ",".join("%d_%d" % (i, i in (2, 8)) for i in range(10))
 NONE = ",".join("%d_0" % i for i in range(10))
-ENERGETICS, SIGNALING = run_dc.HOC[2], run_dc.HOC[8]
+ENERGETICS, SIGNALING = label_sets.HALLMARKS[2], label_sets.HALLMARKS[8]
 # BLUE's create_hoc.py: a name more than there are columns.
 BLUE = (
   "index\tsentence1\tsentence2\tlabel\n"

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of web_pages.py."""
+
+import re
+
+import web_pages
+
+
+def test_a_page_has_title_style_and_body():
+  page = web_pages.page("A & B", "p { margin: 0; }", "<p>text</p>")
+  assert page.startswith("<!DOCTYPE html>\n")
+  assert page.count("A &amp; B") == 2  # Of the window, and above the text.
+  assert "p { margin: 0; }</style>" in page
+  assert "<h1>A &amp; B</h1>\n<p>text</p>\n</body>" in page
+
+
+def test_nothing_is_loaded_from_anywhere():
+  page = web_pages.page("x", "", "")
+  assert "default-src 'none'" in page
+  assert not re.search(r"https?:|<script|<link|url\(", page)
+
+
+def test_colours_are_there_for_the_light_and_the_dark():
+  page = web_pages.page("x", "", "")
+  for name in ("--paper", "--ink", "--soft", "--rule"):
+    assert len(re.findall(name + ": #", page)) == 2
