@@ -52,7 +52,7 @@ def convert(source, options, report):
   for place, cells in rows.parse(
     data, path, (_NUMBER_OF_COLUMNS,), _COLUMNS, decode=_decode
   ):
-    cells = list(map(_unquoted, cells))
+    cells = list(map(rows.unquoted, cells))
     if cells[0] != _HEADER:
       _take(cells, place, found, sentences)
   return folds.ten_folds(found, sentences, report)
@@ -71,12 +71,6 @@ def _decode(data, path):
     if b"\0" in data:  # UTF-16, or no text.
       raise
     return data.decode("latin-1")
-
-
-def _unquoted(cell):
-  if len(cell) > 1 and cell[0] == cell[-1] == '"':
-    return cell[1:-1].replace('""', '"')
-  return cell
 
 
 def _take(cells, place, found, sentences):

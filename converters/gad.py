@@ -58,7 +58,8 @@ def convert(source, options, report):
     for place, cells in rows.parse(
       data, path, (len(_COLUMNS),), ", ".join(_COLUMNS)
     ):
-      if cells != _COLUMNS:
+      cells = list(map(rows.unquoted, cells))
+      if cells[1] != _COLUMNS[1]:  # The header.
         _take(cells, place, found, sentences)
   return folds.ten_folds(found, sentences, report)
 

@@ -34,6 +34,13 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=utf8.decode):
   return found
 
 
+def unquoted(cell):
+  """Returns a cell without the quotation marks that CSV puts around it."""
+  if len(cell) > 1 and cell[0] == cell[-1] == '"':
+    return cell[1:-1].replace('""', '"')
+  return cell
+
+
 def check_end(data, path, report):
   """Tells a corpus.Report of a last line without its end: it may be cut."""
   if not data.endswith(b"\n"):

@@ -111,3 +111,17 @@ def test_an_id_that_is_not_known_is_told():
   assert message(rows.check_known, "2", {"1"}, "t.tsv:2") == (
     "t.tsv:2: found the id '2', expected that of a text"
   )
+
+
+@pytest.mark.parametrize(
+  ("cell", "text"),
+  [
+    ('"a ""b"" c"', 'a "b" c'),
+    ('""', ""),
+    ("a", "a"),
+    ('"', '"'),
+    ('"a" b', '"a" b'),
+  ],
+)
+def test_quotation_marks_around_a_cell_are_taken_off(cell, text):
+  assert rows.unquoted(cell) == text
