@@ -108,6 +108,11 @@ def _stem(file):
 def _abstract(name, text_file, label_file):
   text = decode(text_file.read(), text_file.path)
   sentences = text.rstrip("\n").split("\n")
+  if not text.endswith("\n"):
+    raise InputError(
+      "%s:%d: found the end of the file within a line, expected it whole"
+      % (text_file.path, len(sentences))
+    )
   for number, sentence in enumerate(sentences, 1):
     if not sentence.strip():
       raise InputError(

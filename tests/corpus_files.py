@@ -78,7 +78,11 @@ def unzipped(data):
 def untarred(data):
   """Returns {name: bytes} of the files in a tar archive."""
   with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-    return {info.name: archive.extractfile(info).read() for info in archive}
+    return {
+      info.name: archive.extractfile(info).read()
+      for info in archive
+      if info.isfile()
+    }
 
 
 def inner(found, change):

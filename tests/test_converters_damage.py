@@ -3,7 +3,9 @@
 where, or in the right result, or in a report that says how it differs.
 """
 
+import glob
 import logging
+import os
 import random
 import re
 
@@ -39,6 +41,9 @@ def insert(piece):
     return data[:i] + piece + data[i:]
 
   return insert_piece
+
+
+insert_an_escape = insert(b"\\ud800")
 
 
 def to_utf16(data, draw):
@@ -101,7 +106,7 @@ DAMAGES = SHORTER + (
   flip_a_bit,
   insert(b"\xe9"),
   insert(b"\0"),
-  insert(b"\\ud800"),
+  insert_an_escape,
   to_utf16,
   repeat_a_line,
   shuffle_lines,
@@ -161,6 +166,61 @@ def test_damage_is_told_or_does_not_matter(tmp_path, dataset):
     outcomes.add("result")
   # A Word document is an archive: no damage leaves it whole.
   assert "error" in outcomes and (dataset == "biosses" or len(outcomes) == 2)
+
+
+# Of each real corpus the folder, and how the files end that are read there.
+REAL = {
+  "bc2gm": ("BC2GM", (".in", "/GENE.eval")),
+  "bc5cdr-chem": ("BC5CDR", (".PubTator.txt",)),
+  "biosses": ("BIOSSES", (".docx",)),
+  "ddi": (".", ("DDICorpus-2013.tar.gz",)),
+  "hoc": ("HoC", (".tar.gz",)),
+  "ncbi-disease": ("NCBI-disease", ("corpus.txt",)),
+}
+# A change of a letter or of a number in running text can be seen by nobody.
+UNSEEN = (
+  flip_a_bit,
+  change_a_number,
+  shuffle_lines,
+  drop_a_cell,
+  insert_an_escape,
+)
+REAL_TRIALS = 3
+
+
+def real_files(shared, dataset):
+  """{name: bytes} of the files of a real corpus that are read."""
+  folder, endings = REAL[dataset]
+  top = os.path.join(shared, "data", "official", folder)
+  found = {}
+  for path in glob.glob(os.path.join(top, "**"), recursive=True):
+    if path.endswith(endings):
+      with open(path, "rb") as f:
+        found[os.path.relpath(path, top)] = f.read()
+  return found
+
+
+@pytest.mark.parametrize("dataset", sorted(REAL))
+def test_damage_to_a_real_corpus_is_told_or_does_not_matter(
+  tmp_path, shared, dataset
+):
+  found = real_files(shared, dataset)
+  corpus_files.write(tmp_path / "whole", found)
+  expected, _ = corpus_files.convert(
+    tmp_path / "whole", dataset, allow_incomplete=False
+  )
+  draw = random.Random(dataset)
+  for trial in range(REAL_TRIALS):
+    changed, how, name = damaged(found, draw)
+    folder = tmp_path / str(trial)
+    corpus_files.write(folder, changed)
+    try:
+      files, _ = corpus_files.convert(folder, dataset, allow_incomplete=False)
+    except InputError as error:
+      assert str(folder) in str(error), (name, error)
+      assert "\n" not in str(error)
+    else:
+      assert how in UNSEEN or files == expected, (name, how)
 
 
 @pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
