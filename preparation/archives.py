@@ -24,6 +24,7 @@ from errors import first_five
 File = collections.namedtuple("File", ["path", "name", "container", "read"])
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
+_CLOSED_ENDINGS = (".rar", ".7z", ".tar.xz")
 _MAX_DEPTH = 3  # archives within archives
 _MAX_BYTES = 1 << 30  # of what an archive or a file may unpack to
 
@@ -75,8 +76,8 @@ class Source:
     found = self.find(*patterns)
     if not found:
       raise InputError(
-        "%s: found no %s, looked for %s there and in the archives there"
-        % (self.folder, what, " or ".join(patterns))
+        "%s: found no %s, looked for %s there and in the archives there%s"
+        % (self.folder, what, " or ".join(patterns), self._advice())
       )
     return found
 
@@ -99,6 +100,15 @@ class Source:
     """Returns (bytes, path) of the one file that fits."""
     file = self.file(what, *patterns)
     return file.read(), file.path
+
+  def _advice(self):
+    """What to do about archives that are not read."""
+    closed = [
+      f.path for f in self._files if f.name.lower().endswith(_CLOSED_ENDINGS)
+    ]
+    if not closed:
+      return ""
+    return "; %s is an archive that is not read, unpack it" % closed[0]
 
   def _add(self, path, name, container, read, depth):
     """Takes in a file or, of an archive, those within."""

@@ -361,3 +361,11 @@ def test_names_that_are_no_utf8_have_a_digest_too(source):
   found = source({"c.tar": tarred({"caf\udce9/a.txt": b"x"})})
   found.read("text", "a.txt")
   assert len(found.digest()) == 64
+
+
+def test_an_archive_that_is_not_read_is_named(tmp_path):
+  (tmp_path / "corpus.rar").write_bytes(b"Rar!")
+  with pytest.raises(
+    errors.InputError, match=r"corpus\.rar is an archive that is not"
+  ):
+    archives.Source(str(tmp_path)).files("texts", "*.txt")
