@@ -19,7 +19,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 import errors
-from reporting import formats
+from reporting import pages
+from reporting import plain
 from reporting import run_folders
 from reporting import scoreboard
 import storage
@@ -84,7 +85,7 @@ def arguments():
   return parser.parse_args()
 
 
-def pages(asked):
+def report(asked):
   """Returns {file name: text} of a report, and what it does not count."""
   runs = run_folders.find(asked.results)
   models = scoreboard.choose_models(runs, asked.models)
@@ -101,9 +102,9 @@ def pages(asked):
     )
   rest = (asked.compare, asked.bootstrap_samples)
   files = {
-    "report.md": formats.to_markdown(board, comparisons, *rest),
-    "report.csv": formats.to_csv(board, comparisons, asked.compare),
-    "report.html": formats.to_html(board, comparisons, *rest),
+    "report.md": plain.to_markdown(board, comparisons, *rest),
+    "report.csv": plain.to_csv(board, comparisons, asked.compare),
+    "report.html": pages.to_html(board, comparisons, *rest),
   }
   refused = [
     "%s: not compared (%s)" % (c.data_set.name, c.problem)
@@ -130,7 +131,7 @@ def main():
   asked = arguments()
   folder = asked.output_dir or os.path.join(asked.results, "report")
   try:
-    files, problems = pages(asked)
+    files, problems = report(asked)
     write(folder, files)
   except errors.InputError as error:
     sys.exit("error: %s" % error)

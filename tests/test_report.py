@@ -13,8 +13,8 @@ import sys
 import pytest
 
 from reporting import charts
-from reporting import formats
 from reporting import scoreboard
+from reporting import shown
 from tests import invented_results as invented
 from tests.conftest import REPO
 
@@ -294,7 +294,7 @@ def test_a_flag_that_makes_no_sense_is_refused(tmp_path, flag):
   ],
 )
 def test_a_cell_says_how_many_runs_it_is_of(cell, text):
-  assert formats.cell_text(scoreboard.Cell(*cell)) == text
+  assert shown.cell_text(scoreboard.Cell(*cell)) == text
 
 
 def test_collapses_and_unanswered_questions_are_told(tmp_path):
