@@ -66,6 +66,17 @@ DATA_SETS = {
   for name in converter.INFO.data_sets
 }
 LAYOUTS = ("biobert", "blue", "blurb")
+# What the training set can do without: {flag: (function, what it drops)}.
+DROPS = {
+  "drop_leaks": (
+    quality.without_leaks,
+    "texts of the test set left out",
+  ),
+  "drop_contradictions": (
+    quality.without_contradictions,
+    "texts with several labels left out",
+  ),
+}
 # What is written beside the data.
 REPORT, RECORD = "conversion_report.txt", "conversion.json"
 
@@ -104,8 +115,9 @@ def convert(config):
   corpus.tally(found, report)
   report.check(source.folder)
   report.examine(found)
-  if config.drop_leaks:
-    found = without_leaks(found, report)
+  for flag, (drop, rule) in DROPS.items():
+    if getattr(config, flag):
+      found = reduced(found, drop, "--%s: %s" % (flag, rule), report)
   files = dict(converter.write(found, options), **report.attachments)
   return files, report, source.digest()
 
@@ -126,13 +138,20 @@ def options_of(config):
   )
 
 
-def without_leaks(found, report):
-  """Returns a corpus whose training sets share no text with the test sets."""
+def reduced(found, drop, rule, report):
+  """Returns a corpus of whose training sets a function drops something.
+
+  Args:
+    found: the corpus, folds or not.
+    drop: from quality; gives what is kept of one fold, and how many are not.
+    rule: what is dropped, for the report.
+    report: a corpus.Report.
+  """
   kept = {}
   for fold, splits in corpus.folds_of(found):
     name = "train" if fold is None else "%s/train" % fold
-    kept[fold], count = quality.without_leaks(splits)
-    report.rule("--drop_leaks: texts of the test set left out", name, count)
+    kept[fold], count = drop(splits)
+    report.rule(rule, name, count)
   return kept.get(None, kept)
 
 
@@ -209,6 +228,11 @@ def define_flags():
     "drop_leaks",
     False,
     "Leave out of the training set what stands in the test set.",
+  )
+  flags.DEFINE_bool(
+    "drop_contradictions",
+    False,
+    "Leave out of the training set what it labels in two ways.",
   )
   flags.DEFINE_bool(
     "alternatives",

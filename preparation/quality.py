@@ -36,6 +36,16 @@ def without_leaks(corpus):
   return dict(corpus, train=train), len(corpus["train"]) - len(train)
 
 
+def without_contradictions(corpus):
+  """Returns (corpus, examples left out): no text of train has two labels there.
+
+  The other sets have no say, as nothing is known of them in training.
+  """
+  labels = _labels_of(corpus["train"])
+  train = [e for e in corpus["train"] if len(labels[examples.text_of(e)]) == 1]
+  return dict(corpus, train=train), len(corpus["train"]) - len(train)
+
+
 def _labels_of(rows):
   """{text: set of its labels} of a split."""
   labels = collections.defaultdict(set)

@@ -44,6 +44,7 @@ def convert(folder, dataset, layout=None, allow_incomplete=True, **changed):
     allow_incomplete=allow_incomplete,
     alternatives=False,
     drop_leaks=False,
+    drop_contradictions=False,
   )
   vars(config).update(changed)
   return prepare_data.convert(config)[:2]

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -62,6 +63,7 @@ def call(folder, output, dataset="mednli", **changed):
     allow_incomplete=True,
     alternatives=False,
     drop_leaks=False,
+    drop_contradictions=False,
   )
   vars(config).update(changed)
   with mock.patch.object(flag_groups, "values", lambda: config):
@@ -151,6 +153,26 @@ def test_dropping_leaks_drops_what_is_reported(mednli, tmp_path):
   assert after["dev.tsv"] == before["dev.tsv"]
   assert after["test.tsv"] == before["test.tsv"]
   rule = b"--drop_leaks: texts of the test set left out: train 2\n"
+  assert rule in after["conversion_report.txt"]
+
+
+def test_dropping_contradictions_drops_what_the_training_set_contradicts(
+  tmp_path,
+):
+  found = corpus_files.files("mednli")
+  first = found["mli_train_v1.jsonl"].splitlines(True)[0]
+  other = first.replace(b"neutral", b"entailment")
+  if other == first:
+    other = re.sub(b"entailment|contradiction", b"neutral", first)
+  found["mli_train_v1.jsonl"] += other
+  folder = corpus_files.write(tmp_path / "in", found)
+  call(folder, tmp_path / "with")
+  call(folder, tmp_path / "without", drop_contradictions=True)
+  before, after = (contents(tmp_path / n) for n in ("with", "without"))
+  lines = before["train.tsv"].splitlines(True)
+  assert after["train.tsv"] == b"".join(lines[:1] + lines[2:-1])
+  assert after["test.tsv"] == before["test.tsv"]
+  rule = b"--drop_contradictions: texts with several labels left out: train 2\n"
   assert rule in after["conversion_report.txt"]
 
 

@@ -120,6 +120,17 @@ def test_without_leaks_no_text_of_the_test_set_is_in_the_training_set():
   assert len(corpus["train"]) == 4
 
 
+def test_without_contradictions_no_text_of_the_training_set_has_two_labels():
+  corpus = {
+    "train": [row("a", "1"), row("A ", "0"), row("b", "1"), row("b", "1")],
+    "dev": [row("b", "0")],
+  }
+  assert quality.without_contradictions(corpus) == (
+    dict(corpus, train=corpus["train"][2:]),
+    2,
+  )
+
+
 def test_without_a_test_set_there_are_no_leaks():
   corpus = {"train": [row("a")], "dev": [row("a")]}
   assert quality.without_leaks(corpus) == (corpus, 0)
