@@ -45,15 +45,7 @@ _ALTERNATIVES = {
 def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   training = _read(source, "train", "GENE.eval")
-  dev = splits.ids("bc2gm.dev")
-  splits.check_all_found(
-    training,
-    dev,
-    "sentences of the development set",
-    source.folder,
-    options.allow_incomplete,
-  )
-  divided = splits.divide(training, dev)
+  divided = splits.published("bc2gm", training, source, options, report)
   divided["test"] = _read(source, "test", "GENE.eval")
   if options.alternatives:
     _attach_alternatives(source, divided, report)

@@ -43,12 +43,7 @@ def convert(source, options, report):
     examples.Row(str(i), str(i), _texts(texts[i]), _mean(scores[i]))
     for i in sorted(texts)
   ]
-  del report
-  dev, test = splits.ids("biosses.dev"), splits.ids("biosses.test")
-  splits.check_all_found(
-    rows, dev | test, "pairs", source.folder, options.allow_incomplete
-  )
-  return splits.divide(rows, dev, test)
+  return splits.published("biosses", rows, source, options, report)
 
 
 def write(rows, options):

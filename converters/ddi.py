@@ -33,15 +33,7 @@ _EXPECTED = "a document of the DDI corpus, with sentences, entities and pairs"
 def convert(source, options, report):
   """Returns a row for each pair of drugs in a sentence."""
   training = _read(source, "training", "train/*/*.xml")
-  dev = splits.ids("ddi.blurb.dev")
-  splits.check_all_found(
-    training,
-    dev,
-    "documents of the development set",
-    source.folder,
-    options.allow_incomplete,
-  )
-  divided = splits.divide(training, dev)
+  divided = splits.published("ddi.blurb", training, source, options, report)
   divided["test"] = _read(
     source, "test", "test for ddi extraction task/*/*.xml"
   )

@@ -35,16 +35,8 @@ INFO = corpus.Info(
 
 def convert(source, options, report):
   """Returns a row for each sentence; its label names its hallmarks."""
-  dev, test = splits.ids("hoc.blurb.dev"), splits.ids("hoc.blurb.test")
   abstracts = _read(source)
-  splits.check_all_found(
-    abstracts,
-    dev | test,
-    "abstracts of development and test set",
-    source.folder,
-    options.allow_incomplete,
-  )
-  divided = splits.divide(abstracts, dev, test)
+  divided = splits.published("hoc.blurb", abstracts, source, options, report)
   for split, groups in divided.items():
     rows = [row for group in groups for row in group.members]
     for name in label_sets.HALLMARKS:

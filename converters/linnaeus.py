@@ -36,16 +36,9 @@ def convert(source, options, report):
     text = decode(file.read(), file.path).replace("\r\n", "\n")
     texts[name] = annotated.Document(name, text, None, [], [], file.path)
   _add_mentions(source, texts)
-  dev, test = splits.ids("linnaeus.dev"), splits.ids("linnaeus.test")
-  wanted = dev | test | splits.ids("linnaeus.train")
-  splits.check_all_found(
-    texts.values(), wanted, "texts", source.folder, options.allow_incomplete
+  divided = splits.published(
+    "linnaeus", list(texts.values()), source, options, report
   )
-  strange = [name for name in texts if name not in wanted]
-  if strange:
-    report.note("Texts of no split, left out: %s" % ", ".join(strange))
-  documents = [d for d in texts.values() if d.id in wanted]
-  divided = splits.divide(documents, dev, test)
   return tagging.tag_all(divided, report, {"Species": "Species"})
 
 

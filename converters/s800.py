@@ -33,20 +33,9 @@ def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   abstracts = _read(source)
   _add_mentions(source, abstracts)
-  dev, test = splits.ids("s800.dev"), splits.ids("s800.test")
-  wanted = dev | test | splits.ids("s800.train")
-  splits.check_all_found(
-    abstracts.values(),
-    wanted,
-    "abstracts",
-    source.folder,
-    options.allow_incomplete,
+  divided = splits.published(
+    "s800", list(abstracts.values()), source, options, report
   )
-  strange = sorted(d.id for d in abstracts.values() if d.id not in wanted)
-  if strange:
-    report.note("Abstracts of no split, left out: %s" % ", ".join(strange))
-  documents = [d for d in abstracts.values() if d.id in wanted]
-  divided = splits.divide(documents, dev, test)
   return tagging.tag_all(divided, report, {"Species": "Species"})
 
 

@@ -353,7 +353,7 @@ def test_a_text_of_no_split_is_left_out_and_named(made, dataset):
     extra = {"manual-corpus-species-1.0/txt/pmcA12345.txt": b"A stranger.\n"}
     name = "pmcA12345"
   assert made(dataset, changed=extra) == expected
-  assert made.report.notes[-1].endswith("of no split, left out: " + name)
+  assert made.report.notes[-1] == "In no split, and left out: " + name
 
 
 def test_s800_an_abstract_without_a_pmid_is_refused(made):

@@ -4,6 +4,7 @@
 import glob
 import itertools
 import os
+from unittest import mock
 
 import pytest
 
@@ -37,21 +38,55 @@ def test_a_split_may_be_empty():
   assert names(divided) == {"train": "a", "dev": "", "test": ""}
 
 
-def test_all_documents_of_a_list_are_found():
-  splits.check_all_found(groups("abc"), {"a", "b"}, "texts", "in", False)
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+  """Gives (divided, report) by the lists {"dev": "ab", ...} of a corpus."""
+
+  def divide(lists, found, allow_incomplete=False):
+    for split, names_of_list in lists.items():
+      text = "".join(name + "\n" for name in names_of_list)
+      (tmp_path / ("x." + split + ".txt")).write_text(text)
+    monkeypatch.setattr(splits, "FOLDER", str(tmp_path))
+    source = mock.Mock(folder="in")
+    options = mock.Mock(allow_incomplete=allow_incomplete)
+    report = mock.Mock()
+    divided = splits.published("x", groups(found), source, options, report)
+    return names(divided), report
+
+  return divide
 
 
-def test_a_missing_document_is_told():
+def test_without_a_list_of_the_training_set_it_has_the_rest(published):
+  divided, report = published({"dev": "b", "test": "d"}, "abcd")
+  assert divided == {"train": "ac", "dev": "b", "test": "d"}
+  assert not report.note.called
+
+
+def test_without_a_list_of_the_test_set_training_and_development_are_left(
+  published,
+):
+  assert published({"dev": "b"}, "abc")[0] == {"train": "ac", "dev": "b"}
+
+
+def test_what_is_in_no_list_is_left_out_and_told(published):
+  lists = {"train": "a", "dev": "b", "test": "c"}
+  divided, report = published(lists, "ecabd")
+  assert divided == {"train": "a", "dev": "b", "test": "c"}
+  report.note.assert_called_once_with("In no split, and left out: d, e")
+
+
+def test_a_missing_document_is_told(published):
   with pytest.raises(errors.InputError) as caught:
-    splits.check_all_found(groups("ad"), set("abc"), "texts", "in", False)
+    published({"dev": "abc"}, "ad")
   assert str(caught.value) == (
-    "in: found 1 of the 3 texts, b for one is missing; --allow_incomplete "
-    "converts what there is"
+    "in: found 1 of the 3 documents in the published splits, b for one is "
+    "missing; --allow_incomplete converts what there is"
   )
 
 
-def test_missing_documents_pass_if_that_is_allowed():
-  splits.check_all_found([], {"a"}, "texts", "in", True)
+def test_missing_documents_pass_if_that_is_allowed(published):
+  divided, _ = published({"dev": "abc"}, "ad", allow_incomplete=True)
+  assert divided == {"train": "d", "dev": "a"}
 
 
 SIZES = [
