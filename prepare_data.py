@@ -242,7 +242,8 @@ def define_flags():
   flags.DEFINE_bool(
     "allow_incomplete",
     False,
-    "Convert files that are not the whole corpus, too.",
+    "Convert files that are not the whole corpus, too, or do not fit together; "
+    "the report counts what does not.",
   )
 
 

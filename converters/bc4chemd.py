@@ -79,11 +79,11 @@ def _read(source, part, report):
   for place, cells in rows.parse(data, path, (6,), expected):
     rows.check_known(cells[0], abstracts, place)
     document = abstracts[cells[0]]
-    document.mentions.append(_mention(document, cells, place))
+    document.mentions.append(_mention(document, cells, place, report))
   return list(abstracts.values())
 
 
-def _mention(document, cells, place):
+def _mention(document, cells, place, report):
   _, part, start, end, said, kind = cells
   if part not in ("T", "A") or kind.strip() not in _TYPES:
     raise InputError(
@@ -96,6 +96,4 @@ def _mention(document, cells, place):
     for cell in (start, end)
   )
   name = "T%d" % (len(document.mentions) + 1)
-  return annotated.mention(
-    document.text, name, kind.strip(), [span], said, place
-  )
+  return report.mention(document.text, name, kind.strip(), [span], said, place)

@@ -18,6 +18,7 @@ _PARTS = {"train": "training", "dev": "development", "test": "test"}
 _EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
 _GROUPS = frozenset("CPR:%d" % i for i in range(11))
 _NONE = "false"
+_LOST = "relations of entities that are not there: left out"
 _NAMES = {"CHEMICAL": "CHEMICAL", "GENE-Y": "GENE", "GENE-N": "GENE"}
 _SPLITTER = (
   "pairs are those within a sentence, and BLURB's sentences are NLTK's, here "
@@ -79,10 +80,10 @@ def _convert(source, split, part, options, report):
   rows.check_end(data, path, report)
   abstracts = _read_abstracts(data, path)
   report.count("abstracts", split, len(abstracts))
-  _add_entities(abstracts, *source.read("%s entities" % part, *names[1]))
+  data, path = source.read("%s entities" % part, *names[1])
+  _add_entities(abstracts, data, path, report)
   data, path = source.read("%s relations" % part, *names[2])
-  lost = _add_relations(abstracts, data, path, options.allow_incomplete)
-  report.rule("relations of entities that are not there: left out", split, lost)
+  _add_relations(abstracts, data, path, report, split)
   found = [
     row
     for name in sorted(abstracts)
@@ -104,7 +105,7 @@ def _read_abstracts(data, path):
   return abstracts
 
 
-def _add_entities(abstracts, data, path):
+def _add_entities(abstracts, data, path, report):
   expected = "PMID, entity, type, start, end, text"
   for place, cells in rows.parse(data, path, (6,), expected):
     name, entity, kind, start, end, said = cells
@@ -120,14 +121,12 @@ def _add_entities(abstracts, data, path):
       annotated.whole_number(cell, "offset", place) for cell in (start, end)
     )
     document.mentions.append(
-      annotated.mention(document.text, entity, kind, [span], said, place)
+      report.mention(document.text, entity, kind, [span], said, place)
     )
 
 
-def _add_relations(abstracts, data, path, allow_incomplete):
-  """Adds the relations; returns how many have an entity that is not there."""
+def _add_relations(abstracts, data, path, report, split):
   expected = "PMID, group, Y or N, relation, Arg1:entity, Arg2:entity"
-  lost = 0
   for place, cells in rows.parse(data, path, (4, 6), expected):
     name, group = cells[0], cells[1].strip()
     rows.check_known(name, abstracts, place)
@@ -139,16 +138,17 @@ def _add_relations(abstracts, data, path, allow_incomplete):
     ends = [_argument(cell, place) for cell in cells[-2:]]
     document = abstracts[name]
     known = {mention.id for mention in document.mentions}
-    if not known.issuperset(ends):
-      if not allow_incomplete:
-        raise InputError(
+    if known.issuperset(ends):
+      document.relations.append(annotated.Relation("", group, *ends, place))
+    else:
+      report.tolerate(
+        _LOST,
+        InputError(
           "%s: found a relation of %s and %s, expected entities of the abstract"
           % (place, ends[0], ends[1])
-        )
-      lost += 1
-      continue
-    document.relations.append(annotated.Relation("", group, *ends, place))
-  return lost
+        ),
+        split,
+      )
 
 
 def _argument(cell, place):

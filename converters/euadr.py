@@ -54,7 +54,7 @@ def convert(source, options, report):
   ):
     cells = list(map(rows.unquoted, cells))
     if cells[0] != _HEADER:
-      _take(cells, place, found, sentences)
+      _take(cells, place, found, sentences, report)
   return folds.ten_folds(found, sentences, report)
 
 
@@ -73,21 +73,21 @@ def _decode(data, path):
     return data.decode("latin-1")
 
 
-def _take(cells, place, found, sentences):
+def _take(cells, place, found, sentences, report):
   if cells[0] not in _LABELS:
     raise InputError(
       "%s: found the association %s, expected one of %s"
       % (place, shorten(cells[0]), ", ".join(_LABELS))
     )
   text = cells[11]
-  mentions = [_mention(text, cells[i : i + 4], place) for i in (3, 7)]
+  mentions = [_mention(text, cells[i : i + 4], place, report) for i in (3, 7)]
   marked = marking.mark(text, 0, len(text), *mentions, lambda m: m.type)
   name = "%s-%d" % (cells[1], len(found))
   found.append(examples.Row(name, cells[1], (marked,), _LABELS[cells[0]]))
   sentences[name] = text
 
 
-def _mention(text, cells, place):
+def _mention(text, cells, place, report):
   said, start, end, kind = cells
   name = next((n for start, n in _NAMES if kind.startswith(start)), None)
   if name is None:
@@ -96,4 +96,4 @@ def _mention(text, cells, place):
       % (place, shorten(kind))
     )
   span = tuple(annotated.whole_number(x, "offset", place) for x in (start, end))
-  return annotated.mention(text, name, name, [span], said, place)
+  return report.mention(text, name, name, [span], said, place)

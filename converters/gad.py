@@ -60,7 +60,7 @@ def convert(source, options, report):
     ):
       cells = list(map(rows.unquoted, cells))
       if cells[1] != _COLUMNS[1]:  # The header.
-        _take(cells, place, found, sentences)
+        _take(cells, place, found, sentences, report)
   return folds.ten_folds(found, sentences, report)
 
 
@@ -86,7 +86,7 @@ def _blurb(known, source):
   }
 
 
-def _take(cells, place, found, sentences):
+def _take(cells, place, found, sentences, report):
   record = dict(zip(_COLUMNS, cells))
   if record["GAD_ASSOC"] not in _LABELS:
     raise InputError(
@@ -101,6 +101,7 @@ def _take(cells, place, found, sentences):
       record["NER_%s_OFFSET" % kind],
       kind,
       place,
+      report,
     )
     for kind in ("GENE", "DISEASE")
   ]
@@ -112,8 +113,8 @@ def _take(cells, place, found, sentences):
   sentences[name] = text
 
 
-def _mention(text, said, offsets, kind, place):
+def _mention(text, said, offsets, kind, place, report):
   start, _, end = offsets.partition("#")
   span = tuple(annotated.whole_number(x, "offset", place) for x in (start, end))
   said = _AS_DATE.get(said, said)
-  return annotated.mention(text, kind, kind, [span], said, place)
+  return report.mention(text, kind, kind, [span], said, place)

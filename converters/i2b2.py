@@ -113,7 +113,7 @@ def _note(name, files, report):
         "%s: found the type %s, expected one of %s"
         % (place, shorten(kind), ", ".join(_CONCEPTS))
       )
-    mention = _mention(lines, match.groups()[1:5], said, kind, place)
+    mention = _mention(lines, match.groups()[1:5], said, kind, place, report)
     if mentions.setdefault(mention.id, mention) is not mention:
       report.rule("concepts that stand twice: the first taken", "all")
   expected = 'c="..." 1:0 1:2||r="..."||c="..." 1:4 1:5'
@@ -125,13 +125,17 @@ def _note(name, files, report):
         % (place, shorten(kind), ", ".join(_RELATIONS))
       )
     ends = [_id(match.groups()[1:5]), _id(match.groups()[7:11])]
-    for end in ends:
-      if end not in mentions:
-        raise InputError(
+    strange = [end for end in ends if end not in mentions]
+    if strange:
+      report.tolerate(
+        "relations of concepts that are not there: left out",
+        InputError(
           "%s: found a relation of a concept at %s, expected one of %s"
-          % (place, end, files["con"].path)
-        )
-    relations.append(annotated.Relation("", kind, *ends, place))
+          % (place, strange[0], files["con"].path)
+        ),
+      )
+    else:
+      relations.append(annotated.Relation("", kind, *ends, place))
   return annotated.Document(
     name, text, None, list(mentions.values()), relations, files["txt"].path
   )
@@ -153,7 +157,7 @@ def _id(numbers):
   return "%s:%s %s:%s" % tuple(numbers)
 
 
-def _mention(lines, numbers, said, kind, place):
+def _mention(lines, numbers, said, kind, place, report):
   """The concept that a line and two tokens of it mean.
 
   Lines count from 1, tokens from 0, and the last token is part of it. A line
@@ -177,9 +181,12 @@ def _mention(lines, numbers, said, kind, place):
   start, end = spans[first][0], spans[last][1]
   text = lines[line - 1][start:end]
   if "".join(text.lower().split()) != "".join(said.lower().split()):
-    raise InputError(
-      "%s: found %s at line %d, tokens %d to %d, expected %s there"
-      % (place, shorten(text), line, first, last, shorten(said))
+    report.tolerate(
+      "concepts whose text is not that of their tokens: the tokens taken",
+      InputError(
+        "%s: found %s at line %d, tokens %d to %d, expected %s there"
+        % (place, shorten(text), line, first, last, shorten(said))
+      ),
     )
   span = (offset + start, offset + end)
   return annotated.Mention(_id(numbers), kind, (span,), text, place)

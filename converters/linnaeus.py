@@ -35,7 +35,7 @@ def convert(source, options, report):
     name = file.name.rsplit("/", 1)[-1][: -len(".txt")]
     text = decode(file.read(), file.path).replace("\r\n", "\n")
     texts[name] = annotated.Document(name, text, None, [], [], file.path)
-  _add_mentions(source, texts)
+  _add_mentions(source, texts, report)
   divided = splits.published(
     "linnaeus", list(texts.values()), source, options, report
   )
@@ -48,7 +48,7 @@ def write(tagged, options):
   return writers.conll(tagged)
 
 
-def _add_mentions(source, texts):
+def _add_mentions(source, texts, report):
   data, path = source.read("tags", "tags.tsv")
   for place, cells in rows.parse(data, path, (5, 6), _COLUMNS):
     if cells[1] == "document":
@@ -60,5 +60,5 @@ def _add_mentions(source, texts):
     )
     name = "T%d" % (len(document.mentions) + 1)
     document.mentions.append(
-      annotated.mention(document.text, name, "Species", [span], cells[4], place)
+      report.mention(document.text, name, "Species", [span], cells[4], place)
     )

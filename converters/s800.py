@@ -32,7 +32,7 @@ _PMID_COLUMNS = "name, PMID, category, its number, journal"
 def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   abstracts = _read(source)
-  _add_mentions(source, abstracts)
+  _add_mentions(source, abstracts, report)
   divided = splits.published(
     "s800", list(abstracts.values()), source, options, report
   )
@@ -79,7 +79,7 @@ def _read_pmids(data, path):
   return pmids
 
 
-def _add_mentions(source, documents):
+def _add_mentions(source, documents, report):
   """Adds the rows of S800.tsv; their last offset is that of a character."""
   data, path = source.read("tags", "S800.tsv")
   for place, cells in rows.parse(
@@ -93,7 +93,7 @@ def _add_mentions(source, documents):
     )
     number = "T%d" % (len(document.mentions) + 1)
     document.mentions.append(
-      annotated.mention(
+      report.mention(
         document.text, number, "Species", [(start, last + 1)], cells[4], place
       )
     )

@@ -27,6 +27,10 @@ Relation = collections.namedtuple(
 _MAX_DIGITS = 18  # Python refuses to read numbers of thousands of digits.
 
 
+class Mismatch(InputError):
+  """The text of an annotation is not at its offsets."""
+
+
 def mention(text, name, kind, spans, said, place):
   """Returns a Mention whose spans are what the annotation says they are.
 
@@ -43,8 +47,8 @@ def mention(text, name, kind, spans, said, place):
     place: file:line of the annotation.
 
   Raises:
-    InputError: a span is outside of the text or empty; all together are blank
-      or hold other text.
+    InputError: a span is outside of the text or empty; all together are blank.
+    Mismatch: they hold other text.
   """
   trimmed = []
   for start, end in sorted(spans):
@@ -59,7 +63,7 @@ def mention(text, name, kind, spans, said, place):
       trimmed.append((start + left, start + left + len(part.strip())))
   found = " ".join(text[start:end] for start, end in trimmed)
   if not found or (said is not None and _squeezed(found) != _squeezed(said)):
-    raise InputError(
+    raise (Mismatch if found else InputError)(
       "%s: found %s at the offsets %s, expected %s there as the annotation says"
       % (
         place,

@@ -14,6 +14,7 @@ import textwrap
 
 from errors import InputError
 from errors import shorten
+from preparation import annotated
 from preparation import examples
 from preparation import quality
 
@@ -66,6 +67,32 @@ class Report:
     if number:
       row = self.rules.setdefault(what, {})
       row[split] = row.get(split, 0) + number
+
+  def tolerate(self, what, error, split="all"):
+    """Counts what does not fit, as a rule; but for --allow_incomplete raises.
+
+    Args:
+      what: for `rule`, what is done about it.
+      error: the InputError to raise.
+      split: where it was met.
+    """
+    if not self.options.allow_incomplete:
+      raise error
+    self.rule(what, split)
+
+  def mention(self, text, name, kind, spans, said, place):
+    """Returns an annotated.mention; for --allow_incomplete its offsets count.
+
+    For corpora that were not at hand when their converter was written.
+    """
+    try:
+      return annotated.mention(text, name, kind, spans, said, place)
+    except annotated.Mismatch as error:
+      self.tolerate(
+        "annotations whose text is not at their offsets: the offsets taken",
+        error,
+      )
+      return annotated.mention(text, name, kind, spans, None, place)
 
   def note(self, sentence):
     """Adds a sentence."""

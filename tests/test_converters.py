@@ -324,6 +324,30 @@ def test_jnlpba_layouts_differ_in_types_alone(made):
   }
 
 
+@pytest.mark.parametrize(
+  "dataset, name, text, other",
+  [
+    ("bc4chemd", "training.annotations.txt", b"NaCl\t", b"NaBr\t"),
+    ("linnaeus", "tags.tsv", b"\tmice\t", b"\trats\t"),
+    ("s800", "S800.tsv", b"S. pombe", b"S. mombe"),
+    ("i2b2", "record-0.con", b'"fever"', b'"cold"'),
+  ],
+)
+def test_annotations_of_other_text_are_taken_where_that_is_allowed(
+  made, dataset, name, text, other
+):
+  found = corpus_files.inner(
+    corpus_files.files(dataset),
+    lambda path, data: (
+      data.replace(text, other, 1) if path.endswith(name) else data
+    ),
+  )
+  with pytest.raises(InputError, match="found .*, expected .* there"):
+    made(dataset, changed=found, allow_incomplete=False)
+  made(dataset, changed=found)
+  assert any(rule.endswith(" taken") for rule in made.report.rules)
+
+
 def test_linnaeus_a_mention_goes_over_the_end_of_a_line(made):
   assert made("linnaeus")["test.tsv"] == (
     "A\tO\nstudy\tO\nof\tO\nmice\tB\n.\tO\n\n"

@@ -284,3 +284,24 @@ def test_files_are_attached_by_name():
   told = report()
   told.attach("golden.json", "{}")
   assert told.attachments == {"golden.json": "{}"}
+
+
+MENTION = ("a mouse", "T1", "Species", [(2, 7)], "mice", "x:3")
+
+
+def test_an_annotation_whose_text_is_elsewhere_stops():
+  with pytest.raises(errors.InputError, match="x:3: found 'mouse' at the off"):
+    report().mention(*MENTION)
+
+
+def test_its_offsets_count_where_that_is_allowed_and_it_is_told():
+  told = report(allow_incomplete=True)
+  assert told.mention(*MENTION).text == "mouse"
+  (rule,) = told.rules
+  assert rule.endswith("the offsets taken") and told.rules[rule] == {"all": 1}
+
+
+def test_offsets_outside_of_the_text_stop_all_the_same():
+  told = report(allow_incomplete=True)
+  with pytest.raises(errors.InputError, match="expected some within"):
+    told.mention("a", "T1", "Species", [(2, 7)], "mice", "x:3")
