@@ -155,17 +155,22 @@ def _published_rows(board):
 
 def _blurb_records(board):
   for column in board.models + board.comparators:
-    score = board.blurb(column)
-    missing = ", ".join(score.missing)
-    yield {
-      "kind": "blurb",
-      "metric": "blurb",
-      "model": column,
-      "value": _number(score.value),
-      "n": len(score.used),
-      "expected": len(score.used) + len(score.missing),
-      "note": "incomplete, without " + missing if missing else "",
-    }
+    for family, score in board.blurb_families(column).items():
+      yield dict(_blurb_record(column, score), family=family)
+    yield _blurb_record(column, board.blurb(column))
+
+
+def _blurb_record(column, score):
+  missing = ", ".join(score.missing)
+  return {
+    "kind": "blurb",
+    "metric": "blurb",
+    "model": column,
+    "value": _number(score.value),
+    "n": len(score.used),
+    "expected": len(score.used) + len(score.missing),
+    "note": "incomplete, without " + missing if missing else "",
+  }
 
 
 def _difference_rows(comparisons, models):

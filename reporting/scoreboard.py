@@ -238,23 +238,37 @@ class Board:
     ]
 
   def blurb(self, column):
-    """Returns a column's Blurb: the mean over families of means over sets.
+    """Returns a column's Blurb: the mean over families of means over sets."""
+    families = self.blurb_families(column).values()
+    values = [family.value for family in families if family.value is not None]
+    return Blurb(
+      float(np.mean(values)) if values else None,
+      [name for family in families for name in family.used],
+      [name for family in families for name in family.missing],
+    )
+
+  def blurb_families(self, column):
+    """Returns {family: Blurb, the mean over its data sets} of a column.
 
     Only data sets of this benchmark count, for published models too: a mean
     over other data sets cannot be compared.
     """
     here = {d.name for d in DATA_SETS}
-    families, used, missing = [], [], []
-    for pairs in BLURB.values():
-      values = []
-      for name, metric in pairs:
-        value = self.value(name, metric, column) if name in here else None
-        (missing if value is None else used).append(name)
-        values += [] if value is None else [value]
+    families = collections.OrderedDict()
+    for family, pairs in BLURB.items():
+      values = collections.OrderedDict(
+        (name, self.value(name, metric, column))
+        for name, metric in pairs
+        if name in here
+      )
+      used = [name for name, value in values.items() if value is not None]
       if values:
-        families.append(np.mean(values))
-    value = float(np.mean(families)) if families else None
-    return Blurb(value, used, [name for name in missing if name in here])
+        families[family] = Blurb(
+          float(np.mean([values[name] for name in used])) if used else None,
+          used,
+          [name for name in values if name not in used],
+        )
+    return families
 
 
 def choose_models(runs, wanted=None):

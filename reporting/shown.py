@@ -87,15 +87,20 @@ def table_rows(board, notes):
 
 
 def blurb_rows(board, notes):
-  """[(name, metric, [_Shown])] of the BLURB score, computed and published."""
-  computed, published = [], []
-  for column in board.models + board.comparators:
-    score = board.blurb(column)
-    text = percent(score.value)
-    if score.value is not None and score.missing:
-      whole = len(score.used) + len(score.missing)
-      text += ", incomplete (%d of %d)" % (len(score.used), whole)
-    computed.append(_Shown(text, None, False))
+  """[(name, metric, [_Shown])] of BLURB: families, the score, as published."""
+  columns = board.models + board.comparators
+  families = [board.blurb_families(column) for column in columns]
+  rows = [
+    (
+      scoreboard.FAMILIES[name],
+      "mean of data sets",
+      [_blurb_cell(found[name]) for found in families],
+    )
+    for name in families[0]
+  ]
+  computed = [_blurb_cell(board.blurb(column)) for column in columns]
+  published = []
+  for column in columns:
     found = board.published.get(("BLURB", "blurb", column))
     published.append(
       _Shown(
@@ -104,10 +109,19 @@ def blurb_rows(board, notes):
         False,
       )
     )
-  return [
+  return rows + [
     ("BLURB score", "mean of families", computed),
     ("BLURB score", "as published", published),
   ]
+
+
+def _blurb_cell(score):
+  """The _Shown of a scoreboard.Blurb."""
+  text = percent(score.value)
+  if score.value is not None and score.missing:
+    whole = len(score.used) + len(score.missing)
+    text += ", incomplete (%d of %d)" % (len(score.used), whole)
+  return _Shown(text, None, False)
 
 
 def remarks(board):

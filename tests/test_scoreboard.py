@@ -192,6 +192,14 @@ def test_the_blurb_score_is_the_mean_of_families(tmp_path):
   score = board_of(tmp_path).blurb("small")
   assert score.value == pytest.approx((0.82 + 0.80 + 0.90 + 0.76) / 4)
   assert score.missing == ["BioASQ 7b yes/no"] and len(score.used) == 10
+  families = board_of(tmp_path).blurb_families("small")
+  assert {name: family.value for name, family in families.items()} == {
+    "NER": pytest.approx(0.82),
+    "RE": pytest.approx(0.80),
+    "STS": pytest.approx(0.90),
+    "DC": pytest.approx(0.76),
+    "QA": None,
+  }
   invented.write_run(
     tmp_path, "bioasq-7b/small/yesno-seed-1", {"accuracy": 1.0}
   )
