@@ -147,17 +147,13 @@ def _add_mention(sentences, cells, place, is_alternative):
       "%s: found a mention in %s, expected the id of a sentence"
       % (place, shorten(name))
     )
-  text, mentions = sentences[name].text, sentences[name].mentions
+  text = sentences[name].text
   span = _span(text, offsets, place)
   # "/translation upstream factor" lacks the slash; some alternatives have more
   # text than their offsets, which are what counts (README.GM).
   if is_alternative or _letters(text[slice(*span)]) == _letters(said):
     said = None
-  mentions.append(
-    annotated.mention(
-      text, "T%d" % (len(mentions) + 1), "GENE", [span], said, place
-    )
-  )
+  annotated.add(sentences[name], "GENE", [span], said, place)
 
 
 def _letters(text):
@@ -174,9 +170,7 @@ def _span(text, offsets, place):
     raise InputError(
       "%s: found the offsets %s, expected two" % (place, shorten(offsets))
     )
-  first, last = (
-    annotated.whole_number(number, "offset", place) for number in numbers
-  )
+  first, last = annotated.offsets(numbers, place)
   visible = [i for i, character in enumerate(text) if not character.isspace()]
   if not first <= last < len(visible):
     raise InputError(

@@ -65,25 +65,17 @@ def write(tagged, options):
 
 def _read(source, part, report):
   """The abstracts of a part with their mentions."""
-  abstracts = {}
   data, path = source.read("%s abstracts" % part, part + ".abstracts.txt")
-  rows.check_end(data, path, report)
-  for place, cells in rows.parse(data, path, (3,), "PMID, title, abstract"):
-    name, title, abstract = cells
-    rows.check_new(name, abstracts, place)
-    abstracts[name] = annotated.Document(
-      name, title + " " + abstract, title, [], [], place
-    )
+  abstracts = rows.abstracts(data, path, report)
   data, path = source.read("%s annotations" % part, part + ".annotations.txt")
   expected = "PMID, T or A, start, end, text, type"
   for place, cells in rows.parse(data, path, (6,), expected):
     rows.check_known(cells[0], abstracts, place)
-    document = abstracts[cells[0]]
-    document.mentions.append(_mention(document, cells, place, report))
+    _add_mention(abstracts[cells[0]], cells, place, report)
   return list(abstracts.values())
 
 
-def _mention(document, cells, place, report):
+def _add_mention(document, cells, place, report):
   _, part, start, end, said, kind = cells
   if part not in ("T", "A") or kind.strip() not in _TYPES:
     raise InputError(
@@ -91,9 +83,6 @@ def _mention(document, cells, place, report):
       "%s" % (place, shorten(part), shorten(kind), ", ".join(_TYPES))
     )
   shift = len(document.title) + 1 if part == "A" else 0
-  span = tuple(
-    shift + annotated.whole_number(cell, "offset", place)
-    for cell in (start, end)
-  )
-  name = "T%d" % (len(document.mentions) + 1)
-  return report.mention(document.text, name, kind.strip(), [span], said, place)
+  start, end = annotated.offsets((start, end), place)
+  span = (shift + start, shift + end)
+  report.add_mention(document, kind.strip(), [span], said, place)

@@ -122,7 +122,7 @@ def _training_files(source, year, report):
     if files:
       report.note(
         "No training set of that year: made of the golden files of earlier "
-        "years (%s)." % ", ".join(f.name.rsplit("/", 1)[-1] for f in files)
+        "years (%s)." % ", ".join(f.base for f in files)
       )
   if not files:
     raise InputError(

@@ -77,8 +77,7 @@ def _convert(source, split, part, options, report):
       report.note("The %s set lacks %s and is empty." % (split, lacking[0]))
       return []
   data, path = source.read("%s abstracts" % part, *names[0])
-  rows.check_end(data, path, report)
-  abstracts = _read_abstracts(data, path)
+  abstracts = rows.abstracts(data, path, report)
   report.count("abstracts", split, len(abstracts))
   data, path = source.read("%s entities" % part, *names[1])
   _add_entities(abstracts, data, path, report)
@@ -94,17 +93,6 @@ def _convert(source, split, part, options, report):
   return found
 
 
-def _read_abstracts(data, path):
-  abstracts = {}
-  for place, cells in rows.parse(data, path, (3,), "PMID, title, abstract"):
-    name, title, abstract = cells
-    rows.check_new(name, abstracts, place)
-    abstracts[name] = annotated.Document(
-      name, title + " " + abstract, title, [], [], place
-    )
-  return abstracts
-
-
 def _add_entities(abstracts, data, path, report):
   expected = "PMID, entity, type, start, end, text"
   for place, cells in rows.parse(data, path, (6,), expected):
@@ -117,9 +105,7 @@ def _add_entities(abstracts, data, path, report):
       )
     document = abstracts[name]
     rows.check_new(entity, {m.id for m in document.mentions}, place)
-    span = tuple(
-      annotated.whole_number(cell, "offset", place) for cell in (start, end)
-    )
+    span = annotated.offsets((start, end), place)
     document.mentions.append(
       report.mention(document.text, entity, kind, [span], said, place)
     )

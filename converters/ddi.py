@@ -111,12 +111,8 @@ def _mention(element, text, path):
       raise InputError(
         "%s: found the offsets %s, expected first-last" % (place, shorten(part))
       )
-    spans.append(
-      (
-        annotated.whole_number(start, "offset", place),
-        annotated.whole_number(last, "offset", place) + 1,
-      )
-    )
+    start, last = annotated.offsets((start, last), place)
+    spans.append((start, last + 1))
   # The text of a discontinuous entity is not always that of its parts.
   said = None if len(spans) > 1 else element.get("text")
   return annotated.mention(

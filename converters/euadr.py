@@ -95,5 +95,5 @@ def _mention(text, cells, place, report):
       "%s: found the type %s, expected that of a target or a disease"
       % (place, shorten(kind))
     )
-  span = tuple(annotated.whole_number(x, "offset", place) for x in (start, end))
+  span = annotated.offsets((start, end), place)
   return report.mention(text, name, name, [span], said, place)

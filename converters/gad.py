@@ -115,6 +115,6 @@ def _take(cells, place, found, sentences, report):
 
 def _mention(text, said, offsets, kind, place, report):
   start, _, end = offsets.partition("#")
-  span = tuple(annotated.whole_number(x, "offset", place) for x in (start, end))
+  span = annotated.offsets((start, end), place)
   said = _AS_DATE.get(said, said)
   return report.mention(text, kind, kind, [span], said, place)

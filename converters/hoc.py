@@ -72,12 +72,12 @@ def _aspects(label):
 def _read(source):
   """A splits.Group of the sentences of each abstract, by PMID."""
   labels = {
-    _stem(file): file
+    file.stem: file
     for file in source.files("labels of abstracts", "labels/*.txt")
   }
   abstracts = []
   for file in source.files("texts of abstracts", "text/*.txt"):
-    name = _stem(file)
+    name = file.stem
     if name not in labels:
       raise InputError(
         "%s: found no labels/%s.txt, expected one for each text"
@@ -88,13 +88,9 @@ def _read(source):
     file = min(labels.values())
     raise InputError(
       "%s: found no text/%s.txt, expected one for each file of labels"
-      % (file.path, _stem(file))
+      % (file.path, file.stem)
     )
   return abstracts
-
-
-def _stem(file):
-  return file.name.rsplit("/", 1)[-1][: -len(".txt")]
 
 
 def _abstract(name, text_file, label_file):

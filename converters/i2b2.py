@@ -87,8 +87,7 @@ def _read(source, report, what, folders):
     patterns = ["%s/%s/*.%s" % (f, kind, ending) for f in folders]
     patterns += ["%s/*.%s" % (f, ending) for f in folders]
     for file in source.files("%s notes, .%s" % (what, ending), *patterns):
-      name = file.name.rsplit("/", 1)[-1][: -len(ending) - 1]
-      files.setdefault(name, {})[ending] = file
+      files.setdefault(file.stem, {})[ending] = file
   for name, found in files.items():
     for ending in ("txt", "con", "rel"):
       if ending not in found:
@@ -101,7 +100,7 @@ def _read(source, report, what, folders):
 
 
 def _note(name, files, report):
-  text = decode(files["txt"].read(), files["txt"].path).replace("\r\n", "\n")
+  text = files["txt"].text()
   lines = text.split("\n")
   mentions, relations = {}, []
   for place, match in _matches(

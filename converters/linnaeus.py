@@ -7,7 +7,6 @@ from preparation import rows
 from preparation import splits
 from preparation import tagging
 from preparation import writers
-from utf8 import decode
 
 INFO = corpus.Info(
   data_sets=("linnaeus",),
@@ -32,9 +31,9 @@ def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   texts = {}
   for file in source.files("texts", "txt/*.txt"):
-    name = file.name.rsplit("/", 1)[-1][: -len(".txt")]
-    text = decode(file.read(), file.path).replace("\r\n", "\n")
-    texts[name] = annotated.Document(name, text, None, [], [], file.path)
+    texts[file.stem] = annotated.Document(
+      file.stem, file.text(), None, [], [], file.path
+    )
   _add_mentions(source, texts, report)
   divided = splits.published(
     "linnaeus", list(texts.values()), source, options, report
@@ -54,11 +53,5 @@ def _add_mentions(source, texts, report):
     if cells[1] == "document":
       continue  # The header.
     rows.check_known(cells[1], texts, place)
-    document = texts[cells[1]]
-    span = tuple(
-      annotated.whole_number(cell, "offset", place) for cell in cells[2:4]
-    )
-    name = "T%d" % (len(document.mentions) + 1)
-    document.mentions.append(
-      report.mention(document.text, name, "Species", [span], cells[4], place)
-    )
+    span = annotated.offsets(cells[2:4], place)
+    report.add_mention(texts[cells[1]], "Species", [span], cells[4], place)

@@ -9,7 +9,6 @@ from preparation import rows
 from preparation import splits
 from preparation import tagging
 from preparation import writers
-from utf8 import decode
 
 INFO = corpus.Info(
   data_sets=("s800",),
@@ -51,15 +50,13 @@ def _read(source):
   pmids = _read_pmids(data, path)
   abstracts = {}
   for file in source.files("abstracts", "abstracts/*.txt"):
-    name = file.name.rsplit("/", 1)[-1][: -len(".txt")]
-    if name not in pmids:
+    if file.stem not in pmids:
       raise InputError(
         "%s: found no PMID of this abstract in %s, expected one"
         % (file.path, path)
       )
-    text = decode(file.read(), file.path).replace("\r\n", "\n")
-    abstracts[name] = annotated.Document(
-      pmids[name], text, None, [], [], file.path
+    abstracts[file.stem] = annotated.Document(
+      pmids[file.stem], file.text(), None, [], [], file.path
     )
   return abstracts
 
@@ -87,13 +84,7 @@ def _add_mentions(source, documents, report):
   ):
     name = cells[1].partition(":")[0]
     rows.check_known(name, documents, place)
-    document = documents[name]
-    start, last = (
-      annotated.whole_number(cell, "offset", place) for cell in cells[2:4]
-    )
-    number = "T%d" % (len(document.mentions) + 1)
-    document.mentions.append(
-      report.mention(
-        document.text, number, "Species", [(start, last + 1)], cells[4], place
-      )
+    start, last = annotated.offsets(cells[2:4], place)
+    report.add_mention(
+      documents[name], "Species", [(start, last + 1)], cells[4], place
     )

@@ -84,18 +84,17 @@ def _read(source, report, what, notes_pattern, gold_pattern):
   """The notes of a part, by name, with their mentions."""
   texts = {}
   for file in source.files("%s notes" % what, notes_pattern):
-    text = decode(file.read(), file.path).replace("\r\n", "\n")
-    texts[_base(file)] = annotated.Document(
-      _base(file), _blanked(text), None, [], [], file.path
+    texts[_name(file)] = annotated.Document(
+      _name(file), _blanked(file.text()), None, [], [], file.path
     )
   mentions, bare = 0, set(texts)
   for file in source.files("%s annotations" % what, gold_pattern):
-    name = _base(file)
+    name = _name(file)
     rows.check_known(name, texts, file.path)
     bare.discard(name)
     read = _from_xml if file.name.endswith(_XML_ENDING) else _from_lines
     for place, spans in read(file.read(), file.path, name):
-      _add(texts[name], spans, place)
+      annotated.add(texts[name], _TYPE, spans, None, place)
       mentions += 1
   if not mentions:
     raise InputError(
@@ -106,9 +105,9 @@ def _read(source, report, what, notes_pattern, gold_pattern):
   return [texts[name] for name in sorted(texts)]
 
 
-def _base(file):
+def _name(file):
   """The name of a note, of its file or of that of its annotations."""
-  name = file.name.rsplit("/", 1)[-1]
+  name = file.base
   for ending in (_XML_ENDING, ".txt"):
     if name.endswith(ending):
       name = name[: -len(ending)]
@@ -141,7 +140,7 @@ def _from_lines(data, path, name):
         "%s: found %s of %s, expected %s of %s"
         % (place, shorten(cells[1]), shorten(cells[0]), _TYPE, name)
       )
-    numbers = [annotated.whole_number(c, "offset", place) for c in cells[3:]]
+    numbers = annotated.offsets(cells[3:], place)
     found.append((place, list(zip(numbers[::2], numbers[1::2]))))
   return found
 
@@ -185,19 +184,9 @@ def _from_xml(data, path, name):
 def _spans(annotation, place):
   """The spans of an <annotation>."""
   spans = [
-    tuple(
-      annotated.whole_number(span.get(key, ""), "offset", place)
-      for key in ("start", "end")
-    )
+    annotated.offsets((span.get("start", ""), span.get("end", "")), place)
     for span in annotation.iter("span")
   ]
   if not spans:
     raise InputError("%s: found no <span>, expected one" % place)
   return spans
-
-
-def _add(document, spans, place):
-  name = "T%d" % (len(document.mentions) + 1)
-  document.mentions.append(
-    annotated.mention(document.text, name, _TYPE, spans, None, place)
-  )

@@ -75,6 +75,23 @@ def mention(text, name, kind, spans, said, place):
   return Mention(name, kind, tuple(trimmed), found, place)
 
 
+def add(document, kind, spans, said, place, make=mention):
+  """Adds a mention to a document that gives it no id: T1, T2, ... in order.
+
+  Args:
+    document: a Document.
+    kind, spans, said, place: as in `mention`.
+    make: what to call for `mention`.
+  """
+  name = "T%d" % (len(document.mentions) + 1)
+  document.mentions.append(make(document.text, name, kind, spans, said, place))
+
+
+def offsets(cells, place):
+  """Returns the numbers that cells hold as a tuple, or raises InputError."""
+  return tuple(whole_number(cell, "offset", place) for cell in cells)
+
+
 def whole_number(text, what, place):
   """Returns the number that a cell holds, or raises InputError."""
   if not text.strip().isdecimal() or len(text) > _MAX_DIGITS:

@@ -18,10 +18,32 @@ import zipfile
 
 from errors import InputError
 from errors import first_five
+from utf8 import decode
+
 
 # `path` is for messages, archive and all; `name` is what patterns are compared
 # with, relative to the folder or the archive; `container` is either of these.
-File = collections.namedtuple("File", ["path", "name", "container", "read"])
+class File(
+  collections.namedtuple("File", ["path", "name", "container", "read"])
+):
+  """A file of a corpus."""
+
+  __slots__ = ()
+
+  @property
+  def base(self):
+    """Its name without folders."""
+    return self.name.rsplit("/", 1)[-1]
+
+  @property
+  def stem(self):
+    """Its name without folders and ending, which many documents go by."""
+    return self.base.rpartition(".")[0]
+
+  def text(self):
+    """Returns its text with the line ends that annotations count with."""
+    return decode(self.read(), self.path).replace("\r\n", "\n")
+
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
 _CLOSED_ENDINGS = (".rar", ".7z", ".tar.xz")

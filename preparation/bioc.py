@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads annotated documents in BioC's XML.
 
-Read with lxml, which this project needs anyway: the library bioc has a limit
-to the line numbers it can give, and does not install beside Python 3.7's
-TensorFlow. DTDs, entities and the network are off.
+Read with lxml, which DDI and ShARe/CLEF need anyway, and not with the library
+bioc: errors here name the line, and offsets are checked against the text. DTDs,
+entities and the network are off.
 """
 
 from lxml import etree

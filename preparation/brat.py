@@ -58,8 +58,7 @@ def _take(line, place, text, mentions, relations):
     name, kind, spans, said = match.groups()
     rows.check_new(name, mentions, place)
     pairs = [
-      tuple(annotated.whole_number(n, "offset", place) for n in pair.split())
-      for pair in spans.split(";")
+      annotated.offsets(pair.split(), place) for pair in spans.split(";")
     ]
     mentions[name] = annotated.mention(text, name, kind, pairs, said, place)
     return

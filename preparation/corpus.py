@@ -19,9 +19,10 @@ from preparation import examples
 from preparation import quality
 
 # `data_sets` are the names that --dataset takes; `download` says what belongs
-# into --input_dir; `published` is {what: {split: count}} for each layout, of
-# which those in `certain` must be found in whole files; `because` says why
-# others differ, {what: reason}; `source` says who published.
+# into --input_dir; `published` is {data set: {what: {split: count}}}, its keys
+# "data set/layout" where layouts differ, of which those in `certain` must be
+# found in whole files; `because` says why others differ, {what: reason};
+# `source` says who published.
 Info = collections.namedtuple(
   "Info",
   [
@@ -93,6 +94,10 @@ class Report:
         error,
       )
       return annotated.mention(text, name, kind, spans, None, place)
+
+  def add_mention(self, document, kind, spans, said, place):
+    """Adds such a mention to an annotated.Document, which numbers it."""
+    annotated.add(document, kind, spans, said, place, self.mention)
 
   def note(self, sentence):
     """Adds a sentence."""

@@ -79,11 +79,9 @@ def _document(place, name, title, abstract, rows):
 
 
 def _mention(text, name, cells, place):
-  start, end = (
-    annotated.whole_number(cell, "offset", place) for cell in cells[1:3]
-  )
+  span = annotated.offsets(cells[1:3], place)
   if not cells[4].strip():
     raise InputError("%s: found no type of the mention, expected one" % place)
   return annotated.mention(
-    text, name, cells[4].strip(), [(start, end)], cells[3], place
+    text, name, cells[4].strip(), [span], cells[3], place
   )

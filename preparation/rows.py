@@ -3,6 +3,7 @@
 
 from errors import InputError
 from errors import shorten
+from preparation import annotated
 import utf8
 
 
@@ -31,6 +32,22 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=utf8.decode):
     found.append(("%s:%d" % (path, number), cells))
   if not found:
     raise InputError("%s: found no rows, expected %s" % (path, expected))
+  return found
+
+
+def abstracts(data, path, report):
+  """Returns {PMID: annotated.Document} of a table of PMID, title, abstract.
+
+  A corpus.Report is told of a last line without its end.
+  """
+  check_end(data, path, report)
+  found = {}
+  for place, cells in parse(data, path, (3,), "PMID, title, abstract"):
+    name, title, abstract = cells
+    check_new(name, found, place)
+    found[name] = annotated.Document(
+      name, title + " " + abstract, title, [], [], place
+    )
   return found
 
 
