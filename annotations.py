@@ -15,7 +15,7 @@ import json
 import re
 import urllib.parse
 
-import web_pages
+from common import html_page
 
 UNTYPED = "entity"  # The type that an untyped corpus's entities are given.
 
@@ -171,7 +171,7 @@ def to_html(documents, entities, title, note):
       for document, found in zip(documents, entities)
     ),
   )
-  return web_pages.page(title, _STYLE + _type_styles(len(kinds)), body)
+  return html_page.page(title, _STYLE + _type_styles(len(kinds)), body)
 
 
 def _shown_type(entity):

@@ -28,9 +28,9 @@ for part, level in (
 import apache_beam as beam  # noqa: E402
 from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
+from common import files  # noqa: E402
 import manifests  # noqa: E402
 import shards  # noqa: E402
-import storage  # noqa: E402
 
 SUMMARY = "beam.json"
 
@@ -47,7 +47,7 @@ def run(plan, encoding, description, runner, options):
   """
   begin = time.time()
   _show_checkout()
-  storage.make_folder(plan.folder)
+  files.make_folder(plan.folder)
   manifests.write_progress(plan, description, [])
   pipeline_options = PipelineOptions(
     ["--runner=" + runner] + shlex.split(options or "")
@@ -55,8 +55,8 @@ def run(plan, encoding, description, runner, options):
   with beam.Pipeline(options=pipeline_options) as pipeline:
     build(pipeline, plan, encoding)
   path = os.path.join(plan.folder, SUMMARY)
-  summary = json.loads(storage.read(path).decode("utf-8"))
-  storage.remove(path)
+  summary = json.loads(files.read(path).decode("utf-8"))
+  files.remove(path)
   return shards.Outcome(
     collections.Counter(summary["counts"]),
     summary["shards"],
@@ -143,13 +143,13 @@ def _write(shard_and_parts, plan):
   path = plan.shards[shard]
   partial = "%s.%s.partial" % (path, uuid.uuid4().hex)
   instances = size = 0
-  with storage.open_file(partial, "wb") as f:
+  with files.open_file(partial, "wb") as f:
     for _, count, records in sorted(part for part in parts if part):
       f.write(records)
       instances += count
       size += len(records)
-    storage.close_safely(f)
-  storage.rename(partial, path)
+    files.close_safely(f)
+  files.rename(partial, path)
   name = os.path.basename(path)
   return {"file": name, "instances": instances, "bytes": size}
 
@@ -171,4 +171,4 @@ def _summarize(folder, counts, dropped, written):
   """Leaves the figures where whoever started the pipeline finds them."""
   summary = {"counts": counts, "dropped": dropped, "shards": written}
   path = os.path.join(folder, SUMMARY)
-  storage.write(path, json.dumps(summary).encode("utf-8"))
+  files.write(path, json.dumps(summary).encode("utf-8"))

@@ -9,7 +9,7 @@ answers {question id: (type, exact answer)}. Scores are fractions from 0 to 1.
 
 import re
 
-from errors import first_five
+from common.errors import first_five
 
 MAX_CHARACTERS = 100  # BioBERT's limit, and BioASQ's, to an exact answer.
 MAX_FACTOID_ANSWERS = 5

@@ -9,9 +9,9 @@ file, whatever their scheme (IOB1, IOB2, IOBES) and types.
 import collections
 import re
 
-from errors import InputError
-from errors import shorten
-from utf8 import decode
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 
 Sentence = collections.namedtuple("Sentence", ["words", "labels"])
 

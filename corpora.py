@@ -20,8 +20,8 @@ import zlib
 
 from lxml import etree
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 import splitting
 
 FORMATS = ("text", "pubmed", "pmc", "mimic")

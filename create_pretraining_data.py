@@ -19,14 +19,14 @@ from absl import flags
 from absl import logging
 import tqdm
 
+from common import files
+from common import flag_groups
+from common import processes
+from common.errors import InputError
 import corpora
-from errors import InputError
-import flag_groups
 import instances
 import manifests
-import processes
 import shards
-import storage
 import tokenization
 
 LOG_SECONDS = 10
@@ -93,10 +93,10 @@ def run_here(plan, encoding, description, earlier, num_workers):
     earlier: list of the stripes that a killed run has finished.
     num_workers: processes.
   """
-  storage.make_folder(plan.folder)
+  files.make_folder(plan.folder)
   dropped = collections.Counter()
   progress = Progress(plan.bytes)
-  with storage.locked(plan.folder), contextlib.closing(progress):
+  with files.locked(plan.folder), contextlib.closing(progress):
     output = shards.Output(plan, description, earlier)
     tasks = unfinished_chunks(plan, len(earlier), dropped, progress)
     try:
@@ -138,7 +138,7 @@ def load_tokenizer(config):
     found = [
       path
       for name in VOCABULARY_NAMES
-      for path in storage.glob(os.path.join(config.bioalbert_dir, name))
+      for path in files.glob(os.path.join(config.bioalbert_dir, name))
     ]
     if not found:
       raise InputError(
@@ -150,7 +150,7 @@ def load_tokenizer(config):
     vocab_file,
     config.spm_model_file,
     config.do_lower_case,
-    storage.open_file,
+    files.open_file,
     config.spm_digit_comma_fix,
   )
 

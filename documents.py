@@ -15,11 +15,11 @@ import unicodedata
 
 from absl import logging
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import check_whole
+from common.text import decode
 import splitting
-from utf8 import check_whole
-from utf8 import decode
 
 Document = collections.namedtuple("Document", ["id", "text", "title"])
 

@@ -27,7 +27,7 @@ is of the first. A text without any piece has NaN.
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import collections
@@ -41,11 +41,11 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import flag_groups
+from common.errors import InputError
+from common.errors import first_five
 import documents
-from errors import InputError
-from errors import first_five
 import feature_files
-import flag_groups
 import inputs
 import modeling
 import progress

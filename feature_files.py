@@ -15,8 +15,8 @@ import shutil
 import h5py
 import numpy as np
 
-from errors import InputError
-import storage
+from common import files
+from common.errors import InputError
 
 FORMATS = {"npz": (".npz",), "hdf5": (".h5", ".hdf5")}  # And their endings.
 CHUNK_BYTES = 1 << 19  # Half of what HDF5 keeps of an array in memory.
@@ -124,7 +124,7 @@ def writing(path, format, size):
   Raises:
     InputError: it cannot be written there, or memory does not hold it.
   """
-  if storage.is_remote(path) or storage.is_folder(path):
+  if files.is_remote(path) or files.is_folder(path):
     raise InputError("%s: expected the name of a file on this machine" % path)
   partial = path + ".partial"
   try:
@@ -133,8 +133,8 @@ def writing(path, format, size):
       yield file
       file.save()
     with open(partial, "rb+") as f:
-      storage.close_safely(f)
-    storage.rename(partial, path)
+      files.close_safely(f)
+    files.rename(partial, path)
   except OSError as e:
     raise InputError("%s: cannot be written (%s)" % (path, e)) from e
   except MemoryError as e:
@@ -143,13 +143,13 @@ def writing(path, format, size):
       "which is written as it comes" % (path, size / 1e9)
     ) from e
   finally:
-    storage.remove(partial)
+    files.remove(partial)
 
 
 def _make_room(path, size):
   """Makes the folder of a file; InputError if its disk is too full."""
   folder = os.path.dirname(path) or "."
-  storage.make_folder(folder)
+  files.make_folder(folder)
   free = shutil.disk_usage(folder).free
   if size > free:
     raise InputError(

@@ -16,7 +16,7 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import inputs
 import modeling
 import optimization

@@ -9,10 +9,10 @@ it has alone, the other two notations tell of all.
 
 import re
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 import tables
-from utf8 import decode
 
 # The aspects 0 to 9 of Hallmarks of Cancer.
 HALLMARKS = (

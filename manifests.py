@@ -14,8 +14,8 @@ import os
 
 from absl import logging
 
-from errors import InputError
-import storage
+from common import files
+from common.errors import InputError
 
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
@@ -35,7 +35,7 @@ def describe(plan, flags, tokenizer):
     "flags": flags,
     "vocab_size": tokenizer.vocab_size,
     "vocabulary": {
-      os.path.basename(path): hashlib.sha256(storage.read(path)).hexdigest()
+      os.path.basename(path): hashlib.sha256(files.read(path)).hexdigest()
       for path in tokenizer.files
     },
     "inputs": [i._asdict() for i in plan.inputs],
@@ -50,14 +50,14 @@ def read_earlier(plan, description):
   """
   for name in (MANIFEST, PROGRESS):
     path = os.path.join(plan.folder, name)
-    if storage.exists(path):
+    if files.exists(path):
       before = _read_json(path)
       if name == PROGRESS and _is_empty(plan.folder, before):
         return None
       _refuse_other(path, before, description)
       return before
   for shard in plan.shards:
-    if storage.exists(shard):
+    if files.exists(shard):
       raise InputError(
         "%s: is there already, and no %s beside it that says how it was made; "
         "expected a new file or folder as --output_file" % (shard, MANIFEST)
@@ -69,12 +69,12 @@ def _is_empty(folder, progress):
   """Whether a run ended before its first shard."""
   names = progress["flags"]["output_file"]
   paths = [os.path.join(folder, name) for name in names]
-  return not (progress["stripes"] or any(map(storage.exists, paths)))
+  return not (progress["stripes"] or any(map(files.exists, paths)))
 
 
 def _read_json(path):
   try:
-    return json.loads(storage.read(path).decode("utf-8"))
+    return json.loads(files.read(path).decode("utf-8"))
   except (OSError, ValueError) as e:
     raise InputError(
       "%s: cannot be read (%s); expected another folder in --output_file, or "
@@ -142,7 +142,7 @@ def write_manifest(plan, description, vocabulary, shards, report):
   progress = os.path.join(plan.folder, PROGRESS)
   if not any(shard["instances"] for shard in shards):
     for path in plan.shards + [progress]:
-      storage.remove(path)
+      files.remove(path)
     raise InputError(
       "the input gave no instance (%s); expected text with at least two "
       "sentences a document, and the --input_format that fits it"
@@ -152,14 +152,14 @@ def write_manifest(plan, description, vocabulary, shards, report):
   shards = sorted(shards, key=lambda shard: order[shard["file"]])
   for path in vocabulary:
     copy = os.path.join(plan.folder, os.path.basename(path))
-    storage.write(copy, storage.read(path))
+    files.write(copy, files.read(path))
   _write_json(plan, MANIFEST, dict(description, shards=shards, report=report))
-  storage.remove(progress)
+  files.remove(progress)
 
 
 def _write_json(plan, name, value):
   text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-  storage.write(os.path.join(plan.folder, name), text.encode("utf-8"))
+  files.write(os.path.join(plan.folder, name), text.encode("utf-8"))
 
 
 def make_report(plan, counts, dropped, seconds):

@@ -19,7 +19,7 @@ import re
 from absl import logging
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import kernels
 
 # The slots of optimization.py's optimizers and the step counter: they belong

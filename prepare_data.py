@@ -14,6 +14,9 @@ import textwrap
 
 from absl import flags
 
+from common import files
+from common import flag_groups
+from common.errors import InputError
 from converters import bc2gm
 from converters import bc4chemd
 from converters import bc5cdr
@@ -32,12 +35,9 @@ from converters import medsts
 from converters import ncbi_disease
 from converters import s800
 from converters import shareclefe
-from errors import InputError
-import flag_groups
 from preparation import archives
 from preparation import corpus
 from preparation import quality
-import storage
 
 CONVERTERS = (
   shareclefe,
@@ -118,8 +118,8 @@ def convert(config):
   for flag, (drop, rule) in DROPS.items():
     if getattr(config, flag):
       found = reduced(found, drop, "--%s: %s" % (flag, rule), report)
-  files = dict(converter.write(found, options), **report.attachments)
-  return files, report, source.digest()
+  texts = dict(converter.write(found, options), **report.attachments)
+  return texts, report, source.digest()
 
 
 def options_of(config):
@@ -159,7 +159,7 @@ def check_folder(folder, options):
   """Raises InputError if a folder holds another data set."""
   path = os.path.join(folder, RECORD)
   try:
-    before = json.loads(storage.read(path).decode("utf-8"))
+    before = json.loads(files.read(path).decode("utf-8"))
   except (OSError, ValueError):
     return
   if not isinstance(before, dict):
@@ -172,39 +172,39 @@ def check_folder(folder, options):
     )
 
 
-def with_record(files, report, digest, flags_given):
-  """Returns files with the report, and with all that is known of them."""
-  files = dict(files)
-  files[REPORT] = report.to_text()
+def with_record(texts, report, digest, flags_given):
+  """Returns {file name: text} with the report and the record added."""
+  texts = dict(texts)
+  texts[REPORT] = report.to_text()
   record = dict(
     report.to_dict(),
     flags=flags_given,
     input_sha256=digest,
     sha256={
       name: hashlib.sha256(text.encode("utf-8")).hexdigest()
-      for name, text in sorted(files.items())
+      for name, text in sorted(texts.items())
     },
   )
-  files[RECORD] = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-  return files
+  texts[RECORD] = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+  return texts
 
 
-def write(folder, files):
+def write(folder, texts):
   """Writes all files; they take their names when the last is whole."""
-  paths = {os.path.join(folder, name): text for name, text in files.items()}
-  for path in filter(storage.is_folder, paths):
+  paths = {os.path.join(folder, name): text for name, text in texts.items()}
+  for path in filter(files.is_folder, paths):
     raise InputError("%s: found a folder, expected none there" % path)
   try:
     for path, text in paths.items():
-      storage.make_folder(os.path.dirname(path))
-      with storage.open_file(path + ".partial", "wb") as f:
+      files.make_folder(os.path.dirname(path))
+      with files.open_file(path + ".partial", "wb") as f:
         f.write(text.encode("utf-8"))
-        storage.close_safely(f)
+        files.close_safely(f)
     for path in paths:
-      storage.rename(path + ".partial", path)
+      files.rename(path + ".partial", path)
   except OSError as error:
     for path in paths:
-      storage.remove(path + ".partial")
+      files.remove(path + ".partial")
     raise InputError(
       "%s: cannot be written (%s)" % (folder, error.strerror or error)
     ) from None
@@ -256,11 +256,11 @@ def main(_):
     if not getattr(config, name):
       raise InputError("--%s is missing; --list shows all data sets" % name)
   check_folder(config.output_dir, options_of(config))
-  files, report, digest = convert(config)
-  files = with_record(files, report, digest, vars(config))
-  write(config.output_dir, files)
-  names = ", ".join(sorted(files))
-  print(files[REPORT] + "\nWritten to %s: %s" % (config.output_dir, names))
+  texts, report, digest = convert(config)
+  texts = with_record(texts, report, digest, vars(config))
+  write(config.output_dir, texts)
+  names = ", ".join(sorted(texts))
+  print(texts[REPORT] + "\nWritten to %s: %s" % (config.output_dir, names))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ import time
 from absl import logging
 import tensorflow.compat.v1 as tf
 
+from common.errors import InputError
 import curves
-from errors import InputError
 import heads
 import masking
 import modeling

@@ -15,10 +15,10 @@ import unicodedata
 
 from absl import logging
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 import tables
-from utf8 import decode
 
 # A question and one text. `answers` is None where the file has none; "yes" or
 # "no" for a yesno question; else a list of Answer, empty where it is known

@@ -12,7 +12,7 @@ import contextlib
 
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import tfrecords
 
 # Records shuffled at a time (54 MB at length 512), drawn from so many files.

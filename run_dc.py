@@ -9,7 +9,7 @@ between them, or a column of 0 and 1 for each label. Sentences whose ids are
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import collections
@@ -19,10 +19,10 @@ from absl import flags
 from absl import logging
 import numpy as np
 
-from errors import InputError
-from errors import shorten
+from common import flag_groups
+from common.errors import InputError
+from common.errors import shorten
 import finetuning
-import flag_groups
 import heads
 import inputs
 import label_sets

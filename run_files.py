@@ -18,7 +18,7 @@ import numpy as np
 import sentencepiece
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import modeling
 import tokenization
 

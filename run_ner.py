@@ -7,7 +7,7 @@ line, its tag in the last column, a blank line between sentences.
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import collections
@@ -17,10 +17,10 @@ from absl import flags
 import numpy as np
 
 import annotations
+from common import flag_groups
 import conll
 import documents
 import finetuning
-import flag_groups
 import heads
 import inputs
 import metrics

@@ -7,14 +7,14 @@ dev.tsv and test.tsv of --data_dir, whose header says which column is which.
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 from absl import flags
 from absl import logging
 
+from common import flag_groups
 import finetuning
-import flag_groups
 import run_files
 import sentences
 

@@ -8,12 +8,12 @@ command again goes on where a killed run stopped.
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 from absl import flags
 
-import flag_groups
+from common import flag_groups
 import pretraining
 
 

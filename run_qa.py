@@ -15,7 +15,7 @@ goes from one to the other:
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import json
@@ -25,10 +25,10 @@ from absl import logging
 import numpy as np
 
 import bioasq
-from errors import InputError
-from errors import shorten
+from common import flag_groups
+from common.errors import InputError
+from common.errors import shorten
 import finetuning
-import flag_groups
 import heads
 import inputs
 import metrics

@@ -7,7 +7,7 @@ write them: a sentence and its label, with or without an id and a header.
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import itertools
@@ -16,10 +16,10 @@ import re
 from absl import flags
 from absl import logging
 
-from errors import InputError
-from errors import first_five
+from common import flag_groups
+from common.errors import InputError
+from common.errors import first_five
 import finetuning
-import flag_groups
 import run_files
 import sentences
 

@@ -7,16 +7,16 @@ them, with a header, or n2c2's text of two sentences and their score.
 """
 
 # isort: off
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 from absl import flags
 import numpy as np
 
-from errors import InputError
-from errors import shorten
+from common import flag_groups
+from common.errors import InputError
+from common.errors import shorten
 import finetuning
-import flag_groups
 import heads
 import metrics
 import run_files

@@ -18,13 +18,13 @@ import tensorflow.compat.v1 as tf
 import tensorflow.compat.v2 as tf2
 
 import allocation
-from errors import InputError
+from common import quiet
+from common.errors import InputError
 import inputs
 import kernels
 import modeling
 import progress
 from progress import Progress
-import quiet
 import replicas
 
 SUMMARY_STEPS = 50

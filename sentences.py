@@ -11,8 +11,8 @@ import collections
 from absl import logging
 import numpy as np
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 import finetuning
 import heads
 import inputs

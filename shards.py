@@ -15,11 +15,11 @@ import itertools
 import os
 import time
 
+from common import files
+from common.errors import InputError
 import corpora
-from errors import InputError
 import instances
 import manifests
-import storage
 import tfrecords
 
 CHUNK_CHARACTERS = 1 << 20
@@ -57,8 +57,8 @@ def find_inputs(patterns, format):
   """
   paths = set()
   for pattern in filter(None, (p.strip() for p in patterns.split(","))):
-    found = [p for p in storage.glob(pattern) if not storage.is_folder(p)]
-    if not found and storage.is_folder(pattern):
+    found = [p for p in files.glob(pattern) if not files.is_folder(p)]
+    if not found and files.is_folder(pattern):
       raise InputError(
         "%s: is a folder, expected files or a glob such as %s"
         % (pattern, os.path.join(pattern, "*.txt"))
@@ -74,8 +74,8 @@ def find_inputs(patterns, format):
 def _input(path, format):
   try:
     if format == "auto":
-      format = corpora.sniff(path, open_file=storage.open_file)
-    return Input(path, storage.size(path), format)
+      format = corpora.sniff(path, open_file=files.open_file)
+    return Input(path, files.size(path), format)
   except OSError as e:
     raise InputError("%s: cannot be read (%s)" % (path, e)) from e
 
@@ -95,7 +95,7 @@ def shard_paths(output, num_shards, inputs, copies):
   """
   names = [name.strip() for name in output.split(",")]
   for name in names:
-    if not os.path.basename(name) or storage.is_folder(name):
+    if not os.path.basename(name) or files.is_folder(name):
       raise InputError(
         "--output_file names the folder %r, expected a file in it, such as %s"
         % (name, os.path.join(name, "train.tfrecord"))
@@ -184,7 +184,7 @@ def chunks(plan, file, dropped):
     return Chunk(file, number, stripe, plan.place(file, position), documents)
 
   for position, paragraphs in corpora.documents(
-    path, format, open_file=storage.open_file, dropped=dropped
+    path, format, open_file=files.open_file, dropped=dropped
   ):
     documents.append(paragraphs)
     characters += sum(map(len, paragraphs))
@@ -253,7 +253,7 @@ class Output:
       for shard in stripe["shards"]:
         self._recover(shard)
     if not self.stripes:
-      storage.make_folder(plan.folder)
+      files.make_folder(plan.folder)
       manifests.write_progress(plan, description, self.stripes)
 
   def _begin(self):
@@ -267,10 +267,10 @@ class Output:
     """Sees to it that a finished shard has its name."""
     path = os.path.join(self._plan.folder, shard["file"])
     for candidate in (path, _partial(path)):
-      if storage.exists(candidate):
-        if storage.size(candidate) == shard["bytes"]:
+      if files.exists(candidate):
+        if files.size(candidate) == shard["bytes"]:
           if candidate != path:
-            storage.rename(candidate, path)
+            files.rename(candidate, path)
           return
     raise InputError(
       "%s: was finished with %d bytes, and is so no more; expected it "
@@ -310,7 +310,7 @@ class Output:
     """Removes what is unfinished."""
     for lane, file in self._files.items():
       file.close()
-      storage.remove(_partial(self._path(lane)))
+      files.remove(_partial(self._path(lane)))
     self._files = {}
 
   def _path(self, lane):
@@ -320,13 +320,13 @@ class Output:
     for lane in range(self._plan.lanes):
       if lane not in self._files:
         path = _partial(self._path(lane))
-        self._files[lane] = storage.open_file(path, "wb")
+        self._files[lane] = files.open_file(path, "wb")
 
   def _finish_stripe(self):
     self._open()
     paths = [self._path(lane) for lane in range(self._plan.lanes)]
     for lane in range(self._plan.lanes):
-      storage.close_safely(self._files.pop(lane))
+      files.close_safely(self._files.pop(lane))
     record = {
       "counts": dict(sorted(self._counts.items())),
       "seconds": time.time() - self._since,
@@ -338,7 +338,7 @@ class Output:
     self.stripes.append(record)
     manifests.write_progress(self._plan, self._description, self.stripes)
     for path in paths:
-      storage.rename(_partial(path), path)
+      files.rename(_partial(path), path)
     self._begin()
 
 

@@ -10,10 +10,10 @@ import collections
 import json
 import re
 
-from errors import InputError
-from errors import shorten
-from utf8 import check_whole
-from utf8 import decode
+from common.errors import InputError
+from common.errors import shorten
+from common.text import check_whole
+from common.text import decode
 
 # `place` is file:line, for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, None for what a row has not.

@@ -10,7 +10,7 @@ import struct
 
 import google_crc32c
 
-from errors import InputError
+from common.errors import InputError
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = struct.Struct("<I")

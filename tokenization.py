@@ -21,7 +21,7 @@ from absl import logging
 import numpy as np
 import sentencepiece
 
-from errors import InputError
+from common.errors import InputError
 
 # A share of unknown pieces above this points to a vocabulary not meant for
 # the text. Measured with ALBERT's 30k-clean: 0.3 % of 9,713 PubMed abstracts,

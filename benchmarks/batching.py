@@ -19,7 +19,7 @@ import time
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 # isort: off
-import quiet  # noqa: F401  Before TensorFlow.
+from common import quiet  # noqa: F401  Before TensorFlow.
 # isort: on
 
 import numpy as np

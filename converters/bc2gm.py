@@ -3,16 +3,16 @@
 
 import json
 
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 import documents
-from errors import InputError
-from errors import shorten
 from preparation import annotated
 from preparation import corpus
 from preparation import rows
 from preparation import splits
 from preparation import tagging
 from preparation import writers
-from utf8 import decode
 
 INFO = corpus.Info(
   data_sets=("bc2gm",),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """BC4CHEMD: chemicals in 10,000 PubMed abstracts (BioCreative IV, CHEMDNER)."""
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
 from preparation import corpus
 from preparation import rows

@@ -7,14 +7,14 @@ import collections
 import json
 import re
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import check_whole
+from common.text import decode
 from preparation import corpus
 from preparation import markup
 from preparation import rows
 import questions
-from utf8 import check_whole
-from utf8 import decode
 
 KINDS = ("factoid", "yesno", "list")
 BATCHES = "12345"

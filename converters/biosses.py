@@ -3,8 +3,8 @@
 (Sogancioglu et al. 2017).
 """
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
 from preparation import corpus
 from preparation import examples

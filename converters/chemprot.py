@@ -3,9 +3,9 @@
 (BioCreative VI, Krallinger et al. 2017).
 """
 
+from common.errors import InputError
+from common.errors import shorten
 import documents
-from errors import InputError
-from errors import shorten
 from preparation import annotated
 from preparation import corpus
 from preparation import examples

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DDI 2013: drug-drug interactions in 905 texts of DrugBank and PubMed."""
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
 from preparation import corpus
 from preparation import examples

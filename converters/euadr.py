@@ -3,8 +3,9 @@
 (van Mulligen et al. 2012).
 """
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 from preparation import annotated
 from preparation import corpus
 from preparation import examples
@@ -12,7 +13,6 @@ from preparation import folds
 from preparation import marking
 from preparation import rows
 from preparation import writers
-import utf8
 
 # Positive, negative and speculative associations, and false ones.
 _LABELS = {"PA": "1", "NA": "1", "SA": "1", "FA": "0"}
@@ -66,7 +66,7 @@ def write(divided, options):
 def _decode(data, path):
   """The file is in Latin-1; whoever has converted it to UTF-8 is read too."""
   try:
-    return utf8.decode(data, path)
+    return decode(data, path)
   except InputError:
     if b"\0" in data:  # UTF-16, or no text.
       raise

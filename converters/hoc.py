@@ -3,14 +3,14 @@
 2016).
 """
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 import label_sets
 from preparation import corpus
 from preparation import examples
 from preparation import splits
 from preparation import writers
-from utf8 import decode
 
 INFO = corpus.Info(
   data_sets=("hoc",),

@@ -6,14 +6,14 @@
 import itertools
 import re
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 from preparation import annotated
 from preparation import corpus
 from preparation import examples
 from preparation import marking
 from preparation import writers
-from utf8 import decode
 
 _RELATIONS = ("PIP", "TeCP", "TeRP", "TrAP", "TrCP", "TrIP", "TrNAP", "TrWP")
 _CONCEPTS = ("problem", "test", "treatment")

@@ -3,8 +3,8 @@
 (Romanov and Shivade 2018).
 """
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import corpus
 from preparation import examples
 from preparation import writers

@@ -3,7 +3,7 @@
 et al. 2018; the task of n2c2 2019 with more of them).
 """
 
-from errors import InputError
+from common.errors import InputError
 from preparation import corpus
 from preparation import examples
 from preparation import pairs

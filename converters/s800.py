@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Species-800: species in 800 PubMed abstracts (Pafilis et al. 2013)."""
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
 from preparation import corpus
 from preparation import rows

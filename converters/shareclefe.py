@@ -5,15 +5,15 @@ al. 2013).
 
 import re
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 from preparation import annotated
 from preparation import corpus
 from preparation import markup
 from preparation import rows
 from preparation import tagging
 from preparation import writers
-from utf8 import decode
 
 _TYPE = "Disease_Disorder"
 _XML_ENDING = ".knowtator.xml"

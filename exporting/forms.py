@@ -13,8 +13,8 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
-from errors import first_five
+from common.errors import InputError
+from common.errors import first_five
 from exporting import model_cards
 from exporting import model_folders
 from exporting import transformers_weights

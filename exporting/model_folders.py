@@ -18,8 +18,8 @@ import types
 from absl import logging
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
-from errors import first_five
+from common.errors import InputError
+from common.errors import first_five
 import heads
 import inputs
 import modeling

@@ -21,9 +21,9 @@ import safetensors
 import safetensors.numpy
 from sentencepiece import sentencepiece_model_pb2
 
-from errors import InputError
-from errors import first_five
-import storage
+from common import files
+from common.errors import InputError
+from common.errors import first_five
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -354,12 +354,12 @@ def tokenizer_files(tokenizer, max_length):
     "sep_token": pieces[tokenizer.sep_id],
     "mask_token": pieces[tokenizer.mask_id],
   }
-  files, data = {}, storage.read(tokenizer.files[-1])
+  written, data = {}, files.read(tokenizer.files[-1])
   if any(piece.startswith(WORD_START) for piece in tokenizer.vocab):
     name = SPM_MODEL
     model = sentencepiece_model_pb2.ModelProto.FromString(data)
     if model.trainer_spec.model_type == model.trainer_spec.UNIGRAM:
-      files[FAST_TOKENIZER] = _json_bytes(_fast_tokenizer(model, tokenizer))
+      written[FAST_TOKENIZER] = _json_bytes(_fast_tokenizer(model, tokenizer))
     config.update(
       tokenizer_class="AlbertTokenizer",
       remove_space=True,
@@ -371,7 +371,7 @@ def tokenizer_files(tokenizer, max_length):
     name = VOCABULARY
     # BERT strips accents if it lower-cases.
     config.update(tokenizer_class="BertTokenizer", strip_accents=lower)
-  return dict(files, **{name: data, TOKENIZER_CONFIG: _json_bytes(config)})
+  return dict(written, **{name: data, TOKENIZER_CONFIG: _json_bytes(config)})
 
 
 def _json_bytes(value):
@@ -469,7 +469,7 @@ def _template(tokenizer):
 def read_case(folder):
   """Returns what a folder's tokenizer does with capitals; None if untold."""
   path = os.path.join(folder, TOKENIZER_CONFIG)
-  if not storage.exists(path):
+  if not files.exists(path):
     return None
   return _read_json(path).get("do_lower_case")
 
@@ -478,7 +478,7 @@ def find_vocabulary(folder):
   """Returns the path of a folder's SentencePiece model, or WordPiece's file."""
   for name in (SPM_MODEL, VOCABULARY):
     path = os.path.join(folder, name)
-    if storage.exists(path):
+    if files.exists(path):
       return path
   raise InputError(
     "%s: neither %s nor %s, of which the vocabulary is taken (a tokenizer.json "
@@ -488,7 +488,7 @@ def find_vocabulary(folder):
 
 def _read_json(path):
   try:
-    value = json.loads(storage.read(path).decode("utf-8"))
+    value = json.loads(files.read(path).decode("utf-8"))
   except OSError:
     raise InputError("%s: no such file, or not readable" % path) from None
   except ValueError as e:
@@ -515,9 +515,9 @@ def read_weights(folder):
       none.
   """
   path = os.path.join(folder, WEIGHTS)
-  if storage.exists(path):
+  if files.exists(path):
     arrays = _read_safetensors(path)
-  elif storage.exists(os.path.join(folder, TORCH_WEIGHTS)):
+  elif files.exists(os.path.join(folder, TORCH_WEIGHTS)):
     path = os.path.join(folder, TORCH_WEIGHTS)
     arrays = _read_torch(path)
   else:
@@ -533,7 +533,7 @@ def read_weights(folder):
 
 def _read_safetensors(path):
   try:
-    return safetensors.numpy.load(storage.read(path))
+    return safetensors.numpy.load(files.read(path))
   except safetensors.SafetensorError as e:
     raise InputError("%s: damaged (%s)" % (path, e)) from None
   except (KeyError, TypeError) as e:  # A type that NumPy has not.

@@ -8,8 +8,8 @@ has a span for each of its parts, in order; most have one.
 import bisect
 import collections
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 
 # `title` is None, or the beginning of the text; `place` is file:line, here and
 # below.

@@ -16,9 +16,9 @@ import os
 import tarfile
 import zipfile
 
-from errors import InputError
-from errors import first_five
-from utf8 import decode
+from common.errors import InputError
+from common.errors import first_five
+from common.text import decode
 
 
 # `path` is for messages, archive and all; `name` is what patterns are compared

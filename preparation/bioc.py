@@ -8,8 +8,8 @@ entities and the network are off.
 
 from lxml import etree
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
 from preparation import markup
 

@@ -10,11 +10,11 @@ Offsets count characters of the .txt file, the end is exclusive.
 
 import re
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 from preparation import annotated
 from preparation import rows
-from utf8 import decode
 
 _SPANS = r"(?:\d+ \d+)(?:;\d+ \d+)*"
 _MENTION = re.compile(r"(T\S+)\t(\S+) (%s)\t(.*)" % _SPANS)

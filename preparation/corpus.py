@@ -12,8 +12,8 @@ A module of converters/ has INFO, an Info, and two functions:
 import collections
 import textwrap
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
 from preparation import examples
 from preparation import quality

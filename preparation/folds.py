@@ -4,9 +4,9 @@
 import collections
 import hashlib
 
-from errors import InputError
-from errors import first_five
-from errors import shorten
+from common.errors import InputError
+from common.errors import first_five
+from common.errors import shorten
 from preparation import examples
 import tables
 

@@ -3,8 +3,8 @@
 
 from lxml import etree
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 
 
 def parse(data, path, expected):

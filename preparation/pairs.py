@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pairs of sentences with a score of their similarity."""
 
-from errors import InputError
-from errors import shorten
+from common.errors import InputError
+from common.errors import shorten
 from preparation import writers
 
 STS_HEADER = (

@@ -9,11 +9,11 @@
 Offsets count characters of title + " " + abstract, the end is exclusive.
 """
 
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 import documents
-from errors import InputError
-from errors import shorten
 from preparation import annotated
-from utf8 import decode
 
 _EXPECTED = (
   "id|t|title, then id|a|abstract, then annotations of the same id in columns "

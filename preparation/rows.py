@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the tables of corpora: lines of cells, without quoting."""
 
-from errors import InputError
-from errors import shorten
+from common import text
+from common.errors import InputError
+from common.errors import shorten
 from preparation import annotated
-import utf8
 
 
-def parse(data, path, sizes, expected, cut_by="\t", decode=utf8.decode):
+def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
   """Returns [(file:line, cells)] of the lines that are not blank.
 
   Args:

@@ -7,7 +7,7 @@ Where a list comes from is said in converters/splits/README.md.
 import collections
 import os
 
-from errors import InputError
+from common.errors import InputError
 
 FOLDER = os.path.join(
   os.path.dirname(os.path.dirname(os.path.abspath(__file__))),

@@ -3,7 +3,7 @@
 
 import io
 
-from errors import InputError
+from common.errors import InputError
 
 
 def parse(data, path):

@@ -10,11 +10,11 @@ import html
 
 import numpy as np
 
+from common import html_page
 from reporting import charts
 from reporting import run_folders
 from reporting import scoreboard
 from reporting import shown
-import web_pages
 
 _CLASS_HEADS = ["precision", "recall", "f1", "gold", "predicted", "correct"]
 _STYLE = """
@@ -109,7 +109,7 @@ def to_html(board, comparisons, models, samples):
       for i, (title, content) in pairs
     ),
   )
-  return web_pages.page(shown.TITLE, _STYLE, body)
+  return html_page.page(shown.TITLE, _STYLE, body)
 
 
 def _summary(board):

@@ -18,14 +18,14 @@ import re
 import numpy as np
 
 import bioasq
-from errors import InputError
-from errors import shorten
+from common import files
+from common.errors import InputError
+from common.errors import shorten
+from common.text import decode
 import metrics
 import questions
 from reporting import significance
-import storage
 import tables
-from utf8 import decode
 
 # `kind` is the type of a BioASQ run's questions, else "". `scores` are those of
 # the test set, {} where `problem` says in a line why there are none.
@@ -64,12 +64,12 @@ def find(folder):
   Raises:
     InputError: there is no run, or none that can be read.
   """
-  if not storage.is_folder(folder):
+  if not files.is_folder(folder):
     raise InputError("%s: no such folder, expected one of results" % folder)
   paths = [
     path
-    for path in storage.glob(os.path.join(glob.escape(folder), "*/*/*"))
-    if storage.is_folder(path)
+    for path in files.glob(os.path.join(glob.escape(folder), "*/*/*"))
+    if files.is_folder(path)
   ]
   runs = [run for path in paths for run in _read_runs(path)]
   if not runs:
@@ -236,7 +236,7 @@ def _natural(text):
 
 def _read(path):
   try:
-    return storage.read(path)
+    return files.read(path)
   except OSError as error:
     raise InputError(
       "%s: cannot be read (%s)" % (path, error.strerror or error)
@@ -245,7 +245,7 @@ def _read(path):
 
 def _read_json(path):
   """The object that a JSON file holds."""
-  if not storage.exists(path):
+  if not files.exists(path):
     raise InputError("%s: no such file, the run is not finished" % path)
   try:
     value = json.loads(decode(_read(path), path))
@@ -259,7 +259,7 @@ def _read_json(path):
 def _read_config(folder):
   """The content of a folder's run_config.json, {} if there is none."""
   path = os.path.join(folder, "run_config.json")
-  return _read_json(path) if storage.exists(path) else {}
+  return _read_json(path) if files.exists(path) else {}
 
 
 # ------------------------------------------------------ what became of examples
@@ -345,8 +345,8 @@ def _documents(run, metric):
 def _questions(run, metric):
   """Questions: what each scores, of those that were answered."""
   folders = [run.path]
-  if not storage.exists(os.path.join(run.path, _ANSWERS)):
-    folders = storage.glob(os.path.join(glob.escape(run.path), "batch-*"))
+  if not files.exists(os.path.join(run.path, _ANSWERS)):
+    folders = files.glob(os.path.join(glob.escape(run.path), "batch-*"))
   examples, sums = [], []
   for folder in sorted(folders, key=_natural):
     path = os.path.join(folder, _ANSWERS)

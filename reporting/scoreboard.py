@@ -14,10 +14,10 @@ import re
 
 import numpy as np
 
-from errors import InputError
+from common.errors import InputError
+from common.text import decode
 from reporting import run_folders
 from reporting import significance
-from utf8 import decode
 
 FAMILIES = {
   "NER": "Named entities",

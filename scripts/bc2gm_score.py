@@ -16,10 +16,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import errors
+from common import files
 import conll
-import errors
 import metrics
-import storage
 
 
 def read_mentions(data, path):
@@ -40,7 +40,7 @@ def read_mentions(data, path):
 def read(path):
   """Returns a file's bytes."""
   try:
-    return storage.read(path)
+    return files.read(path)
   except OSError as error:
     raise errors.InputError(
       "%s: cannot be read (%s)" % (path, error.strerror)

@@ -24,9 +24,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 import bioasq
-import errors
+from common import errors
+from common import files
 import questions
-import storage
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODELS = tuple(
@@ -73,7 +73,7 @@ def read_recipe(path):
   bioasq-4b.list.flags is a recipe of the data set bioasq-4b.
   """
   try:
-    lines = storage.read(path).decode("utf-8").splitlines()
+    lines = files.read(path).decode("utf-8").splitlines()
   except (OSError, UnicodeDecodeError) as e:
     raise errors.InputError("%s: not readable (%s)" % (path, e)) from None
   first = re.fullmatch(r"# program: (run_\w+\.py)", lines[0] if lines else "")
@@ -228,7 +228,7 @@ def has_dev(folder):
 
 def read_answers(path, submitted):
   """Returns {question id: (type, exact answer)} of a file."""
-  return questions.parse_exact_answers(storage.read(path), path, submitted)
+  return questions.parse_exact_answers(files.read(path), path, submitted)
 
 
 def question_files(recipe, folder):
@@ -343,7 +343,7 @@ def run_name(recipe, prefix, seed):
 def read_json(path):
   """Returns the dict in a file; {} without one, or where it is not whole."""
   try:
-    value = json.loads(storage.read(path).decode("utf-8"))
+    value = json.loads(files.read(path).decode("utf-8"))
   except (OSError, ValueError):
     return {}
   return value if isinstance(value, dict) else {}
@@ -351,7 +351,7 @@ def read_json(path):
 
 def write_json(path, value):
   """Writes a JSON file whole or not at all."""
-  storage.write(path, (json.dumps(value, indent=1) + "\n").encode("utf-8"))
+  files.write(path, (json.dumps(value, indent=1) + "\n").encode("utf-8"))
 
 
 def test_scores(folder):

@@ -31,7 +31,7 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-import errors
+from common import errors
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TABLE = os.path.join(REPO, "configs", "downloads.ini")

@@ -16,13 +16,13 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-import quiet  # noqa: F401  First: it silences the import of TensorFlow.
+from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 from absl import flags
 
+from common import flag_groups
 from exporting import forms
-import flag_groups
 
 
 def define_flags():

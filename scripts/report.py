@@ -18,12 +18,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-import errors
+from common import errors
+from common import files
 from reporting import pages
 from reporting import plain
 from reporting import run_folders
 from reporting import scoreboard
-import storage
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PUBLISHED = os.path.join(REPO, "configs", "published_scores.csv")
@@ -89,7 +89,7 @@ def report(asked):
   """Returns {file name: text} of a report, and what it does not count."""
   runs = run_folders.find(asked.results)
   models = scoreboard.choose_models(runs, asked.models)
-  published = scoreboard.read_published(storage.read(PUBLISHED), PUBLISHED)
+  published = scoreboard.read_published(files.read(PUBLISHED), PUBLISHED)
   board = scoreboard.Board(runs, models, published)
   comparisons = []
   if asked.compare:
@@ -101,7 +101,7 @@ def report(asked):
       asked.seed,
     )
   rest = (asked.compare, asked.bootstrap_samples)
-  files = {
+  texts = {
     "report.md": plain.to_markdown(board, comparisons, *rest),
     "report.csv": plain.to_csv(board, comparisons, asked.compare),
     "report.html": pages.to_html(board, comparisons, *rest),
@@ -111,15 +111,15 @@ def report(asked):
     for c in comparisons
     if c.problem
   ]
-  return files, board.problems + refused
+  return texts, board.problems + refused
 
 
-def write(folder, files):
+def write(folder, texts):
   """Writes all files, each whole or not at all."""
   try:
-    storage.make_folder(folder)
-    for name, text in files.items():
-      storage.write(os.path.join(folder, name), text.encode("utf-8"))
+    files.make_folder(folder)
+    for name, text in texts.items():
+      files.write(os.path.join(folder, name), text.encode("utf-8"))
   except OSError as error:
     raise errors.InputError(
       "%s: cannot be written (%s)" % (folder, error.strerror or error)
@@ -131,13 +131,13 @@ def main():
   asked = arguments()
   folder = asked.output_dir or os.path.join(asked.results, "report")
   try:
-    files, problems = report(asked)
-    write(folder, files)
+    texts, problems = report(asked)
+    write(folder, texts)
   except errors.InputError as error:
     sys.exit("error: %s" % error)
   for problem in problems:
     sys.stderr.write("not counted: %s\n" % problem)
-  for name in files:
+  for name in texts:
     print(os.path.join(folder, name))
 
 

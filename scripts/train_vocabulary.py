@@ -17,10 +17,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 from absl import logging
 import sentencepiece
 
+from common import errors
+from common import files
 import corpora
-import errors
 import shards
-import storage
 import tokenization
 
 OPTIONS = dict(
@@ -62,7 +62,7 @@ def sentences(inputs, lower, counts):
   """
   for path, _, format in inputs:
     for text in corpora.documents(
-      path, format, open_file=storage.open_file, dropped=counts
+      path, format, open_file=files.open_file, dropped=counts
     ):
       lines = text.paragraphs
       if format != "text":
@@ -84,11 +84,11 @@ def train(args):
     args.output_prefix + end for end in (".model", ".vocab")
   )
   for path in (model_file, vocab_file):
-    if storage.exists(path):
+    if files.exists(path):
       raise errors.InputError(
         "%s: is there already; expected another --output_prefix" % path
       )
-  storage.make_folder(os.path.dirname(model_file))
+  files.make_folder(os.path.dirname(model_file))
   counts = collections.Counter()
   model = io.BytesIO()
   sentencepiece.set_random_generator_seed(SEED)
@@ -107,8 +107,8 @@ def train(args):
       "SentencePiece cannot do it with %d sentences: %s"
       % (counts["sentences"], " ".join(str(e).split()))
     ) from e
-  storage.write(model_file, model.getvalue())
-  storage.write(vocab_file, vocabulary(model.getvalue()).encode("utf-8"))
+  files.write(model_file, model.getvalue())
+  files.write(vocab_file, vocabulary(model.getvalue()).encode("utf-8"))
   return model_file, counts
 
 

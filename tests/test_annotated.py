@@ -3,7 +3,7 @@
 
 import pytest
 
-import errors
+from common import errors
 from preparation import annotated
 
 TEXT = "Left  renal pain. It rose."

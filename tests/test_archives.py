@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-import errors
+from common import errors
 from preparation import archives
 
 

@@ -17,7 +17,7 @@ import time
 from absl import flags
 import pytest
 
-import flag_groups
+from common import flag_groups
 
 BASH = shutil.which("bash")
 SWEEP = "benchmark.sh"

@@ -4,8 +4,8 @@
 import pytest
 
 import annotations
+from common import errors
 import documents
-import errors
 from preparation import annotated
 from preparation import brat
 

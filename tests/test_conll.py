@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from common import errors
 import conll
-import errors
 
 
 def labelled(data):

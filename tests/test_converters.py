@@ -8,8 +8,8 @@ import json
 
 import pytest
 
+from common.errors import InputError
 import conll
-from errors import InputError
 import prepare_data
 import questions
 import run_dc

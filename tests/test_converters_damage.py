@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import prepare_data
 from tests import corpus_files
 

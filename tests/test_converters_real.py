@@ -10,8 +10,8 @@ import shutil
 
 import pytest
 
+from common.errors import InputError
 import conll
-from errors import InputError
 from tests import corpus_files
 
 # {data set: {what: its count in train, dev and test}}

@@ -12,8 +12,8 @@ import tarfile
 
 import pytest
 
+from common.errors import InputError
 import corpora
-from errors import InputError
 
 HEADER = '"ROW_ID","SUBJECT_ID","ISERROR","TEXT"\n'
 RECORD = """<PubmedArticle><MedlineCitation><PMID>%d</PMID><Article>

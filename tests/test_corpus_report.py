@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-import errors
+from common import errors
 from preparation import corpus
 from preparation import examples
 

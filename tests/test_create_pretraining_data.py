@@ -13,8 +13,8 @@ import time
 from absl import flags
 import pytest
 
+from common import flag_groups
 import create_pretraining_data
-import flag_groups
 import tfrecords
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

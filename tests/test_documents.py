@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from common import errors
 import conll
 import documents
-import errors
 
 PUBTATOR = b"""12|t|Naloxone | and clonidine.
 12|a|In rats, x fell.

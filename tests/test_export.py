@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 from exporting import forms
 from exporting import model_folders
 from exporting import transformers_weights

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common import flag_groups
+from common.errors import InputError
 import extract_features
-import flag_groups
 import inputs
 import modeling
 import run_files

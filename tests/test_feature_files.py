@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import feature_files
 
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)

@@ -10,7 +10,7 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import finetuning
 import run_files
 import run_ner

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-import errors
+from common import errors
 from preparation import archives
 from preparation import corpus
 from preparation import examples

@@ -3,7 +3,7 @@
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import label_sets
 
 COLUMNS = {"id": ("id", "index"), "sentence": ("sentence", "text", "sentence1")}

@@ -1,111 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who imports whom: only from rows above one's own."""
+"""Who imports whom: packages import from rows below their own only."""
 
 import ast
 import glob
 import os
 
+import pytest
+
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROWS = [
-  {"allocation", "errors", "quiet"},
-  {"utf8"},
-  {
-    "kernels",
-    "replicas",
-    "splitting",
-    "storage",
-    "tables",
-    "tfrecords",
-    "web_pages",
-  },
-  {
-    "annotations",
-    "bioasq",
-    "conll",
-    "corpora",
-    "curves",
-    "documents",
-    "feature_files",
-    "flag_groups",
-    "inputs",
-    "instances",
-    "label_sets",
-    "masking",
-    "metrics",
-    "modeling",
-    "optimization",
-    "processes",
-    "progress",
-    "questions",
-    "record_inputs",
-    "spans",
-    "tokenization",
-  },
-  {"heads", "manifests", "run_files", "runtime"},
-  {"shards"},
-  {"beam_shards", "finetuning", "pretraining"},
-  {"sentences"},
-  {
-    "create_pretraining_data",
-    "prepare_data",
-    "extract_features",
-    "run_dc",
-    "run_ner",
-    "run_nli",
-    "run_pretraining",
-    "run_qa",
-    "run_re",
-    "run_sts",
-  },
-]
-WITHOUT_TENSORFLOW = {
-  "allocation",
-  "annotations",
-  "beam_shards",
-  "bioasq",
-  "conll",
-  "corpora",
+PROGRAMS = {
   "create_pretraining_data",
-  "documents",
-  "errors",
-  "feature_files",
-  "flag_groups",
-  "instances",
-  "label_sets",
-  "manifests",
-  "metrics",
-  "processes",
-  "questions",
-  "quiet",
-  "shards",
-  "spans",
-  "splitting",
-  "tables",
-  "tfrecords",
-  "tokenization",
-  "utf8",
-  "web_pages",
+  "extract_features",
+  "prepare_data",
+  "run_dc",
+  "run_ner",
+  "run_nli",
+  "run_pretraining",
+  "run_qa",
+  "run_re",
+  "run_sts",
 }
-PROGRAMS = ROWS[-1]
-# Packages above the rows, and the packages from which each may import. All but
-# exporting do without TensorFlow, and so with the ground modules that do.
-PACKAGES = {
-  "preparation": {"preparation"},
-  "converters": {"preparation"},
-  "reporting": {"reporting"},
-  "exporting": {"exporting"},
-}
+# From the top to the bottom. Neighbours in a row never import each other.
+ROWS = [
+  {"finetuning", "pretraining", "exporting"},
+  {"evaluation", "training", "converters"},
+  {"formats", "modeling", "optimization", "tokenization"},
+  {"common", "ops"},
+]
+LIBRARY = set().union(*ROWS)
+WITHOUT_TENSORFLOW = {"common", "converters", "evaluation", "formats"}
+# The files of other machines (gs://...) are reached by TensorFlow.
+REMOTE_FILES = os.path.join("common", "files.py")
+# What one of the TensorFlows lacks, or what hides misspelt flags.
+NOT_PORTABLE = {"tf.contrib", "tf.flags", "tf.app", "tf.layers", "tf.to_int32"}
 
 
-def tree(module):
-  with open(os.path.join(REPO, module + ".py"), encoding="utf-8") as f:
+def files_of(name):
+  """The Python files of a package, or the one of a module in the root."""
+  module = os.path.join(REPO, name + ".py")
+  if os.path.exists(module):
+    return [module]
+  return sorted(
+    glob.glob(os.path.join(REPO, name, "**", "*.py"), recursive=True)
+  )
+
+
+LIBRARY_FILES = [
+  (name, os.path.relpath(path, REPO))
+  for name in sorted(LIBRARY)
+  for path in files_of(name)
+]
+
+
+def tree(path):
+  with open(os.path.join(REPO, path), encoding="utf-8") as f:
     return ast.parse(f.read())
 
 
-def imported(module):
-  """The names of all modules that a module imports, anywhere in it."""
+def imported(path):
+  """The packages and modules, by their first name, that a file imports."""
   names = set()
-  for node in ast.walk(tree(module)):
+  for node in ast.walk(tree(path)):
     if isinstance(node, ast.Import):
       names |= {alias.name.split(".")[0] for alias in node.names}
     elif isinstance(node, ast.ImportFrom):
@@ -113,64 +68,38 @@ def imported(module):
   return names
 
 
-def test_every_module_has_its_row():
-  files = glob.glob(os.path.join(REPO, "*.py"))
-  assert {os.path.basename(f)[:-3] for f in files} == set().union(*ROWS)
+@pytest.mark.parametrize("name, path", LIBRARY_FILES)
+def test_a_file_imports_from_rows_below_its_own_only(name, path):
+  (row,) = (i for i, names in enumerate(ROWS) if name in names)
+  allowed = set().union(*ROWS[row + 1 :]) | {name}
+  wrong = imported(path) & (LIBRARY | PROGRAMS) - allowed
+  assert not wrong, "%s imports %s" % (path, wrong)
 
 
-def test_a_module_imports_from_rows_before_its_own_only():
-  own = set().union(*ROWS)
-  for row, modules in enumerate(ROWS):
-    allowed = set().union(*ROWS[:row])
-    for module in modules:
-      wrong = (imported(module) & own) - allowed
-      assert not wrong, "%s imports %s" % (module, wrong)
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_no_program_imports_a_program(name):
+  assert not imported(name + ".py") & PROGRAMS
 
 
-def test_modules_that_need_no_tensorflow_do_not_import_it():
-  for module in WITHOUT_TENSORFLOW:
-    assert "tensorflow" not in imported(module), module
+@pytest.mark.parametrize("name, path", LIBRARY_FILES)
+def test_packages_that_need_no_tensorflow_do_not_import_it(name, path):
+  if name in WITHOUT_TENSORFLOW and path != REMOTE_FILES:
+    assert "tensorflow" not in imported(path)
 
 
-def test_packages_import_from_modules_and_packages_below_only():
-  library = set().union(*ROWS) - PROGRAMS
-  # storage imports TensorFlow for remote files only.
-  ground = set().union(*ROWS[:4]) & (WITHOUT_TENSORFLOW | {"storage"})
-  own = set().union(*ROWS) | set(PACKAGES) | {"tensorflow"}
-  for package, below in PACKAGES.items():
-    allowed = ground | below
-    if package == "exporting":
-      allowed |= library | {"tensorflow"}
-    for path in glob.glob(os.path.join(REPO, package, "*.py")):
-      module = os.path.relpath(path, REPO)[:-3]
-      wrong = (imported(module) & own) - allowed
-      assert not wrong, "%s imports %s" % (module, wrong)
+@pytest.mark.parametrize("name, path", LIBRARY_FILES)
+def test_flags_are_read_in_programs_only(name, path):
+  if path == os.path.join("common", "flag_groups.py"):
+    return
+  for node in ast.walk(tree(path)):
+    assert not (isinstance(node, ast.Name) and node.id == "FLAGS")
+    if isinstance(node, ast.ImportFrom) and node.module == "absl":
+      assert "flags" not in {alias.name for alias in node.names}
 
 
-def test_only_prepare_data_imports_from_the_packages():
-  for module in set().union(*ROWS) - {"prepare_data"}:
-    assert not imported(module) & set(PACKAGES), module
-  assert imported("prepare_data") & set(PACKAGES) == {
-    "preparation",
-    "converters",
-  }
-
-
-def test_flags_are_read_in_programs_only():
-  for module in set().union(*ROWS) - PROGRAMS - {"flag_groups"}:
-    names = {n.id for n in ast.walk(tree(module)) if isinstance(n, ast.Name)}
-    assert "FLAGS" not in names and "flags" not in imported(module), module
-
-
-def test_nothing_of_tensorflow_is_used_that_one_of_both_lacks():
-  for module in set().union(*ROWS):
-    for node in ast.walk(tree(module)):
-      if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        name = "%s.%s" % (node.value.id, node.attr)
-        assert name not in (
-          "tf.contrib",
-          "tf.flags",
-          "tf.app",
-          "tf.layers",
-          "tf.to_int32",
-        ), "%s:%d %s" % (module, node.lineno, name)
+@pytest.mark.parametrize("name, path", LIBRARY_FILES)
+def test_only_what_every_tensorflow_has_is_used(name, path):
+  for node in ast.walk(tree(path)):
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+      used = "%s.%s" % (node.value.id, node.attr)
+      assert used not in NOT_PORTABLE, "%s:%d" % (path, node.lineno)

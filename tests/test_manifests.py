@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import manifests
 import shards
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 from exporting import model_folders
 from tests import test_programs
 

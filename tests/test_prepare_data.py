@@ -12,10 +12,10 @@ from unittest import mock
 
 import pytest
 
-from errors import InputError
-import flag_groups
+from common import files
+from common import flag_groups
+from common.errors import InputError
 import prepare_data
-import storage
 from tests import corpus_files
 from tests.conftest import REPO
 
@@ -92,15 +92,15 @@ def test_a_conversion_writes_its_files_its_report_and_its_record(
   given = ("--dataset=mednli", "--input_dir", mednli)
   output = tmp_path / "new" / "out"
   printed = run(*given, "--output_dir", str(output), "--allow_incomplete")
-  files = contents(output)
-  assert set(files) == OUTPUT
-  report = files["conversion_report.txt"].decode("utf-8")
+  written = contents(output)
+  assert set(written) == OUTPUT
+  report = written["conversion_report.txt"].decode("utf-8")
   assert printed.startswith(report)
   assert "rows: train 11,232, dev 1,395, test 1,422; for no known" in report
   assert "  1 in train and test: 'seen by [** name **] on day 0 test." in report
-  record = json.loads(files["conversion.json"].decode("utf-8"))
+  record = json.loads(written["conversion.json"].decode("utf-8"))
   for name, digest in record["sha256"].items():
-    assert hashlib.sha256(files[name]).hexdigest() == digest
+    assert hashlib.sha256(written[name]).hexdigest() == digest
   assert record["counts"]["rows"] == {"train": 8, "dev": 3, "test": 3}
   assert record["flags"]["allow_incomplete"] is True
   assert len(record["input_sha256"]) == 64
@@ -215,14 +215,14 @@ def test_a_full_disk_leaves_what_was_there(mednli, tmp_path):
   output = tmp_path / "out"
   call(mednli, output)
   before = contents(output)
-  sound = storage.close_safely
+  sound = files.close_safely
 
   def fail(file):
     sound(file)
     if "test.tsv" in file.name:
       raise OSError(28, "No space left on device")
 
-  with mock.patch.object(storage, "close_safely", fail):
+  with mock.patch.object(files, "close_safely", fail):
     with pytest.raises(InputError, match="cannot be written .No space left"):
       call(mednli, output, drop_leaks=True)
   assert contents(output) == before

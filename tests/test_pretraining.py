@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common.errors import InputError
 import curves
-from errors import InputError
 import modeling
 import pretraining
 import run_pretraining

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from errors import InputError
-import processes
+from common import processes
+from common.errors import InputError
 
 
 class Slow:

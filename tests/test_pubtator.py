@@ -7,8 +7,8 @@ import os
 import pytest
 
 import annotations
+from common import errors
 import documents
-import errors
 from preparation import annotated
 from preparation import bioc
 from preparation import pubtator

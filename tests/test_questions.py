@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import questions
 from questions import Answer
 from questions import Question

@@ -7,7 +7,7 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import run_files
 
 

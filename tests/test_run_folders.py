@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 from reporting import run_folders
 import run_dc
 import run_ner

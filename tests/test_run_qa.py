@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import questions
 from questions import Answer
 from questions import Question

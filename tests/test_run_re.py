@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import run_re
 from tests import tiny
 import tokenization

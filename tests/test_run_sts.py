@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import run_sts
 from tests import tiny
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import runtime
 
 DEFAULTS = dict(

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 from reporting import run_folders
 from reporting import scoreboard
 from tests import invented_results as invented

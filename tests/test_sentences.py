@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import sentences
 
 

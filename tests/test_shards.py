@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import instances
 import manifests
 import shards

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-import errors
+from common import errors
 from preparation import splits
 
 

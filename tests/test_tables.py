@@ -3,7 +3,7 @@
 
 import pytest
 
-from errors import InputError
+from common.errors import InputError
 import tables
 
 COLUMNS = {"id": ("index", "id"), "text": ("sentence", "text")}

@@ -4,7 +4,7 @@ import io
 import pytest
 import tensorflow.compat.v1 as tf
 
-from errors import InputError
+from common.errors import InputError
 import tfrecords
 
 RECORDS = [b"", b"a", b"\0" * 5000, bytes(range(256)) * 300]

@@ -12,7 +12,7 @@ import unicodedata
 import pytest
 import sentencepiece
 
-from errors import InputError
+from common.errors import InputError
 import tokenization
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from errors import InputError
+from common.errors import InputError
 from exporting import transformers_weights as tw
 import tokenization
 

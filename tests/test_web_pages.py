@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of web_pages.py."""
+"""Tests of html_page.py."""
 
 import re
 
-import web_pages
+from common import html_page
 
 
 def test_a_page_has_title_style_and_body():
-  page = web_pages.page("A & B", "p { margin: 0; }", "<p>text</p>")
+  page = html_page.page("A & B", "p { margin: 0; }", "<p>text</p>")
   assert page.startswith("<!DOCTYPE html>\n")
   assert page.count("A &amp; B") == 2  # Of the window, and above the text.
   assert "p { margin: 0; }</style>" in page
@@ -15,12 +15,12 @@ def test_a_page_has_title_style_and_body():
 
 
 def test_nothing_is_loaded_from_anywhere():
-  page = web_pages.page("x", "", "")
+  page = html_page.page("x", "", "")
   assert "default-src 'none'" in page
   assert not re.search(r"https?:|<script|<link|url\(", page)
 
 
 def test_colours_are_there_for_the_light_and_the_dark():
-  page = web_pages.page("x", "", "")
+  page = html_page.page("x", "", "")
   for name in ("--paper", "--ink", "--soft", "--rule"):
     assert len(re.findall(name + ": #", page)) == 2

@@ -6,7 +6,7 @@ import io
 import docx
 import pytest
 
-import errors
+from common import errors
 from preparation import word_tables
 
 

@@ -7,7 +7,7 @@ from unittest import mock
 
 from absl import flags
 
-import flag_groups
+from common import flag_groups
 from tests import test_programs
 
 

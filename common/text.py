@@ -4,7 +4,7 @@
 import codecs
 import re
 
-from errors import InputError
+from common.errors import InputError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -11,14 +11,14 @@ import fcntl
 import glob as local_glob
 import os
 
-from errors import InputError
+from common.errors import InputError
 
 
 @contextlib.contextmanager
 def _gfile():
   """tf.io.gfile, whose errors leave as OSErrors."""
   # isort: off
-  import quiet  # noqa: F401  Before TensorFlow.
+  from common import quiet  # noqa: F401  Before TensorFlow.
   import tensorflow.compat.v1 as tf
   # isort: on
 

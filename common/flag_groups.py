@@ -15,7 +15,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from errors import InputError
+from common.errors import InputError
 
 flags.disclaim_key_flags()  # A flag belongs to the program that asked for it.
 

@@ -13,7 +13,7 @@ import traceback
 
 from absl import logging
 
-from errors import InputError
+from common.errors import InputError
 
 
 def ordered_map(make, arguments, tasks, num_workers):
