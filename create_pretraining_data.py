@@ -23,10 +23,10 @@ from common import files
 from common import flag_groups
 from common import processes
 from common.errors import InputError
-import corpora
-import instances
-import manifests
-import shards
+from pretraining import instances
+from pretraining import manifests
+from pretraining import shards
+from pretraining import sources
 import tokenization
 
 LOG_SECONDS = 10
@@ -181,7 +181,7 @@ def define_flags():
   flags.DEFINE_enum(
     "input_format",
     "auto",
-    ("auto",) + tuple(corpora.FORMATS),
+    ("auto",) + tuple(sources.FORMATS),
     "What the input files are; auto tells each by its content.",
   )
   flags.DEFINE_bool(
@@ -310,13 +310,13 @@ def run(config, plan, encoding, description, earlier):
     workers = config.num_workers or default_workers(plan)
     return run_here(plan, encoding, description, earlier, workers)
   try:
-    import beam_shards
+    from pretraining import beam
   except ImportError as e:
     raise InputError(
       "--runner needs Apache Beam (%s); expected it installed: pip install -r "
       "requirements-beam.txt" % e
     ) from e
-  return beam_shards.run(
+  return beam.run(
     plan, encoding, description, config.runner, config.beam_options
   )
 

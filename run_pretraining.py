@@ -14,7 +14,7 @@ from common import quiet  # noqa: F401  First: silences TensorFlow.
 from absl import flags
 
 from common import flag_groups
-import pretraining
+from pretraining import harness
 
 
 def define_flags():
@@ -122,7 +122,7 @@ def _define_schedule_flags():
 
 
 def main(_):
-  pretraining.run(flag_groups.values())
+  harness.run(flag_groups.values())
 
 
 if __name__ == "__main__":

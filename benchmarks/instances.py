@@ -21,8 +21,8 @@ sys.path.insert(0, REPO)
 import sentencepiece
 
 import documents
-import instances
-import tfrecords
+from pretraining import instances
+from pretraining import tfrecords
 import tokenization
 
 SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")

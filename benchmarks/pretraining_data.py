@@ -23,7 +23,7 @@ sys.path.insert(0, REPO)
 
 import sentencepiece
 
-import corpora
+from pretraining import sources
 import tokenization
 
 MEGABYTE = 1e6
@@ -89,12 +89,12 @@ def measure_sentencepiece(args):
 
 def measure_raw(path):
   """Reading a file, and cutting its paragraphs into sentences."""
-  format = corpora.sniff(path)
-  texts, seconds = timed(lambda: list(corpora.documents(path, format)))
+  format = sources.sniff(path)
+  texts, seconds = timed(lambda: list(sources.documents(path, format)))
   report("reading %s, its own bytes" % format, os.path.getsize(path), seconds)
   size = sum(len(p.encode("utf-8")) for t in texts for p in t.paragraphs)
   report("reading %s, bytes of text" % format, size, seconds)
-  _, seconds = timed(lambda: [corpora.sentences(t.paragraphs) for t in texts])
+  _, seconds = timed(lambda: [sources.sentences(t.paragraphs) for t in texts])
   report("cutting it into sentences", size, seconds)
 
 

@@ -26,7 +26,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 
 import conll
-import corpora
+from pretraining import sources
 
 # Each "|" is the end of a sentence.
 CASES = (
@@ -124,7 +124,7 @@ def splitters(texts):
   """{name: function from a text to its sentences}, of what is installed."""
   load = importlib.import_module
   makers = {
-    "corpora.sentences": lambda: lambda text: corpora.sentences([text]),
+    "corpora.sentences": lambda: lambda text: sources.sentences([text]),
     "segtok": lambda: load("segtok.segmenter").split_multi,
     "a regular expression": lambda: (
       re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\[])").split
@@ -190,14 +190,14 @@ def compare(args):
 
 def read(path):
   """Reports how fast a file is read and cut."""
-  format, dropped = corpora.sniff(path), collections.Counter()
+  format, dropped = sources.sniff(path), collections.Counter()
   begin, seconds, documents, size = time.process_time(), 0.0, 0, 0
-  for text in corpora.documents(path, format, dropped=dropped):
+  for text in sources.documents(path, format, dropped=dropped):
     documents += 1
     size += sum(len(p.encode("utf-8")) for p in text.paragraphs)
     if format != "text":
       before = time.process_time()
-      corpora.sentences(text.paragraphs)
+      sources.sentences(text.paragraphs)
       seconds += time.process_time() - before
   reading = time.process_time() - begin - seconds
   print(

@@ -19,8 +19,8 @@ import sentencepiece
 
 from common import errors
 from common import files
-import corpora
-import shards
+from pretraining import shards
+from pretraining import sources
 import tokenization
 
 OPTIONS = dict(
@@ -61,12 +61,12 @@ def sentences(inputs, lower, counts):
     counts: Counter of the sentences, and of what was dropped, by reason.
   """
   for path, _, format in inputs:
-    for text in corpora.documents(
+    for text in sources.documents(
       path, format, open_file=files.open_file, dropped=counts
     ):
       lines = text.paragraphs
       if format != "text":
-        lines = corpora.sentences(lines)
+        lines = sources.sentences(lines)
       for line in lines:
         line = tokenization.preprocess_text(line, lower=lower)
         if line:

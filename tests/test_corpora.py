@@ -13,7 +13,7 @@ import tarfile
 import pytest
 
 from common.errors import InputError
-import corpora
+from pretraining import sources
 
 HEADER = '"ROW_ID","SUBJECT_ID","ISERROR","TEXT"\n'
 RECORD = """<PubmedArticle><MedlineCitation><PMID>%d</PMID><Article>
@@ -37,7 +37,7 @@ def write(tmp_path):
 
 def paragraphs(path, format, dropped=None):
   """The paragraphs of each document of a file."""
-  found = corpora.documents(path, format, dropped=dropped)
+  found = sources.documents(path, format, dropped=dropped)
   return [text.paragraphs for text in found]
 
 
@@ -73,7 +73,7 @@ def archive(members, mode="w"):
 def refused(path, format=None):
   """The message with which a file is refused."""
   with pytest.raises(InputError) as raised:
-    list(corpora.documents(path, format or corpora.sniff(path)))
+    list(sources.documents(path, format or sources.sniff(path)))
   message = str(raised.value)
   assert message.startswith(path) and "\n" not in message
   return message[len(path) :]
@@ -97,13 +97,13 @@ def refused(path, format=None):
   ],
 )
 def test_formats_are_told_by_content_also_inside_gzip(write, format, data):
-  assert corpora.sniff(write(data)) == format
-  assert corpora.sniff(write(gzip.compress(data.encode()))) == format
+  assert sources.sniff(write(data)) == format
+  assert sources.sniff(write(gzip.compress(data.encode()))) == format
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_a_tar_archive_is_one_of_articles(write, mode):
-  assert corpora.sniff(write(archive({"a.nxml": "x"}, mode))) == "pmc"
+  assert sources.sniff(write(archive({"a.nxml": "x"}, mode))) == "pmc"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_nul_is_refused(write):
 
 
 def test_a_line_without_end_is_refused(write, monkeypatch):
-  monkeypatch.setattr(corpora, "_MAX_LINE", 100000)
+  monkeypatch.setattr(sources, "_MAX_LINE", 100000)
   assert ":1: found a line" in refused(write("x" * 200000), "text")
 
 
@@ -186,7 +186,7 @@ def test_positions_are_ends_of_blocks_of_the_stored_file(write):
   data = many_documents()
   path = write(data)
   end = 0
-  for position, (line,) in corpora.documents(path, "text"):
+  for position, (line,) in sources.documents(path, "text"):
     end = data.index(line.encode(), end) + len(line)
     assert position == min(len(data), -(-(end + 2) // 65536) * 65536)
 
@@ -194,7 +194,7 @@ def test_positions_are_ends_of_blocks_of_the_stored_file(write):
 @pytest.mark.parametrize("pack", [gzip.compress, lambda d: d])
 def test_positions_never_decrease_and_end_with_the_file(write, pack):
   path = write(pack(many_documents()))
-  positions = [text.position for text in corpora.documents(path, "text")]
+  positions = [text.position for text in sources.documents(path, "text")]
   assert len(positions) == 30000 and positions == sorted(positions)
   assert set(positions) > {65536, os.path.getsize(path)}
 
@@ -202,7 +202,7 @@ def test_positions_never_decrease_and_end_with_the_file(write, pack):
 def test_a_position_in_an_archive_is_where_its_member_ended(write):
   text = article("<p>%s</p>" % ("word " * 4000))
   path = write(archive({"%d.nxml" % i: text for i in range(20)}))
-  found = [text.position for text in corpora.documents(path, "pmc")]
+  found = [text.position for text in sources.documents(path, "pmc")]
   with tarfile.open(path) as tar:
     ends = [m.offset_data + m.size for m in tar.getmembers()]
   size = os.path.getsize(path)
@@ -224,8 +224,8 @@ def test_a_megabyte_from_a_few_bytes_comes_out_whole(write):
 
 
 def test_no_byte_stays_behind_in_the_decompression(write, monkeypatch):
-  monkeypatch.setattr(corpora, "_BLOCK", 2)
-  monkeypatch.setattr(corpora, "_MAX_INFLATED", 10)
+  monkeypatch.setattr(sources, "_BLOCK", 2)
+  monkeypatch.setattr(sources, "_MAX_INFLATED", 10)
   path = write(gzip.compress(b"word " * 1000 + b"end"))
   ((text,),) = paragraphs(path, "text")
   assert text == "word " * 1000 + "end"
@@ -234,7 +234,7 @@ def test_no_byte_stays_behind_in_the_decompression(write, monkeypatch):
 def test_damaged_gzip_is_refused_after_what_was_whole(write):
   data = bytearray(gzip.compress(many_documents()))
   data[150000:150010] = b"\xff" * 10
-  found = corpora.documents(write(bytes(data)), "text")
+  found = sources.documents(write(bytes(data)), "text")
   assert next(found).paragraphs == ["Sentence number 0 of many."]
   with pytest.raises(InputError, match="found damaged gzip data"):
     list(found)
@@ -631,7 +631,7 @@ def test_damaged_csv_is_refused_with_its_line(write, data, said):
 
 
 def test_sentences_of_paragraphs_have_plain_blanks_and_are_never_empty():
-  found = corpora.sentences(["One\n here.  Two\tthere.", " ", "", "Three"])
+  found = sources.sentences(["One\n here.  Two\tthere.", " ", "", "Three"])
   assert found == ["One here.", "Two there.", "Three"]
 
 
@@ -682,7 +682,7 @@ def test_memory_does_not_grow_with_the_file(repo, write):
 )
 def test_real_files_give_clean_text(shared, name, format, count):
   path = os.path.join(shared, "data", "pretraining", name)
-  assert corpora.sniff(path) == format
+  assert sources.sniff(path) == format
   found = paragraphs(path, format)
   assert len(found) == count
   for text in (p for document in found for p in document):

@@ -15,7 +15,7 @@ import pytest
 
 from common import flag_groups
 import create_pretraining_data
-import tfrecords
+from pretraining import tfrecords
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.path.join(REPO, "create_pretraining_data.py")

@@ -5,7 +5,7 @@ import struct
 
 import tensorflow.compat.v1 as tf
 
-import curves
+from pretraining import curves
 import runtime
 
 

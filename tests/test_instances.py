@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 import tensorflow.compat.v1 as tf
 
-import instances
+from pretraining import instances
 import tokenization
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]", "<s>"]

@@ -9,8 +9,8 @@ import os
 import pytest
 
 from common.errors import InputError
-import manifests
-import shards
+from pretraining import manifests
+from pretraining import shards
 
 DESCRIPTION = {
   "program": "create_pretraining_data.py",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import masking
+from pretraining import masking
 from tests import pretraining_files
 
 MASK, CLS, SEP = 4, 2, 3

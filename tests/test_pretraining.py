@@ -11,9 +11,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import curves
 import modeling
-import pretraining
+from pretraining import curves
+from pretraining import harness
 import run_pretraining
 import runtime
 from tests import pretraining_files
@@ -51,7 +51,7 @@ def run(folder, **changed):
   for name, value in changed.items():
     assert name in values, name
     values[name] = value
-  pretraining.run(types.SimpleNamespace(**values))
+  harness.run(types.SimpleNamespace(**values))
 
 
 def variables(prefix):
@@ -144,7 +144,7 @@ def test_losses_and_accuracies_are_the_reference_implementations(reference):
   )
   expected = np.load(str(reference / "source" / "expected.npz"))
   batch = np.load(str(reference / "source" / "inputs.npz"))
-  found = {k: float(results(reference)[k]) for k in pretraining.METRICS}
+  found = {k: float(results(reference)[k]) for k in harness.METRICS}
   for name in ("masked_lm_loss", "sentence_order_loss"):
     assert found[name] == pytest.approx(float(expected[name]), rel=1e-5)
   for name, ids, weights in (
@@ -190,7 +190,7 @@ def test_a_run_leaves_checkpoints_the_best_curves_and_results(trained):
   for name in ("albert_config.json", "run_config.json", "training_state.json"):
     json.loads((output / name).read_text())
   assert (output / "pretraining_curves.png").stat().st_size > 10000
-  assert set(results(trained)) == set(pretraining.METRICS) | {
+  assert set(results(trained)) == set(harness.METRICS) | {
     "loss",
     "checkpoint",
     "global_step",
@@ -320,8 +320,8 @@ def test_a_folder_stands_for_its_shards_and_brings_its_vocabulary(folder):
   shutil.copy(str(folder / "train"), str(data))
   (data / "manifest.json").write_text(json.dumps(manifest(folder)))
   (data / "tiny.model").write_bytes(b"vocabulary")
-  assert pretraining.find_files(str(data)) == [str(data / "train")]
-  assert pretraining.find_files(str(data / "*")) == [str(data / "train")]
+  assert harness.find_files(str(data)) == [str(data / "train")]
+  assert harness.find_files(str(data / "*")) == [str(data / "train")]
   run(folder, input_file=str(data))
   assert (folder / "output" / "tiny.model").read_bytes() == b"vocabulary"
 

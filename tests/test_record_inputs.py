@@ -6,7 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import record_inputs
+from pretraining import record_inputs
 from tests import pretraining_files
 
 SHAPE = record_inputs.Shape(

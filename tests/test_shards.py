@@ -7,9 +7,9 @@ import os
 import pytest
 
 from common.errors import InputError
-import instances
-import manifests
-import shards
+from pretraining import instances
+from pretraining import manifests
+from pretraining import shards
 import tokenization
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

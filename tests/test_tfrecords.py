@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import tfrecords
+from pretraining import tfrecords
 
 RECORDS = [b"", b"a", b"\0" * 5000, bytes(range(256)) * 300]
 

@@ -18,12 +18,12 @@ from absl import logging
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import curves
 import heads
-import masking
 import modeling
 import optimization
-import record_inputs
+from pretraining import curves
+from pretraining import masking
+from pretraining import record_inputs
 import run_files
 import runtime
 

@@ -13,7 +13,7 @@ import contextlib
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import tfrecords
+from pretraining import tfrecords
 
 # Records shuffled at a time (54 MB at length 512), drawn from so many files.
 SHUFFLED = 1 << 14

@@ -17,10 +17,10 @@ import time
 
 from common import files
 from common.errors import InputError
-import corpora
-import instances
-import manifests
-import tfrecords
+from pretraining import instances
+from pretraining import manifests
+from pretraining import sources
+from pretraining import tfrecords
 
 CHUNK_CHARACTERS = 1 << 20
 CHUNK_DOCUMENTS = 1000  # Short ones fill instances, and memory, with padding.
@@ -74,7 +74,7 @@ def find_inputs(patterns, format):
 def _input(path, format):
   try:
     if format == "auto":
-      format = corpora.sniff(path, open_file=files.open_file)
+      format = sources.sniff(path, open_file=files.open_file)
     return Input(path, files.size(path), format)
   except OSError as e:
     raise InputError("%s: cannot be read (%s)" % (path, e)) from e
@@ -183,7 +183,7 @@ def chunks(plan, file, dropped):
     stripe = plan.stripe(plan.place(file, begin))
     return Chunk(file, number, stripe, plan.place(file, position), documents)
 
-  for position, paragraphs in corpora.documents(
+  for position, paragraphs in sources.documents(
     path, format, open_file=files.open_file, dropped=dropped
   ):
     documents.append(paragraphs)
@@ -223,7 +223,7 @@ class Encoder:
   def __call__(self, chunk):
     documents = chunk.documents
     if self._split[chunk.file]:
-      documents = [corpora.sentences(paragraphs) for paragraphs in documents]
+      documents = [sources.sentences(paragraphs) for paragraphs in documents]
     copies, counts = self._maker.chunk(documents, (chunk.file, chunk.number))
     framed = [(len(c), b"".join(map(tfrecords.frame, c))) for c in copies]
     return Encoded(

@@ -29,8 +29,8 @@ import apache_beam as beam  # noqa: E402
 from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
 from common import files  # noqa: E402
-import manifests  # noqa: E402
-import shards  # noqa: E402
+from pretraining import manifests  # noqa: E402
+from pretraining import shards  # noqa: E402
 
 SUMMARY = "beam.json"
 
@@ -67,7 +67,7 @@ def run(plan, encoding, description, runner, options):
 
 def _show_checkout():
   """Lets workers that are started on this machine import these modules."""
-  here = os.path.dirname(os.path.abspath(__file__))
+  here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
   before = os.environ.get("PYTHONPATH")
   os.environ["PYTHONPATH"] = here + (os.pathsep + before if before else "")
 
