@@ -44,8 +44,8 @@ import tensorflow.compat.v1 as tf
 from common import flag_groups
 from common.errors import InputError
 from common.errors import first_five
-import documents
-import feature_files
+from formats import documents
+from formats import feature_files
 import inputs
 import modeling
 import progress

@@ -22,14 +22,14 @@ import numpy as np
 from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
+from evaluation import metrics
 import finetuning
+from formats import label_sets
+from formats import tables
 import heads
 import inputs
-import label_sets
-import metrics
 import run_files
 import sentences
-import tables
 
 TUNED = "tuned on the development set"
 UNTUNED = 0.5  # The threshold where none was.

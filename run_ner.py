@@ -16,14 +16,14 @@ import os
 from absl import flags
 import numpy as np
 
-import annotations
 from common import flag_groups
-import conll
-import documents
+from evaluation import metrics
 import finetuning
+from formats import annotations
+from formats import conll
+from formats import documents
 import heads
 import inputs
-import metrics
 import run_files
 
 NO_LABEL = -1

@@ -24,15 +24,15 @@ from absl import flags
 from absl import logging
 import numpy as np
 
-import bioasq
 from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
+from evaluation import bioasq
+from evaluation import metrics
 import finetuning
+from formats import questions
 import heads
 import inputs
-import metrics
-import questions
 import run_files
 import spans
 

@@ -16,9 +16,9 @@ import numpy as np
 from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
+from evaluation import metrics
 import finetuning
 import heads
-import metrics
 import run_files
 import sentences
 

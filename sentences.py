@@ -13,11 +13,11 @@ import numpy as np
 
 from common.errors import InputError
 from common.errors import shorten
+from evaluation import metrics
 import finetuning
+from formats import tables
 import heads
 import inputs
-import metrics
-import tables
 
 # `texts` are one or two strings, `gold` is None where nobody has labelled
 # them, `place` is file:line.

@@ -20,7 +20,7 @@ sys.path.insert(0, REPO)
 
 import sentencepiece
 
-import documents
+from formats import documents
 from pretraining import instances
 from pretraining import tfrecords
 import tokenization

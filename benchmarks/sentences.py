@@ -25,7 +25,7 @@ import time
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 
-import conll
+from formats import conll
 from pretraining import sources
 
 # Each "|" is the end of a sentence.

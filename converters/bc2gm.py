@@ -6,10 +6,10 @@ import json
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-import documents
-from preparation import annotated
+from formats import annotated
+from formats import documents
+from formats import rows
 from preparation import corpus
-from preparation import rows
 from preparation import splits
 from preparation import tagging
 from preparation import writers

@@ -3,9 +3,9 @@
 
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
+from formats import annotated
+from formats import rows
 from preparation import corpus
-from preparation import rows
 from preparation import tagging
 from preparation import writers
 

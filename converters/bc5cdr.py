@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """BC5CDR: chemicals and diseases in 1,500 PubMed abstracts (BioCreative V)."""
 
-from preparation import annotated
-from preparation import bioc
+from formats import annotated
+from formats import bioc
+from formats import pubtator
 from preparation import corpus
-from preparation import pubtator
 from preparation import tagging
 from preparation import writers
 

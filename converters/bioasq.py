@@ -11,10 +11,10 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
+from formats import markup
+from formats import questions
+from formats import rows
 from preparation import corpus
-from preparation import markup
-from preparation import rows
-import questions
 
 KINDS = ("factoid", "yesno", "list")
 BATCHES = "12345"

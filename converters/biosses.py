@@ -5,7 +5,7 @@
 
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
+from formats import annotated
 from preparation import corpus
 from preparation import examples
 from preparation import pairs

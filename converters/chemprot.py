@@ -5,12 +5,12 @@
 
 from common.errors import InputError
 from common.errors import shorten
-import documents
-from preparation import annotated
+from formats import annotated
+from formats import documents
+from formats import rows
 from preparation import corpus
 from preparation import examples
 from preparation import marking
-from preparation import rows
 from preparation import writers
 
 _PARTS = {"train": "training", "dev": "development", "test": "test"}

@@ -3,11 +3,11 @@
 
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
+from formats import annotated
+from formats import markup
 from preparation import corpus
 from preparation import examples
 from preparation import marking
-from preparation import markup
 from preparation import splits
 from preparation import writers
 

@@ -6,12 +6,12 @@
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-from preparation import annotated
+from formats import annotated
+from formats import rows
 from preparation import corpus
 from preparation import examples
 from preparation import folds
 from preparation import marking
-from preparation import rows
 from preparation import writers
 
 # Positive, negative and speculative associations, and false ones.

@@ -5,12 +5,12 @@ associated (Bravo et al. 2015).
 
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
+from formats import annotated
+from formats import rows
 from preparation import corpus
 from preparation import examples
 from preparation import folds
 from preparation import marking
-from preparation import rows
 from preparation import writers
 
 # Associations, positive and negative, and false ones; one row has P, of which

@@ -6,7 +6,7 @@
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-import label_sets
+from formats import label_sets
 from preparation import corpus
 from preparation import examples
 from preparation import splits

@@ -9,7 +9,7 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-from preparation import annotated
+from formats import annotated
 from preparation import corpus
 from preparation import examples
 from preparation import marking

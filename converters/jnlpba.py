@@ -3,7 +3,7 @@
 abstracts (Kim et al. 2004).
 """
 
-import conll
+from formats import conll
 from preparation import corpus
 from preparation import examples
 from preparation import splits

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """LINNAEUS: species in 100 full texts of PMC (Gerner et al. 2010)."""
 
-from preparation import annotated
+from formats import annotated
+from formats import rows
 from preparation import corpus
-from preparation import rows
 from preparation import splits
 from preparation import tagging
 from preparation import writers

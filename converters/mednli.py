@@ -5,10 +5,10 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from formats import tables
 from preparation import corpus
 from preparation import examples
 from preparation import writers
-import tables
 
 _LABELS = ("contradiction", "entailment", "neutral")
 INFO = corpus.Info(

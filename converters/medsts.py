@@ -4,10 +4,10 @@ et al. 2018; the task of n2c2 2019 with more of them).
 """
 
 from common.errors import InputError
+from formats import rows
 from preparation import corpus
 from preparation import examples
 from preparation import pairs
-from preparation import rows
 from preparation import splits
 
 _TRAIN = ("clinicalSTS2019.train.txt", "clinicalSTS.train.txt", "train.txt")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """NCBI-disease: diseases in 793 PubMed abstracts (Dogan et al. 2014)."""
 
-from preparation import annotated
+from formats import annotated
+from formats import pubtator
 from preparation import corpus
-from preparation import pubtator
 from preparation import tagging
 from preparation import writers
 

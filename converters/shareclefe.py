@@ -8,10 +8,10 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-from preparation import annotated
+from formats import annotated
+from formats import markup
+from formats import rows
 from preparation import corpus
-from preparation import markup
-from preparation import rows
 from preparation import tagging
 from preparation import writers
 

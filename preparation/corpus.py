@@ -14,7 +14,7 @@ import textwrap
 
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
+from formats import annotated
 from preparation import examples
 from preparation import quality
 

@@ -7,8 +7,8 @@ import hashlib
 from common.errors import InputError
 from common.errors import first_five
 from common.errors import shorten
+from formats import tables
 from preparation import examples
-import tables
 
 NUMBER = 10
 

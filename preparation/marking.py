@@ -8,7 +8,7 @@ the beginning of its first part to the end of its last.
 
 import bisect
 
-from preparation import annotated
+from formats import annotated
 
 
 def mark(text, start, end, first, second, name_of, both=None):

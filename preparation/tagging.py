@@ -15,8 +15,8 @@ The rules, each of which counts what it does:
 import bisect
 import collections
 
-import documents
-from preparation import annotated
+from formats import annotated
+from formats import documents
 from preparation import examples
 
 # What the counts of `tag` mean, for people.

@@ -22,7 +22,7 @@ from lxml import etree
 
 from common.errors import InputError
 from common.errors import shorten
-import splitting
+from formats import splitting
 
 FORMATS = ("text", "pubmed", "pmc", "mimic")
 Text = collections.namedtuple("Text", ["position", "paragraphs"])

@@ -18,8 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 from common import errors
 from common import files
-import conll
-import metrics
+from evaluation import metrics
+from formats import conll
 
 
 def read_mentions(data, path):

@@ -23,10 +23,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-import bioasq
 from common import errors
 from common import files
-import questions
+from evaluation import bioasq
+from formats import questions
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODELS = tuple(

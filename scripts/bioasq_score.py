@@ -16,9 +16,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-import bioasq
 from common import errors
-import questions
+from evaluation import bioasq
+from formats import questions
 
 
 def read(path, submitted):

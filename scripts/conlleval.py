@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 from common import errors
-import metrics
+from evaluation import metrics
 
 
 def read_labels(lines, name):

@@ -20,10 +20,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 from common import errors
 from common import files
-from reporting import pages
-from reporting import plain
-from reporting import run_folders
-from reporting import scoreboard
+from evaluation import report_html
+from evaluation import report_text
+from evaluation import results
+from evaluation import scoreboard
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PUBLISHED = os.path.join(REPO, "configs", "published_scores.csv")
@@ -87,7 +87,7 @@ def arguments():
 
 def report(asked):
   """Returns {file name: text} of a report, and what it does not count."""
-  runs = run_folders.find(asked.results)
+  runs = results.find(asked.results)
   models = scoreboard.choose_models(runs, asked.models)
   published = scoreboard.read_published(files.read(PUBLISHED), PUBLISHED)
   board = scoreboard.Board(runs, models, published)
@@ -102,9 +102,9 @@ def report(asked):
     )
   rest = (asked.compare, asked.bootstrap_samples)
   texts = {
-    "report.md": plain.to_markdown(board, comparisons, *rest),
-    "report.csv": plain.to_csv(board, comparisons, asked.compare),
-    "report.html": pages.to_html(board, comparisons, *rest),
+    "report.md": report_text.to_markdown(board, comparisons, *rest),
+    "report.csv": report_text.to_csv(board, comparisons, asked.compare),
+    "report.html": report_html.to_html(board, comparisons, *rest),
   }
   refused = [
     "%s: not compared (%s)" % (c.data_set.name, c.problem)

@@ -3,9 +3,9 @@
 
 import json
 
-import bioasq
-import metrics
-import tables
+from evaluation import bioasq
+from evaluation import metrics
+from formats import tables
 
 
 def write_run(root, place, test, program="run_ner.py", files=None, **flags):

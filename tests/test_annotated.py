@@ -4,7 +4,7 @@
 import pytest
 
 from common import errors
-from preparation import annotated
+from formats import annotated
 
 TEXT = "Left  renal pain. It rose."
 

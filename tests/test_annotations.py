@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-import annotations
-import documents
+from formats import annotations
+from formats import documents
 
 
 def entity(text, start, end, kind="Disease", score=0.5):

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-import bioasq
-import questions
+from evaluation import bioasq
+from formats import questions
 from tests.conftest import REPO
 
 PROGRAM = os.path.join(REPO, "scripts", "bioasq_score.py")

@@ -4,8 +4,8 @@
 import pytest
 
 from common import errors
-from preparation import annotated
-from preparation import bioc
+from formats import annotated
+from formats import bioc
 
 HEAD = (
   '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -3,11 +3,11 @@
 
 import pytest
 
-import annotations
 from common import errors
-import documents
-from preparation import annotated
-from preparation import brat
+from formats import annotated
+from formats import annotations
+from formats import brat
+from formats import documents
 
 TEXT = "Naloxone\r\nLeft and right weakness.\n"
 

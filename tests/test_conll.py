@@ -6,7 +6,7 @@ import os
 import pytest
 
 from common import errors
-import conll
+from formats import conll
 
 
 def labelled(data):

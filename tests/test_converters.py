@@ -9,9 +9,9 @@ import json
 import pytest
 
 from common.errors import InputError
-import conll
+from formats import conll
+from formats import questions
 import prepare_data
-import questions
 import run_dc
 import run_files
 import run_nli

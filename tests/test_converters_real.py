@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from common.errors import InputError
-import conll
+from formats import conll
 from tests import corpus_files
 
 # {data set: {what: its count in train, dev and test}}

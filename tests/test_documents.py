@@ -10,8 +10,8 @@ import time
 import pytest
 
 from common import errors
-import conll
-import documents
+from formats import conll
+from formats import documents
 
 PUBTATOR = b"""12|t|Naloxone | and clonidine.
 12|a|In rats, x fell.

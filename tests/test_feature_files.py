@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-import feature_files
+from formats import feature_files
 
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
 WORDS = ["a", "▁naïve", "α"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import conll
+from formats import conll
 import inputs
 import tokenization
 

@@ -4,7 +4,7 @@
 import pytest
 
 from common.errors import InputError
-import label_sets
+from formats import label_sets
 
 COLUMNS = {"id": ("id", "index"), "sentence": ("sentence", "text", "sentence1")}
 GOLD = {"labels": ("labels", "label")}

@@ -3,7 +3,7 @@
 
 import pytest
 
-from preparation import annotated
+from formats import annotated
 from preparation import marking
 
 TEXT = "We saw. Naloxone blocks p53 binding here."

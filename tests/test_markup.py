@@ -4,7 +4,7 @@
 import pytest
 
 from common import errors
-from preparation import markup
+from formats import markup
 
 
 def refused(data):

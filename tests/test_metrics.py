@@ -15,7 +15,7 @@ import scipy.stats
 import seqeval.metrics
 import sklearn.metrics
 
-import metrics
+from evaluation import metrics
 
 SPANS = [
   # labels, spans, why

@@ -4,9 +4,9 @@
 import pytest
 
 from common import errors
+from formats import tables
 from preparation import examples
 from preparation import pairs
-import tables
 
 
 @pytest.mark.parametrize(

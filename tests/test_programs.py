@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import annotations
-import documents
+from formats import annotations
+from formats import documents
 import modeling
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-import annotations
 from common import errors
-import documents
-from preparation import annotated
-from preparation import bioc
-from preparation import pubtator
+from formats import annotated
+from formats import annotations
+from formats import bioc
+from formats import documents
+from formats import pubtator
 
 CORPUS = """12|t|Naloxone | and \u03b2-clonidine.
 12|a|In rats, x fell.

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from common.errors import InputError
-import questions
-from questions import Answer
-from questions import Question
+from formats import questions
+from formats.questions import Answer
+from formats.questions import Question
 
 SQUAD = {
   "version": "v2.0",

@@ -12,9 +12,9 @@ import sys
 
 import pytest
 
-from reporting import charts
-from reporting import scoreboard
-from reporting import shown
+from evaluation import charts
+from evaluation import scoreboard
+from evaluation import shown
 from tests import invented_results as invented
 from tests.conftest import REPO
 

@@ -4,7 +4,7 @@
 import pytest
 
 from common import errors
-from preparation import rows
+from formats import rows
 
 
 def parse(data, sizes=(2,), **options):

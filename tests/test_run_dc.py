@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import InputError
 import finetuning
-import label_sets
+from formats import label_sets
 import run_dc
 from tests import tiny
 import tokenization

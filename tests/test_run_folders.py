@@ -6,7 +6,7 @@ import json
 import pytest
 
 from common.errors import InputError
-from reporting import run_folders
+from evaluation import results
 import run_dc
 import run_ner
 import run_nli
@@ -21,14 +21,14 @@ QUESTIONS = {"q1": [["a"]], "q2": [["b"], ["c"]]}
 
 
 def outcomes(root, family, metric):
-  (run,) = run_folders.find(str(root))
-  return run_folders.outcomes(run, family, metric)
+  (run,) = results.find(str(root))
+  return results.outcomes(run, family, metric)
 
 
 def test_runs_are_found_in_the_order_of_their_numbers(tmp_path):
   for name in ("seed-10", "seed-2", "fold-3-seed-1"):
     invented.write_run(tmp_path, "GAD/small/" + name, invented.f1(0.5))
-  runs = run_folders.find(str(tmp_path))
+  runs = results.find(str(tmp_path))
   assert [run.name for run in runs] == ["fold-3-seed-1", "seed-2", "seed-10"]
   assert {(run.data_set, run.model) for run in runs} == {("GAD", "small")}
   assert [run.scores["f1"] for run in runs] == [0.5] * 3
@@ -49,14 +49,14 @@ def test_the_type_of_questions_is_told_by_name_or_task(
   invented.write_run(
     tmp_path, "bioasq-4b/small/" + name, {"f1": 0.5}, task_name=task
   )
-  assert [run.kind for run in run_folders.find(str(tmp_path))] == [kind]
+  assert [run.kind for run in results.find(str(tmp_path))] == [kind]
 
 
 def test_folds_of_one_command_are_runs(tmp_path):
   folder = invented.write_run(tmp_path, "GAD/small/seed-1", {})
   folds = {"1": {"test": {"f1": 0.5}}, "2": {"test": {"f1": 0.7}}}
   (folder / "results.json").write_text(json.dumps({"folds": folds}))
-  runs = run_folders.find(str(tmp_path))
+  runs = results.find(str(tmp_path))
   assert [(r.name, r.scores["f1"]) for r in runs] == [
     ("seed-1-fold-1", 0.5),
     ("seed-1-fold-2", 0.7),
@@ -84,7 +84,7 @@ def test_a_damaged_run_is_kept_with_what_is_wrong(tmp_path, text, problem):
     path.unlink()
   else:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-  whole, damaged = run_folders.find(str(tmp_path))
+  whole, damaged = results.find(str(tmp_path))
   assert whole.problem is None and damaged.scores == {}
   assert str(path) in damaged.problem and problem in damaged.problem
   assert "\n" not in damaged.problem
@@ -92,24 +92,24 @@ def test_a_damaged_run_is_kept_with_what_is_wrong(tmp_path, text, problem):
 
 def test_a_folder_without_runs_is_refused(tmp_path):
   with pytest.raises(InputError, match="found no run, expected folders"):
-    run_folders.find(str(tmp_path))
+    results.find(str(tmp_path))
   with pytest.raises(InputError, match="no such folder"):
-    run_folders.find(str(tmp_path / "nowhere"))
+    results.find(str(tmp_path / "nowhere"))
 
 
 def test_a_folder_of_damaged_runs_alone_is_refused(tmp_path):
   folder = invented.write_run(tmp_path, "GAD/small/seed-1", {})
   (folder / "results.json").write_text("{")
   with pytest.raises(InputError, match="none of 1 runs has figures; the first"):
-    run_folders.find(str(tmp_path))
+    results.find(str(tmp_path))
 
 
 @pytest.mark.parametrize("value", ["0.5", None, True, float("nan"), [0.5]])
 def test_what_is_no_number_is_no_figure(tmp_path, value):
   invented.write_run(tmp_path, "GAD/small/seed-1", {"f1": value, "x": 0.5})
-  (run,) = run_folders.find(str(tmp_path))
-  assert run_folders.figure(run, "f1") is None
-  assert run_folders.figure(run, "x") == 0.5
+  (run,) = results.find(str(tmp_path))
+  assert results.figure(run, "f1") is None
+  assert results.figure(run, "x") == 0.5
 
 
 def test_classes_and_confusions_are_put_together_over_runs(tmp_path):
@@ -117,8 +117,8 @@ def test_classes_and_confusions_are_put_together_over_runs(tmp_path):
     invented.write_classes(
       tmp_path, "GAD/small/seed-%d" % i, ["1", "0"], predicted, ["0", "1"], "0"
     )
-  runs = run_folders.find(str(tmp_path))
-  classes = run_folders.classes(runs)
+  runs = results.find(str(tmp_path))
+  classes = results.classes(runs)
   assert classes["1"] == {
     "precision": 0.75,
     "recall": 1.0,
@@ -127,7 +127,7 @@ def test_classes_and_confusions_are_put_together_over_runs(tmp_path):
     "predicted": 3,
     "correct": 2,
   }
-  assert run_folders.confusion(runs) == {
+  assert results.confusion(runs) == {
     "0": {"0": 1, "1": 1},
     "1": {"0": 0, "1": 2},
   }
@@ -159,8 +159,8 @@ def test_a_run_that_does_not_tell_the_negative_label_is_not_compared(tmp_path):
   folder = invented.write_classes(
     tmp_path, "GAD/small/seed-1", ["1", "0"], ["1", "1"], ["0", "1"], "0"
   )
-  results = json.loads((folder / "results.json").read_text())
-  del results["test"]["negative"]
+  damaged = json.loads((folder / "results.json").read_text())
+  del damaged["test"]["negative"]
   (folder / "results.json").write_text(json.dumps(results))
   with pytest.raises(InputError, match='without the "negative" label'):
     outcomes(tmp_path, "RE", "f1")
@@ -323,6 +323,6 @@ def test_what_a_program_writes_is_read(
       for k, v in given.items()
     },
   )
-  (run,) = run_folders.find(str(tmp_path / "results"))
-  found = run_folders.outcomes(run, family, metric)
+  (run,) = results.find(str(tmp_path / "results"))
+  found = results.outcomes(run, family, metric)
   assert len(found.examples) == len(found.sums) == (1 if family == "QA" else 2)

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-import conll
+from formats import conll
 import run_ner
 import tokenization
 

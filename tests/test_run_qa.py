@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-import questions
-from questions import Answer
-from questions import Question
+from formats import questions
+from formats.questions import Answer
+from formats.questions import Question
 import run_qa
 import spans
 from tests import tiny

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from common.errors import InputError
-from reporting import run_folders
-from reporting import scoreboard
+from evaluation import results
+from evaluation import scoreboard
 from tests import invented_results as invented
 
 LABELS = ["0", "1"]
@@ -15,7 +15,7 @@ HEAD = "data_set,metric,model,value,batch,source,note\n"
 
 
 def board_of(root, published=(), models=None):
-  runs = run_folders.find(str(root))
+  runs = results.find(str(root))
   models = scoreboard.choose_models(runs, models)
   return scoreboard.Board(runs, models, dict(published))
 

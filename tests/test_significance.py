@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import metrics
-from reporting import significance
+from evaluation import metrics
+from evaluation import significance
 
 LABELS = ["x", "y", "false"]
 

@@ -9,7 +9,7 @@ import time
 import pytest
 from segtok import segmenter
 
-import splitting
+from formats import splitting
 
 
 def sentences(text):

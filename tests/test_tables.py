@@ -4,7 +4,7 @@
 import pytest
 
 from common.errors import InputError
-import tables
+from formats import tables
 
 COLUMNS = {"id": ("index", "id"), "text": ("sentence", "text")}
 LAYOUTS = {1: ("text",), 2: ("id", "text"), 3: ("id", None, "text")}

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from preparation import annotated
+from formats import annotated
 from preparation import corpus
 from preparation import tagging
 

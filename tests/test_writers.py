@@ -3,10 +3,10 @@
 
 import pytest
 
-import conll
+from formats import conll
+from formats import tables
 from preparation import examples
 from preparation import writers
-import tables
 
 TAGGED = {
   "train": [

@@ -11,10 +11,10 @@ import html
 import numpy as np
 
 from common import html_page
-from reporting import charts
-from reporting import run_folders
-from reporting import scoreboard
-from reporting import shown
+from evaluation import charts
+from evaluation import results
+from evaluation import scoreboard
+from evaluation import shown
 
 _CLASS_HEADS = ["precision", "recall", "f1", "gold", "predicted", "correct"]
 _STYLE = """
@@ -361,11 +361,11 @@ def _details(data_set, model, runs):
   """The figures, the classes and the confusion matrix of some runs."""
   title = "%s, %s" % (data_set.name, model)
   over = "over " + shown.counted(len(runs), "run", "runs")
-  tables = [_figures_table(run_folders.figures(runs), over)]
-  classes = run_folders.classes(runs)
+  tables = [_figures_table(results.figures(runs), over)]
+  classes = results.classes(runs)
   if classes:
     tables.append(_class_table(classes, over))
-  confusion = run_folders.confusion(runs)
+  confusion = results.confusion(runs)
   if confusion:
     tables.append(_confusion_table(confusion, over))
   return _tag(

@@ -17,15 +17,15 @@ import re
 
 import numpy as np
 
-import bioasq
 from common import files
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-import metrics
-import questions
-from reporting import significance
-import tables
+from evaluation import bioasq
+from evaluation import metrics
+from evaluation import significance
+from formats import questions
+from formats import tables
 
 # `kind` is the type of a BioASQ run's questions, else "". `scores` are those of
 # the test set, {} where `problem` says in a line why there are none.

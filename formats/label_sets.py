@@ -12,7 +12,7 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-import tables
+from formats import tables
 
 # The aspects 0 to 9 of Hallmarks of Cancer.
 HALLMARKS = (

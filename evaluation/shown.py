@@ -6,8 +6,8 @@ Scores are x100 with two decimals.
 
 import collections
 
-from reporting import run_folders
-from reporting import scoreboard
+from evaluation import results
+from evaluation import scoreboard
 
 MISSING = "\N{EN DASH}"
 TITLE = "Scores on the benchmark"
@@ -189,13 +189,13 @@ def _warnings(board):
   for data_set in board.data_sets:
     for model in board.models:
       runs = board.runs_of(data_set, model)
-      number = run_folders.collapsed(runs)
+      number = results.collapsed(runs)
       if number:
         lines.append(
           "%s, %s: %d of %s predict one label throughout (a collapse)."
           % (data_set.name, model, number, counted(len(runs), "run", "runs"))
         )
-      asked, answered = run_folders.answered(runs)
+      asked, answered = results.answered(runs)
       if answered < asked:
         lines.append(
           "%s, %s: %d of %d questions answered; the others are left out, as in "

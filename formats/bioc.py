@@ -10,8 +10,8 @@ from lxml import etree
 
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
-from preparation import markup
+from formats import annotated
+from formats import markup
 
 _MAX_OFFSET = 10**7  # No document has so many characters.
 _EXPECTED = "a BioC collection with documents, passages and annotations"

@@ -8,9 +8,9 @@ models ([] without), and returns text. Scores are x100 with two decimals.
 import csv
 import io
 
-from reporting import run_folders
-from reporting import scoreboard
-from reporting import shown
+from evaluation import results
+from evaluation import scoreboard
+from evaluation import shown
 
 CSV_COLUMNS = [
   "kind",
@@ -123,7 +123,7 @@ def _run_rows(board, row, model):
     "model": model,
   }
   for run in board.runs_of(data_set, model):
-    value = _number(run_folders.figure(run, row.metric))
+    value = _number(results.figure(run, row.metric))
     yield dict(common, kind="run", run=run.name, value=value, note=run.problem)
   cell = board.cells[data_set.name, row.metric, model]
   yield dict(

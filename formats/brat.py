@@ -13,8 +13,8 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-from preparation import annotated
-from preparation import rows
+from formats import annotated
+from formats import rows
 
 _SPANS = r"(?:\d+ \d+)(?:;\d+ \d+)*"
 _MENTION = re.compile(r"(T\S+)\t(\S+) (%s)\t(.*)" % _SPANS)

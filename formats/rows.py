@@ -4,7 +4,7 @@
 from common import text
 from common.errors import InputError
 from common.errors import shorten
-from preparation import annotated
+from formats import annotated
 
 
 def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):

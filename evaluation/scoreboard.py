@@ -16,8 +16,8 @@ import numpy as np
 
 from common.errors import InputError
 from common.text import decode
-from reporting import run_folders
-from reporting import significance
+from evaluation import results
+from evaluation import significance
 
 FAMILIES = {
   "NER": "Named entities",
@@ -363,7 +363,7 @@ def _common(data_set, sides):
     {
       run.name: run
       for run in side
-      if run_folders.figure(run, data_set.compared) is not None
+      if results.figure(run, data_set.compared) is not None
     }
     for side in sides
   )
@@ -379,8 +379,7 @@ def _paired(data_set, pairs):
   tests, means, score = collections.OrderedDict(), np.zeros(2), None
   for pair in pairs:
     both = [
-      run_folders.outcomes(run, data_set.family, data_set.compared)
-      for run in pair
+      results.outcomes(run, data_set.family, data_set.compared) for run in pair
     ]
     if both[0].examples != both[1].examples:
       raise InputError(
@@ -448,7 +447,7 @@ def _kind(runs):
     if run.kind:
       return run.kind
     try:
-      family = _PROGRAMS.get(run_folders.program(run))
+      family = _PROGRAMS.get(results.program(run))
     except InputError:
       continue  # Of a damaged run another one may tell.
     if family:
@@ -458,7 +457,7 @@ def _kind(runs):
 
 def _cell(runs, metric):
   """The Cell of a model's runs on a data set."""
-  figures = {run.name: run_folders.figure(run, metric) for run in runs}
+  figures = {run.name: results.figure(run, metric) for run in runs}
   values = {name: v for name, v in figures.items() if v is not None}
   scores = list(values.values())
   return Cell(

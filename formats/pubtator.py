@@ -12,8 +12,8 @@ Offsets count characters of title + " " + abstract, the end is exclusive.
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-import documents
-from preparation import annotated
+from formats import annotated
+from formats import documents
 
 _EXPECTED = (
   "id|t|title, then id|a|abstract, then annotations of the same id in columns "

@@ -19,7 +19,7 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
-import splitting
+from formats import splitting
 
 Document = collections.namedtuple("Document", ["id", "text", "title"])
 

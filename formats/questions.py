@@ -18,7 +18,7 @@ from absl import logging
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
-import tables
+from formats import tables
 
 # A question and one text. `answers` is None where the file has none; "yes" or
 # "no" for a yesno question; else a list of Answer, empty where it is known
