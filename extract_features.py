@@ -46,12 +46,12 @@ from common.errors import InputError
 from common.errors import first_five
 from formats import documents
 from formats import feature_files
-import inputs
 import modeling
-import progress
-import run_files
-import runtime
 import tokenization
+from training import batches
+from training import estimators
+from training import model_folder
+from training import progress
 
 # What --embeddings can name, and the arrays that they become.
 ARRAYS = {
@@ -147,7 +147,7 @@ def wanted(config, albert_config):
 
 def read_texts(path, tokenizer, max_seq_length):
   """Returns the Texts of a file; says what is unusual about them."""
-  found = documents.parse(run_files.read_bytes(path), path)
+  found = documents.parse(model_folder.read_bytes(path), path)
   texts = Texts([], [], [0], [], [], [])
   for document in progress.shown(found, len(found), path, "text"):
     if "\0" in document.id:
@@ -199,8 +199,8 @@ def encode(text, tokenizer, max_seq_length):
   room = max_seq_length - 1 - len(parts)  # [CLS], and a [SEP] after each.
   return pieces, [
     _features(tokenizer, pieces.ids, border, window)
-    for window in inputs.windows(
-      [1] * len(pieces.ids), room, int(room * inputs.OVERLAP)
+    for window in batches.windows(
+      [1] * len(pieces.ids), room, int(room * batches.OVERLAP)
     )
   ]
 
@@ -232,7 +232,7 @@ def _features(tokenizer, ids, border, window):
     first = ids[window.first : min(window.last, border)]
     second = ids[max(window.first, border) : window.last]
     at += own >= border  # After [SEP].
-  features = inputs.sequence_features(tokenizer, first, second)
+  features = batches.sequence_features(tokenizer, first, second)
   features["own"] = np.zeros_like(features["input_ids"])
   features["own"][at] = 1
   return features
@@ -316,17 +316,19 @@ def predict(config, model, texts, wanted):
 
   def model_fn(features, labels, mode, params):
     del labels, mode, params
-    albert = runtime.encoder(model.config, features, config, is_training=False)
+    albert = estimators.encoder(
+      model.config, features, config, is_training=False
+    )
     outputs = outputs_of(albert, features["own"], wanted)
     outputs["window"] = features["window"]
     restore = functools.partial(modeling.restore, model.checkpoint)
-    return runtime.prediction_spec(outputs, config.use_tpu, restore)
+    return estimators.prediction_spec(outputs, config.use_tpu, restore)
 
   flat = [f for windows in texts.windows for f in windows]
   longest = max([len(f["input_ids"]) for f in flat] or [1])
   rows = longest if "token" in wanted.kinds else 1
   output_bytes = 4 * rows * len(wanted.layers) * wanted.hidden_size
-  input_fn = runtime.prediction_input(
+  input_fn = estimators.prediction_input(
     flat,
     config.batch_size,
     {},
@@ -334,8 +336,8 @@ def predict(config, model, texts, wanted):
     pool=max(config.batch_size, POOL_BYTES // output_bytes),
   )
   with tempfile.TemporaryDirectory() as config.output_dir:  # Stays empty.
-    estimator = runtime.build_estimator(model_fn, config, None)
-    stream = runtime.predictions(
+    estimator = estimators.build_estimator(model_fn, config, None)
+    stream = estimators.predictions(
       estimator, input_fn, None, len(flat), config.input_file
     )
     for windows in texts.windows:
@@ -408,16 +410,16 @@ def describe(config, model, wanted):
   return {
     "command": " ".join(sys.argv),
     "input_file": config.input_file,
-    "model": {path: run_files.sha256(path) for path in model.files},
+    "model": {path: model_folder.sha256(path) for path in model.files},
     "checkpoint": model.checkpoint,
-    "checkpoint_sha256": run_files.sha256(model.checkpoint),
+    "checkpoint_sha256": model_folder.sha256(model.checkpoint),
     "layers": wanted.layers,
     "sentence_pooling": wanted.pooling,
     "max_seq_length": config.max_seq_length,
     "do_lower_case": model.tokenizer.do_lower_case,
     "precision": config.precision,
-    "versions": run_files.versions(),
-    "commit": run_files.commit(),
+    "versions": model_folder.versions(),
+    "commit": model_folder.commit(),
   }
 
 
@@ -503,7 +505,7 @@ def _define_content_flags():
 def settle(config):
   """Fills in what the flags leave open; InputError if they cannot be."""
   vars(config).update(WITHOUT_TRAINING)
-  runtime.check_devices(config)
+  estimators.check_devices(config)
   for use in ("train", "eval", "predict"):
     setattr(config, use + "_batch_size", config.batch_size)
   if not config.output_format:
@@ -513,7 +515,7 @@ def settle(config):
 def main(_):
   config = flag_groups.values()
   settle(config)
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   if model.checkpoint is None:
     raise InputError("no weights: give --init_checkpoint or --bioalbert_dir")
   what = wanted(config, model.config)

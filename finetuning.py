@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import inputs
 import modeling
 import optimization
-import run_files
-import runtime
 import tokenization
+from training import batches
+from training import estimators
+from training import model_folder
 
 # For the last two see Task.
 Split = collections.namedtuple(
@@ -36,7 +36,7 @@ class Task:
   learned = None  # Set by the harness: what `learn` returned.
   padding = {}  # {feature: value} where a batch is not padded with 0.
   metric = None  # The score that tells which checkpoint is the best.
-  split_names = run_files.SPLIT_NAMES  # The files of --data_dir.
+  split_names = model_folder.SPLIT_NAMES  # The files of --data_dir.
   # Both counted by encode, a split at a time, and told by the harness:
   truncated = 0  # Examples cut short.
   expected_unknown = 0  # Unknown pieces that are no sign of a wrong vocabulary.
@@ -111,12 +111,12 @@ class Task:
 
 def _decide(task, config):
   """Fills in the do_* flags that were left open; refuses what cannot be."""
-  runtime.check_devices(config)
+  estimators.check_devices(config)
   raw = bool(config.predict_file)
   if config.do_train is None:
     config.do_train = not raw
   if config.do_predict is None:
-    config.do_predict = not raw and run_files.has_split(
+    config.do_predict = not raw and model_folder.has_split(
       config, "test", task.split_names
     )
   if not (config.do_train or config.do_eval or config.do_predict or raw):
@@ -193,7 +193,9 @@ def _run_folds(task, config, model):
     logging.info("fold %s of %s", fold, config.folds)
     results["folds"][fold] = work.go()
   results.update(_over_folds(list(results["folds"].values())))
-  run_files.write_json(os.path.join(config.output_dir, "results.json"), results)
+  model_folder.write_json(
+    os.path.join(config.output_dir, "results.json"), results
+  )
   deviation = results["standard_deviation"]
   for split in ("dev", "test"):
     figures = [
@@ -257,8 +259,8 @@ def _read_splits(task, config):
     ("test", config.do_predict, "do_predict"),
   ):
     if wanted:
-      path = run_files.find_split(config, name, task.split_names, flag)
-      data = run_files.read_bytes(path)
+      path = model_folder.find_split(config, name, task.split_names, flag)
+      data = model_folder.read_bytes(path)
       if name == "dev" and not data:
         _do_without_dev(config, path)
       else:
@@ -276,10 +278,10 @@ def _read_splits(task, config):
     task.learned = task.learn(read["train"][1])
   else:
     read.pop("train", None)
-    task.learned = run_files.read_learned(config)
+    task.learned = model_folder.read_learned(config)
   if config.predict_file:
     path = config.predict_file
-    examples = task.read_unlabelled(run_files.read_bytes(path), path)
+    examples = task.read_unlabelled(model_folder.read_bytes(path), path)
     read["raw"] = (path, examples)
   return {name: _encoded(task, *pair) for name, pair in read.items()}
 
@@ -343,12 +345,12 @@ class _Run:
     self.config = config
     self.model = model
     self.splits = splits
-    self.state = run_files.TrainingState(config.output_dir)
+    self.state = model_folder.TrainingState(config.output_dir)
     self._log_splits()
     if config.do_train:
       self._count_steps()
     self._check_checkpoint()
-    self.description = run_files.describe(
+    self.description = model_folder.describe(
       config,
       model,
       {name: split.path for name, split in splits.items()},
@@ -357,19 +359,19 @@ class _Run:
     )
     if config.do_train and self.state.started():
       # Scoring may have learned too (thresholds): what was kept holds.
-      task.learned = run_files.read_learned(config)
+      task.learned = model_folder.read_learned(config)
     self.estimator = None
     self.progress = None
 
   def go(self):
     """Does what the flags ask; returns the content of results.json."""
     config = self.config
-    chief = runtime.is_chief(config)
+    chief = estimators.is_chief(config)
     if chief:
-      run_files.write_description(
+      model_folder.write_description(
         config, self.model, self.task.learned, self.description
       )
-    self.estimator = runtime.build_estimator(
+    self.estimator = estimators.build_estimator(
       self._model_fn,
       config,
       self.save_steps if config.do_train else None,
@@ -377,7 +379,7 @@ class _Run:
     if not chief:  # Of several machines one scores, predicts and writes.
       self._train()
       return {}
-    results = run_files.read_json(self._path("results.json"), {})
+    results = model_folder.read_json(self._path("results.json"), {})
     results["task_name"] = config.task_name
     if config.do_train:
       self._train()
@@ -386,7 +388,7 @@ class _Run:
     if config.do_predict:
       results["test"] = self._evaluate("test", "test_results.txt")
     if config.do_eval or config.do_predict:
-      run_files.write_json(self._path("results.json"), results)
+      model_folder.write_json(self._path("results.json"), results)
     if config.predict_file:
       self._label_text()
     return results
@@ -474,7 +476,7 @@ class _Run:
 
   def _outputs_of(self, albert_config, features, is_training):
     """(loss, predictions) of the task's head on the encoder."""
-    albert = runtime.encoder(
+    albert = estimators.encoder(
       albert_config,
       features,
       self.config,
@@ -498,7 +500,7 @@ class _Run:
     )
     if not is_training:
       predictions["window"] = features["window"]
-      return runtime.prediction_spec(predictions, config.use_tpu)
+      return estimators.prediction_spec(predictions, config.use_tpu)
     restore = None
     if self.model.checkpoint and not self.state.started():
       restore = functools.partial(modeling.restore, self.model.checkpoint)
@@ -514,14 +516,14 @@ class _Run:
       loss_scaling=config.precision == "fp16",
       scalars=scalars,
     )
-    self.progress = runtime.Progress(
+    self.progress = estimators.Progress(
       loss,
       train_op,
       features["input_mask"],
       self.num_train_steps,
       self.steps_per_epoch,
     )
-    return runtime.training_spec(
+    return estimators.training_spec(
       loss, train_op, restore, [self.progress], config, scalars
     )
 
@@ -529,14 +531,14 @@ class _Run:
     config = self.config
     features = self._flat("train")
     if config.use_tpu:
-      return inputs.fixed_dataset(
+      return batches.fixed_dataset(
         features,
         params["batch_size"],
         self.task.padding,
         config.max_seq_length,
         config.seed,
       )
-    return inputs.training_dataset(
+    return batches.training_dataset(
       features,
       config.train_batch_size,
       config.seed,
@@ -544,7 +546,7 @@ class _Run:
       self.state.step() * config.num_accumulation_steps,
       config.padding == "bucketed",
       config.max_seq_length if config.padding == "fixed" else None,
-      runtime.part_of_input(input_context),
+      estimators.part_of_input(input_context),
     )
 
   # ------------------------------------------------------------------- training
@@ -567,7 +569,7 @@ class _Run:
       self.num_train_steps,
       self.steps_per_epoch,
     )
-    runtime.train(
+    estimators.train(
       self.estimator,
       self._training_data,
       self.config,
@@ -576,7 +578,7 @@ class _Run:
       self.save_steps,
       self.score_dev if self.config.do_eval else None,
     )
-    if runtime.is_chief(self.config):
+    if estimators.is_chief(self.config):
       self.state.finish()
 
   def score_dev(self, step):
@@ -585,7 +587,7 @@ class _Run:
     The best one is copied to model.ckpt-best, unless the model has seen the
     development set in training: then no score can tell which is best.
     """
-    if not runtime.is_chief(self.config):
+    if not estimators.is_chief(self.config):
       self.state.await_score(step)
       return self.state.stale(self.config.early_stopping_patience)
     if self.state.scored(step):
@@ -594,7 +596,7 @@ class _Run:
     checkpoint = self._path("model.ckpt-%d" % step)
     scores, _ = self._predict("dev", checkpoint)
     value, best = self.task.rank(scores), self.state.best()
-    runtime.write_scalars(self._path("eval"), step, flatten(scores))
+    estimators.write_scalars(self._path("eval"), step, flatten(scores))
     logging.info(
       "step %d: %s on the development set %.4f (best before: %s)",
       step,
@@ -603,7 +605,7 @@ class _Run:
       "none" if best is None else "step %d" % best[0],
     )
     if not self._dev_is_seen() and (best is None or value > best[1]):
-      run_files.copy_checkpoint(checkpoint, self._path("model.ckpt-best"))
+      model_folder.copy_checkpoint(checkpoint, self._path("model.ckpt-best"))
     self.state.add(step, value)
     if self.progress is not None:
       self.progress.leave_out(time.time() - begin)
@@ -640,7 +642,7 @@ class _Run:
     size = config.predict_batch_size
     if name == "dev":
       size = config.eval_batch_size
-    input_fn = runtime.prediction_input(
+    input_fn = estimators.prediction_input(
       flat,
       size,
       self.task.padding,
@@ -649,7 +651,7 @@ class _Run:
     )
     stream = iter(
       list(
-        runtime.predictions(
+        estimators.predictions(
           self.estimator, input_fn, checkpoint, len(flat), name
         )
       )
@@ -666,19 +668,19 @@ class _Run:
     checkpoint = self._checkpoint()
     scores, files = self._predict(name, checkpoint)
     for file_name, text in files.items():
-      run_files.write_text(self._path(file_name), text)
+      model_folder.write_text(self._path(file_name), text)
     logging.info("written to %s: %s", self.config.output_dir, ", ".join(files))
-    step = run_files.checkpoint_step(checkpoint)
+    step = model_folder.checkpoint_step(checkpoint)
     place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
     if not scores:
       logging.info("%s: no gold labels, so no scores", place)
       return {"checkpoint": checkpoint, "global_step": step}
     lines = ["%s = %s" % item for item in sorted(flatten(scores).items())]
     lines += ["checkpoint = %s" % checkpoint, "global_step = %s" % step]
-    run_files.write_text(self._path(results_name), "\n".join(lines) + "\n")
+    model_folder.write_text(self._path(results_name), "\n".join(lines) + "\n")
     report = self.task.report(scores)
     if report:
-      run_files.write_text(self._path(name + "_report.txt"), report)
+      model_folder.write_text(self._path(name + "_report.txt"), report)
       logging.info("%s:\n%s", place, report)
     logging.info(
       "%s: %s",
@@ -697,7 +699,7 @@ class _Run:
       self.splits["raw"].examples, outputs, stem
     )
     for name, text in files.items():
-      run_files.write_text(self._path(name), text)
+      model_folder.write_text(self._path(name), text)
     shown = sorted({name.split("/")[0] for name in files})
     logging.info(
       "labelled %s: %s",

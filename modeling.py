@@ -20,7 +20,7 @@ from absl import logging
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import kernels
+from ops import kernels
 
 # The slots of optimization.py's optimizers and the step counter: they belong
 # to a training run, not to a model.

@@ -13,7 +13,7 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-import replicas
+from ops import replicas
 
 # Neither decayed nor, by LAMB, rescaled; found anywhere in a variable's name.
 EXCLUDED = ("LayerNorm", "layer_norm", "bias")

@@ -26,10 +26,10 @@ from evaluation import metrics
 import finetuning
 from formats import label_sets
 from formats import tables
-import heads
-import inputs
-import run_files
 import sentences
+from training import batches
+from training import heads
+from training import model_folder
 
 TUNED = "tuned on the development set"
 UNTUNED = 0.5  # The threshold where none was.
@@ -96,8 +96,8 @@ class Dc(sentences.SentenceTask):
 
   def encode(self, example):
     ids = self.tokenizer.encode(example.texts[0])
-    windows = inputs.windows(
-      [1] * len(ids), self.room, int(self.room * inputs.OVERLAP)
+    windows = batches.windows(
+      [1] * len(ids), self.room, int(self.room * batches.OVERLAP)
     )
     return [self.features(example, ids[w.first : w.last]) for w in windows]
 
@@ -291,7 +291,7 @@ def main(_):
   )
   if config.tune_threshold and trains and not config.do_eval:
     raise InputError("--tune_threshold needs --do_eval")
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   task = Dc(
     model.tokenizer,
     config.max_seq_length,

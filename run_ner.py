@@ -22,9 +22,9 @@ import finetuning
 from formats import annotations
 from formats import conll
 from formats import documents
-import heads
-import inputs
-import run_files
+from training import batches
+from training import heads
+from training import model_folder
 
 NO_LABEL = -1
 
@@ -88,10 +88,10 @@ class Ner(finetuning.Task):
     return [
       self._features(pieces, label_ids, first, window)
       for first, last in sentences
-      for window in inputs.windows(
+      for window in batches.windows(
         [len(p) for p in pieces[first:last]],
         self.room,
-        int(self.room * inputs.OVERLAP),
+        int(self.room * batches.OVERLAP),
       )
     ]
 
@@ -113,7 +113,7 @@ class Ner(finetuning.Task):
       word += [i if own else NO_LABEL] + rest
       labels += [label_ids[i] if own else NO_LABEL] + rest
     return dict(
-      inputs.sequence_features(self.tokenizer, ids),
+      batches.sequence_features(self.tokenizer, ids),
       word=np.array(word + [NO_LABEL], np.int32),  # And of [SEP].
       label_ids=np.array(labels + [NO_LABEL], np.int32),
     )
@@ -208,7 +208,7 @@ def define_flags():
 
 def main(_):
   config = flag_groups.values()
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   task = Ner(model.tokenizer, config.max_seq_length, config.predict_format)
   finetuning.run(task, config, model)
 

@@ -15,8 +15,8 @@ from absl import logging
 
 from common import flag_groups
 import finetuning
-import run_files
 import sentences
+from training import model_folder
 
 NO_CONSENSUS = "-"  # SNLI's label where its annotators did not agree.
 
@@ -28,9 +28,9 @@ class Nli(sentences.OneLabel):
   gold = {"label": ("gold_label", "label")}
   metric = "accuracy"
   split_names = {
-    "train": ("mli_train_v1.jsonl",) + run_files.SPLIT_NAMES["train"],
-    "dev": ("mli_dev_v1.jsonl",) + run_files.SPLIT_NAMES["dev"],
-    "test": ("mli_test_v1.jsonl",) + run_files.SPLIT_NAMES["test"],
+    "train": ("mli_train_v1.jsonl",) + model_folder.SPLIT_NAMES["train"],
+    "dev": ("mli_dev_v1.jsonl",) + model_folder.SPLIT_NAMES["dev"],
+    "test": ("mli_test_v1.jsonl",) + model_folder.SPLIT_NAMES["test"],
   }
 
   def read(self, data, path, split):
@@ -57,7 +57,7 @@ def define_flags():
 
 def main(_):
   config = flag_groups.values()
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   task = Nli(model.tokenizer, config.max_seq_length, config.predict_format)
   finetuning.run(task, config, model)
 

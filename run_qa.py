@@ -31,10 +31,10 @@ from evaluation import bioasq
 from evaluation import metrics
 import finetuning
 from formats import questions
-import heads
-import inputs
-import run_files
 import spans
+from training import batches
+from training import heads
+from training import model_folder
 
 METRICS = {
   "bioasq-factoid": "mrr",
@@ -108,11 +108,11 @@ class QuestionTask(finetuning.Task):
     config, query = self.config, self.tokenizer.encode(question.text)
     query = query[: config.max_query_length]
     room = config.max_seq_length - len(query) - 3
-    for window in inputs.windows(
+    for window in batches.windows(
       [1] * len(pieces.ids), room, room - config.doc_stride
     ):
       ids = pieces.ids[window.first : window.last]
-      yield inputs.sequence_features(self.tokenizer, query, ids), window
+      yield batches.sequence_features(self.tokenizer, query, ids), window
 
   def count_if_cut(self, question):
     """Counts a question that is too long and says which."""
@@ -428,14 +428,14 @@ def _read_golden(config):
     )
   if not path:
     return None
-  return questions.parse_exact_answers(run_files.read_bytes(path), path)
+  return questions.parse_exact_answers(model_folder.read_bytes(path), path)
 
 
 def main(_):
   config = flag_groups.values()
   _settle_files(config)
   golden = _read_golden(config)
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   task = YesNo if config.task_name == "bioasq-yesno" else Span
   finetuning.run(task(model.tokenizer, config, golden), config, model)
 

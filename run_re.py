@@ -20,8 +20,8 @@ from common import flag_groups
 from common.errors import InputError
 from common.errors import first_five
 import finetuning
-import run_files
 import sentences
+from training import model_folder
 
 # The label that says "no relation" in each corpus, in lower case.
 NEGATIVES = {
@@ -229,7 +229,7 @@ def define_flags():
 
 def main(_):
   config = flag_groups.values()
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   task = Re(
     model.tokenizer,
     config.max_seq_length,

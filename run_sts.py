@@ -18,9 +18,9 @@ from common.errors import InputError
 from common.errors import shorten
 from evaluation import metrics
 import finetuning
-import heads
-import run_files
 import sentences
+from training import heads
+from training import model_folder
 
 # The end of each corpus's scale; all begin at 0. BlueBERT calls MedSTS sts.
 HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
@@ -33,9 +33,9 @@ class Sts(sentences.SentenceTask):
   gold = {"score": ("score", "label", "similarity")}
   metric = "pearson"
   split_names = {
-    "train": run_files.SPLIT_NAMES["train"] + ("clinicalSTS2019.train.txt",),
-    "dev": run_files.SPLIT_NAMES["dev"],
-    "test": run_files.SPLIT_NAMES["test"] + ("clinicalSTS2019.test.txt",),
+    "train": model_folder.SPLIT_NAMES["train"] + ("clinicalSTS2019.train.txt",),
+    "dev": model_folder.SPLIT_NAMES["dev"],
+    "test": model_folder.SPLIT_NAMES["test"] + ("clinicalSTS2019.test.txt",),
   }
 
   def __init__(self, tokenizer, max_seq_length, predict_format, highest):
@@ -95,7 +95,7 @@ def define_flags():
 
 def main(_):
   config = flag_groups.values()
-  model = run_files.load_model(config)
+  model = model_folder.load_model(config)
   task = Sts(
     model.tokenizer,
     config.max_seq_length,

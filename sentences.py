@@ -16,8 +16,8 @@ from common.errors import shorten
 from evaluation import metrics
 import finetuning
 from formats import tables
-import heads
-import inputs
+from training import batches
+from training import heads
 
 # `texts` are one or two strings, `gold` is None where nobody has labelled
 # them, `place` is file:line.
@@ -122,7 +122,7 @@ class SentenceTask(finetuning.Task):
   def features(self, example, *ids):
     """Returns the features of an example's pieces."""
     return dict(
-      inputs.sequence_features(self.tokenizer, *ids),
+      batches.sequence_features(self.tokenizer, *ids),
       **self.gold_features(example),
     )
 

@@ -25,11 +25,11 @@ from common import quiet  # noqa: F401  Before TensorFlow.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import inputs
 import modeling
 import optimization
 import run_ner
 import tokenization
+from training import batches
 
 SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 CONFIG = os.path.join(REPO, "configs", "albert_base_v2.json")
@@ -57,9 +57,9 @@ def read_features(args):
   return task, [f for s in sentences for f in task.encode(s)]
 
 
-def sample(batches, lengths, count):
+def sample(drawn, lengths, count):
   """`count` batches, evenly spread over all of them ordered by length."""
-  ordered = sorted(batches, key=lambda b: max(lengths[b]))
+  ordered = sorted(drawn, key=lambda b: max(lengths[b]))
   places = (np.arange(count) + 0.5) * len(ordered) / count
   return [ordered[int(p)] for p in places]
 
@@ -89,14 +89,14 @@ def main():
     ("longest", False, None),
     ("fixed", False, args.max_seq_length),
   ):
-    batches = inputs.epoch_batches(lengths, args.batch_size, 1, 0, bucketed)
-    padded = [length or max(lengths[b]) for b in batches]
-    positions = sum(len(b) * n for b, n in zip(batches, padded))
+    drawn = batches.epoch_batches(lengths, args.batch_size, 1, 0, bucketed)
+    padded = [length or max(lengths[b]) for b in drawn]
+    positions = sum(len(b) * n for b, n in zip(drawn, padded))
     plans[name] = {
-      "batches": len(batches),
+      "batches": len(drawn),
       "efficiency": lengths.sum() / positions,
       "length": length,
-      "sample": sample(batches, lengths, args.sample),
+      "sample": sample(drawn, lengths, args.sample),
       "seconds": [],
     }
   with tf.Session() as session:
@@ -104,7 +104,7 @@ def main():
     session.run(tf.global_variables_initializer())
     for turn in range(-1, args.sample):  # The first turn warms up.
       for plan in plans.values():
-        batch = inputs.pad_batch(
+        batch = batches.pad_batch(
           [features[i] for i in plan["sample"][max(turn, 0)]],
           task.padding,
           plan["length"],

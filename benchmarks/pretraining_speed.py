@@ -39,10 +39,10 @@ from common import quiet  # noqa: F401  Before TensorFlow.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import heads
 import modeling
 import optimization
-import runtime
+from training import estimators
+from training import heads
 
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
 XLARGE = os.path.join(REPO, "configs", "albert_xlarge_v2.json")
@@ -119,7 +119,7 @@ def training(config, x, recompute=False):
     x["input_mask"],
     x["segment_ids"],
     recompute=recompute,
-    fuse=not runtime.TF_1,
+    fuse=not estimators.TF_1,
   )
   loss, _ = heads.pretraining(config, albert, x)
   return loss, optimization.create_optimizer(
@@ -136,7 +136,7 @@ def inference(config, x, compute_type=tf.float32):
     x["input_mask"],
     x["segment_ids"],
     compute_type=compute_type,
-    fuse=not runtime.TF_1,
+    fuse=not estimators.TF_1,
   )
   return albert.get_sequence_output().op, albert.get_pooled_output().op
 
@@ -317,7 +317,7 @@ def spread(values):
 
 def memory_of(config_file, shape, recompute):
   """Takes two steps; returns (peak MiB, seconds of the second, its loss)."""
-  runtime.keep_freed_memory()
+  estimators.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(config_file)
 
   def make(config, x):
@@ -360,7 +360,7 @@ def main():
   if args.memory:
     memory()
     return
-  runtime.keep_freed_memory()
+  estimators.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(args.albert_config_file)
   for length, predictions in PREDICTIONS.items():
     speed(args, config, Shape(args.tokens // length, length, predictions))

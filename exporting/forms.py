@@ -18,10 +18,10 @@ from common.errors import first_five
 from exporting import model_cards
 from exporting import model_folders
 from exporting import transformers_weights
-import heads
 import modeling
-import run_files
 import tokenization
+from training import heads
+from training import model_folder
 
 # The greatest differences that rounding explains: of the same products, and of
 # another library's.
@@ -311,11 +311,11 @@ def _imported_files(origin, albert):
   tokenization.check_vocab_size(tokenizer, albert.vocab_size, origin)
   files = {"albert_config.json": albert.to_json_string().encode()}
   for path in tokenizer.files:
-    files[os.path.basename(path)] = run_files.read_bytes(path)
+    files[os.path.basename(path)] = model_folder.read_bytes(path)
   for name in ("task.json", "labels.txt", "run_config.json"):
     path = os.path.join(origin, name)
     if tf.io.gfile.exists(path):
-      files[name] = run_files.read_bytes(path)
+      files[name] = model_folder.read_bytes(path)
   lower = transformers_weights.read_case(origin)
   if "run_config.json" not in files and lower is not None:
     files["run_config.json"] = model_folders.json_bytes(

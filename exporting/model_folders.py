@@ -20,10 +20,10 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
 from common.errors import first_five
-import heads
-import inputs
 import modeling
-import run_files
+from training import batches
+from training import heads
+from training import model_folder
 
 # Programs, by task.json and the flags in run_config.json, and their heads.
 HEADS = {
@@ -66,10 +66,10 @@ def load(folder, which="best", **files):
   Raises:
     InputError: something is missing, or does not belong together.
   """
-  model = run_files.load_model(_flags(folder, which, files))
-  learned = run_files.read_json(os.path.join(folder, "task.json"), None)
+  model = model_folder.load_model(_flags(folder, which, files))
+  learned = model_folder.read_json(os.path.join(folder, "task.json"), None)
   path = os.path.join(folder, "run_config.json")
-  described = run_files.read_json(path, {})
+  described = model_folder.read_json(path, {})
   if learned is None:
     task, head = None, _pretrained_head(model.checkpoint)
   else:
@@ -241,8 +241,8 @@ def sample_batch(source):
     (first[: room // 2], second[: room // 2]),
     (second[: room // 3],),
   )
-  features = [inputs.sequence_features(source.tokenizer, *row) for row in rows]
-  return inputs.pad_batch(features, {})
+  features = [batches.sequence_features(source.tokenizer, *row) for row in rows]
+  return batches.pad_batch(features, {})
 
 
 def compute(source, batch):
@@ -299,7 +299,7 @@ def writing(folder):
 def write_all(folder, files):
   """Writes {name: bytes} into a folder."""
   for name, data in files.items():
-    run_files.write_bytes(os.path.join(folder, name), data)
+    model_folder.write_bytes(os.path.join(folder, name), data)
 
 
 def description_files(source):
@@ -323,8 +323,8 @@ def description_files(source):
     },
     checkpoint={
       "name": os.path.basename(source.checkpoint),
-      "global_step": run_files.checkpoint_step(source.checkpoint),
-      "sha256": run_files.sha256(source.checkpoint),
+      "global_step": model_folder.checkpoint_step(source.checkpoint),
+      "sha256": model_folder.sha256(source.checkpoint),
     },
   )
   files = {"run_config.json": json_bytes(kept)}
@@ -346,7 +346,7 @@ def model_files(source):
   files = description_files(source)
   files["albert_config.json"] = source.config.to_json_string().encode()
   for path in source.tokenizer.files:
-    files[os.path.basename(path)] = run_files.read_bytes(path)
+    files[os.path.basename(path)] = model_folder.read_bytes(path)
   return files
 
 
@@ -392,7 +392,7 @@ def checksums(folder):
   """Returns SHA256SUMS of a folder's files, as `sha256sum -c` reads it."""
   lines = []
   for name in sorted(tf.io.gfile.listdir(folder)):
-    data = run_files.read_bytes(os.path.join(folder, name))
+    data = model_folder.read_bytes(os.path.join(folder, name))
     lines.append("%s  %s\n" % (hashlib.sha256(data).hexdigest(), name))
   return "".join(lines)
 

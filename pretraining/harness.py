@@ -18,14 +18,14 @@ from absl import logging
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import heads
 import modeling
 import optimization
 from pretraining import curves
 from pretraining import masking
 from pretraining import record_inputs
-import run_files
-import runtime
+from training import estimators
+from training import heads
+from training import model_folder
 
 MANIFEST = "manifest.json"
 METRICS = (
@@ -39,7 +39,7 @@ LAMB_RATE, LAMB_BATCH = 0.00176, 4096
 
 # Flags that may differ when a command is repeated to go on with a run, besides
 # those of fine-tuning.
-FREE_FLAGS = run_files.FREE_FLAGS | {
+FREE_FLAGS = model_folder.FREE_FLAGS | {
   "eval_file",
   "input_file",
   "max_eval_steps",
@@ -56,7 +56,7 @@ def run(config):
     InputError: of what the flags or files have wrong before anything is
       written; of what goes wrong in training when it does.
   """
-  runtime.check_devices(config)
+  estimators.check_devices(config)
   _decide(config)
   _Run(config).go()
 
@@ -123,7 +123,9 @@ def _is_shard(path):
 
 def _manifest_of(path):
   """The manifest beside a file; {} if there is none."""
-  return run_files.read_json(os.path.join(os.path.dirname(path), MANIFEST), {})
+  return model_folder.read_json(
+    os.path.join(os.path.dirname(path), MANIFEST), {}
+  )
 
 
 def _vocabulary_beside(paths):
@@ -170,7 +172,7 @@ class _Run:
 
   def __init__(self, config):
     self.config = config
-    self.albert, self.config_file = run_files.load_config(
+    self.albert, self.config_file = model_folder.load_config(
       config, config.bioalbert_dir or config.output_dir
     )
     self.shape = record_inputs.Shape(
@@ -186,8 +188,8 @@ class _Run:
       if wanted:
         self.files[name] = find_files(patterns)
         check_files(self.files[name], self.shape)
-    self.state = run_files.TrainingState(config.output_dir)
-    self.initial = run_files.initial_checkpoint(config)
+    self.state = model_folder.TrainingState(config.output_dir)
+    self.initial = model_folder.initial_checkpoint(config)
     self.first = self._check_checkpoint()
     self._remask = None
     if config.do_train and config.masked_lm_budget:
@@ -203,10 +205,10 @@ class _Run:
   def go(self):
     """Does what the flags ask."""
     config = self.config
-    chief = runtime.is_chief(config)
+    chief = estimators.is_chief(config)
     if chief:
       self._write_description()
-    self.estimator = runtime.build_estimator(
+    self.estimator = estimators.build_estimator(
       self._model_fn,
       config,
       config.save_checkpoints_steps if config.do_train else None,
@@ -246,7 +248,7 @@ class _Run:
         self.initial, {self._source_of(n): shape for n, shape in variables}
       )
     if config.init_optimizer_state:
-      first = run_files.checkpoint_step(self.initial)
+      first = model_folder.checkpoint_step(self.initial)
       if first is None:
         raise InputError(
           "%s: has no global_step, so no optimizer state; leave "
@@ -285,7 +287,7 @@ class _Run:
     beside = _vocabulary_beside(self.files["train"])
     if not (config.vocab_file or config.spm_model_file) and beside:
       config.vocab_file = beside[0]
-    return run_files.load_tokenizer(
+    return model_folder.load_tokenizer(
       config, config.bioalbert_dir, self.albert.vocab_size, self.config_file
     )
 
@@ -298,9 +300,9 @@ class _Run:
   def _describe(self):
     """The content of run_config.json; InputError if the folder's is another."""
     config = self.config
-    hashes = {self.config_file: run_files.sha256(self.config_file)}
+    hashes = {self.config_file: model_folder.sha256(self.config_file)}
     if self.initial:
-      hashes[self.initial] = run_files.sha256(self.initial)
+      hashes[self.initial] = model_folder.sha256(self.initial)
     asked = {k: v for k, v in vars(config).items() if k not in FREE_FLAGS}
     asked["config"] = hashes[self.config_file]
     asked["initial weights"] = hashes.get(self.initial)
@@ -309,36 +311,36 @@ class _Run:
       for p in self.files.get("train", ())
     ]
     path = self._path("run_config.json")
-    training = run_files.read_json(path, {}).get("training")
+    training = model_folder.read_json(path, {}).get("training")
     if config.do_train:
       if self.state.started():
-        run_files.refuse_other_run(config.output_dir, training, asked)
+        model_folder.refuse_other_run(config.output_dir, training, asked)
       training = asked
     return {
       "command": " ".join(sys.argv),
       "flags": vars(config),
-      "versions": run_files.versions(),
-      "commit": run_files.commit(),
+      "versions": model_folder.versions(),
+      "commit": model_folder.commit(),
       "sha256": hashes,
       "training": training,
     }
 
   def _write_description(self):
     """Writes run_config.json and what makes the folder a model's."""
-    run_files.write_json(self._path("run_config.json"), self.description)
+    model_folder.write_json(self._path("run_config.json"), self.description)
     if not self.config.do_train:
       return
     self.albert.to_json_file(self._path("albert_config.json"))
     for source in _vocabulary_beside(self.files["train"]):
-      run_files.write_bytes(
-        self._path(os.path.basename(source)), run_files.read_bytes(source)
+      model_folder.write_bytes(
+        self._path(os.path.basename(source)), model_folder.read_bytes(source)
       )
 
   # ------------------------------------------------------- what the graph holds
 
   def _outputs(self, albert_config, batch, is_training):
     """(loss, {name: tensor}) of both heads on the encoder."""
-    albert = runtime.encoder(albert_config, batch, self.config, is_training)
+    albert = estimators.encoder(albert_config, batch, self.config, is_training)
     return heads.pretraining(albert_config, albert, batch, self.config.use_sop)
 
   def _model_fn(self, features, labels, mode, params):
@@ -349,7 +351,7 @@ class _Run:
     if not is_training:
       if self.initial and not self.state.started():
         self._restore()
-      return runtime.evaluation_spec(
+      return estimators.evaluation_spec(
         loss, metrics, tensors, self.config.use_tpu
       )
     return self._training_spec(features, loss, outputs, tensors)
@@ -384,14 +386,14 @@ class _Run:
     restore = None
     if self.initial and not self.state.started():
       restore = self._restore
-    self.progress = runtime.Progress(
+    self.progress = estimators.Progress(
       loss,
       train_op,
       features["input_mask"],
       config.num_train_steps,
       scalars=shown,
     )
-    return runtime.training_spec(
+    return estimators.training_spec(
       loss, train_op, restore, [self.progress], config, scalars
     )
 
@@ -418,8 +420,8 @@ class _Run:
     """(examples of one replica's batch, which batches are this machine's)."""
     if not self.config.use_tpu:
       return (
-        runtime.replica_batch(self.config.train_batch_size, input_context),
-        runtime.part_of_input(input_context),
+        estimators.replica_batch(self.config.train_batch_size, input_context),
+        estimators.part_of_input(input_context),
       )
     part = (0, 1, 1)
     if "context" in params:  # It is not when the estimator runs on the CPU.
@@ -438,7 +440,7 @@ class _Run:
       logging.info("no --init_checkpoint: training starts from random weights")
     logging.info("training from step %d to %d", start, config.num_train_steps)
     with self._explained_records():
-      runtime.train(
+      estimators.train(
         self.estimator,
         self._training_data,
         config,
@@ -447,7 +449,7 @@ class _Run:
         config.save_checkpoints_steps,
         self.evaluate if config.do_eval else None,
       )
-    if runtime.is_chief(config):
+    if estimators.is_chief(config):
       self.state.finish()
 
   @contextlib.contextmanager
@@ -466,7 +468,7 @@ class _Run:
 
   def evaluate(self, step):
     """Evaluates a checkpoint of this run once; keeps it if it is the best."""
-    if not runtime.is_chief(self.config):
+    if not estimators.is_chief(self.config):
       self.state.await_score(step)
     if self.state.scored(step):
       return
@@ -476,7 +478,7 @@ class _Run:
     best = self.state.best()
     value = scores["masked_lm_accuracy"]
     if best is None or value > best[1]:
-      run_files.copy_checkpoint(checkpoint, self._path("model.ckpt-best"))
+      model_folder.copy_checkpoint(checkpoint, self._path("model.ckpt-best"))
       self._write_results(scores, checkpoint)
     self.state.add(step, value)
     if self.progress is not None:
@@ -536,10 +538,10 @@ class _Run:
 
   def _write_results(self, scores, checkpoint):
     """Writes eval_results.txt, a `name = value` a line."""
-    step = run_files.checkpoint_step(checkpoint)
+    step = model_folder.checkpoint_step(checkpoint)
     values = dict(scores, checkpoint=checkpoint, global_step=step)
     lines = ["%s = %s" % item for item in sorted(values.items())]
-    run_files.write_text(
+    model_folder.write_text(
       self._path("eval_results.txt"), "\n".join(lines) + "\n"
     )
 

@@ -15,13 +15,13 @@ import types
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import heads
-import inputs
 import modeling
+from ops import replicas
 import optimization
-import replicas
-import runtime
 from tests import test_pretraining
+from training import batches
+from training import estimators
+from training import heads
 
 UPDATES = 3
 RATE = 0.1
@@ -103,7 +103,7 @@ def spec(features, config, weights):
     num_accumulation_steps=MICRO_BATCHES,
     scalars=scalars,
   )
-  return runtime.training_spec(
+  return estimators.training_spec(
     loss,
     train_op,
     lambda: modeling.restore(weights),
@@ -144,23 +144,23 @@ def train(distribution, weights):
     use_xla=False,
     distribution=distribution,
   )
-  estimator = runtime.build_estimator(
+  estimator = estimators.build_estimator(
     lambda features, *_: spec(features, config, weights),
     config,
     100,
   )
 
   def input_fn(input_context=None):
-    return inputs.training_dataset(
+    return batches.training_dataset(
       examples(SIZE),
       BATCH,
       seed=1,
       padding={},
       bucketed=False,
-      part=runtime.part_of_input(input_context),
+      part=estimators.part_of_input(input_context),
     )
 
-  runtime.train(estimator, input_fn, config, 0, UPDATES, 100)
+  estimators.train(estimator, input_fn, config, 0, UPDATES, 100)
   names = estimator.get_variable_names()
   values = {name: estimator.get_variable_value(name) for name in names}
   return dict(values, watched=np.array(Watch.last))

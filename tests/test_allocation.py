@@ -35,7 +35,7 @@ def test_a_large_array_s_memory_is_used_again(repo):
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
-  import allocation
+  from training import allocation
 
   monkeypatch.setattr(allocation.ctypes, "CDLL", lambda name: object())
   allocation.keep_freed_memory()

@@ -13,11 +13,11 @@ from formats import conll
 from formats import questions
 import prepare_data
 import run_dc
-import run_files
 import run_nli
 import run_re
 import run_sts
 from tests import corpus_files
+from training import model_folder
 
 SPLITS = ("train", "dev", "test")
 # {data set: {what: its count in train, dev and test}} of corpus_files.
@@ -80,7 +80,7 @@ def by_split(files):
   """{split: (bytes, name)} of the files as run_* looks for them."""
   found = {}
   for split in SPLITS:
-    (name,) = [n for n in run_files.SPLIT_NAMES[split] if n in files]
+    (name,) = [n for n in model_folder.SPLIT_NAMES[split] if n in files]
     found[split] = files[name].encode("utf-8"), name
   return found
 

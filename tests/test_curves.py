@@ -6,12 +6,12 @@ import struct
 import tensorflow.compat.v1 as tf
 
 from pretraining import curves
-import runtime
+from training import estimators
 
 
 def test_curves_are_read_back_as_they_were_written(tmp_path):
   for step in (10, 20):
-    runtime.write_scalars(str(tmp_path), step, {"loss": step / 2})
+    estimators.write_scalars(str(tmp_path), step, {"loss": step / 2})
   assert curves.read(str(tmp_path)) == {"loss": {10: 5.0, 20: 10.0}}
 
 
@@ -26,7 +26,7 @@ def test_a_tensor_of_one_number_is_a_point_and_a_name_is_none(tmp_path):
 
 
 def test_an_event_file_cut_short_gives_what_it_holds(tmp_path):
-  runtime.write_scalars(str(tmp_path), 10, {"loss": 1.0})
+  estimators.write_scalars(str(tmp_path), 10, {"loss": 1.0})
   (path,) = tmp_path.iterdir()
   path.write_bytes(path.read_bytes() + b"\x10\0\0\0\0\0\0\0abc")
   assert curves.read(str(tmp_path)) == {"loss": {10: 1.0}}

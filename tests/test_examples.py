@@ -11,9 +11,9 @@ import pytest
 import sentencepiece
 import tensorflow.compat.v1 as tf
 
-import heads
 import modeling
 import tokenization
+from training import heads
 
 SYMBOLS = ["(", ")", '"', "-", ".", "–", "£", "€"]
 

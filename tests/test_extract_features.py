@@ -14,15 +14,15 @@ import tensorflow.compat.v1 as tf
 from common import flag_groups
 from common.errors import InputError
 import extract_features
-import inputs
 import modeling
-import run_files
 import run_ner
-import runtime
 from tests import test_modeling
 from tests import test_programs
 from tests import tiny
 import tokenization
+from training import batches
+from training import estimators
+from training import model_folder
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODEL = os.path.join(REPO, "models", "bioalbert-small")
@@ -153,7 +153,7 @@ def test_all_layers_of_a_text_are_what_the_model_computes(go, tokenizer):
   assert found["layers"].tolist() == [0, 1, 2, 3, 4]
   for i, text in enumerate(SENTENCES):
     layers, pooled = all_layers(
-      inputs.sequence_features(tokenizer, tokenizer.encode(text))
+      batches.sequence_features(tokenizer, tokenizer.encode(text))
     )
     pieces = slice(*found["token_index"][i : i + 2])
     inner = layers[:, 1:-1]
@@ -171,7 +171,7 @@ def test_a_text_is_pooled_without_cls_and_sep_or_is_its_cls(
   )
   assert "token_embeddings" not in found and "pooled" not in found
   layers, _ = all_layers(
-    inputs.sequence_features(tokenizer, tokenizer.encode(SENTENCES[0]))
+    batches.sequence_features(tokenizer, tokenizer.encode(SENTENCES[0]))
   )
   layers = layers[[4, 2]]
   expected = {
@@ -266,7 +266,7 @@ def test_two_texts_are_a_pair_as_in_berts_script(go, tokenizer):
   found = go([line, "a|||b"], layers="all")
   first, second = map(tokenizer.encode, SENTENCES[:2])
   layers, pooled = all_layers(
-    inputs.sequence_features(tokenizer, first, second)
+    batches.sequence_features(tokenizer, first, second)
   )
   kept = np.r_[1 : len(first) + 1, len(first) + 2 : layers.shape[1] - 1]
   size = found["token_index"][1]
@@ -359,7 +359,7 @@ def test_the_file_knows_its_model_and_its_size_is_said_first(
     meta = go(SENTENCES)["meta"]
   checkpoint = os.path.join(MODEL, "model.ckpt-best")
   assert meta["checkpoint"] == checkpoint
-  assert meta["checkpoint_sha256"] == run_files.sha256(checkpoint)
+  assert meta["checkpoint_sha256"] == model_folder.sha256(checkpoint)
   assert meta["layers"] == [4] and meta["do_lower_case"] is True
   (said,) = [m for m in caplog.messages if "gets about" in m]
   size = os.path.getsize(str(tmp_path / "out.npz")) / 1e6
@@ -384,7 +384,7 @@ def test_the_tpu_estimator_gives_the_same(go, monkeypatch):
   """Its program runs on the CPU here: no master, no name."""
   texts = [LONG] + list(SENTENCES)
   expected = go(texts, layers="all", max_seq_length=32)
-  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
+  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
   found = go(texts, layers="all", max_seq_length=32, batch_size=4, use_tpu=True)
   for name in ("token_embeddings", "sentence_embeddings", "pooled"):
     close(found[name], expected[name])

@@ -12,12 +12,12 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
 import finetuning
-import run_files
 import run_ner
-import runtime
 from tests import test_programs
 from tests import tiny
 import tokenization
+from training import estimators
+from training import model_folder
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def go(defaults, folders, tmp_path):
     for name, value in changed.items():
       assert hasattr(config, name)
       setattr(config, name, value)
-    model = run_files.load_model(config)
+    model = model_folder.load_model(config)
     task = run_ner.Ner(
       model.tokenizer, config.max_seq_length, config.predict_format
     )
@@ -125,10 +125,10 @@ def test_the_tpu_estimator_trains_scores_and_predicts(
   go, tmp_path, monkeypatch
 ):
   """Its program runs on the CPU here: no master, no name."""
-  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
+  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
   results = go(use_tpu=True, do_eval=True, num_train_epochs=2.0)
   assert results["test"]["global_step"] in (5, 10)
-  state = run_files.TrainingState(str(tmp_path / "output"))
+  state = model_folder.TrainingState(str(tmp_path / "output"))
   assert state.scored(5) and state.scored(10) and state.step() == 10
 
 
@@ -142,10 +142,10 @@ def test_early_stopping_ends_training_and_a_rerun_does_not_resume_it(
     learning_rate=0.0,
   )
   go(**arguments)
-  state = run_files.TrainingState(str(tmp_path / "output"))
+  state = model_folder.TrainingState(str(tmp_path / "output"))
   assert state.step() == 10  # Nothing is learned: the second is no better.
   go(**arguments)
-  assert run_files.TrainingState(str(tmp_path / "output")).step() == 10
+  assert model_folder.TrainingState(str(tmp_path / "output")).step() == 10
 
 
 def test_a_loss_that_is_no_number_ends_in_advice(go):
@@ -158,7 +158,7 @@ def test_a_last_checkpoint_that_was_not_scored_is_scored_by_a_rerun(
 ):
   go(do_eval=False)
   go(do_eval=True)
-  assert run_files.TrainingState(str(tmp_path / "output")).scored(5)
+  assert model_folder.TrainingState(str(tmp_path / "output")).scored(5)
   assert (tmp_path / "output" / "model.ckpt-best.index").exists()
 
 
@@ -198,7 +198,7 @@ def test_a_fine_tuned_model_cuts_text_as_in_training_blank_text_too(
 
 def test_train_on_dev_trains_on_both_and_keeps_no_best(go, tmp_path):
   go(train_on_dev=True, do_eval=True)
-  state = run_files.TrainingState(str(tmp_path / "output"))
+  state = model_folder.TrainingState(str(tmp_path / "output"))
   assert state.step() == 7  # 26 sentences in batches of 4.
   assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
 
@@ -207,7 +207,7 @@ def test_train_step_replaces_epochs_and_accumulation_counts_updates(
   go, tmp_path
 ):
   go(train_step=3, num_accumulation_steps=2, warmup_step=1)
-  assert run_files.TrainingState(str(tmp_path / "output")).step() == 3
+  assert model_folder.TrainingState(str(tmp_path / "output")).step() == 3
 
 
 def test_a_folder_with_a_strange_checkpoint_is_not_trained_in(go, folders):
@@ -274,7 +274,9 @@ def test_a_development_set_can_be_split_off_and_folds_are_averaged(
     dev_fraction=0.25,
     folds="1-2",
   )
-  results = run_files.read_json(str(tmp_path / "output" / "results.json"), None)
+  results = model_folder.read_json(
+    str(tmp_path / "output" / "results.json"), None
+  )
   first, second = (results["folds"][fold] for fold in "12")
   values = [fold["dev"]["token_accuracy"] for fold in (first, second)]
   assert results["mean"]["dev.token_accuracy"] == sum(values) / 2
@@ -335,9 +337,9 @@ def test_on_several_machines_one_scores_and_writes_and_the_others_wait(
     check=True,
   )
   output = str(tmp_path / "output")
-  state = run_files.TrainingState(output)
+  state = model_folder.TrainingState(output)
   assert state.scored(1) and state.scored(2) and state.finished(2)
-  results = run_files.read_json(os.path.join(output, "results.json"), None)
+  results = model_folder.read_json(os.path.join(output, "results.json"), None)
   assert results["test"]["global_step"] in (1, 2)
 
 
@@ -358,6 +360,6 @@ def test_on_several_machines_one_scores_and_writes_and_the_others_wait(
 def test_what_fine_tuning_cannot_do_on_a_device_is_refused(
   go, monkeypatch, changed, message
 ):
-  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
+  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
   with pytest.raises(InputError, match=message):
     go(**changed)

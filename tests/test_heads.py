@@ -4,7 +4,7 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import heads
+from training import heads
 
 
 def run_tokens(label_ids, is_training=False):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of inputs.py."""
+"""Tests of batches.py."""
 
 import os
 
@@ -8,8 +8,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from formats import conll
-import inputs
 import tokenization
+from training import batches
 
 
 def features(lengths):
@@ -28,25 +28,25 @@ def first_batches(dataset, count=None):
   """The first batches of a dataset, as NumPy arrays; None: all of them."""
   with tf.Graph().as_default(), tf.Session() as session:
     batch = tf.data.make_one_shot_iterator(dataset()).get_next()
-    batches = []
-    while count is None or len(batches) < count:
+    drawn = []
+    while count is None or len(drawn) < count:
       try:
         batches.append(session.run(batch))
       except tf.errors.OutOfRangeError:
-        return batches
-    return batches
+        return drawn
+    return drawn
 
 
 def test_a_short_sentence_is_one_window():
-  assert inputs.windows([1, 2, 1], 4, 1) == [(0, 3, 0, 3)]
+  assert batches.windows([1, 2, 1], 4, 1) == [(0, 3, 0, 3)]
 
 
 def test_no_words_are_one_empty_window():
-  assert inputs.windows([], 4, 1) == [(0, 0, 0, 0)]
+  assert batches.windows([], 4, 1) == [(0, 0, 0, 0)]
 
 
 def test_words_of_an_overlap_belong_to_the_window_with_more_context():
-  assert inputs.windows([1] * 10, 6, 4) == [
+  assert batches.windows([1] * 10, 6, 4) == [
     (0, 6, 0, 4),
     (2, 8, 4, 6),
     (4, 10, 6, 10),
@@ -54,7 +54,7 @@ def test_words_of_an_overlap_belong_to_the_window_with_more_context():
 
 
 def test_the_last_window_is_filled_with_context():
-  assert inputs.windows([1] * 9, 6, 2)[-1][:2] == (3, 9)
+  assert batches.windows([1] * 9, 6, 2)[-1][:2] == (3, 9)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -63,7 +63,7 @@ def test_windows_fit_and_own_every_word_once_with_context(seed):
   room = random.randint(1, 40)
   overlap = random.randint(0, room)
   lengths = random.randint(1, room + 1, size=random.randint(0, 200)).tolist()
-  windows = inputs.windows(lengths, room, overlap)
+  windows = batches.windows(lengths, room, overlap)
   owned = [i for w in windows for i in range(w.own, w.own_last)]
   assert owned == list(range(len(lengths)))
   for w in windows:
@@ -72,55 +72,55 @@ def test_windows_fit_and_own_every_word_once_with_context(seed):
 
 
 def test_context_is_at_least_half_the_overlap_on_both_sides():
-  for a, b in zip(*[inputs.windows([1] * 1000, 126, 42)[i:] for i in (0, 1)]):
+  for a, b in zip(*[batches.windows([1] * 1000, 126, 42)[i:] for i in (0, 1)]):
     assert a.last - a.own_last >= 21
     assert b.own - b.first >= 21
 
 
 def test_a_batch_is_padded_to_its_longest_with_the_values_asked_for():
-  batch = inputs.pad_batch(features([1, 3]), {"label_ids": -1})
+  batch = batches.pad_batch(features([1, 3]), {"label_ids": -1})
   assert batch["input_ids"].tolist() == [[1, 0, 0], [2, 2, 2]]
   assert batch["label_ids"].tolist() == [[0, -1, -1], [1, 1, 1]]
   assert batch["score"].tolist() == [0, 1]
 
 
 def test_a_batch_is_padded_to_a_fixed_length():
-  batch = inputs.pad_batch(features([1, 3]), {}, length=5)
+  batch = batches.pad_batch(features([1, 3]), {}, length=5)
   assert batch["input_ids"].shape == (2, 5)
 
 
 @pytest.mark.parametrize("bucketed", [True, False])
 def test_an_epoch_has_every_example_once(bucketed):
-  batches = inputs.epoch_batches([5, 1, 9] * 33, 8, 1, 0, bucketed)
-  assert sorted(np.concatenate(batches)) == list(range(99))
-  assert sorted(len(b) for b in batches) == [3] + [8] * 12
+  drawn = batches.epoch_batches([5, 1, 9] * 33, 8, 1, 0, bucketed)
+  assert sorted(np.concatenate(drawn)) == list(range(99))
+  assert sorted(len(b) for b in drawn) == [3] + [8] * 12
 
 
 @pytest.mark.parametrize("bucketed", [True, False])
 def test_batches_depend_on_seed_and_epoch_alone(bucketed):
-  def batches(seed, epoch):
+  def batch_lists(seed, epoch):
     lengths = np.random.RandomState(0).randint(1, 50, 200)
-    drawn = inputs.epoch_batches(lengths, 8, seed, epoch, bucketed)
+    drawn = batches.epoch_batches(lengths, 8, seed, epoch, bucketed)
     return [b.tolist() for b in drawn]
 
-  assert batches(1, 2) == batches(1, 2)
-  assert batches(1, 2) != batches(1, 3)
-  assert batches(1, 2) != batches(2, 2)
+  assert batch_lists(1, 2) == batch_lists(1, 2)
+  assert batch_lists(1, 2) != batch_lists(1, 3)
+  assert batch_lists(1, 2) != batch_lists(2, 2)
 
 
 def test_bucketed_batches_waste_little_and_come_in_no_order_of_length():
   lengths = np.random.RandomState(0).randint(3, 120, 3200)
-  bucketed = inputs.epoch_batches(lengths, 32, 1, 0, True)
-  random = inputs.epoch_batches(lengths, 32, 1, 0, False)
-  assert inputs.padding_efficiency(lengths, bucketed) > 0.9
-  assert inputs.padding_efficiency(lengths, random) < 0.6
+  bucketed = batches.epoch_batches(lengths, 32, 1, 0, True)
+  random = batches.epoch_batches(lengths, 32, 1, 0, False)
+  assert batches.padding_efficiency(lengths, bucketed) > 0.9
+  assert batches.padding_efficiency(lengths, random) < 0.6
   means = [lengths[b].mean() for b in bucketed]
   assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
 
 
 def test_padding_efficiency_counts_pieces_over_positions():
-  assert inputs.padding_efficiency([1, 3], [[0, 1]]) == pytest.approx(4 / 6)
-  assert inputs.padding_efficiency([1, 3], [[0], [1]]) == 1.0
+  assert batches.padding_efficiency([1, 3], [[0, 1]]) == pytest.approx(4 / 6)
+  assert batches.padding_efficiency([1, 3], [[0], [1]]) == 1.0
 
 
 def test_batches_of_a_real_corpus_are_nine_tenths_pieces(shared, repo):
@@ -133,15 +133,15 @@ def test_batches_of_a_real_corpus_are_nine_tenths_pieces(shared, repo):
   lengths = [
     2 + sum(len(tokenizer.encode(w)) for w in s.words) for s in sentences
   ]
-  batches = inputs.epoch_batches(lengths, 32, 1, 0, True)
-  assert inputs.padding_efficiency(lengths, batches) >= 0.9
+  drawn = batches.epoch_batches(lengths, 32, 1, 0, True)
+  assert batches.padding_efficiency(lengths, drawn) >= 0.9
 
 
 def test_training_goes_on_with_the_batches_that_come_next():
   examples = features(np.random.RandomState(0).randint(1, 9, 20))
 
   def dataset(first_step):
-    return inputs.training_dataset(examples, 6, 3, {}, first_step)
+    return batches.training_dataset(examples, 6, 3, {}, first_step)
 
   whole = first_batches(lambda: dataset(0), 10)
   rest = first_batches(lambda: dataset(5), 5)
@@ -154,10 +154,10 @@ def test_machines_and_their_devices_share_every_batch_out(devices):
   examples = features(np.random.RandomState(0).randint(1, 9, 13))
 
   def scores(part, count):
-    batches = first_batches(
-      lambda: inputs.training_dataset(examples, 6, 3, {}, part=part), count
+    drawn = first_batches(
+      lambda: batches.training_dataset(examples, 6, 3, {}, part=part), count
     )
-    return [batch["score"].tolist() for batch in batches]
+    return [batch["score"].tolist() for batch in drawn]
 
   whole = scores((0, 1, 1), 3)
   assert [len(batch) for batch in whole].count(6) == 2  # And one of 1.
@@ -173,31 +173,31 @@ def test_machines_and_their_devices_share_every_batch_out(devices):
 
 
 def test_predictions_come_longest_first_with_their_numbers():
-  batches = first_batches(
-    lambda: inputs.prediction_dataset(features([2, 9, 4, 7]), 3, {})
+  drawn = first_batches(
+    lambda: batches.prediction_dataset(features([2, 9, 4, 7]), 3, {})
   )
-  assert [b["window"].tolist() for b in batches] == [[1, 3, 2], [0]]
-  assert [b["input_ids"].shape for b in batches] == [(3, 9), (1, 2)]
+  assert [b["window"].tolist() for b in drawn] == [[1, 3, 2], [0]]
+  assert [b["input_ids"].shape for b in drawn] == [(3, 9), (1, 2)]
 
 
 def test_a_pool_of_predictions_comes_before_the_next():
-  batches = first_batches(
-    lambda: inputs.prediction_dataset(features([2, 4, 3, 7, 9]), 2, {}, pool=3)
+  drawn = first_batches(
+    lambda: batches.prediction_dataset(features([2, 4, 3, 7, 9]), 2, {}, pool=3)
   )
-  assert [b["window"].tolist() for b in batches] == [[1, 2], [0], [4, 3]]
+  assert [b["window"].tolist() for b in drawn] == [[1, 2], [0], [4, 3]]
 
 
 def test_fixed_batches_for_prediction_are_filled_up():
-  batches = first_batches(
-    lambda: inputs.fixed_dataset(features([2, 3, 1]), 2, {}, 4)
+  drawn = first_batches(
+    lambda: batches.fixed_dataset(features([2, 3, 1]), 2, {}, 4)
   )
-  assert [b["window"].tolist() for b in batches] == [[0, 1], [2, -1]]
-  assert all(b["input_ids"].shape == (2, 4) for b in batches)
+  assert [b["window"].tolist() for b in drawn] == [[0, 1], [2, -1]]
+  assert all(b["input_ids"].shape == (2, 4) for b in drawn)
 
 
 def test_fixed_batches_have_known_shapes_and_repeat_in_training():
   def dataset():
-    return inputs.fixed_dataset(features([2, 3, 1]), 2, {}, 4, seed=1)
+    return batches.fixed_dataset(features([2, 3, 1]), 2, {}, 4, seed=1)
 
   assert tf.data.get_output_shapes(dataset())["input_ids"].as_list() == [2, 4]
   seen = [i for b in first_batches(dataset, 6) for i in b["score"].tolist()]
@@ -211,13 +211,13 @@ class Ids:
 
 
 def test_two_texts_are_joined_as_albert_was_pretrained():
-  features = inputs.sequence_features(Ids, [7, 8], [9])
+  features = batches.sequence_features(Ids, [7, 8], [9])
   assert {name: list(value) for name, value in features.items()} == {
     "input_ids": [2, 7, 8, 3, 9, 3],
     "input_mask": [1, 1, 1, 1, 1, 1],
     "segment_ids": [0, 0, 0, 0, 1, 1],
   }
-  single = inputs.sequence_features(Ids, [7])
+  single = batches.sequence_features(Ids, [7])
   assert list(single["input_ids"]) == [2, 7, 3]
   assert not single["segment_ids"].any()
 
@@ -235,8 +235,8 @@ def test_a_value_of_the_example_is_stacked_whatever_its_shape(make):
 
   def dataset():
     if make == "fixed":
-      return inputs.fixed_dataset(examples, 3, {}, 3)
-    return inputs.prediction_dataset(examples, 3, {})
+      return batches.fixed_dataset(examples, 3, {}, 3)
+    return batches.prediction_dataset(examples, 3, {})
 
   (batch,) = first_batches(dataset)
   assert batch["labels"].dtype == batch["gold"].dtype == np.float32

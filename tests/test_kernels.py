@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import kernels
+from ops import kernels
 
 TF_1 = tf.__version__.startswith("1.")
 with_tf_2 = pytest.mark.skipif(TF_1, reason="these are for TensorFlow 2")

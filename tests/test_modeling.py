@@ -10,9 +10,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import heads
 import modeling
 from tests import test_kernels
+from training import heads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REFERENCE = os.path.join(HERE, "fixtures", "reference_model")

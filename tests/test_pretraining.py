@@ -15,9 +15,9 @@ import modeling
 from pretraining import curves
 from pretraining import harness
 import run_pretraining
-import runtime
 from tests import pretraining_files
 from tests import tiny
+from training import estimators
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REFERENCE = os.path.join(HERE, "fixtures", "reference_model")
@@ -416,7 +416,7 @@ def test_an_evaluation_of_a_finished_run_ends_at_its_limit(copy, caplog):
 
 def test_the_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
   """Its program runs on the CPU here: no master, no name."""
-  monkeypatch.setattr(runtime, "check_devices", lambda config: None)
+  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
   run(
     folder,
     use_tpu=True,

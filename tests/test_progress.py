@@ -6,7 +6,7 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
-import progress
+from training import progress
 
 
 @pytest.mark.parametrize(

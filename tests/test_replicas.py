@@ -10,7 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from tensorflow.python.tpu import tpu_function
 
-import replicas
+from ops import replicas
 
 
 def test_one_device_is_one_replica_whose_total_is_its_own():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import run_files
+from training import model_folder
 
 
 def test_a_checkpoint_is_copied_whatever_its_shards_and_without_old_ones(
@@ -23,7 +23,7 @@ def test_a_checkpoint_is_copied_whatever_its_shards_and_without_old_ones(
     "model.ckpt-best.data-00000-of-00001": "old",
   }.items():
     (tmp_path / name).write_text(text)
-  run_files.copy_checkpoint(
+  model_folder.copy_checkpoint(
     str(tmp_path / "model.ckpt-7"), str(tmp_path / "model.ckpt-best")
   )
   best = {
@@ -45,7 +45,9 @@ def find_split(folder, split, **given):
     data_dir=str(folder), train_file=None, dev_file=None, test_file=None
   )
   vars(config).update(given)
-  return run_files.find_split(config, split, run_files.SPLIT_NAMES, "do_eval")
+  return model_folder.find_split(
+    config, split, model_folder.SPLIT_NAMES, "do_eval"
+  )
 
 
 def test_a_file_that_is_named_comes_before_the_folders(tmp_path):
@@ -69,11 +71,11 @@ def test_train_dev_serves_where_there_is_no_train(tmp_path):
 def test_the_first_of_equal_scores_is_the_best_and_patience_counts_from_it(
   tmp_path,
 ):
-  state = run_files.TrainingState(str(tmp_path))
+  state = model_folder.TrainingState(str(tmp_path))
   assert state.best() is None and not state.stale(1)
   for step, value in ((10, 0.5), (20, 0.7), (30, 0.7), (40, 0.6)):
     state.add(step, value)
-  again = run_files.TrainingState(str(tmp_path))
+  again = model_folder.TrainingState(str(tmp_path))
   assert tuple(again.best()) == (20, 0.7)
   assert again.stale(2) and not again.stale(3) and not again.stale(None)
 
@@ -81,25 +83,25 @@ def test_the_first_of_equal_scores_is_the_best_and_patience_counts_from_it(
 def test_damaged_json_is_refused_by_name(tmp_path):
   (tmp_path / "training_state.json").write_text("{")
   with pytest.raises(InputError, match="training_state.json: damaged"):
-    run_files.TrainingState(str(tmp_path))
+    model_folder.TrainingState(str(tmp_path))
 
 
 def test_a_run_is_another_one_by_any_value_that_differs():
-  run_files.refuse_other_run("x", {"a": 1}, {"a": 1})
+  model_folder.refuse_other_run("x", {"a": 1}, {"a": 1})
   with pytest.raises(InputError, match=r"another a \(1, now 2\)"):
-    run_files.refuse_other_run("x", {"a": 1}, {"a": 2})
+    model_folder.refuse_other_run("x", {"a": 1}, {"a": 2})
   with pytest.raises(InputError, match=r"another b \(None, now 2\)"):
-    run_files.refuse_other_run("x", {"a": 1}, {"a": 1, "b": 2})
+    model_folder.refuse_other_run("x", {"a": 1}, {"a": 1, "b": 2})
 
 
 def test_a_file_is_written_whole_and_a_folder_that_is_a_file_is_refused(
   tmp_path,
 ):
-  run_files.write_text(str(tmp_path / "a" / "b.txt"), "\u03b1")
+  model_folder.write_text(str(tmp_path / "a" / "b.txt"), "\u03b1")
   assert (tmp_path / "a" / "b.txt").read_bytes() == b"\xce\xb1"
   assert os.listdir(str(tmp_path / "a")) == ["b.txt"]
   with pytest.raises(InputError, match="b.txt.*cannot be written"):
-    run_files.write_text(str(tmp_path / "a" / "b.txt" / "c.txt"), "")
+    model_folder.write_text(str(tmp_path / "a" / "b.txt" / "c.txt"), "")
 
 
 def write_checkpoints(folder, steps):
@@ -127,7 +129,7 @@ def test_a_checkpoint_that_was_cut_short_is_left_out_for_the_one_before(
   folder = str(tmp_path)
   write_checkpoints(folder, [5, 10])
   cut_short(os.path.join(folder, "model.ckpt-10" + damaged), share)
-  assert run_files.TrainingState(folder).step() == 5
+  assert model_folder.TrainingState(folder).step() == 5
   assert "model.ckpt-10 is damaged and left out" in caplog.text
   # What Estimator goes on from:
   assert tf.train.latest_checkpoint(folder).endswith("model.ckpt-5")
@@ -138,11 +140,11 @@ def test_without_any_readable_checkpoint_a_run_does_not_begin_anew(tmp_path):
   write_checkpoints(folder, [5])
   cut_short(os.path.join(folder, "model.ckpt-5.index"))
   with pytest.raises(InputError, match="all its checkpoints are damaged"):
-    run_files.TrainingState(folder)
+    model_folder.TrainingState(folder)
 
 
 def test_a_lost_list_of_checkpoints_is_written_again(tmp_path):
   folder = str(tmp_path)
   write_checkpoints(folder, [5, 10])
   cut_short(os.path.join(folder, "checkpoint"), 0.0)
-  assert run_files.TrainingState(folder).step() == 10
+  assert model_folder.TrainingState(folder).step() == 10

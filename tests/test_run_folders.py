@@ -161,7 +161,7 @@ def test_a_run_that_does_not_tell_the_negative_label_is_not_compared(tmp_path):
   )
   damaged = json.loads((folder / "results.json").read_text())
   del damaged["test"]["negative"]
-  (folder / "results.json").write_text(json.dumps(results))
+  (folder / "results.json").write_text(json.dumps(damaged))
   with pytest.raises(InputError, match='without the "negative" label'):
     outcomes(tmp_path, "RE", "f1")
 

@@ -12,7 +12,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import runtime
+from training import estimators
 
 DEFAULTS = dict(
   use_tpu=False,
@@ -56,7 +56,7 @@ def cluster(*hosts, **task):
   ],
 )
 def test_what_goes_together_is_taken(changed):
-  runtime.check_devices(config(**changed))
+  estimators.check_devices(config(**changed))
 
 
 @pytest.mark.parametrize(
@@ -80,31 +80,31 @@ def test_what_goes_together_is_taken(changed):
 )
 def test_what_means_nothing_for_the_device_is_refused(changed, message):
   with pytest.raises(InputError, match=message):
-    runtime.check_devices(config(**changed))
+    estimators.check_devices(config(**changed))
 
 
 @pytest.mark.skipif(not TF_1, reason="TensorFlow 2 has it")
 def test_bf16_on_a_cpu_is_refused_by_an_old_tensorflow():
   with pytest.raises(InputError, match="needs a TPU or TensorFlow 2"):
-    runtime.check_devices(config(precision="bf16"))
+    estimators.check_devices(config(precision="bf16"))
 
 
 @pytest.mark.skipif(TF_1, reason="TensorFlow 1.15 has no bf16 on a CPU")
 def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
-  monkeypatch.setattr(runtime, "_cpu_has_bf16", lambda: False)
+  monkeypatch.setattr(estimators, "_cpu_has_bf16", lambda: False)
   with pytest.raises(InputError, match="changes nothing on this CPU"):
-    runtime.check_devices(config(precision="bf16"))
+    estimators.check_devices(config(precision="bf16"))
   monkeypatch.undo()
-  if not runtime._cpu_has_bf16():
+  if not estimators._cpu_has_bf16():
     pytest.skip("this CPU has no bf16")
-  runtime.check_devices(config(precision="bf16"))
+  estimators.check_devices(config(precision="bf16"))
   on_cpu = config(precision="bf16")
-  assert runtime.compute_type(on_cpu, is_training=True) == tf.float32
-  assert runtime.compute_type(on_cpu, is_training=False) == tf.bfloat16
+  assert estimators.compute_type(on_cpu, is_training=True) == tf.float32
+  assert estimators.compute_type(on_cpu, is_training=False) == tf.bfloat16
   x = np.random.RandomState(0).randn(64, 64).astype(np.float32)
   products = {}
   for precision in ("fp32", "bf16"):
-    session_config = runtime._session_config(config(precision=precision))
+    session_config = estimators._session_config(config(precision=precision))
     with tf.Graph().as_default(), tf.Session(config=session_config) as session:
       a = tf.placeholder(tf.float32, [64, 64])
       y = tf.tanh(tf.matmul(tf.matmul(tf.matmul(a, a), a), a) / 1e3)
@@ -115,20 +115,20 @@ def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("is_training", [True, False])
 def test_a_model_is_fused_for_a_cpu_on_tensorflow_2(monkeypatch, is_training):
-  monkeypatch.setattr(runtime, "_devices", lambda kind: [])
+  monkeypatch.setattr(estimators, "_devices", lambda kind: [])
   one_dnn = platform.machine() == "x86_64"
   fused = not TF_1 and (is_training or one_dnn)
-  assert runtime.fuses(config(), is_training) == fused
-  assert not runtime.fuses(config(**TPU), is_training)
-  monkeypatch.setattr(runtime, "_devices", lambda kind: ["a GPU"])
-  assert not runtime.fuses(config(), is_training)
+  assert estimators.fuses(config(), is_training) == fused
+  assert not estimators.fuses(config(**TPU), is_training)
+  monkeypatch.setattr(estimators, "_devices", lambda kind: ["a GPU"])
+  assert not estimators.fuses(config(), is_training)
 
 
 @pytest.mark.parametrize("is_training", [True, False])
 def test_the_model_computes_in_bfloat16_on_a_tpu_if_asked_to(is_training):
   narrow = config(precision="bf16", **TPU)
-  assert runtime.compute_type(narrow, is_training) == tf.bfloat16
-  assert runtime.compute_type(config(**TPU), is_training) == tf.float32
+  assert estimators.compute_type(narrow, is_training) == tf.bfloat16
+  assert estimators.compute_type(config(**TPU), is_training) == tf.float32
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_tf_config_that_does_not_fit_is_refused(
 ):
   monkeypatch.setenv("TF_CONFIG", text)
   with pytest.raises(InputError, match=message):
-    runtime.check_devices(config(distribution=distribution))
+    estimators.check_devices(config(distribution=distribution))
 
 
 def test_one_of_several_machines_is_the_chief(monkeypatch):
@@ -157,37 +157,37 @@ def test_one_of_several_machines_is_the_chief(monkeypatch):
   for index, chief in ((0, True), (1, False)):
     task = {"type": "worker", "index": index}
     monkeypatch.setenv("TF_CONFIG", cluster("a:1", "b:1", **task))
-    runtime.check_devices(several)
-    assert runtime.is_chief(several) == chief
+    estimators.check_devices(several)
+    assert estimators.is_chief(several) == chief
   with_chief = {
     "cluster": {"chief": ["a:1"], "worker": ["b:1"]},
     "task": {"type": "worker", "index": 0},
   }
   monkeypatch.setenv("TF_CONFIG", json.dumps(with_chief))
-  assert not runtime.is_chief(several)
-  assert runtime.is_chief(config())
+  assert not estimators.is_chief(several)
+  assert estimators.is_chief(config())
 
 
 def test_each_replica_gets_its_share_of_a_batch():
   context = tf.distribute.InputContext(
     num_input_pipelines=2, input_pipeline_id=1, num_replicas_in_sync=8
   )
-  assert runtime.replica_batch(32, context) == 4
-  assert runtime.part_of_input(context) == (1, 2, 4)
-  assert runtime.replica_batch(32, None) == 32
-  assert runtime.part_of_input(None) == (0, 1, 1)
+  assert estimators.replica_batch(32, context) == 4
+  assert estimators.part_of_input(context) == (1, 2, 4)
+  assert estimators.replica_batch(32, None) == 32
+  assert estimators.part_of_input(None) == (0, 1, 1)
   with pytest.raises(InputError, match="=12 is shared by 8 devices"):
-    runtime.replica_batch(12, context)
+    estimators.replica_batch(12, context)
 
 
 def test_precision_and_xla_reach_the_session():
-  options = runtime._session_config(config(precision="fp16", use_xla=True))
+  options = estimators._session_config(config(precision="fp16", use_xla=True))
   options = options.graph_options
   assert options.rewrite_options.auto_mixed_precision == (
     options.rewrite_options.ON
   )
   assert options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1
-  plain = runtime._session_config(config()).graph_options
+  plain = estimators._session_config(config()).graph_options
   assert plain.rewrite_options.auto_mixed_precision == 0
   assert plain.optimizer_options.global_jit_level == 0
 
@@ -199,19 +199,19 @@ def test_a_gradient_that_is_no_number_stops_with_the_step(tmp_path):
     norm = tf.where(step > 2, float("nan"), 1.0)
     train_op = step.assign_add(1)
     mask = tf.ones_like(features)
-    progress = runtime.Progress(tf.constant(0.5), train_op, mask, 9)
-    return runtime.training_spec(
+    progress = estimators.Progress(tf.constant(0.5), train_op, mask, 9)
+    return estimators.training_spec(
       tf.constant(0.5), train_op, None, [progress], run, {"global_norm": norm}
     )
 
   run = config(output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1)
-  estimator = runtime.build_estimator(model_fn, run, 100)
+  estimator = estimators.build_estimator(model_fn, run, 100)
 
   def data():
     return tf.data.Dataset.from_tensors(tf.ones([1, 2], tf.int32)).repeat()
 
   with pytest.raises(InputError, match="in the update after step [23]"):
-    runtime.train(estimator, data, run, 0, 9, 100)
+    estimators.train(estimator, data, run, 0, 9, 100)
 
 
 def test_after_each_checkpoint_a_function_is_called_that_may_stop(tmp_path):
@@ -219,12 +219,12 @@ def test_after_each_checkpoint_a_function_is_called_that_may_stop(tmp_path):
     del features, labels, params
     train_op = tf.train.get_or_create_global_step().assign_add(1)
     scalars = {"global_norm": tf.constant(1.0)}
-    return runtime.training_spec(
+    return estimators.training_spec(
       tf.constant(0.5), train_op, None, [], run, scalars
     )
 
   run = config(output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1)
-  estimator = runtime.build_estimator(model_fn, run, 2)
+  estimator = estimators.build_estimator(model_fn, run, 2)
   saved = []
 
   def after_save(step):
@@ -234,7 +234,7 @@ def test_after_each_checkpoint_a_function_is_called_that_may_stop(tmp_path):
   def data():
     return tf.data.Dataset.from_tensors(0).repeat()
 
-  runtime.train(estimator, data, run, 0, 20, 2, after_save)
+  estimators.train(estimator, data, run, 0, 20, 2, after_save)
   assert saved == [2, 4, 6]
 
 
@@ -247,14 +247,14 @@ def test_a_tpu_s_curves_are_written_by_its_host(tmp_path):
     scalars = {"global_norm": tf.cast(step, tf.float32) + 0.5}
     with tf.control_dependencies(list(scalars.values())):
       train_op = step.assign_add(1)
-    return runtime.training_spec(
+    return estimators.training_spec(
       tf.constant(0.5), train_op, None, [], run, scalars
     )
 
   run = config(
     use_tpu=True, output_dir=str(tmp_path), seed=1, keep_checkpoint_max=1
   )
-  estimator = runtime.build_estimator(model_fn, run, 100)
+  estimator = estimators.build_estimator(model_fn, run, 100)
   estimator.train(
     lambda params: tf.data.Dataset.from_tensors(0).repeat(), max_steps=51
   )
@@ -273,7 +273,7 @@ def test_evaluation_gives_means_over_all_batches(tmp_path):
   def model_fn(features, labels, mode, params):
     del labels, mode, params
     tf.train.get_or_create_global_step()
-    return runtime.evaluation_spec(
+    return estimators.evaluation_spec(
       tf.reduce_mean(features), metrics, {"hits": features}, run.use_tpu
     )
 
@@ -282,7 +282,7 @@ def test_evaluation_gives_means_over_all_batches(tmp_path):
     tf.train.get_or_create_global_step()
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
-  estimator = runtime.build_estimator(model_fn, run, None)
+  estimator = estimators.build_estimator(model_fn, run, None)
   scores = estimator.evaluate(
     lambda: tf.data.Dataset.from_tensor_slices([1.0, 0.0, 0.0]).batch(2)
   )
@@ -291,7 +291,7 @@ def test_evaluation_gives_means_over_all_batches(tmp_path):
 
 def test_running_out_of_memory_ends_in_advice():
   with pytest.raises(InputError, match="smaller --train_batch_size"):
-    with runtime.explained_failures():
+    with estimators.explained_failures():
       raise tf.errors.ResourceExhaustedError(None, None, "OOM\ndetails")
 
 
@@ -305,15 +305,15 @@ def test_predictions_come_in_order_and_wait_no_longer_than_they_must():
         yield {"window": np.int32(window), "twice": 2 * window}
 
   windows = [1, 0, 3, 2, -1]
-  stream = runtime.predictions(Estimator(), lambda: windows, None, 4, "x")
+  stream = estimators.predictions(Estimator(), lambda: windows, None, 4, "x")
   assert next(stream) == {"twice": 0} and taken == [1, 0]
   assert [output["twice"] for output in stream] == [2, 4, 6]
   with pytest.raises(AssertionError, match="a window was not predicted"):
-    list(runtime.predictions(Estimator(), lambda: [1, 2], None, 3, "x"))
+    list(estimators.predictions(Estimator(), lambda: [1, 2], None, 3, "x"))
 
 
 def test_curves_are_written_with_their_step(tmp_path):
-  runtime.write_scalars(str(tmp_path), 7, {"f1": 0.5})
+  estimators.write_scalars(str(tmp_path), 7, {"f1": 0.5})
   (path,) = tmp_path.iterdir()
   values = [
     (event.step, value.tag, value.simple_value)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import heads
 import modeling
 import optimization
+from training import heads
 
 B, S, L = 2, 8, 3
 

@@ -17,15 +17,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow.compat.v2 as tf2
 
-import allocation
 from common import quiet
 from common.errors import InputError
-import inputs
-import kernels
 import modeling
-import progress
-from progress import Progress
-import replicas
+from ops import kernels
+from ops import replicas
+from training import allocation
+from training import batches
+from training import progress
+from training.progress import Progress
 
 SUMMARY_STEPS = 50
 TPU_CORES = 8
@@ -675,10 +675,10 @@ def prediction_input(
 
   def input_fn(params):
     if config.use_tpu:
-      return inputs.fixed_dataset(
+      return batches.fixed_dataset(
         features, params["batch_size"], padding, config.max_seq_length
       )
-    return inputs.prediction_dataset(
+    return batches.prediction_dataset(
       features, batch_size, padding, length, pool
     )
 

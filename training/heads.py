@@ -12,7 +12,7 @@ P masked positions.
 import tensorflow.compat.v1 as tf
 
 import modeling
-import replicas
+from ops import replicas
 
 # The release's heads drop this share whatever the config says.
 HEAD_DROPOUT = 0.1

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tqdm
 
-import replicas
+from ops import replicas
 
 LOG_SECONDS = 10
 

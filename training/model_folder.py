@@ -500,7 +500,7 @@ def versions():
 
 def commit():
   """Returns this checkout's commit ("+" added if it was changed), or None."""
-  here = os.path.dirname(os.path.abspath(__file__))
+  here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
   def git(*args):
     return subprocess.run(

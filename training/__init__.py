@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fine-tuning and pretraining share: devices, batches, heads, runs."""
