@@ -23,10 +23,10 @@ from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
 from evaluation import metrics
-import finetuning
+from finetuning import harness
+from finetuning import sentence_tasks
 from formats import label_sets
 from formats import tables
-import sentences
 from training import batches
 from training import heads
 from training import model_folder
@@ -35,7 +35,7 @@ TUNED = "tuned on the development set"
 UNTUNED = 0.5  # The threshold where none was.
 
 
-class Dc(sentences.SentenceTask):
+class Dc(sentence_tasks.SentenceTask):
   """Any number of labels for a text; a long text becomes windows.
 
   Gold is a dict {label: whether the text has it}. Names tell of those it has
@@ -66,7 +66,7 @@ class Dc(sentences.SentenceTask):
   # -------------------------------------------------------------------- reading
 
   def read(self, data, path, split):
-    columns = dict({"id": sentences.ID}, **self.texts)
+    columns = dict({"id": sentence_tasks.ID}, **self.texts)
     names = label_sets.HALLMARKS if self.task_name == "hoc" else ()
     pairs = label_sets.parse(data, path, columns, self.gold, split, names)
     examples = [
@@ -148,7 +148,7 @@ class Dc(sentences.SentenceTask):
     files[split + "_documents.tsv"] = self._table(
       ["index"], [(name,) for name in documents], gold, joined
     )
-    files.update(sentences.write_results(rows, split))
+    files.update(sentence_tasks.write_results(rows, split))
     thresholds, which = self._thresholds()
     if examples[0].gold is None:
       return {}, files
@@ -299,7 +299,7 @@ def main(_):
     config.task_name,
     config.tune_threshold,
   )
-  finetuning.run(task, config, model)
+  harness.run(task, config, model)
 
 
 if __name__ == "__main__":

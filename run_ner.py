@@ -18,7 +18,7 @@ import numpy as np
 
 from common import flag_groups
 from evaluation import metrics
-import finetuning
+from finetuning import harness
 from formats import annotations
 from formats import conll
 from formats import documents
@@ -40,7 +40,7 @@ RawDocument = collections.namedtuple(
 )
 
 
-class Ner(finetuning.Task):
+class Ner(harness.Task):
   """Labels the first piece of every word; long sentences become windows."""
 
   padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
@@ -210,7 +210,7 @@ def main(_):
   config = flag_groups.values()
   model = model_folder.load_model(config)
   task = Ner(model.tokenizer, config.max_seq_length, config.predict_format)
-  finetuning.run(task, config, model)
+  harness.run(task, config, model)
 
 
 if __name__ == "__main__":

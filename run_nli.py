@@ -14,17 +14,17 @@ from absl import flags
 from absl import logging
 
 from common import flag_groups
-import finetuning
-import sentences
+from finetuning import harness
+from finetuning import sentence_tasks
 from training import model_folder
 
 NO_CONSENSUS = "-"  # SNLI's label where its annotators did not agree.
 
 
-class Nli(sentences.OneLabel):
+class Nli(sentence_tasks.OneLabel):
   """One label for a premise and a hypothesis."""
 
-  texts = sentences.TWO
+  texts = sentence_tasks.TWO
   gold = {"label": ("gold_label", "label")}
   metric = "accuracy"
   split_names = {
@@ -59,7 +59,7 @@ def main(_):
   config = flag_groups.values()
   model = model_folder.load_model(config)
   task = Nli(model.tokenizer, config.max_seq_length, config.predict_format)
-  finetuning.run(task, config, model)
+  harness.run(task, config, model)
 
 
 if __name__ == "__main__":

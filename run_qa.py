@@ -29,9 +29,9 @@ from common.errors import InputError
 from common.errors import shorten
 from evaluation import bioasq
 from evaluation import metrics
-import finetuning
+from finetuning import harness
+from finetuning import spans
 from formats import questions
-import spans
 from training import batches
 from training import heads
 from training import model_folder
@@ -47,7 +47,7 @@ YES_NO = ("no", "yes")  # By label id.
 SHOWN = 5  # Answers not found that are named without --verbose_logging.
 
 
-class QuestionTask(finetuning.Task):
+class QuestionTask(harness.Task):
   """Questions, each with a text cut into windows; subclasses have the heads."""
 
   split_names = {
@@ -437,7 +437,7 @@ def main(_):
   golden = _read_golden(config)
   model = model_folder.load_model(config)
   task = YesNo if config.task_name == "bioasq-yesno" else Span
-  finetuning.run(task(model.tokenizer, config, golden), config, model)
+  harness.run(task(model.tokenizer, config, golden), config, model)
 
 
 if __name__ == "__main__":

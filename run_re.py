@@ -19,8 +19,8 @@ from absl import logging
 from common import flag_groups
 from common.errors import InputError
 from common.errors import first_five
-import finetuning
-import sentences
+from finetuning import harness
+from finetuning import sentence_tasks
 from training import model_folder
 
 # The label that says "no relation" in each corpus, in lower case.
@@ -42,7 +42,7 @@ MARK = re.compile(r"(@[A-Za-z][\w-]*\$)")
 UNUSED = re.compile(r"\[unused\d+\]")  # BERT's spare pieces
 
 
-class Re(sentences.OneLabel):
+class Re(sentence_tasks.OneLabel):
   """One label for a sentence; what is too long is cut around the entities."""
 
   metric = "f1"
@@ -238,7 +238,7 @@ def main(_):
     config.negative_label,
     config.entity_marks,
   )
-  finetuning.run(task, config, model)
+  harness.run(task, config, model)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
 from evaluation import metrics
-import finetuning
-import sentences
+from finetuning import harness
+from finetuning import sentence_tasks
 from training import heads
 from training import model_folder
 
@@ -26,10 +26,10 @@ from training import model_folder
 HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
 
 
-class Sts(sentences.SentenceTask):
+class Sts(sentence_tasks.SentenceTask):
   """A number for two sentences."""
 
-  texts = sentences.TWO
+  texts = sentence_tasks.TWO
   gold = {"score": ("score", "label", "similarity")}
   metric = "pearson"
   split_names = {
@@ -73,7 +73,7 @@ class Sts(sentences.SentenceTask):
   def score(self, examples, outputs, split):
     answers = self.answers(outputs)
     files = self.write_predictions(examples, answers, split)
-    files.update(sentences.write_results(answers, split))
+    files.update(sentence_tasks.write_results(answers, split))
     if examples[0].gold is None:
       return {}, files
     gold, values = [e.gold for e in examples], [value for (value,) in answers]
@@ -102,7 +102,7 @@ def main(_):
     config.predict_format,
     HIGHEST[config.task_name],
   )
-  finetuning.run(task, config, model)
+  harness.run(task, config, model)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-import finetuning
+from finetuning import harness
 import run_ner
 from tests import test_programs
 from tests import tiny
@@ -55,7 +55,7 @@ def go(defaults, folders, tmp_path):
     task = run_ner.Ner(
       model.tokenizer, config.max_seq_length, config.predict_format
     )
-    return finetuning.run(task, config, model)
+    return harness.run(task, config, model)
 
   return run
 
@@ -217,7 +217,7 @@ def test_a_folder_with_a_strange_checkpoint_is_not_trained_in(go, folders):
 
 def test_flatten_names_nested_scores_and_leaves_text_out():
   scores = {"f1": 0.5, "checkpoint": "x", "types": {"A b": {"f1": 1}}}
-  assert finetuning.flatten(scores) == {"f1": 0.5, "types.A b.f1": 1}
+  assert harness.flatten(scores) == {"f1": 0.5, "types.A b.f1": 1}
 
 
 def test_an_empty_development_set_is_said_to_be_empty(go, tmp_path, caplog):
@@ -244,7 +244,7 @@ def test_a_held_out_part_is_a_share_drawn_by_the_seed_and_never_torn():
   examples = list(range(100))
 
   def split(seed, group):
-    return finetuning.hold_out(examples, 0.2, seed, group, "x")
+    return harness.hold_out(examples, 0.2, seed, group, "x")
 
   train, dev = split(1, lambda example: None)
   assert len(dev) == 20 and sorted(train + dev) == examples
@@ -258,7 +258,7 @@ def test_a_held_out_part_is_a_share_drawn_by_the_seed_and_never_torn():
 
 def test_a_held_out_part_leaves_something_to_train_on():
   with pytest.raises(InputError, match="x: --dev_fraction=0.9 of 1 example"):
-    finetuning.hold_out([1], 0.9, 1, lambda example: None, "x")
+    harness.hold_out([1], 0.9, 1, lambda example: None, "x")
 
 
 def test_a_development_set_can_be_split_off_and_folds_are_averaged(
@@ -310,7 +310,7 @@ def test_what_is_wrong_with_folds_shows_before_anything_is_written(
   [("1-3", "1 2 3"), ("1,4", "1 4"), ("a,2-3", "a 2 3")],
 )
 def test_folds_are_folders(folds, names):
-  assert finetuning._fold_names(folds) == names.split()
+  assert harness._fold_names(folds) == names.split()
 
 
 def test_a_checkpoint_without_a_step_in_the_output_folder_is_refused(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-import finetuning
+from finetuning import harness
 from formats import label_sets
 import run_dc
 from tests import tiny
@@ -183,7 +183,7 @@ def test_a_text_without_a_piece_is_an_input_all_the_same(tokenizer):
 
 def test_dev_fraction_keeps_documents_whole():
   examples = read("".join("%d_s%d\tx\ta\n" % (i // 4, i) for i in range(40)))
-  train, dev = finetuning.hold_out(
+  train, dev = harness.hold_out(
     examples, 0.2, 1, run_dc.Dc(None, 32).group, "x"
   )
   assert (len(train), len(dev)) == (32, 8)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from finetuning import spans
 from formats import questions
 from formats.questions import Answer
 from formats.questions import Question
 import run_qa
-import spans
 from tests import tiny
 import tokenization
 

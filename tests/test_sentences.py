@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-import sentences
+from finetuning import sentence_tasks
 
 
 class Letters:
@@ -18,8 +18,8 @@ class Letters:
     return [ord(letter) for letter in text]
 
 
-class Pairs(sentences.OneLabel):
-  texts = sentences.TWO
+class Pairs(sentence_tasks.OneLabel):
+  texts = sentence_tasks.TWO
 
 
 def new_task(max_seq_length=10):
@@ -41,7 +41,7 @@ def new_task(max_seq_length=10):
 )
 def test_the_longest_text_is_cut_first_and_at_its_end(sizes, room, left):
   ids = [list(range(size)) for size in sizes]
-  cut = sentences.shorten_longest(ids, room)
+  cut = sentence_tasks.shorten_longest(ids, room)
   assert [list(range(size)) for size in left] == cut
   assert tuple(map(len, ids)) == sizes  # The rows given stay.
 
@@ -95,6 +95,6 @@ def test_a_collapsed_checkpoint_ranks_below_all_others():
 
 
 def test_a_collapse_needs_gold_labels_that_differ():
-  assert sentences.is_collapsed(["a", "b"], ["a", "a"], "test")
-  assert not sentences.is_collapsed(["a", "a"], ["a", "a"], "test")
-  assert not sentences.is_collapsed(["a", "b"], ["b", "a"], "test")
+  assert sentence_tasks.is_collapsed(["a", "b"], ["a", "a"], "test")
+  assert not sentence_tasks.is_collapsed(["a", "a"], ["a", "a"], "test")
+  assert not sentence_tasks.is_collapsed(["a", "b"], ["b", "a"], "test")

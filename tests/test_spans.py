@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-import spans
+from finetuning import spans
 
 CONTEXT = "a b cc a ddd e f a b"
 

@@ -14,7 +14,7 @@ import numpy as np
 from common.errors import InputError
 from common.errors import shorten
 from evaluation import metrics
-import finetuning
+from finetuning import harness
 from formats import tables
 from training import batches
 from training import heads
@@ -31,7 +31,7 @@ TWO = {
 }
 
 
-class SentenceTask(finetuning.Task):
+class SentenceTask(harness.Task):
   """Reads one or two texts and predicts something of them."""
 
   texts = ONE  # {column of a text: its spellings}.
