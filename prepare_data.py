@@ -35,9 +35,9 @@ from converters import medsts
 from converters import ncbi_disease
 from converters import s800
 from converters import shareclefe
-from preparation import archives
-from preparation import corpus
-from preparation import quality
+from converters.shared import archives
+from converters.shared import corpus
+from converters.shared import quality
 
 CONVERTERS = (
   shareclefe,

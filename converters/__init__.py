@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """One module a corpus: from its owners' files to examples (see
-preparation.corpus). prepare_data.py is their only caller.
+shared.corpus). prepare_data.py is their only caller.
 """

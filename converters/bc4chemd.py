@@ -3,11 +3,11 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import tagging
+from converters.shared import writers
 from formats import annotated
 from formats import rows
-from preparation import corpus
-from preparation import tagging
-from preparation import writers
 
 _PARTS = {"train": "training", "dev": "development", "test": "evaluation"}
 _TYPES = dict.fromkeys(

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """BC5CDR: chemicals and diseases in 1,500 PubMed abstracts (BioCreative V)."""
 
+from converters.shared import corpus
+from converters.shared import tagging
+from converters.shared import writers
 from formats import annotated
 from formats import bioc
 from formats import pubtator
-from preparation import corpus
-from preparation import tagging
-from preparation import writers
 
 _TYPES = {"bc5cdr-disease": "Disease", "bc5cdr-chem": "Chemical"}
 _PARTS = {"train": "Training", "dev": "Development", "test": "Test"}

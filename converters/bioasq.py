@@ -11,10 +11,10 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
+from converters.shared import corpus
 from formats import markup
 from formats import questions
 from formats import rows
-from preparation import corpus
 
 KINDS = ("factoid", "yesno", "list")
 BATCHES = "12345"

@@ -5,12 +5,12 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import pairs
+from converters.shared import splits
+from converters.shared import word_tables
 from formats import annotated
-from preparation import corpus
-from preparation import examples
-from preparation import pairs
-from preparation import splits
-from preparation import word_tables
 
 INFO = corpus.Info(
   data_sets=("biosses",),

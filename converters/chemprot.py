@@ -5,13 +5,13 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import marking
+from converters.shared import writers
 from formats import annotated
 from formats import documents
 from formats import rows
-from preparation import corpus
-from preparation import examples
-from preparation import marking
-from preparation import writers
 
 _PARTS = {"train": "training", "dev": "development", "test": "test"}
 # The groups that the task evaluates; the others count as no relation.

@@ -3,13 +3,13 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import marking
+from converters.shared import splits
+from converters.shared import writers
 from formats import annotated
 from formats import markup
-from preparation import corpus
-from preparation import examples
-from preparation import marking
-from preparation import splits
-from preparation import writers
 
 _TYPES = ("advise", "effect", "int", "mechanism")
 INFO = corpus.Info(

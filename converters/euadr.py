@@ -6,13 +6,13 @@
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import folds
+from converters.shared import marking
+from converters.shared import writers
 from formats import annotated
 from formats import rows
-from preparation import corpus
-from preparation import examples
-from preparation import folds
-from preparation import marking
-from preparation import writers
 
 # Positive, negative and speculative associations, and false ones.
 _LABELS = {"PA": "1", "NA": "1", "SA": "1", "FA": "0"}

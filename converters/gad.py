@@ -5,13 +5,13 @@ associated (Bravo et al. 2015).
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import folds
+from converters.shared import marking
+from converters.shared import writers
 from formats import annotated
 from formats import rows
-from preparation import corpus
-from preparation import examples
-from preparation import folds
-from preparation import marking
-from preparation import writers
 
 # Associations, positive and negative, and false ones; one row has P, of which
 # the corpus's README says nothing.

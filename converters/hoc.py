@@ -6,11 +6,11 @@
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import splits
+from converters.shared import writers
 from formats import label_sets
-from preparation import corpus
-from preparation import examples
-from preparation import splits
-from preparation import writers
 
 INFO = corpus.Info(
   data_sets=("hoc",),

@@ -9,11 +9,11 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import marking
+from converters.shared import writers
 from formats import annotated
-from preparation import corpus
-from preparation import examples
-from preparation import marking
-from preparation import writers
 
 _RELATIONS = ("PIP", "TeCP", "TeRP", "TrAP", "TrCP", "TrIP", "TrNAP", "TrWP")
 _CONCEPTS = ("problem", "test", "treatment")

@@ -3,11 +3,11 @@
 abstracts (Kim et al. 2004).
 """
 
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import splits
+from converters.shared import writers
 from formats import conll
-from preparation import corpus
-from preparation import examples
-from preparation import splits
-from preparation import writers
 
 _GENES = ("protein", "DNA", "RNA")
 # The development set of MTL-Bioinformatics-2016 and BLURB is so many abstracts

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """LINNAEUS: species in 100 full texts of PMC (Gerner et al. 2010)."""
 
+from converters.shared import corpus
+from converters.shared import splits
+from converters.shared import tagging
+from converters.shared import writers
 from formats import annotated
 from formats import rows
-from preparation import corpus
-from preparation import splits
-from preparation import tagging
-from preparation import writers
 
 INFO = corpus.Info(
   data_sets=("linnaeus",),

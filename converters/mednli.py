@@ -5,10 +5,10 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import writers
 from formats import tables
-from preparation import corpus
-from preparation import examples
-from preparation import writers
 
 _LABELS = ("contradiction", "entailment", "neutral")
 INFO = corpus.Info(

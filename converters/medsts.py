@@ -4,11 +4,11 @@ et al. 2018; the task of n2c2 2019 with more of them).
 """
 
 from common.errors import InputError
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import pairs
+from converters.shared import splits
 from formats import rows
-from preparation import corpus
-from preparation import examples
-from preparation import pairs
-from preparation import splits
 
 _TRAIN = ("clinicalSTS2019.train.txt", "clinicalSTS.train.txt", "train.txt")
 _TEST = ("clinicalSTS2019.test.txt", "clinicalSTS.test.txt", "test.txt")

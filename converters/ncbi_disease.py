@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """NCBI-disease: diseases in 793 PubMed abstracts (Dogan et al. 2014)."""
 
+from converters.shared import corpus
+from converters.shared import tagging
+from converters.shared import writers
 from formats import annotated
 from formats import pubtator
-from preparation import corpus
-from preparation import tagging
-from preparation import writers
 
 _PARTS = {"train": "train", "dev": "develop", "test": "test"}
 _TYPES = dict.fromkeys(

@@ -3,12 +3,12 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
+from converters.shared import splits
+from converters.shared import tagging
+from converters.shared import writers
 from formats import annotated
 from formats import rows
-from preparation import corpus
-from preparation import splits
-from preparation import tagging
-from preparation import writers
 
 INFO = corpus.Info(
   data_sets=("s800",),

@@ -8,12 +8,12 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from converters.shared import corpus
+from converters.shared import tagging
+from converters.shared import writers
 from formats import annotated
 from formats import markup
 from formats import rows
-from preparation import corpus
-from preparation import tagging
-from preparation import writers
 
 _TYPE = "Disease_Disorder"
 _XML_ENDING = ".knowtator.xml"

@@ -11,7 +11,7 @@ import pytest
 import sentencepiece  # noqa: F401
 from tensorflow.python.training import training_util
 
-REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from tests.helpers import REPO
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from tests.helpers import REPO
+
 PROGRAMS = {
   "create_pretraining_data",
   "extract_features",
@@ -66,6 +67,11 @@ def imported(path):
     elif isinstance(node, ast.ImportFrom):
       names.add(node.module.split(".")[0])
   return names
+
+
+def test_the_root_holds_programs_and_the_model_only():
+  found = {os.path.basename(p)[:-3] for p in glob.glob(REPO + "/*.py")}
+  assert found == PROGRAMS | {"modeling", "optimization", "tokenization"}
 
 
 @pytest.mark.parametrize("name, path", LIBRARY_FILES)

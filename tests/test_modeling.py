@@ -11,12 +11,14 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
 import modeling
-from tests import test_kernels
-from training import heads
+from tests.helpers import REPO
+from tests.helpers.reference import REFERENCE
+from tests.helpers.reference import pretraining_outputs
+from tests.helpers.reference import random
+from tests.helpers.reference import reference
+from tests.helpers.reference import waves
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-REFERENCE = os.path.join(HERE, "fixtures", "reference_model")
-CONFIGS = os.path.join(os.path.dirname(HERE), "configs")
+CONFIGS = os.path.join(REPO, "configs")
 TINY = dict(
   vocab_size=11,
   embedding_size=4,
@@ -26,35 +28,6 @@ TINY = dict(
   intermediate_size=16,
   max_position_embeddings=9,
 )
-
-
-def reference(name, model):
-  """The arrays of one of the fixture files, by name."""
-  return dict(np.load(os.path.join(REFERENCE, model, name + ".npz")))
-
-
-def pretraining_outputs(model, fuse=False):
-  """All that the fixtures say of a forward pass, as tensors."""
-  config = modeling.AlbertConfig.from_json_file(
-    os.path.join(REFERENCE, model, "albert_config.json")
-  )
-  x = {k: tf.constant(v) for k, v in reference("inputs", model).items()}
-  albert = modeling.AlbertModel(
-    config,
-    False,
-    x["input_ids"],
-    x["input_mask"],
-    x["segment_ids"],
-    fuse=fuse,
-  )
-  loss, outputs = heads.pretraining(config, albert, x)
-  return dict(
-    outputs,
-    sequence_output=albert.get_sequence_output(),
-    pooled_output=albert.get_pooled_output(),
-    embedding_output=albert.get_embedding_output(),
-    total_loss=loss,
-  )
 
 
 @pytest.mark.parametrize("model", ["base", "groups"])
@@ -305,7 +278,7 @@ def training_gradients(values=DROPPING, compiled=False, **options):
       **options,
     )
     output = model.get_sequence_output()
-    loss = tf.reduce_sum(output * test_kernels.waves(output))
+    loss = tf.reduce_sum(output * waves(output))
     assert output.dtype == model.get_pooled_output().dtype == tf.float32
     return tf.gradients(loss, tf.trainable_variables()[:-2])
 
@@ -318,7 +291,7 @@ def training_gradients(values=DROPPING, compiled=False, **options):
         outputs = gradients()
     names = [v.op.name for v in tf.trainable_variables()[:-2]]
     for v in tf.trainable_variables():
-      v.load(0.3 * test_kernels.random(*v.shape.as_list()), session)
+      v.load(0.3 * random(*v.shape.as_list()), session)
     outputs = [tf.convert_to_tensor(g) for g in outputs]
     return dict(zip(names, session.run(outputs)))
 

@@ -10,16 +10,16 @@ from tensorflow.python.tpu import tpu_function
 
 import modeling
 import optimization
-from tests import test_modeling
+from tests.helpers import reference
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
 @pytest.mark.parametrize("model", ["base", "groups"])
 def test_six_updates_equal_the_reference(model, optimizer):
-  expected = test_modeling.reference("train_" + optimizer, model)
+  expected = reference.reference("train_" + optimizer, model)
   with tf.Graph().as_default(), tf.Session() as session:
-    loss = test_modeling.pretraining_outputs(model)["total_loss"]
-    modeling.restore(os.path.join(test_modeling.REFERENCE, model, "model.ckpt"))
+    loss = reference.pretraining_outputs(model)["total_loss"]
+    modeling.restore(os.path.join(reference.REFERENCE, model, "model.ckpt"))
     train_op = optimization.create_optimizer(
       loss,
       float(expected["learning_rate"]),

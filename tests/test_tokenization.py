@@ -13,13 +13,13 @@ import pytest
 import sentencepiece
 
 from common.errors import InputError
+from tests.helpers import FIXTURES
+from tests.helpers import REPO
 import tokenization
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-TEXTS = os.path.join(HERE, "fixtures", "tokenization", "texts.jsonl")
-PUBMED_8K = os.path.join(ROOT, "examples", "vocab", "pubmed-8k")
-SHARED = os.path.join(ROOT, os.pardir, "shared")
+TEXTS = os.path.join(FIXTURES, "tokenization", "texts.jsonl")
+PUBMED_8K = os.path.join(REPO, "examples", "vocab", "pubmed-8k")
+SHARED = os.path.join(REPO, os.pardir, "shared")
 ALBERT = os.path.join(SHARED, "data", "vocab", "albert", "30k-clean")
 BERT = os.path.join(
   SHARED, "data", "vocab", "bert", "bert-base-cased-vocab.txt"

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of a converter, and the report on what it made.
+
+A module of converters/ has INFO, an Info, and two functions:
+  convert(source, options, report): the examples of each split, {"train": [...],
+    "dev": [...], "test": [...]} of examples.Tagged or examples.Row; or
+    {"1": such a dict, ...} where there are folds. Tells the Report what it
+    counted and which rules it applied.
+  write(corpus, options): {file name: text} of these examples.
+"""
+
+import collections
+import textwrap
+
+from common.errors import InputError
+from common.errors import shorten
+from converters.shared import examples
+from converters.shared import quality
+from formats import annotated
+
+# `data_sets` are the names that --dataset takes; `download` says what belongs
+# into --input_dir; `published` is {data set: {what: {split: count}}}, its keys
+# "data set/layout" where layouts differ, of which those in `certain` must be
+# found in whole files; `because` says why others differ, {what: reason};
+# `source` says who published.
+Info = collections.namedtuple(
+  "Info",
+  [
+    "data_sets",
+    "title",
+    "task",
+    "home",
+    "licence",
+    "download",
+    "layouts",
+    "published",
+    "certain",
+    "because",
+    "source",
+  ],
+)
+Options = collections.namedtuple(
+  "Options", ["dataset", "layout", "alternatives", "allow_incomplete"]
+)
+_MAX_SHOWN = 60  # characters of a text in the report
+
+
+class Report:
+  """Collects what came of a conversion and says it."""
+
+  def __init__(self, info, options):
+    self.info = info
+    self.options = options
+    self.counts = {}  # {what: {split: count}}
+    self.rules = {}  # {what happened: {split: count}}
+    self.notes = []  # sentences
+    self.attachments = {}  # {file name: text} besides what is written
+    self.findings = []  # (fold or None, quality.Finding)
+    self.published = published(info, options)
+
+  def count(self, what, split, number):
+    """Adds to a count of the data set."""
+    row = self.counts.setdefault(what, {})
+    row[split] = row.get(split, 0) + number
+
+  def rule(self, what, split, number=1):
+    """Adds to the count of how often a rule was applied; see `corpus`."""
+    if number:
+      row = self.rules.setdefault(what, {})
+      row[split] = row.get(split, 0) + number
+
+  def tolerate(self, what, error, split="all"):
+    """Counts what does not fit, as a rule; but for --allow_incomplete raises.
+
+    Args:
+      what: for `rule`, what is done about it.
+      error: the InputError to raise.
+      split: where it was met.
+    """
+    if not self.options.allow_incomplete:
+      raise error
+    self.rule(what, split)
+
+  def mention(self, text, name, kind, spans, said, place):
+    """Returns an annotated.mention; for --allow_incomplete its offsets count.
+
+    For corpora that were not at hand when their converter was written.
+    """
+    try:
+      return annotated.mention(text, name, kind, spans, said, place)
+    except annotated.Mismatch as error:
+      self.tolerate(
+        "annotations whose text is not at their offsets: the offsets taken",
+        error,
+      )
+      return annotated.mention(text, name, kind, spans, None, place)
+
+  def add_mention(self, document, kind, spans, said, place):
+    """Adds such a mention to an annotated.Document, which numbers it."""
+    annotated.add(document, kind, spans, said, place, self.mention)
+
+  def note(self, sentence):
+    """Adds a sentence."""
+    self.notes.append(sentence)
+
+  def attach(self, name, text):
+    """Adds a file to be written beside the data."""
+    self.attachments[name] = text
+
+  def check(self, place):
+    """Raises InputError if a certain count is not the published one.
+
+    Args:
+      place: what was read, for the message.
+    """
+    if self.options.allow_incomplete:
+      return
+    for what in self.info.certain:
+      expected = self.published.get(what, {})
+      found = self.counts.get(what, {})
+      for split in expected:
+        if found.get(split, 0) != expected[split]:
+          raise InputError(
+            "%s: found %d %s for the %s set, expected %d as published (%s): "
+            "the files are not the whole corpus; --allow_incomplete converts "
+            "what there is"
+            % (
+              place,
+              found.get(split, 0),
+              what,
+              split,
+              expected[split],
+              self.info.source,
+            )
+          )
+
+  def examine(self, corpus):
+    """Looks for repetitions, contradictions and leaks, fold by fold."""
+    for fold, splits in folds_of(corpus):
+      self.findings += [(fold, f) for f in quality.findings(splits)]
+
+  def to_dict(self):
+    """Returns all of it for JSON."""
+    return {
+      "dataset": self.options.dataset,
+      "layout": self.options.layout,
+      "counts": self.counts,
+      "published": self.published,
+      "published_by": self.info.source,
+      "rules": self.rules,
+      "notes": self.notes,
+      "findings": [
+        dict(finding._asdict(), fold=fold) for fold, finding in self.findings
+      ],
+    }
+
+  def to_text(self):
+    """Returns all of it as lines to read."""
+    lines = [
+      "%s (%s), layout %s"
+      % (self.options.dataset, self.info.title, self.options.layout)
+    ]
+    lines += _table(self.counts, self.published)
+    lines += _differences(self.counts, self.published, self.info)
+    if self.rules:
+      lines += ["", "Rules applied, and how often:"]
+      lines += ["  %s: %s" % (k, _splits(v)) for k, v in self.rules.items()]
+    found = [(fold, f) for fold, f in self.findings if f.count]
+    lines += ["", "Texts compared in lower case:" if found else ""]
+    lines += [_sentence(fold, finding) for fold, finding in found]
+    if self.findings and not found:
+      lines[-1] = "No text is repeated, contradicted or in two sets."
+    lines += [""] * bool(self.notes) + self.notes
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def published(info, options):
+  """Returns {what: {split: count}} of a data set in a layout."""
+  name = options.dataset
+  return info.published.get(
+    "%s/%s" % (name, options.layout), info.published.get(name, {})
+  )
+
+
+def folds_of(corpus):
+  """Returns [(fold's name or None, {split: examples})]."""
+  if set(corpus) <= set(examples.SPLITS):
+    return [(None, corpus)]
+  return list(corpus.items())
+
+
+def tally(corpus, report):
+  """Counts documents, sentences or rows, mentions and labels into a Report."""
+  found = [
+    (split if fold is None else "%s/%s" % (fold, split), rows)
+    for fold, splits in folds_of(corpus)
+    for split, rows in splits.items()
+  ]
+  first = next((rows[0] for _, rows in found if rows), None)
+  is_tagged = isinstance(first, examples.Tagged)
+  for name, rows in found:
+    (_tally_tagged if is_tagged else _tally_rows)(rows, name, report)
+
+
+def _tally_tagged(rows, split, report):
+  report.count("documents", split, len({row.document for row in rows}))
+  report.count("sentences", split, len(rows))
+  report.count("words", split, sum(len(row.words) for row in rows))
+  kinds = collections.Counter(
+    label for row in rows for label in row.labels if label[0] == "B"
+  )
+  report.count("mentions", split, sum(kinds.values()))
+  bare = {row.document for row in rows} - {
+    row.document for row in rows if set(row.labels) != {"O"}
+  }
+  report.count("documents without a mention", split, len(bare))
+  if set(kinds) != {"B"}:  # They are typed.
+    for kind, number in sorted(kinds.items()):
+      report.count("mentions of " + kind[2:], split, number)
+
+
+def _tally_rows(rows, split, report):
+  report.count("documents", split, len({row.document for row in rows}))
+  report.count("rows", split, len(rows))
+  if report.info.task in ("relations", "inference"):  # Scores are no labels.
+    labels = collections.Counter(row.label for row in rows)
+    for label, number in sorted(labels.items()):
+      report.count("label " + label, split, number)
+
+
+def _table(counts, published):
+  """Lines of counts by split, and whether they are the published ones."""
+  whole = {k: row for k, row in counts.items() if "/" not in "".join(row)}
+  splits = list(dict.fromkeys(s for row in whole.values() for s in row))
+  width = max(map(len, whole), default=0) + 2
+  lines = [" " * width + "".join("%9s" % split for split in splits)]
+  for what, row in whole.items():
+    line = what.ljust(width)
+    line += "".join("%9s" % format(row.get(s, 0), ",") for s in splits)
+    if what in published:
+      is_same = _is_same(row, published[what])
+      line += "  as published" if is_same else "  differs, see below"
+    lines.append(line)
+  return lines + _table_of_folds(counts)
+
+
+def _table_of_folds(counts):
+  """Lines of the counts of each fold; sums of them would say little."""
+  lines = []
+  for what, row in counts.items():
+    for split in examples.SPLITS:
+      numbers = [n for name, n in row.items() if name.endswith("/" + split)]
+      if any(numbers):
+        lines.append(
+          "%s, %s, by fold: %s" % (what, split, " ".join(map(str, numbers)))
+        )
+  return lines
+
+
+def _differences(counts, published, info):
+  """Lines on the counts that are not those published, and why."""
+  lines = []
+  for what, row in published.items():
+    if not _is_same(counts.get(what, {}), row):
+      reason = info.because.get(
+        what, "for no known reason: are the files the whole corpus?"
+      )
+      lines += _wrapped("%s: %s; %s" % (what, _splits(row), reason), "  ")
+  if lines:
+    lines = [""] + _wrapped("Published (%s):" % info.source, "") + lines
+  return lines
+
+
+def _wrapped(text, indent):
+  return textwrap.wrap(
+    text,
+    80,
+    initial_indent=indent,
+    subsequent_indent=indent + "  ",
+    break_on_hyphens=False,
+  )
+
+
+def _is_same(row, published):
+  return all(row.get(split, 0) == n for split, n in published.items())
+
+
+def _splits(row):
+  return ", ".join("%s %s" % (s, format(n, ",")) for s, n in row.items())
+
+
+def _sentence(fold, finding):
+  shown = "; ".join(shorten(text, _MAX_SHOWN) for text in finding.where)
+  where = "" if fold is None else "fold %s: " % fold
+  return "  %s%s %s: %s" % (where, finding.count, finding.kind, shown)

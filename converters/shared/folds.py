@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ten folds of a corpus that has no published split."""
+
+import collections
+import hashlib
+
+from common.errors import InputError
+from common.errors import first_five
+from common.errors import shorten
+from converters.shared import examples
+from formats import tables
+
+NUMBER = 10
+
+
+def ten_folds(rows, sentence_of, report):
+  """Returns {"1": {"train", "dev", "test"}, ...}; the dev sets are empty.
+
+  A row's fold follows from its sentence alone, so that one sentence is in one
+  test set only, the order of the rows does not matter, and the folds are of
+  equal size within a few rows.
+
+  Args:
+    rows: list of examples.Row.
+    sentence_of: {id of a row: its sentence before marks were put in}.
+    report: a corpus.Report, which is told of it.
+  """
+  _count(rows, report)
+  report.note(
+    "BioBERT's folds were not published as lists; these are ours, by sentence."
+  )
+  rows = sorted(rows, key=lambda row: (row.texts, row.label))
+  ordered = sorted({sentence_of[row.id] for row in rows}, key=_digest)
+  folds = {}
+  for fold in range(NUMBER):
+    tested = set(ordered[fold::NUMBER])
+    folds[str(fold + 1)] = {
+      "train": [r for r in rows if sentence_of[r.id] not in tested],
+      "dev": [],
+      "test": [r for r in rows if sentence_of[r.id] in tested],
+    }
+  return folds
+
+
+def read_biobert(source, name, report):
+  """Returns the folds in BioBERT's files, or None where there are none.
+
+  Args:
+    source: archives.Source with <name>/1/train.tsv, <name>/1/test.tsv, ...; or
+      1/train.tsv, ...
+    name: of the corpus's folder.
+    report: a corpus.Report, which is told of it.
+
+  Raises:
+    InputError: a fold lacks one of its files, or rows that another has.
+  """
+  folds = {}
+  for fold in map(str, range(1, NUMBER + 1)):
+    splits = {"train": [], "dev": [], "test": []}
+    for split in ("train", "test"):
+      pattern = "%s/%s.tsv" % (fold, split)
+      found = source.find("%s/%s" % (name, pattern)) or source.find(pattern)
+      if found:
+        splits[split] = _rows(found[0], split)
+    if splits["train"] or splits["test"]:
+      folds[fold] = splits
+  _check_whole(folds, source)
+  if not folds:
+    return None
+  report.note(
+    "%d folds of BioBERT, as they are: %s." % (len(folds), ", ".join(folds))
+  )
+  first = next(iter(folds.values()))
+  _count(first["train"] + first["test"], report)
+  return folds
+
+
+def _check_whole(folds, source):
+  """Raises InputError if a fold lacks a file, or rows that another has."""
+  for fold, splits in folds.items():
+    for split in ("train", "test"):
+      if not splits[split]:
+        raise InputError(
+          "%s: found fold %s without %s.tsv, expected the folds %s to have "
+          "train.tsv and test.tsv"
+          % (source.folder, fold, split, first_five(list(folds)))
+        )
+  contents = {fold: _content(splits) for fold, splits in folds.items()}
+  for fold, content in contents.items():
+    first, whole = next(iter(contents.items()))
+    if content != whole:
+      odd = next(iter((whole - content) or (content - whole)))
+      raise InputError(
+        "%s: found other rows in %s/train.tsv and %s/test.tsv than in those of "
+        "fold %s (%s, for one), expected the same in each fold"
+        % (source.folder, fold, fold, first, shorten("\t".join(odd), 60))
+      )
+
+
+def _content(splits):
+  """How often each sentence and label is in a fold."""
+  return collections.Counter(
+    (row.texts[0], row.label) for row in splits["train"] + splits["test"]
+  )
+
+
+def _count(rows, report):
+  report.count("records", "all", len(rows))
+  report.count("positive", "all", sum(row.label == "1" for row in rows))
+
+
+def _rows(file, split):
+  """The examples.Rows of a file; see tables.parse."""
+  records = tables.parse(
+    file.read(),
+    file.path,
+    {"id": ("index",), "sentence": ("sentence",), "label": ("label",)},
+    {2: ("sentence", "label"), 3: ("id", "sentence", "label")},
+    optional=("id",),
+  )
+  rows = []
+  for i, record in enumerate(records):
+    if record.values["label"] not in ("0", "1"):
+      raise InputError(
+        "%s: found the label %s, expected 0 or 1"
+        % (record.place, record.values["label"])
+      )
+    name = "%s-%d" % (split, i)
+    texts = (record.values["sentence"],)
+    rows.append(examples.Row(name, name, texts, record.values["label"]))
+  return rows
+
+
+def _digest(sentence):
+  return hashlib.sha256(sentence.encode("utf-8")).digest()

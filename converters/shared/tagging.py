@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From documents with mentions to sentences of words with IOB2 labels.
+
+The rules, each of which counts what it does:
+
+- Words are cut as in BioBERT's files (documents.words_of). A mention that
+  begins or ends within a word takes in the whole word.
+- Of mentions that share a word the longest is kept, of equally long ones the
+  first.
+- A sentence that ends within a mention is joined with the next one.
+- A discontinuous mention is labelled B at its first word and I at the others,
+  its gaps O, as in BLUE's ShARe/CLEF. (conlleval counts it as several.)
+"""
+
+import bisect
+import collections
+
+from converters.shared import examples
+from formats import annotated
+from formats import documents
+
+# What the counts of `tag` mean, for people.
+RULES = {
+  "repeated": "stand twice in the same place: taken once",
+  "overlapping": "share a word with a longer mention: left out",
+  "within a word": "begin or end within a word: the whole word taken in",
+  "discontinuous": "are in several parts: B, then I, with O in the gaps",
+  "across sentences": "go over the end of a sentence: the sentences joined",
+  "without a word": "hold no visible character: left out",
+}
+
+
+def tag(document, types=None, typed=False, sentences=None, dropped=None):
+  """Returns (list of examples.Tagged, Counter of what RULES names).
+
+  Every other mention is in the labels; "mentions" counts those that are.
+
+  Args:
+    document: an annotated.Document.
+    types: {type in the annotation: label}; of others mentions are not asked
+      for. None: all types, by their names.
+    typed: whether labels are B-label or a plain B.
+    sentences: [(start, end)] of its sentences; None: they are split here.
+    dropped: None, or a list to which mentions that are left out are added.
+  """
+  counts = collections.Counter()
+  mentions = _wanted(document, types, counts)
+  if sentences is None:
+    sentences = documents.split_sentences(document)
+  sentences, crossing = annotated.joined_sentences(sentences, mentions)
+  counts["across sentences"] += crossing
+  words = [
+    documents.words_of(document.text, start, end) for start, end in sentences
+  ]
+  flat = [span for sentence in words for span in sentence]
+  labels = ["O"] * len(flat)
+  for mention, covered in _chosen(mentions, flat, counts, dropped):
+    kind = mention.type if types is None else types[mention.type]
+    ending = "-" + kind if typed else ""
+    labels[covered[0]] = "B" + ending
+    for i in covered[1:]:
+      labels[i] = "I" + ending
+    counts["mentions"] += 1
+  return _sentences(document, words, labels), counts
+
+
+def words_in(spans, starts, ends):
+  """Returns the numbers of the words that some spans touch, in order.
+
+  Args:
+    spans: [(start, end)].
+    starts: of all words, in order.
+    ends: of all words, in order.
+  """
+  return sorted(
+    {
+      i
+      for start, end in spans
+      for i in range(
+        bisect.bisect_right(ends, start), bisect.bisect_left(starts, end)
+      )
+    }
+  )
+
+
+def tag_all(divided, report, types=None, typed=False, sentences_of=None):
+  """Returns {split: list of examples.Tagged}, and tells a corpus.Report.
+
+  Args:
+    divided: {split: list of annotated.Document}.
+    report: where rules are counted.
+    types: as for `tag`.
+    typed: as for `tag`.
+    sentences_of: gives the spans of a document's sentences; None: they are
+      split.
+  """
+  tagged = {}
+  for split, split_documents in divided.items():
+    tagged[split] = []
+    for document in sorted(split_documents, key=lambda d: d.id):
+      spans = sentences_of(document) if sentences_of else None
+      rows, counts = tag(document, types, typed, spans)
+      tagged[split] += rows
+      for rule, meaning in RULES.items():
+        report.rule("mentions that " + meaning, split, counts[rule])
+  return tagged
+
+
+def _wanted(document, types, counts):
+  """The mentions of the types asked for, each once."""
+  seen, wanted = set(), []
+  for mention in document.mentions:
+    if types is not None and mention.type not in types:
+      continue
+    kind = mention.type if types is None else types[mention.type]
+    if (mention.spans, kind) in seen:
+      counts["repeated"] += 1
+    else:
+      seen.add((mention.spans, kind))
+      wanted.append(mention)
+  return wanted
+
+
+def _chosen(mentions, words, counts, dropped):
+  """(mention, [index of each of its words]) of those that are labelled."""
+  starts = [start for start, _ in words]
+  ends = [end for _, end in words]
+  taken, chosen = set(), []
+  for mention in sorted(mentions, key=_longest_first):
+    covered = words_in(mention.spans, starts, ends)
+    if not covered or taken.intersection(covered):
+      counts["overlapping" if covered else "without a word"] += 1
+      if dropped is not None:
+        dropped.append(mention)
+      continue
+    taken.update(covered)
+    chosen.append((mention, covered))
+    counts["discontinuous"] += len(mention.spans) > 1
+    counts["within a word"] += any(
+      starts[i] < border < ends[i]
+      for i in covered
+      for span in mention.spans
+      for border in span
+    )
+  return chosen
+
+
+def _longest_first(mention):
+  start, end = annotated.extent(mention)
+  return start - end, start
+
+
+def _sentences(document, words, labels):
+  """The examples.Tagged of a document's sentences that have words."""
+  tagged, position = [], 0
+  for spans in words:
+    if spans:
+      tagged.append(
+        examples.Tagged(
+          document.id,
+          [document.text[start:end] for start, end in spans],
+          [start for start, _ in spans],
+          labels[position : position + len(spans)],
+        )
+      )
+    position += len(spans)
+  return tagged

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""folds: ten of them, by sentence; or BioBERT's, as they are."""
+
+import collections
+import random
+
+import pytest
+
+from common import errors
+from converters.shared import archives
+from converters.shared import corpus
+from converters.shared import examples
+from converters.shared import folds
+
+
+def report():
+  """Returns a Report of an untold data set."""
+  info = corpus.Info(*[{}] * len(corpus.Info._fields))
+  return corpus.Report(info, corpus.Options("x", "biobert", False, False))
+
+
+def sample(number=203):
+  """Returns rows, three a sentence at most, and {id: sentence}."""
+  rng = random.Random(3)
+  found, sentences = [], {}
+  for i in range(number):
+    sentence = "Sentence %d." % rng.randrange(number // 2)
+    name = "%d" % i
+    found.append(
+      examples.Row(name, name, ("@X$ %d of %s" % (i, sentence),), "01"[i % 2])
+    )
+    sentences[name] = sentence
+  return found, sentences
+
+
+def ten(rows, sentences):
+  return folds.ten_folds(rows, sentences, report())
+
+
+def test_there_are_ten_folds_with_empty_development_sets():
+  found = ten(*sample())
+  assert list(found) == [str(i) for i in range(1, 11)]
+  assert all(splits["dev"] == [] for splits in found.values())
+
+
+def test_every_row_is_tested_exactly_once():
+  rows, sentences = sample()
+  found = ten(rows, sentences)
+  tested = [row for splits in found.values() for row in splits["test"]]
+  assert sorted(tested) == sorted(rows)
+
+
+def test_each_fold_has_every_row_in_training_or_test():
+  rows, sentences = sample()
+  for splits in ten(rows, sentences).values():
+    assert sorted(splits["train"] + splits["test"]) == sorted(rows)
+
+
+def test_no_sentence_is_in_two_test_sets():
+  rows, sentences = sample()
+  folds_of = collections.defaultdict(set)
+  for fold, splits in ten(rows, sentences).items():
+    for row in splits["test"]:
+      folds_of[sentences[row.id]].add(fold)
+  assert len(folds_of) < len(rows)
+  assert all(len(found) == 1 for found in folds_of.values())
+
+
+def test_no_sentence_is_trained_on_and_tested():
+  rows, sentences = sample()
+  for splits in ten(rows, sentences).values():
+    train, test = (
+      {sentences[row.id] for row in splits[name]} for name in ("train", "test")
+    )
+    assert not train & test
+
+
+def test_the_order_of_the_rows_does_not_matter():
+  rows, sentences = sample()
+  shuffled = rows[:]
+  random.Random(5).shuffle(shuffled)
+  assert shuffled != rows
+  assert ten(shuffled, sentences) == ten(rows, sentences)
+
+
+def test_folds_are_of_one_size_in_sentences():
+  rows, sentences = sample()
+  sizes = [
+    len({sentences[row.id] for row in splits["test"]})
+    for splits in ten(rows, sentences).values()
+  ]
+  assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_folds_of_today_are_those_of_tomorrow():
+  rows = [examples.Row(x, x, (x,), "0") for x in "abcdefghijkl"]
+  found = ten(rows, {x: x for x in "abcdefghijkl"})
+  tests = [
+    "".join(row.id for row in splits["test"]) for splits in found.values()
+  ]
+  # The letters in the order of what sha256sum says of them, dealt out.
+  assert tests == "gj di f c b e k h l a".split()
+
+
+def test_records_and_positive_ones_are_counted_once():
+  told = report()
+  folds.ten_folds(*sample(), told)
+  assert told.counts == {"records": {"all": 203}, "positive": {"all": 101}}
+  assert told.notes == [
+    "BioBERT's folds were not published as lists; these are ours, by sentence."
+  ]
+
+
+@pytest.fixture
+def source(tmp_path):
+  """Makes the Source of a folder with {name: text}."""
+
+  def make(files):
+    for name, text in files.items():
+      path = tmp_path / "in" / name
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(text.encode("utf-8"))
+    return archives.Source(str(tmp_path / "in"))
+
+  return make
+
+
+TRAIN = "@GENE$ and @DISEASE$.\t1\n@GENE$ or @DISEASE$.\t0\n"
+TEST = "index\tsentence\tlabel\n0\tNo @GENE$, @DISEASE$.\t0\n"
+FILES = {
+  "GAD/1/train.tsv": TRAIN,
+  "GAD/1/test.tsv": TEST,
+  "GAD/2/train.tsv": "No @GENE$, @DISEASE$.\t0\n@GENE$ or @DISEASE$.\t0\n",
+  "GAD/2/test.tsv": "index\tsentence\tlabel\n0\t@GENE$ and @DISEASE$.\t1\n",
+}
+
+
+def test_biobert_files_are_folds_as_they_are(source):
+  found = folds.read_biobert(source(FILES), "GAD", report())
+  assert list(found) == ["1", "2"]
+  assert found["1"] == {
+    "train": [
+      examples.Row("train-0", "train-0", ("@GENE$ and @DISEASE$.",), "1"),
+      examples.Row("train-1", "train-1", ("@GENE$ or @DISEASE$.",), "0"),
+    ],
+    "dev": [],
+    "test": [examples.Row("test-0", "test-0", ("No @GENE$, @DISEASE$.",), "0")],
+  }
+
+
+def test_biobert_folders_may_stand_alone(source):
+  files = {name[len("GAD/") :]: text for name, text in FILES.items()}
+  assert list(folds.read_biobert(source(files), "GAD", report())) == ["1", "2"]
+
+
+def test_another_corpus_beside_it_is_not_taken(source):
+  files = dict(FILES, **{"euadr/1/train.tsv": TRAIN.replace("1", "0")})
+  found = folds.read_biobert(source(files), "GAD", report())
+  assert found["1"]["train"][0].label == "1"
+
+
+def test_the_records_of_one_fold_are_all(source):
+  told = report()
+  folds.read_biobert(source(FILES), "GAD", told)
+  assert told.counts == {"records": {"all": 3}, "positive": {"all": 1}}
+  assert told.notes == ["2 folds of BioBERT, as they are: 1, 2."]
+
+
+def test_without_any_of_the_files_there_are_no_folds(source):
+  told = report()
+  assert folds.read_biobert(source({"a.txt": ""}), "GAD", told) is None
+  assert (told.counts, told.notes) == ({}, [])
+
+
+def refused(source):
+  with pytest.raises(errors.InputError) as caught:
+    folds.read_biobert(source, "GAD", report())
+  assert "\n" not in str(caught.value)
+  return str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_fold_without_one_of_its_files_is_told(source, tmp_path, split):
+  files = dict(FILES)
+  del files["GAD/2/%s.tsv" % split]
+  assert refused(source(files)) == (
+    "%s: found fold 2 without %s.tsv, expected the folds 1, 2 to have "
+    "train.tsv and test.tsv" % (tmp_path / "in", split)
+  )
+
+
+def test_a_fold_with_other_rows_is_told(source, tmp_path):
+  files = dict(FILES, **{"GAD/2/test.tsv": TEST})
+  said = refused(source(files))
+  assert said.startswith(
+    "%s: found other rows in 2/train.tsv and 2/test.tsv than in those of fold "
+    "1 (" % (tmp_path / "in")
+  )
+
+
+def test_another_label_is_told_with_its_place(source, tmp_path):
+  files = dict(FILES, **{"GAD/1/train.tsv": TRAIN + "x\t2\n"})
+  assert refused(source(files)) == (
+    "%s/GAD/1/train.tsv:3: found the label 2, expected 0 or 1"
+    % (tmp_path / "in")
+  )

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pairs: scores within their scale, and the columns of BLUE and BLURB."""
+
+import pytest
+
+from common import errors
+from converters.shared import examples
+from converters.shared import pairs
+from formats import tables
+
+
+@pytest.mark.parametrize(
+  ("text", "value"), [("0", 0), ("4", 4), (" 3.25\r", 3.25), ("1e0", 1)]
+)
+def test_scores_are_numbers_of_the_scale(text, value):
+  assert pairs.score(text, 4, "t:1") == value
+
+
+@pytest.mark.parametrize(
+  "text", ["", " ", "x", "-0.5", "4.01", "nan", "inf", "3,5", "1 2"]
+)
+def test_other_scores_are_told_with_their_place(text):
+  with pytest.raises(errors.InputError) as caught:
+    pairs.score(text, 4, "t.tsv:7")
+  assert str(caught.value) == (
+    "t.tsv:7: found the score %r, expected a number from 0 to 4" % text.strip()
+  )
+
+
+CORPUS = {
+  "train": [examples.Row("5", "d", ("It rose.", "It\tfell."), "2.5")],
+  "dev": [],
+  "test": [examples.Row("6", "d", ("a", "b"), "4.0")],
+}
+
+
+def test_blue_has_the_columns_of_sts_b():
+  files = pairs.blue(CORPUS, "genre", "name", "2017")
+  header = "\t".join(pairs.STS_HEADER) + "\n"
+  assert files == {
+    "train.tsv": header
+    + "5\tgenre\tname\t2017\t5\tnone\tnone\tIt rose.\tIt fell.\t2.5\n",
+    "dev.tsv": header,
+    "test.tsv": header + "6\tgenre\tname\t2017\t6\tnone\tnone\ta\tb\t4.0\n",
+  }
+
+
+def test_blurb_has_columns_of_its_own():
+  assert pairs.blurb(CORPUS) == {
+    "train.tsv": "pair_id\tsent1\tsent2\tscore\n5\tIt rose.\tIt fell.\t2.5\n",
+    "dev.tsv": "pair_id\tsent1\tsent2\tscore\n",
+    "test.tsv": "pair_id\tsent1\tsent2\tscore\n6\ta\tb\t4.0\n",
+  }
+
+
+@pytest.mark.parametrize(
+  "files",
+  [pairs.blue(CORPUS, "genre", "name", "2017"), pairs.blurb(CORPUS)],
+  ids=["blue", "blurb"],
+)
+def test_both_are_read_again(files):
+  (record,) = tables.parse(
+    files["train.tsv"].encode("utf-8"),
+    "train.tsv",
+    {
+      "first": ("sentence1", "sent1"),
+      "second": ("sentence2", "sent2"),
+      "score": ("score",),
+    },
+    {},
+  )
+  assert list(record.values.values()) == ["It rose.", "It fell.", "2.5"]

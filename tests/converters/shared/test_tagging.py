@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tagging: every rule from mentions to labels, and what it counts."""
+
+import random
+
+import pytest
+
+from converters.shared import corpus
+from converters.shared import tagging
+from formats import annotated
+
+
+def document(text, *mentions, name="1"):
+  """Returns a Document of (type, (start, end), ...) mentions."""
+  found = [
+    annotated.Mention("T%d" % i, kind, spans, "", "a:1")
+    for i, (kind, *spans) in enumerate(mentions, 1)
+  ]
+  found = [mention._replace(spans=tuple(mention.spans)) for mention in found]
+  return annotated.Document(name, text, None, found, [], "a:1")
+
+
+def tagged(*args, **options):
+  """Returns sentences as text, words/labels, "|" between; and the counts."""
+  rows, counts = tagging.tag(document(*args), **options)
+  text = " | ".join(
+    " ".join("/".join(pair) for pair in zip(row.words, row.labels))
+    for row in rows
+  )
+  return text, {rule: number for rule, number in counts.items() if number}
+
+
+X = "X"
+TEXT = "Left and right renal pain."
+RULES = [
+  # mentions, labels, counts, why
+  ([], "O O O O O O", {}, "no mention"),
+  ([(X, (15, 20))], "O O O B O O", {"mentions": 1}, "a word"),
+  ([(X, (9, 25))], "O O B I I O", {"mentions": 1}, "three words"),
+  (
+    [(X, (9, 14)), (X, (15, 25))],
+    "O O B B I O",
+    {"mentions": 2},
+    "two that touch",
+  ),
+  (
+    [(X, (16, 19))],
+    "O O O B O O",
+    {"mentions": 1, "within a word": 1},
+    "both ends within a word",
+  ),
+  (
+    [(X, (11, 20))],
+    "O O B I O O",
+    {"mentions": 1, "within a word": 1},
+    "its beginning within a word",
+  ),
+  (
+    [(X, (15, 23))],
+    "O O O B I O",
+    {"mentions": 1, "within a word": 1},
+    "its end within a word",
+  ),
+  (
+    [(X, (15, 20)), (X, (9, 25))],
+    "O O B I I O",
+    {"mentions": 1, "overlapping": 1},
+    "one within another, which is longer",
+  ),
+  (
+    [(X, (15, 25)), (X, (5, 20))],
+    "O B I I O O",
+    {"mentions": 1, "overlapping": 1},
+    "two that overlap, the second longer",
+  ),
+  (
+    [(X, (9, 14)), (X, (0, 14)), (X, (15, 20))],
+    "B I I B O O",
+    {"mentions": 2, "overlapping": 1},
+    "what does not overlap is kept",
+  ),
+  (
+    [(X, (15, 17)), (X, (17, 20))],
+    "O O O B O O",
+    {"mentions": 1, "overlapping": 1, "within a word": 1},
+    "two in a word share it",
+  ),
+  (
+    [(X, (15, 20)), (X, (15, 20))],
+    "O O O B O O",
+    {"mentions": 1, "repeated": 1},
+    "the same again",
+  ),
+  (
+    [(X, (0, 4), (15, 25))],
+    "B O O I I O",
+    {"mentions": 1, "discontinuous": 1},
+    "two parts",
+  ),
+  (
+    [(X, (0, 4), (9, 14), (21, 25))],
+    "B O I O I O",
+    {"mentions": 1, "discontinuous": 1},
+    "three parts",
+  ),
+  (
+    [(X, (0, 4), (21, 25)), (X, (9, 25))],
+    "B O O O I O",
+    {"mentions": 1, "discontinuous": 1, "overlapping": 1},
+    "the gap counts for the length",
+  ),
+  (
+    [(X, (1, 4), (15, 20))],
+    "B O O I O O",
+    {"mentions": 1, "discontinuous": 1, "within a word": 1},
+    "a part within a word",
+  ),
+  (
+    [(X, (0, 2), (2, 4))],
+    "B O O O O O",
+    {"mentions": 1, "discontinuous": 1, "within a word": 1},
+    "parts of one word",
+  ),
+]
+
+
+@pytest.mark.parametrize(("mentions", "labels", "counts", "why"), RULES)
+def test_mentions_become_labels_by_the_rules(mentions, labels, counts, why):
+  text, found = tagged(TEXT, *mentions)
+  assert " ".join(pair.split("/")[1] for pair in text.split()) == labels, why
+  assert found == counts, why
+
+
+def test_of_equally_long_mentions_the_first_is_kept():
+  text, counts = tagged("aa bb cc", (X, (3, 8)), (X, (0, 5)))
+  assert text == "aa/B bb/I cc/O"
+  assert counts == {"mentions": 1, "overlapping": 1}
+
+
+def test_of_two_types_in_one_place_the_first_annotated_is_kept():
+  text, counts = tagged("aa bb", ("Z", (0, 2)), ("A", (0, 2)), typed=True)
+  assert text == "aa/B-Z bb/O"
+  assert counts == {"mentions": 1, "overlapping": 1}
+
+
+def test_words_are_cut_at_punctuation_as_in_biobert():
+  text, counts = tagged("IL-2 (0.5) rose.", (X, (0, 4)))
+  assert text == "IL/B -/I 2/I (/O 0/O ./O 5/O )/O rose/O ./O"
+  assert counts == {"mentions": 1}
+
+
+def test_a_mention_that_begins_at_punctuation_takes_no_more_in():
+  text, counts = tagged("anti-IL rose", (X, (5, 7)))
+  assert text == "anti/O -/O IL/B rose/O"
+  assert counts == {"mentions": 1}
+
+
+def test_a_mention_without_a_visible_character_is_left_out_and_counted():
+  dropped = []
+  text, counts = tagged("aa \u200b bb", (X, (3, 4)), dropped=dropped)
+  assert text == "aa/O bb/O"
+  assert counts == {"without a word": 1}
+  assert [m.id for m in dropped] == ["T1"]
+
+
+def test_what_cannot_be_seen_around_a_word_is_not_within_it():
+  text, counts = tagged("aa \u200bbb\u200b cc", (X, (3, 7)))
+  assert text == "aa/O bb/B cc/O"
+  assert counts == {"mentions": 1}
+
+
+def test_each_sentence_is_an_example():
+  text, _ = tagged("It rose. We saw it.", (X, (12, 15)))
+  assert text == "It/O rose/O ./O | We/O saw/B it/O ./O"
+
+
+def test_a_sentence_that_ends_within_a_mention_is_joined_with_the_next():
+  text, counts = tagged("It rose. We saw it. So.", (X, (3, 11)))
+  assert text == "It/O rose/B ./I We/I saw/O it/O ./O | So/O ./O"
+  assert counts == {"mentions": 1, "across sentences": 1}
+
+
+def test_parts_in_two_sentences_join_them():
+  text, counts = tagged("It rose. We saw it.", (X, (0, 2), (16, 18)))
+  assert text == "It/B rose/O ./O We/O saw/O it/I ./O"
+  assert counts == {"mentions": 1, "across sentences": 1, "discontinuous": 1}
+
+
+def test_sentences_may_be_given():
+  text, _ = tagged("It rose. We saw it.", sentences=[(0, 19)])
+  assert " | " not in text
+  text, _ = tagged("It rose. We saw it.", sentences=[(0, 2), (3, 19)])
+  assert text.startswith("It/O | rose/O")
+
+
+def test_a_sentence_without_words_is_no_example():
+  rows, _ = tagging.tag(document("aa \u200b bb"), sentences=[(0, 2), (3, 4)])
+  assert [row.words for row in rows] == [["aa"]]
+
+
+def test_a_document_without_words_has_no_example():
+  assert tagging.tag(document(" "))[0] == []
+
+
+def test_starts_are_offsets_in_the_document():
+  rows, _ = tagging.tag(document("It rose.  We saw it.", name="12"))
+  assert [row.document for row in rows] == ["12", "12"]
+  assert [row.starts for row in rows] == [[0, 3, 7], [10, 13, 17, 19]]
+
+
+def test_other_types_than_those_asked_for_are_no_mentions():
+  text, counts = tagged(
+    "aa bb. Cc dd.",
+    ("Gene", (0, 2)),
+    ("Cell", (3, 9)),
+    types={"Gene": "Gene"},
+  )
+  assert text == "aa/B bb/O ./O | Cc/O dd/O ./O"
+  assert counts == {"mentions": 1}
+
+
+def test_labels_have_the_types_names_if_asked():
+  text, _ = tagged(
+    "aa bb cc",
+    ("Gene", (0, 5)),
+    ("Cell", (6, 8)),
+    types={"Gene": "G", "Cell": "C"},
+    typed=True,
+  )
+  assert text == "aa/B-G bb/I-G cc/B-C"
+  assert tagged("aa", ("Gene", (0, 2)), typed=True)[0] == "aa/B-Gene"
+
+
+def test_two_types_of_one_name_in_one_place_are_the_same_again():
+  _, counts = tagged(
+    "aa",
+    ("Modifier", (0, 2)),
+    ("Disease", (0, 2)),
+    types=dict.fromkeys(("Modifier", "Disease"), "Disease"),
+  )
+  assert counts == {"mentions": 1, "repeated": 1}
+
+
+def test_mentions_that_are_left_out_are_handed_out():
+  dropped = []
+  tagged(TEXT, (X, (15, 20)), (X, (9, 25)), (X, (0, 4)), dropped=dropped)
+  assert [m.id for m in dropped] == ["T1"]
+
+
+def report():
+  """Returns a Report of an untold data set."""
+  info = corpus.Info(*[{}] * len(corpus.Info._fields))
+  return corpus.Report(info, corpus.Options("x", "biobert", False, False))
+
+
+def test_all_documents_are_tagged_in_order_of_their_ids():
+  divided = {
+    "train": [document("bb", name="2"), document("aa", name="1")],
+    "dev": [],
+  }
+  found = tagging.tag_all(divided, report())
+  assert [row.words for row in found["train"]] == [["aa"], ["bb"]]
+  assert found["dev"] == []
+
+
+def test_a_report_is_told_of_each_rule_that_was_applied():
+  told = report()
+  tagging.tag_all(
+    {
+      "train": [document(TEXT, (X, (16, 19)), (X, (15, 25)), (X, (16, 19)))],
+      "test": [document(TEXT, (X, (0, 4), (9, 13))), document(TEXT)],
+    },
+    told,
+  )
+  assert told.rules == {
+    "mentions that " + tagging.RULES[rule]: numbers
+    for rule, numbers in [
+      ("repeated", {"train": 1}),
+      ("overlapping", {"train": 1}),
+      ("within a word", {"test": 1}),
+      ("discontinuous", {"test": 1}),
+    ]
+  }
+
+
+def test_all_documents_are_tagged_with_the_options_of_one():
+  found = tagging.tag_all(
+    {"test": [document("It. We.", ("A", (0, 2)), ("B", (4, 6)))]},
+    report(),
+    {"A": "Z"},
+    True,
+    lambda d: [(0, len(d.text))],
+  )
+  assert [row.labels for row in found["test"]] == [["B-Z", "O", "O", "O"]]
+
+
+PIECES = [
+  "aa",
+  "IL-2",
+  "(0.5)",
+  " ",
+  "  ",
+  ". ",
+  "\n",
+  "\u200b",
+  "e\u0301",
+  "We",
+]
+
+
+def random_document(rng):
+  """Returns a Document with mentions in any place, of one to three parts."""
+  text = "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 40)))
+  mentions = []
+  for _ in range(rng.randint(0, 8)):
+    borders = sorted(
+      rng.sample(
+        range(len(text) + 1), min(len(text) + 1, 2 * rng.randint(1, 3))
+      )
+    )
+    spans = [
+      (start, end)
+      for start, end in zip(borders[::2], borders[1::2])
+      if text[start:end].strip()
+    ]
+    if spans:
+      mentions.append(
+        annotated.mention(text, "T", rng.choice("AB"), spans, None, "a:1")
+      )
+  mentions += rng.choices(mentions, k=rng.randint(0, 2)) if mentions else []
+  return annotated.Document("1", text, None, mentions, [], "a:1")
+
+
+@pytest.fixture(scope="module", params=[None, {"A": "A"}, {"A": "C", "B": "C"}])
+def results(request):
+  """(document, mentions asked for, rows, counts, dropped) of many documents."""
+  rng = random.Random(7)
+  found = []
+  for _ in range(400):
+    one, dropped = random_document(rng), []
+    asked = [
+      m for m in one.mentions if not request.param or m.type in request.param
+    ]
+    rows, counts = tagging.tag(one, request.param, True, dropped=dropped)
+    found.append((one, asked, rows, counts, dropped))
+  return found
+
+
+def test_random_mentions_are_as_many_as_labels_that_begin_one(results):
+  assert sum(counts["mentions"] for _, _, _, counts, _ in results) > 300
+  for _, _, rows, counts, _ in results:
+    labels = [label for row in rows for label in row.labels]
+    assert counts["mentions"] == sum(label[0] == "B" for label in labels)
+
+
+def test_random_mentions_are_kept_or_counted_by_the_rule_that_drops_them(
+  results,
+):
+  for rule in ("repeated", "overlapping", "without a word"):
+    assert sum(counts[rule] for _, _, _, counts, _ in results) > 0
+  for _, asked, _, counts, dropped in results:
+    lost = counts["overlapping"] + counts["without a word"]
+    assert len(asked) == counts["mentions"] + counts["repeated"] + lost
+    assert len(dropped) == lost
+
+
+def test_random_labels_are_those_of_the_mentions_kept(results):
+  for one, asked, rows, _, dropped in results:
+    kept = [m for m in asked if m not in dropped]
+    for row in rows:
+      for start, word, label in zip(row.starts, row.words, row.labels):
+        covering = {
+          m.type
+          for m in kept
+          for a, b in m.spans
+          if a < start + len(word) and start < b
+        }
+        assert (label == "O") == (not covering), one
+
+
+def test_random_words_are_those_of_the_text(results):
+  for one, _, rows, _, _ in results:
+    for row in rows:
+      assert len(row.words) == len(row.starts) == len(row.labels) > 0
+      for word, start in zip(row.words, row.starts):
+        assert one.text.startswith(word, start)
+    starts = [start for row in rows for start in row.starts]
+    assert starts == sorted(set(starts))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""writers: the files that run_* read, and that they do read them."""
+
+import pytest
+
+from converters.shared import examples
+from converters.shared import writers
+from formats import conll
+from formats import tables
+
+TAGGED = {
+  "train": [
+    examples.Tagged("12", ["It", "rose"], [0, 3], ["O", "B-X"]),
+    examples.Tagged("12", ["."], [9], ["O"]),
+  ],
+  "dev": [],
+  "test": [examples.Tagged("13", ["Na\u00efve"], [4], ["B"])],
+}
+
+
+def row(name, text, label, *more):
+  return examples.Row(name, "d" + name, (text,) + more, label)
+
+
+ROWS = {
+  "train": [row("1", "@X$ a  b\t\nc ", "0"), row("2", '"d"', "CPR:3")],
+  "dev": [],
+  "test": [row("7", "e", "0"), row("8", "f", "1")],
+}
+
+
+def test_words_and_labels_are_a_line_each():
+  assert writers.conll(TAGGED) == {
+    "train.tsv": "It\tO\nrose\tB-X\n\n.\tO\n\n",
+    "devel.tsv": "",
+    "test.tsv": "Na\u00efve\tB\n\n",
+  }
+
+
+def test_blue_has_documents_and_offsets_too():
+  assert writers.conll_with_offsets(TAGGED) == {
+    "train.tsv": "It\t12\t0\tO\nrose\t-\t3\tB-X\n\n.\t12\t9\tO\n\n",
+    "devel.tsv": "",
+    "test.tsv": "Na\u00efve\t13\t4\tB\n\n",
+  }
+
+
+@pytest.mark.parametrize("write", [writers.conll, writers.conll_with_offsets])
+def test_words_and_labels_are_read_again(write):
+  for split, name in writers.NER_NAMES.items():
+    text = write(TAGGED)[name]
+    if text:
+      assert conll.parse(text.encode("utf-8"), name) == [
+        conll.Sentence(row.words, row.labels) for row in TAGGED[split]
+      ]
+
+
+def test_white_space_in_a_cell_is_a_blank():
+  assert writers.table(["a", "b"], [["1", " x \t\ny\u2028 z "]]) == (
+    "a\tb\n1\tx y z\n"
+  )
+
+
+def test_a_table_may_have_no_header_and_no_rows():
+  assert writers.table(None, [["1"]]) == "1\n"
+  assert writers.table(None, []) == ""
+  assert writers.table(["a"], []) == "a\n"
+
+
+def test_tables_of_splits_have_the_cells_asked_for():
+  found = writers.tables(ROWS, ["x"], lambda row: [row.document])
+  assert found == {
+    "train.tsv": "x\nd1\nd2\n",
+    "dev.tsv": "x\n",
+    "test.tsv": "x\nd7\nd8\n",
+  }
+
+
+HEADER = "index\tsentence\tlabel\n"
+LAYOUTS = {
+  "blue": {
+    "train.tsv": HEADER + '1\t@X$ a b c\t0\n2\t"d"\tCPR:3\n',
+    "dev.tsv": HEADER,
+    "test.tsv": HEADER + "7\te\t0\n8\tf\t1\n",
+  },
+  "blurb": {
+    "train.tsv": '1\t@X$ a b c\t0\n2\t"d"\tCPR:3\n',
+    "dev.tsv": "",
+    "test.tsv": "7\te\t0\n8\tf\t1\n",
+  },
+  "biobert": {
+    "train.tsv": '@X$ a b c\t0\n"d"\tCPR:3\n',
+    "dev.tsv": "",
+    "test.tsv": HEADER + "0\te\t0\n1\tf\t1\n",
+  },
+}
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_labelled_sentences_are_in_the_columns_of_their_layout(layout):
+  assert writers.labelled_sentences(ROWS, layout) == LAYOUTS[layout]
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_labelled_sentences_are_read_again(layout, split):
+  text = writers.labelled_sentences(ROWS, layout)[split + ".tsv"]
+  records = tables.parse(
+    text.encode("utf-8"),
+    split,
+    {"id": ("index",), "sentence": ("sentence",), "label": ("label",)},
+    {2: ("sentence", "label"), 3: ("id", "sentence", "label")},
+    optional=("id",),
+  )
+  assert [(r.values["sentence"], r.values["label"]) for r in records] == [
+    (" ".join(row.texts[0].split()), row.label) for row in ROWS[split]
+  ]
+
+
+def test_folds_are_folders():
+  files = writers.labelled_folds({"1": ROWS, "10": ROWS}, "biobert")
+  assert len(files) == 6
+  assert files["10/test.tsv"] == LAYOUTS["biobert"]["test.tsv"]

@@ -1,0 +1,665 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of converters/: invented corpora in their owners' layouts, and what the
+programs that train on them read of what is made.
+"""
+
+import collections
+import json
+
+import pytest
+
+from common.errors import InputError
+from formats import conll
+from formats import questions
+import prepare_data
+import run_dc
+import run_nli
+import run_re
+import run_sts
+from tests.helpers import corpus_files
+from training import model_folder
+
+SPLITS = ("train", "dev", "test")
+# {data set: {what: its count in train, dev and test}} of corpus_files.
+COUNTS = {
+  "shareclefe": {"documents": (8, 2, 2), "mentions": (9, 2, 2)},
+  "bc2gm": {"sentences": (3, 2, 2), "mentions": (2, 1, 2)},
+  "bc4chemd": {"documents": (2, 1, 1), "mentions": (4, 1, 1)},
+  "bc5cdr-disease": {"documents": (2, 1, 1), "mentions": (2, 1, 0)},
+  "bc5cdr-chem": {"documents": (2, 1, 1), "mentions": (2, 0, 1)},
+  "jnlpba": {"documents": (2, 200, 2), "sentences": (4, 400, 4)},
+  "linnaeus": {"documents": (2, 1, 1), "mentions": (4, 2, 2)},
+  "ncbi-disease": {"documents": (3, 1, 1), "mentions": (4, 1, 1)},
+  "s800": {"documents": (2, 1, 1), "mentions": (6, 3, 3)},
+  "chemprot": {"rows": (8, 8, 8), "relations": (4, 4, 4)},
+  "ddi": {"rows": (6, 3, 3), "label DDI-int": (2, 1, 1)},
+  "i2b2": {"rows": (36, 4, 4), "relations": (27, 3, 3)},
+  "biosses": {"rows": (8, 3, 1)},
+  "medsts": {"rows": (18, 2, 3)},
+  "mednli": {"rows": (6, 3, 3), "label neutral": (2, 1, 1)},
+  "hoc": {"documents": (2, 1, 1), "rows": (6, 3, 3)},
+}
+LABELS = {
+  "gad": ["0", "1"],
+  "euadr": ["0", "1"],
+  "chemprot": ["CPR:3", "CPR:4", "false"],
+  "ddi": ["DDI-effect", "DDI-int", "DDI-false"],
+  "i2b2": ["PIP", "TrAP", "TrWP", "false"],
+}
+OF_TASK = collections.defaultdict(list)
+for dataset, converter in prepare_data.DATA_SETS.items():
+  for layout in converter.INFO.layouts:
+    if (dataset, layout) != ("gad", "blurb"):  # Made of BioBERT's folds alone.
+      OF_TASK[converter.INFO.task].append((dataset, layout))
+
+
+@pytest.fixture
+def made(tmp_path):
+  """Converts an invented corpus, some files changed; returns the files made."""
+
+  def make(dataset, layout=None, changed=None, **options):
+    found = corpus_files.files(dataset)
+    found.update(changed or {})
+    found = {name: data for name, data in found.items() if data is not None}
+    make.number += 1
+    folder = corpus_files.write(tmp_path / str(make.number), found)
+    files, make.report = corpus_files.convert(
+      folder, dataset, layout, **options
+    )
+    return files
+
+  make.number = 0
+  return make
+
+
+def encoded(files):
+  return {name: text.encode("utf-8") for name, text in files.items()}
+
+
+def by_split(files):
+  """{split: (bytes, name)} of the files as run_* looks for them."""
+  found = {}
+  for split in SPLITS:
+    (name,) = [n for n in model_folder.SPLIT_NAMES[split] if n in files]
+    found[split] = files[name].encode("utf-8"), name
+  return found
+
+
+@pytest.mark.parametrize("dataset", COUNTS)
+def test_as_much_is_made_as_there_was(made, dataset):
+  made(dataset)
+  for what, numbers in COUNTS[dataset].items():
+    counts = made.report.counts[what]
+    assert tuple(counts.get(split, 0) for split in SPLITS) == numbers, what
+
+
+@pytest.mark.parametrize("dataset", prepare_data.DATA_SETS)
+def test_what_is_not_the_whole_corpus_is_refused(made, dataset):
+  info = prepare_data.DATA_SETS[dataset].INFO
+  if not info.certain and info.task != "similarity":
+    report = made(dataset, allow_incomplete=False) and made.report
+    assert "Published (" in report.to_text()
+    return
+  with pytest.raises(InputError, match="--allow_incomplete converts what"):
+    made(dataset, allow_incomplete=False)
+
+
+# ----------------------------------------------------- what run_* reads of them
+
+
+@pytest.mark.parametrize("dataset, layout", OF_TASK["named entities"])
+def test_run_ner_reads_the_words_and_all_mentions(made, dataset, layout):
+  files = made(dataset, layout)
+  counts = made.report.counts
+  for split, (data, name) in by_split(files).items():
+    sentences = conll.parse(data, name)
+    assert len(sentences) == counts["sentences"][split]
+    labels = [label for _, labels in sentences for label in labels]
+    assert set(labels) <= {"B", "I", "O"}
+    assert labels.count("B") == counts["mentions"][split]
+    assert len(labels) == counts["words"][split]
+
+
+@pytest.mark.parametrize("dataset, layout", OF_TASK["relations"])
+def test_run_re_reads_marked_pairs_and_their_labels(made, dataset, layout):
+  files = made(dataset, layout)
+  if dataset in ("gad", "euadr"):
+    assert sorted(files) == sorted(
+      "%d/%s.tsv" % (fold, split) for fold in range(1, 11) for split in SPLITS
+    )
+    assert not any(files["%d/dev.tsv" % fold] for fold in range(1, 11))
+    files = {split + ".tsv": files["1/%s.tsv" % split] for split in SPLITS}
+  for split, (data, name) in by_split(files).items():
+    task = run_re.Re(None, 128, task_name=dataset)
+    if data:
+      examples = task.read(data, name, split)
+      assert all(run_re.marks_two(e.texts[0]) for e in examples)
+      if split == "train":
+        assert task.learn(examples)["labels"] == LABELS[dataset]
+      found = collections.Counter(e.gold for e in examples)
+      for label, number in found.items():
+        counts = made.report.counts["label " + label]
+        assert number == counts.get(split, counts.get("1/" + split))
+
+
+@pytest.mark.parametrize("dataset, layout", OF_TASK["similarity"])
+def test_run_sts_reads_pairs_and_their_scores(made, dataset, layout):
+  files = made(dataset, layout)
+  task = run_sts.Sts(None, 128, "tsv", run_sts.HIGHEST[dataset])
+  for split, (data, name) in by_split(files).items():
+    examples = task.read(data, name, split)
+    assert len(examples) == made.report.counts["rows"][split]
+    assert all(e.gold is not None and len(e.texts) == 2 for e in examples)
+
+
+def test_run_nli_reads_pairs_and_their_labels(made):
+  task = run_nli.Nli(None, 128)
+  for split, (data, name) in by_split(made("mednli")).items():
+    examples = task.read(data, name, split)
+    assert task.learn(examples)["labels"] == [
+      "contradiction",
+      "entailment",
+      "neutral",
+    ]
+    first = examples[0]
+    assert first.id == split + "-0000"
+    assert first.texts == (
+      "Seen by [** Name **] on day 0 %s." % split,
+      "Patient 0 is β-thalassemic",  # It began with a blank.
+    )
+
+
+@pytest.mark.parametrize("layout", ["blurb", "blue"])
+def test_run_dc_reads_sentences_and_their_hallmarks(made, layout):
+  task = run_dc.Dc(None, 128, task_name="hoc")
+  for split, (data, name) in by_split(made("hoc", layout)).items():
+    examples = task.read(data, name, split)
+    assert {task.group(e) for e in examples} == {
+      e.id.rsplit("_", 1)[0] for e in examples
+    }
+    # Twice the same hallmark, `AND` without a blank after it; NULL; nothing.
+    expected = ["resisting cell death", "sustaining proliferative signaling"]
+    for first, second, third in zip(*[iter(examples)] * 3):
+      assert sorted(run_dc.labels_of(first)) == expected
+      assert not run_dc.labels_of(second) and not run_dc.labels_of(third)
+
+
+@pytest.mark.parametrize("dataset", ["bioasq-4b", "bioasq-5b", "bioasq-6b"])
+def test_run_qa_reads_questions_and_answers_that_stand_in_the_text(
+  made, dataset
+):
+  files, year = made(dataset), dataset[-2:]
+  name = "BioASQ-train-factoid-%s.json" % year
+  asked = questions.parse(files[name].encode("utf-8"), name, "factoid", True)
+  assert [q.id for q in asked] == ["t0_000", "t1_000"]
+  assert asked[0].answers == [questions.Answer(("Β-CATENIN",), 5)]
+  for kind in ("factoid", "yesno", "list"):
+    for batch in "12345":
+      name = "BioASQ-test-%s-%s-%s.json" % (kind, year, batch)
+      asked = questions.parse(files[name].encode("utf-8"), name, kind)
+      assert len(asked) == 2 and asked[0].answers is None
+  name = year[0] + "B3_golden.json"
+  gold = questions.parse_exact_answers(files[name].encode("utf-8"), name)
+  assert gold["31"] == ("yesno", "yes") and gold["33"] == ("summary", None)
+  assert made.report.rules == {
+    "pairs whose text does not hold the answer: left out": {"train": 2},
+    "questions of type summary: left out": {"test": 5},
+  }
+
+
+# ----------------------------------------------------------- the formats' traps
+
+
+def test_shareclefe_blanks_out_marks_and_labels_parts_b_then_i(made):
+  rows = made("shareclefe")["test.tsv"].split("\n")[:30]
+  assert rows[0] == "00001\t00010-000010-RADIOLOGY_REPORT\t0\tO"
+  assert rows[1] == "1\t-\t9\tO"  # After the blanked-out ||||.
+  words = [row.split("\t") for row in rows if row]
+  assert [w[0] for w in words].count("PATTERN") == 2
+  (first,) = [i for i, w in enumerate(words) if w[0] == "left"]
+  assert [w[3] for w in words[first : first + 4]] == ["B", "O", "O", "I"]
+
+
+def test_shareclefe_gold_in_lines_and_in_xml_say_the_same(made):
+  expected = made("shareclefe")
+  folder = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/"
+  lines = {}
+  for name, data in corpus_files.files("shareclefe").items():
+    if name.endswith(".knowtator.xml"):
+      note = name[len(folder) : -len(".txt.knowtator.xml")]
+      spans = corpus_files.spans_of_knowtator(data)
+      lines[name] = None
+      lines["%s%s.txt" % (folder, note)] = corpus_files.clef_lines(
+        note, spans
+      ).encode("utf-8")
+  assert len(lines) == 10
+  assert made("shareclefe", changed=lines) == expected
+
+
+def test_shareclefe_a_note_without_annotations_is_told(made):
+  name = "00003-000003-RADIOLOGY_REPORT.txt"
+  folder = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/"
+  made("shareclefe", changed={folder + name: None})
+  rule = made.report.rules["notes without a file of annotations"]
+  assert rule == {"training": 1}
+
+
+@pytest.mark.parametrize(
+  "old, new, message",
+  [
+    (
+      b'<mention id="E_0"/>',
+      b'<mention id="E_9"/>',
+      "no <classMention> of E_9",
+    ),
+    (b'"Disease_Disorder"', b'"Procedure"', None),
+    (b'<span start="', b'<sp start="', "no <span>"),
+    (b'textSource="00000', b'textSource="00001', "<annotations> of 00000"),
+  ],
+)
+def test_shareclefe_xml_that_does_not_fit_is_refused(made, old, new, message):
+  (name,) = [
+    n
+    for n in corpus_files.files("shareclefe")
+    if n.endswith("00000-000000-RADIOLOGY_REPORT.txt.knowtator.xml")
+  ]
+  data = corpus_files.files("shareclefe")[name].replace(old, new)
+  if message is None:  # Another class of mentions is none of the task's.
+    made("shareclefe", changed={name: data})
+    assert made.report.counts["mentions"]["train"] == 7
+    return
+  with pytest.raises(InputError, match=message):
+    made("shareclefe", changed={name: data})
+
+
+def test_bc2gm_offsets_skip_blanks_and_sentences_stay_whole(made):
+  assert made("bc2gm")["train.tsv"] == (
+    "The\tO\nalpha\tO\nbeta\tO\nkinase\tO\nbinds\tO\nRaf\tB\n-\tI\n1\tI\n.\tO\n"
+    "It\tO\nis\tO\nbound\tO\n.\tO\n\n"
+    "Tumor\tO\np53\tO\nand\tO\np53\tB\n(\tI\nhuman\tI\n)\tI\ndiffer\tO\n.\tO\n\n"
+    "No\tO\ngene\tO\nat\tO\nall\tO\n.\tO\n\n"
+  )
+
+
+def test_bc4chemd_offsets_count_within_title_or_abstract(made):
+  assert made("bc4chemd")["train.tsv"].startswith(
+    "Effects\tO\nof\tO\naspirin\tB\n.\tO\n\n"
+    "Aspirin\tB\n(\tO\n5\tO\nmg\tO\n)\tO\nand\tO\nnaïve\tO\nNaCl\tB\n.\tO\n\n"
+    "β\tB\n-\tI\ncarotene\tI\n.\tO\n\n"
+  )
+
+
+def test_bc5cdr_types_are_data_sets_of_their_own(made):
+  lines = made("bc5cdr-disease")["train.tsv"].split("\n")
+  assert lines[:8] == [
+    *("Renal\tB", "and\tI", "hepatic\tI", "failure\tI"),
+    *("after\tO", "naloxone\tO", ".\tO", ""),
+  ]
+  assert "naloxone\tB\n" in made("bc5cdr-chem")["train.tsv"]
+
+
+def test_bc5cdr_in_blues_layout_names_documents_and_offsets(made):
+  assert made("bc5cdr-chem", "blue")["train.tsv"].split("\n")[5:10] == [
+    *("naloxone\t-\t32\tB", ".\t-\t40\tO", "", "We\t11\t42\tO", "saw\t-\t45\tO")
+  ]
+
+
+def test_ncbi_disease_a_document_that_comes_twice_is_taken_once(made):
+  text = made("ncbi-disease")["train.tsv"]
+  assert text.count("Familial\tB\nataxia\tI\n") == 1
+  rule = made.report.rules["documents that come twice: taken once"]
+  assert rule == {"train": 1}
+
+
+def test_jnlpba_layouts_differ_in_types_alone(made):
+  blurb, biobert = made("jnlpba"), made("jnlpba", "biobert")
+  rules = made.report.rules
+  assert "T\tB\ncells\tI\n" in blurb["test.tsv"]
+  assert biobert["test.tsv"] == blurb["test.tsv"].replace(
+    "T\tB\ncells\tI\n", "T\tO\ncells\tO\n"
+  )
+  assert rules["mentions of cell types and lines: left out"]["test"] == 2
+  assert rules["abstracts whose id comes again: kept, as id-2"] == {
+    "training": 1
+  }
+
+
+@pytest.mark.parametrize(
+  "dataset, name, text, other",
+  [
+    ("bc4chemd", "training.annotations.txt", b"NaCl\t", b"NaBr\t"),
+    ("linnaeus", "tags.tsv", b"\tmice\t", b"\trats\t"),
+    ("s800", "S800.tsv", b"S. pombe", b"S. mombe"),
+    ("i2b2", "record-0.con", b'"fever"', b'"cold"'),
+  ],
+)
+def test_annotations_of_other_text_are_taken_where_that_is_allowed(
+  made, dataset, name, text, other
+):
+  found = corpus_files.inner(
+    corpus_files.files(dataset),
+    lambda path, data: (
+      data.replace(text, other, 1) if path.endswith(name) else data
+    ),
+  )
+  with pytest.raises(InputError, match="found .*, expected .* there"):
+    made(dataset, changed=found, allow_incomplete=False)
+  made(dataset, changed=found)
+  assert any(rule.endswith(" taken") for rule in made.report.rules)
+
+
+def test_linnaeus_a_mention_goes_over_the_end_of_a_line(made):
+  assert made("linnaeus")["test.tsv"] == (
+    "A\tO\nstudy\tO\nof\tO\nmice\tB\n.\tO\n\n"
+    "Escherichia\tB\ncoli\tI\nand\tO\nmice\tO\ndiffer\tO\n.\tO\n\n"
+  )
+
+
+def test_s800_last_offsets_are_those_of_the_last_character(made):
+  assert made("s800")["test.tsv"] == (
+    "Title\tO\non\tO\nyeast\tB\n.\tO\n\n"
+    "Saccharomyces\tB\ncerevisiae\tI\nand\tO\nS\tB\n.\tI\npombe\tI\ngrow\tO\n"
+    ".\tO\n\n"
+  )
+
+
+@pytest.mark.parametrize("dataset", ["s800", "linnaeus"])
+def test_a_text_of_no_split_is_left_out_and_named(made, dataset):
+  expected = made(dataset)
+  if dataset == "s800":
+    old = corpus_files.files(dataset)["S800-1.0/pubmedid.tsv"]
+    extra = {
+      "S800-1.0/pubmedid.tsv": old + b"zoo1\t12345\tzoology\t8\tJ\n",
+      "S800-1.0/abstracts/zoo1.txt": b"A stranger.\n",
+    }
+    name = "12345"
+  else:
+    extra = {"manual-corpus-species-1.0/txt/pmcA12345.txt": b"A stranger.\n"}
+    name = "pmcA12345"
+  assert made(dataset, changed=extra) == expected
+  assert made.report.notes[-1] == "In no split, and left out: " + name
+
+
+def test_s800_an_abstract_without_a_pmid_is_refused(made):
+  extra = {"S800-1.0/abstracts/zoo1.txt": b"A stranger.\n"}
+  with pytest.raises(InputError, match="zoo1.txt: found no PMID of this abs"):
+    made("s800", changed=extra)
+
+
+def test_gad_positive_and_negative_associations_are_1_and_false_ones_0(made):
+  files = made("gad")
+  rows = files["1/train.tsv"] + files["1/test.tsv"]
+  assert 'The "@GENE$" gene 1 and @DISEASE$, as GAD_Y_N says.\t1\n' in rows
+  assert 'The "@GENE$" gene 1 and @DISEASE$, as GAD_F says.\t0\n' in rows
+  assert made.report.counts["records"] == {"all": 22}
+  assert made.report.counts["positive"] == {"all": 12}
+
+
+def test_gad_each_sentence_is_in_one_test_set(made):
+  files = made("gad")
+  tested = "".join(files["%d/test.tsv" % fold] for fold in range(1, 11))
+  sentences = [row.split("\t")[1] for row in tested.split("\n") if row]
+  sentences = [s for s in sentences if s != "sentence"]
+  assert len(sentences) == 22 == len(set(sentences))
+
+
+def test_euadr_is_read_in_latin_1_and_quotes_whatever_comes_first(made):
+  files = made("euadr")
+  rows = files["1/train.tsv"] + files["1/test.tsv"]
+  for i in range(12):
+    row = 'In "naïve" @DISEASE$ %d, @GENE$ plays a rôle.\t%d\n'
+    assert row % (i, i % 4 != 3) in rows
+  name = "EUADR_Corpus_IBIgroup/EUADR_target_disease.csv"
+  data = corpus_files.files("euadr")[name].decode("latin-1").encode("utf-8")
+  assert made("euadr", changed={name: data}) == files
+
+
+@pytest.mark.parametrize("dataset", ["gad", "euadr"])
+def test_biobert_folds_are_taken_as_they_are(made, dataset):
+  name = {"gad": "GAD"}.get(dataset, dataset)
+  folds = corpus_files.folds(name)
+  files = made(dataset, changed=folds)
+  assert {
+    "%s/%s" % (name, path): text.encode("utf-8") for path, text in files.items()
+  } == folds
+  assert made.report.notes == ["3 folds of BioBERT, as they are: 1, 2, 3."]
+
+
+def test_blurbs_gad_is_bioberts_first_fold(tmp_path):
+  corpus_files.write(tmp_path, corpus_files.folds())
+  files, report = corpus_files.convert(tmp_path, "gad", "blurb")
+  assert files["test.tsv"].startswith("index\tsentence\tlabel\n")
+  assert report.counts["rows"] == {"train": 6, "dev": 0, "test": 3}
+
+
+def test_a_fold_with_other_rows_than_the_first_is_refused(tmp_path):
+  folds = corpus_files.folds()
+  folds["GAD/2/train.tsv"] = folds["GAD/2/train.tsv"].partition(b"\n")[2]
+  corpus_files.write(tmp_path, folds)
+  with pytest.raises(InputError, match="found other rows in 2/train.tsv and 2"):
+    corpus_files.convert(tmp_path, "gad")
+
+
+def test_chemprot_pairs_within_a_sentence_are_marked(made):
+  assert made("chemprot")["train.tsv"] == "".join(
+    "%s.%s\n" % (pmid, row)
+    for pmid in ("108", "109")
+    for row in (
+      "T1.T10\t@CHEMICAL$ inhibits @GENE$.\tCPR:4",
+      "T3.T11\t@CHEMICAL$ binds @GENE$.\tfalse",  # CPR:2 is not evaluated.
+      "T11.T2\tZinc binds @CHEM-GENE$.\tfalse",
+      "T4.T12\t@CHEMICAL$ raise @GENE$.\tCPR:3",
+    )
+  )
+  assert list(made.report.rules.values()) == [dict.fromkeys(SPLITS, 2)]
+  assert "\n108.T2.T11\tZinc" in made("chemprot", "blue")["train.tsv"]
+
+
+def test_chemprot_a_part_that_is_not_there_is_empty_and_named(tmp_path):
+  parts = corpus_files.unzipped(
+    corpus_files.files("chemprot")["ChemProt_Corpus.zip"]
+  )
+  kept = {n: data for n, data in parts.items() if "test_gs" not in n}
+  corpus_files.write(tmp_path, kept)
+  with pytest.raises(InputError, match="found no test abstracts"):
+    corpus_files.convert(tmp_path, "chemprot", allow_incomplete=False)
+  files, report = corpus_files.convert(tmp_path, "chemprot")
+  assert files["test.tsv"] == "" and len(files["train.tsv"]) > 100
+  assert report.notes == [
+    "The test set lacks chemprot_test_abstracts.tsv and is empty."
+  ]
+
+
+def test_ddi_ends_are_inclusive_and_parts_are_marked_from_end_to_end(made):
+  place = "DDI-DrugBank.d902.s0.p"
+  assert made("ddi")["test.tsv"] == (
+    place
+    + "0\t@DRUG$ may raise @DRUG$ & zinc levels.\tDDI-effect\n"
+    + place
+    # Its type is not said.
+    + "1\t@DRUG$ may raise left- or right-warfarin & @DRUG$ levels.\tDDI-int\n"
+    + place
+    + "2\tAspirin may raise @DRUG$ & @DRUG$ levels.\tDDI-false\n"
+  )
+  rules = made.report.rules
+  assert rules["interactions without a type: DDI-int, as in BLURB"] == {
+    "train": 2,
+    "dev": 1,
+    "test": 1,
+  }
+
+
+def test_ddi_in_blues_layout_marks_are_the_drugs_types(made):
+  lines = made("ddi", "blue")["test.tsv"].split("\n")
+  assert lines[0] == "index\tsentence\tlabel"
+  assert (
+    lines[3].split("\t")[1] == "Aspirin may raise @brand$ & @drug_n$ levels."
+  )
+
+
+def test_i2b2_counts_empty_tokens_and_reads_quotes_within_concepts(made):
+  given = "She was given @treatment$ for %s and %s ."
+  rows = [
+    ("3.7", given % ("@problem$", "fever"), "TrAP"),
+    ("3.7", given % ("@problem$", "fever"), "TrWP"),
+    ("3.10", given % ("chest pain", "@problem$"), "false"),
+    ("7.10", 'She was given " aspirin " for @problem$ and @problem$ .', "PIP"),
+  ]
+  assert made("i2b2")["test.tsv"] == "index\tsentence\tlabel\n" + "".join(
+    "record-10.3.%s\t%s\t%s\n" % row for row in rows
+  )
+
+
+@pytest.mark.parametrize(
+  "dataset, name, ids",
+  [
+    ("shareclefe", "devel.tsv", ["\t00004-000004-RADI", "\t00009-000009-RADI"]),
+    ("i2b2", "dev.tsv", ["record-9."]),
+    ("medsts", "dev.tsv", ["train-9\tclinical", "train-19\tclinical"]),
+  ],
+)
+def test_where_no_list_was_published_every_so_manyth_is_for_development(
+  made, dataset, name, ids
+):
+  text = made(dataset)[name]
+  assert all(name in text for name in ids)
+
+
+def test_biosses_cells_lose_line_ends_and_scores_are_means(made):
+  assert made("biosses")["test.tsv"] == (
+    "pair_id\tsent1\tsent2\tscore\n"
+    "7\tCells grow 7. Fast.\tCells 7 shrink.\t2.0\n"
+  )
+
+
+def test_medsts_scores_may_stand_beside_the_test_pairs(made):
+  files = made("medsts")
+  pairs = corpus_files.files("medsts")
+  name = "clinicalSTS2019.test.%s"
+  lines = pairs[name % "txt"].split(b"\n")[:-1]
+  scores = pairs[name % "gs.sim.txt"].split(b"\n")[:-1]
+  joined = b"".join(b"%s\t%s\n" % both for both in zip(lines, scores))
+  changed = {name % "txt": joined, name % "gs.sim.txt": None}
+  assert made("medsts", changed=changed) == files
+  assert files["test.tsv"].split("\n")[1].split("\t")[-3:] == [
+    *('Pt 20 "stable" <10/10>.', "[FIRST NAME] 20 is well.", "4.5")
+  ]
+
+
+def test_bioasq_abstracts_take_the_place_of_snippets(made):
+  abstracts = b"700\tOf JAK3.\tHere CTNNB1 acts.\n"
+  name = "Task4BGoldenEnriched/4B1_golden.json"
+  golden = corpus_files.files("bioasq-4b")[name].decode("utf-8")
+  root = json.loads(golden)
+  root["questions"][0]["documents"] = 5  # It has none, then.
+  changed = {name: json.dumps(root).encode("utf-8"), "abstracts.tsv": abstracts}
+  files = made("bioasq-4b", changed=changed)
+  name = "BioASQ-train-factoid-4b.json"
+  (article,) = json.loads(files[name])["data"]
+  first, second = article["paragraphs"]
+  assert first["context"] == "Of JAK3. Here CTNNB1 acts."
+  assert first["qas"][0]["answers"] == [{"text": "CTNNB1", "answer_start": 14}]
+  assert second["context"].startswith("Here Β")
+  rule = "questions without an abstract: their snippets taken"
+  assert made.report.rules[rule] == {"train": 1, "test": 16}
+
+
+def test_bioasq_without_a_training_set_takes_golden_files_of_earlier_years(
+  made,
+):
+  earlier = {
+    name: data
+    for name, data in corpus_files.files("bioasq-5b").items()
+    if "golden" in name
+  }
+  earlier["BioASQ-training6b.json"] = None
+  files = made("bioasq-6b", changed=earlier)
+  names = [name for name in files if "train" in name]
+  assert sorted(names) == [
+    "BioASQ-train-%s-6b.json" % kind for kind in ("factoid", "list", "yesno")
+  ]
+  assert "(5B1_golden.json, 5B2" in made.report.notes[0]
+  answers = json.loads(files["BioASQ-train-yesno-6b.json"])["data"][0]
+  assert answers["paragraphs"][1]["qas"][0]["answers"] == "yes"
+
+
+@pytest.mark.parametrize(
+  "key, value, rule",
+  [
+    ("exact_answer", None, "questions without an exact answer: left out"),
+    ("snippets", [], "questions without a snippet: left out"),
+  ],
+)
+def test_bioasq_a_question_that_cannot_be_learnt_is_left_out_and_counted(
+  made, key, value, rule
+):
+  name = "BioASQ-training4b.json"
+  root = json.loads(corpus_files.files("bioasq-4b")[name].decode("utf-8"))
+  root["questions"][0][key] = value
+  changed = {name: json.dumps(root).encode("utf-8")}
+  files = made("bioasq-4b", changed=changed)
+  paragraphs = json.loads(files["BioASQ-train-factoid-4b.json"])["data"][0]
+  assert [p["qas"][0]["id"] for p in paragraphs["paragraphs"]] == ["t1_000"]
+  assert made.report.rules[rule] == {"train": 1}
+
+
+def test_bioasq_a_question_in_two_training_files_is_refused(made):
+  data = corpus_files.files("bioasq-4b")["BioASQ-training4b.json"]
+  with pytest.raises(InputError, match="question 't0' in two training files"):
+    made("bioasq-4b", changed={"x/BioASQ-trainingset-4b.json": data})
+
+
+# ----------------------------------------------------------------- many of them
+
+
+@pytest.mark.parametrize("dataset", prepare_data.DATA_SETS)
+def test_line_ends_of_windows_change_nothing(made, dataset):
+  changed = corpus_files.inner(
+    corpus_files.files(dataset),
+    lambda name, data: data.replace(b"\n", b"\r\n"),
+  )
+  expected = made(dataset)
+  files = made(dataset, changed=changed)
+  golden = [name for name in files if "golden" in name]  # Passed on as it is.
+  for name in golden:
+    assert files.pop(name).replace("\r\n", "\n") == expected.pop(name)
+  assert files == expected
+
+
+@pytest.mark.parametrize(
+  "dataset, ending",
+  [
+    ("bc2gm", ".in"),
+    ("bc2gm", ".eval"),
+    ("bc4chemd", ".txt"),
+    ("bc5cdr-chem", ".txt"),
+    ("ncbi-disease", ".txt"),
+    ("linnaeus", "tags.tsv"),
+    ("s800", ".tsv"),
+    ("chemprot", ".tsv"),
+    ("gad", ".csv"),
+    ("euadr", ".csv"),
+    ("i2b2", ".con"),
+    ("i2b2", ".rel"),
+  ],
+)
+def test_documents_and_annotations_in_another_order_change_nothing(
+  made, dataset, ending
+):
+  def reverse(name, data):
+    if not name.endswith(ending):
+      return data
+    cut = b"\n\n" if dataset in ("bc5cdr-chem", "ncbi-disease") else b"\n"
+    return cut.join(reversed(data.strip(b"\n").split(cut))) + cut
+
+  changed = corpus_files.inner(corpus_files.files(dataset), reverse)
+  assert changed != corpus_files.files(dataset)
+  assert made(dataset, changed=changed) == made(dataset)
+
+
+@pytest.mark.parametrize("dataset", prepare_data.DATA_SETS)
+def test_a_corpus_in_one_archive_gives_the_same(made, tmp_path, dataset):
+  expected = made(dataset)
+  whole = corpus_files.tarred(corpus_files.files(dataset))
+  corpus_files.write(tmp_path / "packed", {"download.tgz": whole})
+  assert corpus_files.convert(tmp_path / "packed", dataset)[0] == expected

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Damaged corpora, drawn by a seed: a conversion ends in one line that says
+where, or in the right result, or in a report that says how it differs.
+"""
+
+import glob
+import logging
+import os
+import random
+import re
+
+import pytest
+
+from common.errors import InputError
+import prepare_data
+from tests.helpers import corpus_files
+
+TRIALS = 24  # of each data set
+NUMBER = re.compile(rb"\d+")
+
+
+def cut(data, draw):
+  return data[: draw.randrange(len(data) + 1)]
+
+
+def cut_at_a_line(data, draw):
+  lines = data.splitlines(True)
+  return b"".join(lines[: draw.randrange(len(lines) + 1)])
+
+
+def flip_a_bit(data, draw):
+  if not data:
+    return data
+  i = draw.randrange(len(data))
+  return data[:i] + bytes([data[i] ^ 1 << draw.randrange(8)]) + data[i + 1 :]
+
+
+def insert(piece):
+  def insert_piece(data, draw):
+    i = draw.randrange(len(data) + 1)
+    return data[:i] + piece + data[i:]
+
+  return insert_piece
+
+
+insert_an_escape = insert(b"\\ud800")
+
+
+def to_utf16(data, draw):
+  del draw
+  return data.decode("latin-1").encode("utf-16")
+
+
+def drop_a_line(data, draw):
+  lines = data.splitlines(True)
+  return b"".join(lines[:-1] if not draw.randrange(3) else _less(lines, draw))
+
+
+def repeat_a_line(data, draw):
+  lines = data.splitlines(True)
+  return b"".join(lines + lines[-1:] if lines else lines)
+
+
+def shuffle_lines(data, draw):
+  lines = data.splitlines(True)
+  draw.shuffle(lines)
+  return b"".join(lines)
+
+
+def drop_a_cell(data, draw):
+  lines = data.split(b"\n")
+  i = draw.randrange(len(lines))
+  for mark in (b"\t", b"|", b" "):
+    if mark in lines[i]:
+      lines[i] = mark.join(_less(lines[i].split(mark), draw))
+      break
+  return b"\n".join(lines)
+
+
+def change_a_number(data, draw):
+  numbers = list(NUMBER.finditer(data))
+  if not numbers:
+    return data
+  match = draw.choice(numbers)
+  changed = int(match.group()) + draw.choice((-1, 1, 7, 1000, 10**25))
+  number = b"%d" % max(0, changed)
+  return data[: match.start()] + number + data[match.end() :]
+
+
+def empty(data, draw):
+  del data, draw
+  return b""
+
+
+def _less(items, draw):
+  """A list without one of its items."""
+  i = draw.randrange(len(items) or 1)
+  return items[:i] + items[i + 1 :]
+
+
+# Those after which the words or labels that are left may all be right, and
+# nothing but their number tells.
+SHORTER = (cut_at_a_line, drop_a_line, empty)
+DAMAGES = SHORTER + (
+  cut,
+  flip_a_bit,
+  insert(b"\xe9"),
+  insert(b"\0"),
+  insert_an_escape,
+  to_utf16,
+  repeat_a_line,
+  shuffle_lines,
+  drop_a_cell,
+  change_a_number,
+)
+
+
+@pytest.fixture(autouse=True)
+def quietly():
+  """Without the warnings of readers, of which there are many."""
+  logging.disable(logging.CRITICAL)
+  yield
+  logging.disable(logging.NOTSET)
+
+
+def damaged(found, draw):
+  """(files of which one is damaged, how, its name) of a corpus."""
+  names = []
+  corpus_files.inner(found, lambda name, data: names.append(name) or data)
+  if not names or not draw.randrange(8):  # An archive or a Word document.
+    name = draw.choice(sorted(found))
+    how = draw.choice((cut, flip_a_bit, empty, to_utf16))
+    return dict(found, **{name: how(found[name], draw)}), how, name
+  chosen, how = draw.choice(sorted(names)), draw.choice(DAMAGES)
+  changed = corpus_files.inner(
+    found, lambda name, data: how(data, draw) if name == chosen else data
+  )
+  return changed, how, chosen
+
+
+def said(report):
+  return report.counts, report.rules, report.notes
+
+
+@pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
+def test_damage_is_told_or_does_not_matter(tmp_path, dataset):
+  found = corpus_files.files(dataset)
+  corpus_files.write(tmp_path / "whole", found)
+  expected, report = corpus_files.convert(tmp_path / "whole", dataset)
+  draw, outcomes = random.Random(dataset), set()
+  for trial in range(TRIALS):
+    changed, how, name = damaged(found, draw)
+    folder = tmp_path / str(trial)
+    corpus_files.write(folder, changed)
+    try:
+      files, found_report = corpus_files.convert(folder, dataset)
+    except InputError as error:
+      assert str(folder) in str(error), (name, error)
+      outcomes.add("error")
+      continue
+    for text in files.values():
+      text.encode("utf-8")
+    told = how in SHORTER or name.endswith((".zip", ".gz", ".docx"))
+    if told and files != expected:
+      assert said(found_report) != said(report), (how, name)
+    outcomes.add("result")
+  # A Word document is an archive: no damage leaves it whole.
+  assert "error" in outcomes and (dataset == "biosses" or len(outcomes) == 2)
+
+
+# Of each real corpus the folder, and how the files end that are read there.
+REAL = {
+  "bc2gm": ("BC2GM", (".in", "/GENE.eval")),
+  "bc5cdr-chem": ("BC5CDR", (".PubTator.txt",)),
+  "biosses": ("BIOSSES", (".docx",)),
+  "ddi": (".", ("DDICorpus-2013.tar.gz",)),
+  "hoc": ("HoC", (".tar.gz",)),
+  "ncbi-disease": ("NCBI-disease", ("corpus.txt",)),
+}
+# A change of a letter or of a number in running text can be seen by nobody.
+UNSEEN = (
+  flip_a_bit,
+  change_a_number,
+  shuffle_lines,
+  drop_a_cell,
+  insert_an_escape,
+)
+REAL_TRIALS = 3
+
+
+def real_files(shared, dataset):
+  """{name: bytes} of the files of a real corpus that are read."""
+  folder, endings = REAL[dataset]
+  top = os.path.join(shared, "data", "official", folder)
+  found = {}
+  for path in glob.glob(os.path.join(top, "**"), recursive=True):
+    if path.endswith(endings):
+      with open(path, "rb") as f:
+        found[os.path.relpath(path, top)] = f.read()
+  return found
+
+
+@pytest.mark.parametrize("dataset", sorted(REAL))
+def test_damage_to_a_real_corpus_is_told_or_does_not_matter(
+  tmp_path, shared, dataset
+):
+  found = real_files(shared, dataset)
+  corpus_files.write(tmp_path / "whole", found)
+  expected, _ = corpus_files.convert(
+    tmp_path / "whole", dataset, allow_incomplete=False
+  )
+  draw = random.Random(dataset)
+  for trial in range(REAL_TRIALS):
+    changed, how, name = damaged(found, draw)
+    folder = tmp_path / str(trial)
+    corpus_files.write(folder, changed)
+    try:
+      files, _ = corpus_files.convert(folder, dataset, allow_incomplete=False)
+    except InputError as error:
+      assert str(folder) in str(error), (name, error)
+      assert "\n" not in str(error)
+    else:
+      assert how in UNSEEN or files == expected, (name, how)
+
+
+@pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
+def test_each_file_that_is_missing_is_told(tmp_path, dataset):
+  found = corpus_files.files(dataset)
+  corpus_files.write(tmp_path / "whole", found)
+  expected, report = corpus_files.convert(tmp_path / "whole", dataset)
+  for i, name in enumerate(sorted(found)[:8]):
+    kept = {other: data for other, data in found.items() if other != name}
+    folder = tmp_path / str(i)
+    folder.mkdir()
+    corpus_files.write(folder, kept)
+    try:
+      files, found_report = corpus_files.convert(folder, dataset)
+    except InputError as error:
+      assert str(folder) in str(error)
+      continue
+    assert files == expected or said(found_report) != said(report), name
+
+
+@pytest.mark.parametrize(
+  "dataset, name, content, message",
+  [
+    (
+      "mednli",
+      "mli_dev_v1.jsonl",
+      b'{"a"',
+      r"mli_dev_v1.jsonl:1: found no JSON",
+    ),
+    (
+      "mednli",
+      "mli_dev_v1.jsonl",
+      b"[1]\n",
+      "jsonl:1: found 1 column, expected",
+    ),
+    (
+      "mednli",
+      "mli_dev_v1.jsonl",
+      b'{"sentence1": "a", "sentence2": "b", "gold_label": "neutral", '
+      b'"pairID": "\\ud800"}\n',
+      "mli_dev_v1.jsonl:1: found half of a surrogate pair",
+    ),
+    (
+      "bioasq-4b",
+      "BioASQ-training4b.json",
+      b'{"questions": [{"id": "1", "type": "factoid", "body": "\\ud800", '
+      b'"snippets": [{"text": "b"}], "exact_answer": ["b"]}]}',
+      "BioASQ-training4b.json: found half of a surrogate pair",
+    ),
+    (
+      "bioasq-4b",
+      "BioASQ-training4b.json",
+      b'{"questions": ["x"]}',
+      "BioASQ-training4b.json:1: found other JSON",
+    ),
+    ("medsts", "clinicalSTS2019.train.txt", b"a\tb\tnan\n", "score 'nan'"),
+    ("medsts", "clinicalSTS2019.train.txt", b"a\t\t1\n", "found an empty cel"),
+    ("medsts", "clinicalSTS2019.train.txt", b"a\tb\t5.5\n", "from 0 to 5"),
+    (
+      "medsts",
+      "clinicalSTS2019.test.gs.sim.txt",
+      b"1\n2\n",
+      "gs.sim.txt: found 2 rows, expected 3 as .*test.txt has",
+    ),
+    (
+      "linnaeus",
+      "manual-corpus-species-1.0/tags.tsv",
+      b"species:ncbi:1\tpmcA1\t" + b"9" * 5000 + b"\t3\tx\t\n",
+      "tags.tsv:1: found the id 'pmcA1', expected that of a text",
+    ),
+    (
+      "s800",
+      "S800-1.0/pubmedid.tsv",
+      b"bact000\tx\n",
+      "pubmedid.tsv:1: found 'x', expected a PMID",
+    ),
+    (
+      "s800",
+      "S800-1.0/S800.tsv",
+      b"1\tbact000:1\t" + b"9" * 5000 + b"\t3\tx\n",
+      "S800.tsv:1: found ",
+    ),
+    ("hoc", "text/903.txt", b"A .\n\nB .\n", "903.txt:2: found a blank line"),
+    ("hoc", "text/903.txt", b"A .\n", "found no labels/903.txt, expected one"),
+    (
+      "chemprot",
+      "ChemProt_Corpus.zip",
+      b"PK\3\4",
+      "ChemProt_Corpus.zip: found a damaged",
+    ),
+  ],
+)
+def test_what_is_wrong_is_named_with_its_place(
+  tmp_path, dataset, name, content, message
+):
+  found = dict(corpus_files.files(dataset), **{name: content})
+  if message.startswith("903"):
+    found["labels/903.txt"] = b"<<<"
+  corpus_files.write(tmp_path, found)
+  with pytest.raises(InputError, match=message):
+    corpus_files.convert(tmp_path, dataset)
+
+
+@pytest.mark.parametrize(
+  "dataset, name",
+  [
+    ("medsts", "clinicalSTS2019.test.txt"),
+    ("bc4chemd", "chemdner_corpus/training.abstracts.txt"),
+    ("gad", "GAD_Corpus_IBIgroup/GAD_F.csv"),
+  ],
+)
+def test_a_table_cut_within_its_last_text_is_noted(tmp_path, dataset, name):
+  found = corpus_files.inner(
+    corpus_files.files(dataset),
+    lambda file, data: data[:-2] if file == name else data,
+  )
+  corpus_files.write(tmp_path, found)
+  _, report = corpus_files.convert(tmp_path, dataset)
+  end = "%s ends without a line feed: is it whole?" % name
+  assert any(note.endswith(end) for note in report.notes)
+
+
+@pytest.mark.parametrize("dataset", ["bc2gm", "jnlpba", "medsts", "i2b2"])
+def test_a_nul_is_no_text(tmp_path, dataset):
+  def with_nul(name, data):
+    end = (".in", ".iob2", "test.txt", ".con")
+    return data + b"\nx\0y" if name.endswith(end) else data
+
+  found = corpus_files.inner(corpus_files.files(dataset), with_nul)
+  corpus_files.write(tmp_path, found)
+  with pytest.raises(InputError, match="found byte 0x00, which no text has"):
+    corpus_files.convert(tmp_path, dataset)
+
+
+def test_a_name_of_a_document_that_is_no_utf8_is_refused(tmp_path):
+  name = "manual-corpus-species-1.0/txt/pmc\udce9.txt"
+  found = corpus_files.files("linnaeus")
+  whole = corpus_files.tarred(dict(found, **{name: b"Text.\n"}))
+  corpus_files.write(tmp_path, {"corpus.tar.gz": whole})
+  with pytest.raises(InputError, match="file name that is not UTF-8"):
+    corpus_files.convert(tmp_path, "linnaeus")

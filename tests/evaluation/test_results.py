@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads runs as the programs write them, and refuses what does not fit."""
+
+import json
+
+import pytest
+
+from common.errors import InputError
+from evaluation import results
+import run_dc
+import run_ner
+import run_nli
+import run_qa
+import run_re
+import run_sts
+from tests.helpers import invented_results as invented
+from tests.helpers import programs
+from tests.helpers import tiny
+
+QUESTIONS = {"q1": [["a"]], "q2": [["b"], ["c"]]}
+
+
+def outcomes(root, family, metric):
+  (run,) = results.find(str(root))
+  return results.outcomes(run, family, metric)
+
+
+def test_runs_are_found_in_the_order_of_their_numbers(tmp_path):
+  for name in ("seed-10", "seed-2", "fold-3-seed-1"):
+    invented.write_run(tmp_path, "GAD/small/" + name, invented.f1(0.5))
+  runs = results.find(str(tmp_path))
+  assert [run.name for run in runs] == ["fold-3-seed-1", "seed-2", "seed-10"]
+  assert {(run.data_set, run.model) for run in runs} == {("GAD", "small")}
+  assert [run.scores["f1"] for run in runs] == [0.5] * 3
+
+
+@pytest.mark.parametrize(
+  "name, task, kind",
+  [
+    ("yesno-seed-1", "bioasq-yesno", "yesno"),
+    ("list-seed-1", "x", "list"),  # Its results.json may be damaged.
+    ("seed-1", "bioasq-factoid", "factoid"),
+    ("seed-1", "hoc", ""),
+  ],
+)
+def test_the_type_of_questions_is_told_by_name_or_task(
+  tmp_path, name, task, kind
+):
+  invented.write_run(
+    tmp_path, "bioasq-4b/small/" + name, {"f1": 0.5}, task_name=task
+  )
+  assert [run.kind for run in results.find(str(tmp_path))] == [kind]
+
+
+def test_folds_of_one_command_are_runs(tmp_path):
+  folder = invented.write_run(tmp_path, "GAD/small/seed-1", {})
+  folds = {"1": {"test": {"f1": 0.5}}, "2": {"test": {"f1": 0.7}}}
+  (folder / "results.json").write_text(json.dumps({"folds": folds}))
+  runs = results.find(str(tmp_path))
+  assert [(r.name, r.scores["f1"]) for r in runs] == [
+    ("seed-1-fold-1", 0.5),
+    ("seed-1-fold-2", 0.7),
+  ]
+  assert runs[1].path == str(folder / "2")
+
+
+@pytest.mark.parametrize(
+  "text, problem",
+  [
+    ('{"test": {"f1": 0.', "damaged JSON"),
+    ("", "damaged JSON"),
+    ("[1]", "no JSON object"),
+    ('{"dev": {"f1": 0.5}}', "no figures of a test set"),
+    ('{"test": null}', "no figures of a test set"),
+    (b"\xff\xfe\x00", "UTF-16"),
+    (None, "no such file"),
+  ],
+)
+def test_a_damaged_run_is_kept_with_what_is_wrong(tmp_path, text, problem):
+  invented.write_run(tmp_path, "GAD/small/seed-1", invented.f1(0.5))
+  folder = invented.write_run(tmp_path, "GAD/small/seed-2", {})
+  path = folder / "results.json"
+  if text is None:
+    path.unlink()
+  else:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+  whole, damaged = results.find(str(tmp_path))
+  assert whole.problem is None and damaged.scores == {}
+  assert str(path) in damaged.problem and problem in damaged.problem
+  assert "\n" not in damaged.problem
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+  with pytest.raises(InputError, match="found no run, expected folders"):
+    results.find(str(tmp_path))
+  with pytest.raises(InputError, match="no such folder"):
+    results.find(str(tmp_path / "nowhere"))
+
+
+def test_a_folder_of_damaged_runs_alone_is_refused(tmp_path):
+  folder = invented.write_run(tmp_path, "GAD/small/seed-1", {})
+  (folder / "results.json").write_text("{")
+  with pytest.raises(InputError, match="none of 1 runs has figures; the first"):
+    results.find(str(tmp_path))
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, float("nan"), [0.5]])
+def test_what_is_no_number_is_no_figure(tmp_path, value):
+  invented.write_run(tmp_path, "GAD/small/seed-1", {"f1": value, "x": 0.5})
+  (run,) = results.find(str(tmp_path))
+  assert results.figure(run, "f1") is None
+  assert results.figure(run, "x") == 0.5
+
+
+def test_classes_and_confusions_are_put_together_over_runs(tmp_path):
+  for i, predicted in enumerate((["1", "0"], ["1", "1"])):
+    invented.write_classes(
+      tmp_path, "GAD/small/seed-%d" % i, ["1", "0"], predicted, ["0", "1"], "0"
+    )
+  runs = results.find(str(tmp_path))
+  classes = results.classes(runs)
+  assert classes["1"] == {
+    "precision": 0.75,
+    "recall": 1.0,
+    "f1": pytest.approx((1 + 2 / 3) / 2),
+    "gold": 2,
+    "predicted": 3,
+    "correct": 2,
+  }
+  assert results.confusion(runs) == {
+    "0": {"0": 1, "1": 1},
+    "1": {"0": 0, "1": 2},
+  }
+
+
+def test_a_sentence_is_known_by_the_counts_of_its_entities(tmp_path):
+  gold = [["B-X", "I-X", "O"], ["O", "B-X"], ["O"]]
+  predicted = [["B-X", "O", "O"], ["O", "B-X"], ["O"]]
+  invented.write_ner(tmp_path, "JNLPBA/small/seed-1", gold, predicted)
+  found = outcomes(tmp_path, "NER", "f1")
+  assert found.sums.tolist() == [[1, 1, 0], [1, 1, 1], [0, 0, 0]]
+  assert len(set(found.examples)) == 3
+
+
+@pytest.mark.parametrize("negative", ["none", "a", "b"])
+def test_the_negative_label_is_not_counted(tmp_path, negative):
+  gold = ["a", "a", "b", "none", "none", "none", "b"]
+  predicted = ["a", "none", "a", "none", "a", "none", "b"]
+  labels = ["a", "b", "none"]
+  invented.write_classes(
+    tmp_path, "ChemProt/small/seed-1", gold, predicted, labels, negative
+  )
+  sums = outcomes(tmp_path, "RE", "f1").sums
+  assert sums[:, 0].tolist() == [label != negative for label in gold]
+  assert sums[:, 1].tolist() == [label != negative for label in predicted]
+
+
+def test_a_run_that_does_not_tell_the_negative_label_is_not_compared(tmp_path):
+  folder = invented.write_classes(
+    tmp_path, "GAD/small/seed-1", ["1", "0"], ["1", "1"], ["0", "1"], "0"
+  )
+  damaged = json.loads((folder / "results.json").read_text())
+  del damaged["test"]["negative"]
+  (folder / "results.json").write_text(json.dumps(damaged))
+  with pytest.raises(InputError, match='without the "negative" label'):
+    outcomes(tmp_path, "RE", "f1")
+
+
+def test_a_document_is_known_by_the_counts_of_its_labels(tmp_path):
+  invented.write_documents(
+    tmp_path,
+    "HoC/small/seed-1",
+    [{"a", "b"}, set()],
+    [{"b"}, {"a"}],
+    ["a", "b"],
+  )
+  found = outcomes(tmp_path, "DC", "f1")
+  assert found.sums.tolist() == [[2, 1, 1], [0, 1, 0]]
+
+
+def test_the_questions_of_all_batches_are_examples(tmp_path):
+  answers = {"q1": [["x"], ["A"]], "q2": [["c"]]}
+  batches = [
+    (QUESTIONS, answers),
+    ({"q3": [["d"]], "q4": [["e"]]}, {"q3": [["d"]]}),  # One is not answered.
+  ]
+  invented.write_questions(
+    tmp_path, "bioasq-4b/small/factoid-seed-1", "factoid", batches
+  )
+  found = outcomes(tmp_path, "QA", "mrr")
+  assert [name for name, _ in found.examples] == ["q1", "q2", "q3"]
+  assert found.sums.tolist() == [[0.5, 1], [1, 1], [1, 1]]
+
+
+def test_predictions_of_another_run_than_the_figures_are_refused(tmp_path):
+  folder = invented.write_ner(
+    tmp_path, "JNLPBA/small/seed-1", [["B"], ["B"]], [["B"], ["O"]]
+  )
+  (folder / "NER_result_conll.txt").write_text("w B B\n\nw B B\n")
+  with pytest.raises(InputError, match="give f1 1.0000, its results.json has"):
+    outcomes(tmp_path, "NER", "f1")
+
+
+def test_relations_of_another_run_than_the_figures_are_refused(tmp_path):
+  folder = invented.write_classes(
+    tmp_path, "GAD/x/seed-1", ["1", "0", "0"], ["1", "1", "0"], ["0", "1"], "0"
+  )
+  path = folder / "test_predictions.tsv"
+  path.write_text(path.read_text().replace("\t1\t0.5", "\t0\t0.5"))
+  with pytest.raises(InputError, match="its results.json has"):
+    outcomes(tmp_path, "RE", "f1")
+
+
+def test_a_cut_line_of_words_is_named(tmp_path):
+  folder = invented.write_ner(tmp_path, "JNLPBA/small/seed-1", [["B"]], [["B"]])
+  (folder / "NER_result_conll.txt").write_text("w B B\n\nw B\n")
+  with pytest.raises(InputError, match=r"conll.txt:3: found 'w B', expected"):
+    outcomes(tmp_path, "NER", "f1")
+
+
+def test_missing_predictions_and_gold_answers_are_named(tmp_path):
+  folder = invented.write_questions(
+    tmp_path,
+    "bioasq-4b/small/factoid-seed-1",
+    "factoid",
+    [(QUESTIONS, {"q1": [["a"]]})],
+  )
+  next(tmp_path.glob("golden-*")).unlink()
+  with pytest.raises(InputError, match="golden-1-.*cannot be read"):
+    outcomes(tmp_path, "QA", "mrr")
+  (folder / "batch-1" / "BioASQform_BioASQ-answer.json").unlink()
+  with pytest.raises(InputError, match="answer.json: cannot be read"):
+    outcomes(tmp_path, "QA", "mrr")
+
+
+# Program, family, metric, flags, files of the data set; the test sets have two
+# examples of two kinds, so that no score is 0 by construction.
+PROGRAMS = [
+  (
+    run_ner,
+    "NER",
+    "f1",
+    {},
+    {"train.tsv": "a\tB-X\nb\tO\n\n", "test.tsv": "a\tB-X\n\nb\tO\na\tB-X\n"},
+  ),
+  (
+    run_re,
+    "RE",
+    "f1",
+    {"task_name": "gad"},
+    {
+      "train.tsv": "@GENE$ in @DISEASE$\t1\nno @GENE$ in @DISEASE$\t0\n",
+      "test.tsv": "@GENE$ of @DISEASE$\t1\nno @GENE$ of @DISEASE$\t0\n",
+    },
+  ),
+  (
+    run_sts,
+    "STS",
+    "pearson",
+    {"task_name": "biosses"},
+    {
+      "train.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t4\n2\ta\tc\t0.5\n",
+      "test.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t3\n2\tc\td\t1\n",
+    },
+  ),
+  (
+    run_nli,
+    "NLI",
+    "accuracy",
+    {},
+    {
+      "train.tsv": "a\tb\tneutral\na\tc\tentailment\n",
+      "test.tsv": "a\tb\tneutral\nb\tc\tentailment\n",
+    },
+  ),
+  (
+    run_dc,
+    "DC",
+    "f1",
+    {"task_name": "hoc"},
+    {
+      "train.tsv": "0_1,1_0\ta\t7_s0\n0_0,1_1\tb\t8_s0\n",
+      "test.tsv": "0_1,1_0\ta\t9_s0\n0_1,1_1\tb\t9_s1\n0_0,1_1\tb\t10_s0\n",
+    },
+  ),
+  (
+    run_qa,
+    "QA",
+    "mrr",
+    {"max_query_length": 8, "doc_stride": 4, "test_file": "{data}/test.json"},
+    {
+      "train.json": programs.squad(("q_000", "no fever in it", "fever")),
+      "test.json": programs.squad(
+        ("q_000", "fever of the lung", "lung"),
+        ("q_001", "no lung and no fever", "lung"),
+      ),
+    },
+  ),
+]
+
+
+@pytest.mark.parametrize(
+  "program, family, metric, given, files",
+  PROGRAMS,
+  ids=[case[1] for case in PROGRAMS],
+)
+def test_what_a_program_writes_is_read(
+  tmp_path, program, family, metric, given, files
+):
+  data = tmp_path / "data"
+  data.mkdir()
+  for name, text in files.items():
+    (data / name).write_text(text)
+  tiny.run(
+    program,
+    tmp_path,
+    data_dir=str(data),
+    output_dir=str(tmp_path / "results" / "set" / "tiny" / "seed-1"),
+    do_predict=True,
+    train_step=3,
+    **{
+      k: v.format(data=data) if k == "test_file" else v
+      for k, v in given.items()
+    },
+  )
+  (run,) = results.find(str(tmp_path / "results"))
+  found = results.outcomes(run, family, metric)
+  assert len(found.examples) == len(found.sums) == (1 if family == "QA" else 2)

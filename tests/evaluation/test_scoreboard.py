@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cells, BLURB scores and comparisons, against figures made by hand."""
+
+import os
+
+import pytest
+
+from common.errors import InputError
+from evaluation import results
+from evaluation import scoreboard
+from tests.helpers import invented_results as invented
+
+LABELS = ["0", "1"]
+HEAD = "data_set,metric,model,value,batch,source,note\n"
+
+
+def board_of(root, published=(), models=None):
+  runs = results.find(str(root))
+  models = scoreboard.choose_models(runs, models)
+  return scoreboard.Board(runs, models, dict(published))
+
+
+def published(**values):
+  """{key: Published} of NCBI-disease's F1."""
+  return {
+    ("NCBI-disease", "f1", model): scoreboard.Published(value, "s", "")
+    for model, value in values.items()
+  }
+
+
+def test_a_cell_is_the_mean_and_deviation_of_its_runs(tmp_path):
+  for seed, value in ((1, 0.80), (2, 0.82), (3, 0.87)):
+    invented.write_run(tmp_path, "gad/small/seed-%d" % seed, invented.f1(value))
+  cell = board_of(tmp_path).cells["GAD", "f1", "small"]
+  assert cell.mean == pytest.approx(0.83)
+  assert cell.deviation == pytest.approx(0.0013**0.5)  # (9 + 1 + 16) / 2
+  assert (cell.n, cell.expected) == (3, 3)
+
+
+def test_one_run_has_no_deviation(tmp_path):
+  invented.write_run(tmp_path, "gad/small/seed-1", invented.f1(0.8))
+  cell = board_of(tmp_path).cells["GAD", "f1", "small"]
+  assert cell[:4] == (0.8, None, 1, 1)
+
+
+def test_a_damaged_run_counts_as_missing(tmp_path):
+  invented.write_run(tmp_path, "gad/small/seed-1", invented.f1(0.8))
+  folder = invented.write_run(tmp_path, "gad/small/seed-2", invented.f1(0.4))
+  (folder / "results.json").write_text('{"test": {"f1"')
+  board = board_of(tmp_path)
+  assert board.cells["GAD", "f1", "small"][:4] == (0.8, None, 1, 2)
+  (problem,) = board.problems
+  assert "seed-2/results.json: damaged JSON" in problem
+
+
+def test_every_data_set_of_the_benchmark_has_its_row(tmp_path):
+  invented.write_run(tmp_path, "gad/small/seed-1", invented.f1(0.8))
+  board = board_of(tmp_path)
+  names = [row.data_set.name for row in board.rows]
+  assert {d.name for d in scoreboard.DATA_SETS} == set(names)
+  assert len(board.missing("small")) == len(board.rows) - 1
+  families = [row.data_set.family for row in board.rows]
+  order = list(scoreboard.FAMILIES)
+  assert families == sorted(families, key=order.index)
+
+
+@pytest.mark.parametrize(
+  "folder, name",
+  [
+    ("ncbi-disease", "NCBI-disease"),
+    ("NCBI_disease", "NCBI-disease"),
+    ("bc5cdr-chem", "BC5CDR-chem"),
+    ("s800", "Species-800"),
+    ("shareclefe", "ShARe/CLEFE"),
+    ("euadr", "EU-ADR"),
+    ("i2b2", "i2b2 2010"),
+  ],
+)
+def test_a_data_set_is_known_by_its_usual_names(tmp_path, folder, name):
+  invented.write_run(tmp_path, folder + "/small/seed-1", invented.f1(0.8))
+  board = board_of(tmp_path)
+  assert board.cells[name, "f1", "small"].mean == 0.8
+  assert len(board.data_sets) == len(scoreboard.DATA_SETS)
+
+
+def test_every_recipe_of_the_sweep_has_its_row(tmp_path, repo):
+  """The names that scripts/benchmark.sh keeps results by."""
+  folder = os.path.join(repo, "configs", "recipes")
+  recipes = [x[: -len(".flags")] for x in os.listdir(folder) if "flags" in x]
+  assert recipes
+  for recipe in recipes:
+    data_set, _, kind = recipe.partition(".")
+    run = (kind and kind + "-") + "seed-1"
+    invented.write_run(
+      tmp_path, "%s/small/%s" % (data_set, run), invented.f1(0.8)
+    )
+  board = board_of(tmp_path)
+  assert [d.name for d in board.data_sets] == [
+    d.name for d in scoreboard.DATA_SETS
+  ]
+  with_runs = [d for d in board.data_sets if board.runs_of(d, "small")]
+  assert len(with_runs) == len(recipes)
+
+
+def test_one_folder_holds_questions_of_several_types(tmp_path):
+  for name, test in (
+    ("factoid-seed-1", {"strict": 0.25, "lenient": 0.75, "mrr": 0.5}),
+    ("yesno-seed-1", {"accuracy": 0.9}),
+    ("list-seed-1", {"f1": 0.3}),
+  ):
+    invented.write_run(tmp_path, "bioasq-5b/small/" + name, test, "run_qa.py")
+  cells = board_of(tmp_path).cells
+  assert cells["BioASQ 5b factoid", "lenient", "small"].mean == 0.75
+  assert cells["BioASQ 5b yes/no", "accuracy", "small"].mean == 0.9
+  assert cells["BioASQ 5b list", "f1", "small"].mean == 0.3
+
+
+@pytest.mark.parametrize(
+  "program, name, family, metric",
+  [
+    ("run_ner.py", "seed-1", "NER", "f1"),
+    ("run_sts.py", "seed-1", "STS", "pearson"),
+    ("run_qa.py", "seed-1", "QA", "exact"),
+    ("run_qa.py", "yesno-seed-1", "QA", "accuracy"),
+  ],
+)
+def test_another_data_set_gets_a_row_of_its_programs_family(
+  tmp_path, program, name, family, metric
+):
+  invented.write_run(tmp_path, "mine/small/" + name, {metric: 0.6}, program)
+  board = board_of(tmp_path)
+  (row,) = [r for r in board.rows if r.data_set.name.startswith("mine")][-1:]
+  assert row.data_set.family == family
+  key = (row.data_set.name, metric, "small")
+  assert board.cells[key].mean == 0.6
+
+
+def test_another_data_set_of_an_unknown_program_is_told(tmp_path):
+  invented.write_run(tmp_path, "gad/small/seed-1", invented.f1(0.8))
+  invented.write_run(tmp_path, "mine/small/seed-1", invented.f1(0.8), "x.py")
+  (problem,) = board_of(tmp_path).problems
+  assert problem.startswith("mine: not a data set of the benchmark, and no")
+
+
+def test_two_folders_of_one_data_set_are_refused(tmp_path):
+  for name in ("GAD", "gad"):
+    invented.write_run(tmp_path, name + "/small/seed-1", invented.f1(0.8))
+  with pytest.raises(InputError, match="GAD: found the folders GAD and gad"):
+    board_of(tmp_path)
+
+
+def test_models_are_chosen_by_name_and_in_order(tmp_path):
+  for model in ("a", "b", "c"):
+    invented.write_run(tmp_path, "gad/%s/seed-1" % model, invented.f1(0.8))
+  assert board_of(tmp_path).models == ["a", "b", "c"]
+  assert board_of(tmp_path, models=["c", "a"]).models == ["c", "a"]
+  with pytest.raises(InputError, match="d: no such model .* some of a, b, c"):
+    board_of(tmp_path, models=["d"])
+
+
+def test_the_best_of_a_row_is_the_highest_as_it_is_shown(tmp_path):
+  for model, value in (("a", 0.8), ("b", 0.90001)):
+    invented.write_run(
+      tmp_path, "ncbi-disease/%s/seed-1" % model, invented.f1(value)
+    )
+  board = board_of(tmp_path, published(x=0.9, y=0.85, z=None))
+  row = board.rows[0]
+  assert row.data_set.name == "NCBI-disease"
+  assert board.best(row) == {"b", "x"}
+
+
+def test_the_blurb_score_is_the_mean_of_families(tmp_path):
+  scores = {
+    "bc5cdr-chem": {"f1": 0.90},
+    "bc5cdr-disease": {"f1": 0.80},
+    "ncbi-disease": {"f1": 0.85},
+    "bc2gm": {"f1": 0.80},
+    "jnlpba": {"f1": 0.75},  # Entities: 0.82
+    "chemprot": {"f1": 0.70},
+    "ddi": {"f1": 0.80, "macro_f1": 0.1},
+    "gad": {"f1": 0.90},  # Relations: 0.80
+    "biosses": {"pearson": 0.90},  # Similarity: 0.90
+    "hoc": {"f1": 0.76, "example_f1": 0.1},  # Documents: 0.76
+    "linnaeus": {"f1": 0.1},  # Not of BLURB, nor are the next two.
+    "mednli": {"accuracy": 0.1},
+  }
+  for name, test in scores.items():
+    invented.write_run(tmp_path, name + "/small/seed-1", test)
+  invented.write_run(
+    tmp_path, "bioasq-4b/small/yesno-seed-1", {"accuracy": 0.1}
+  )
+  score = board_of(tmp_path).blurb("small")
+  assert score.value == pytest.approx((0.82 + 0.80 + 0.90 + 0.76) / 4)
+  assert score.missing == ["BioASQ 7b yes/no"] and len(score.used) == 10
+  families = board_of(tmp_path).blurb_families("small")
+  assert {name: family.value for name, family in families.items()} == {
+    "NER": pytest.approx(0.82),
+    "RE": pytest.approx(0.80),
+    "STS": pytest.approx(0.90),
+    "DC": pytest.approx(0.76),
+    "QA": None,
+  }
+  invented.write_run(
+    tmp_path, "bioasq-7b/small/yesno-seed-1", {"accuracy": 1.0}
+  )
+  score = board_of(tmp_path).blurb("small")
+  assert score.value == pytest.approx((0.82 + 0.80 + 0.90 + 0.76 + 1.0) / 5)
+  assert score.missing == []
+  assert scoreboard.blurb_elsewhere() == ["EBM PICO", "PubMedQA"]
+
+
+def test_a_blurb_score_without_a_data_set_is_none(tmp_path):
+  invented.write_run(tmp_path, "linnaeus/small/seed-1", invented.f1(0.8))
+  score = board_of(tmp_path).blurb("small")
+  assert score.value is None and score.used == []
+
+
+def test_published_scores_become_fractions_and_batches_a_mean():
+  text = HEAD + (
+    "GAD,f1,x,82.36,,here,\n"
+    "BioASQ 7b factoid,mrr,x,50,1,there,of two\n"
+    "BioASQ 7b factoid,mrr,x,60,2,there,of two\n"
+    "GAD,f1,y,,,here,not known\n"
+  )
+  assert scoreboard.read_published(text.encode(), "p.csv") == {
+    ("GAD", "f1", "x"): (pytest.approx(0.8236), "here", ""),
+    ("BioASQ 7b factoid", "mrr", "x"): (pytest.approx(0.55), "there", "of two"),
+    ("GAD", "f1", "y"): (None, "here", "not known"),
+  }
+
+
+@pytest.mark.parametrize("row", ["GAD,f1,x,high,,here,", "GAD,f1"])
+def test_a_published_score_that_is_none_is_named(row):
+  with pytest.raises(InputError, match="p.csv:2: expected data_set"):
+    scoreboard.read_published((HEAD + row + "\n").encode(), "p.csv")
+
+
+def test_the_published_scores_that_come_with_it_have_sources_and_rows(repo):
+  path = os.path.join(repo, "configs", "published_scores.csv")
+  with open(path, "rb") as f:
+    found = scoreboard.read_published(f.read(), path)
+  rows = {(d.name, m) for d in scoreboard.DATA_SETS for m in d.metrics}
+  others = {("EBM PICO", "macro_f1"), ("PubMedQA", "accuracy")}
+  others.add(("BLURB", "blurb"))
+  assert {key[:2] for key in found} <= rows | others
+  assert all(p.source for p in found.values())
+  assert all(
+    p.value is None for key, p in found.items() if "BioALBERT" in key[2]
+  )
+  assert all(0.3 < p.value < 1 for p in found.values() if p.value is not None)
+
+
+# ------------------------------------------------------------------ comparisons
+
+GOLD = ["1", "0", "1", "1", "0", "1", "0", "0"] * 5
+
+
+def flipped(labels, every):
+  """Labels of which each so-manyth is wrong."""
+  return [
+    {"0": "1", "1": "0"}[label] if i % every == 0 else label
+    for i, label in enumerate(labels)
+  ]
+
+
+def compare(root, samples=500):
+  board = board_of(root)
+  return scoreboard.compare(board, "a", "b", samples, 1)
+
+
+def write_pair(root, place, first=3, second=5, gold=GOLD):
+  """The runs of a and b, wrong in each third and each fifth row."""
+  for model, every in (("a", first), ("b", second)):
+    invented.write_classes(
+      root, place % model, gold, flipped(gold, every), LABELS, "0"
+    )
+
+
+def test_the_difference_is_that_of_the_means_in_the_table(tmp_path):
+  for seed, every in ((1, 3), (2, 4), (3, 7)):
+    write_pair(tmp_path, "gad/%%s/seed-%d" % seed, every, every + 2)
+  (found,) = compare(tmp_path)
+  cells = board_of(tmp_path).cells
+  means = [cells["GAD", "f1", model].mean for model in "ab"]
+  assert [found.first, found.second] == pytest.approx(means)
+  assert found.difference.difference == pytest.approx(means[0] - means[1])
+  assert found.runs == 3 and found.difference.n == len(GOLD)
+
+
+def test_a_model_does_not_differ_from_itself(tmp_path):
+  write_pair(tmp_path, "gad/%s/seed-1")
+  (found,) = scoreboard.compare(board_of(tmp_path), "a", "a", 500, 1)
+  assert found.difference[:4] == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_folds_have_examples_of_their_own(tmp_path):
+  write_pair(tmp_path, "gad/%s/fold-1-seed-1")
+  write_pair(tmp_path, "gad/%s/fold-2-seed-1", gold=GOLD[::-1] + ["1"])
+  (found,) = compare(tmp_path)
+  assert found.runs == 2 and found.difference.n == 2 * len(GOLD) + 1
+
+
+def test_runs_that_one_model_lacks_are_left_out(tmp_path):
+  write_pair(tmp_path, "gad/%s/seed-1")
+  invented.write_classes(
+    tmp_path, "gad/a/seed-2", GOLD, flipped(GOLD, 2), LABELS, "0"
+  )
+  (found,) = compare(tmp_path)
+  cells = board_of(tmp_path).cells
+  assert found.runs == 1
+  assert found.first == cells["GAD", "f1", "a"].values["seed-1"]
+
+
+def test_different_test_sets_are_refused_in_a_line(tmp_path):
+  for model, gold in (("a", GOLD), ("b", GOLD[1:])):
+    invented.write_classes(
+      tmp_path, "gad/%s/seed-1" % model, gold, flipped(gold, 3), LABELS, "0"
+    )
+  (found,) = compare(tmp_path)
+  assert found.difference is None and found.p_holm is None
+  assert "a/seed-1 and " in found.problem and "\n" not in found.problem
+  assert "found different test sets" in found.problem
+
+
+def test_a_data_set_of_one_model_alone_is_told(tmp_path):
+  write_pair(tmp_path, "gad/%s/seed-1")
+  invented.write_run(tmp_path, "euadr/a/seed-1", invented.f1(0.5))
+  found = {c.data_set.name: c.problem for c in compare(tmp_path)}
+  assert found == {
+    "GAD": None,
+    "EU-ADR": "no run that both models have",
+  }
+
+
+def test_missing_predictions_are_told_and_the_rest_is_compared(tmp_path):
+  write_pair(tmp_path, "gad/%s/seed-1")
+  write_pair(tmp_path, "euadr/%s/seed-1")
+  (tmp_path / "gad" / "b" / "seed-1" / "test_predictions.tsv").unlink()
+  found = {c.data_set.name: c for c in compare(tmp_path)}
+  assert "test_predictions.tsv: cannot be read" in found["GAD"].problem
+  assert found["EU-ADR"].p_holm == found["EU-ADR"].difference.p
+
+
+def test_p_values_of_many_data_sets_are_adjusted(tmp_path):
+  for name in ("gad", "euadr"):
+    write_pair(tmp_path, name + "/%s/seed-1")
+  for c in compare(tmp_path):
+    assert c.p_holm == pytest.approx(min(1, 2 * c.difference.p))
+
+
+def test_every_family_is_compared(tmp_path):
+  sentences = [["B-X", "O"], ["O", "O"], ["B-X", "B-X"]]
+  texts = [{"x"}, {"x", "y"}, set()]
+  gold = {"q1": "yes", "q2": "no"}
+  for model, shift in (("a", 0), ("b", 1)):
+    turned = sentences[shift:] + sentences[:shift]
+    invented.write_ner(tmp_path, "jnlpba/%s/seed-1" % model, sentences, turned)
+    invented.write_similarities(
+      tmp_path,
+      "biosses/%s/seed-1" % model,
+      [0.0, 1.5, 4.0, 2.0],
+      [0.1, 1.0, 3.5 - shift, 2.5],
+    )
+    invented.write_documents(
+      tmp_path,
+      "hoc/%s/seed-1" % model,
+      texts,
+      texts[shift:] + texts[:shift],
+      ["x", "y"],
+    )
+    invented.write_classes(
+      tmp_path,
+      "mednli/%s/seed-1" % model,
+      ["n", "e", "c"],
+      ["n", "e", "n" if shift else "c"],
+      ["c", "e", "n"],
+    )
+    invented.write_questions(
+      tmp_path,
+      "bioasq-4b/%s/yesno-seed-1" % model,
+      "yesno",
+      [(gold, {"q1": "yes", "q2": "yes" if shift else "no"})],
+    )
+  found = compare(tmp_path)
+  assert [c.problem for c in found] == [None] * 5
+  assert [c.data_set.family for c in found] == ["NER", "STS", "NLI", "DC", "QA"]
+  assert all(c.difference.difference > 0 for c in found)
+  assert [c.difference.n for c in found] == [3, 4, 3, 3, 2]

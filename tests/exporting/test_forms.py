@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/export.py and exporting/: four forms of models of every task."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import types
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common.errors import InputError
+from exporting import forms
+from exporting import model_folders
+from exporting import transformers_weights
+import run_dc
+import run_ner
+import run_qa
+import run_re
+import run_sts
+from tests.helpers import REPO
+from tests.helpers import programs
+from tests.helpers import tiny
+
+SMALL = os.path.join(REPO, "models", "bioalbert-small")
+TASKS = {
+  "ner": (run_ner, "no\tO\nfever\tB-Sign\n\nlung\tB-Disease\n", {}),
+  "re": (
+    run_re,
+    "@GENE$ causes @DISEASE$.\t1\nNo @GENE$ in @DISEASE$.\t0\n",
+    {"task_name": "gad", "entity_marks": "words"},
+  ),
+  "sts": (
+    run_sts,
+    "index\tsentence1\tsentence2\tscore\n0\tfever\tlung\t1\n1\tno\tno\t4\n",
+    {"task_name": "biosses"},
+  ),
+  "dc": (run_dc, "no fever\ta,b\nlung\tb\n", {"task_name": "generic"}),
+  "qa": (
+    run_qa,
+    programs.squad(("q_000", "no fever in the lung", "lung")),
+    {"max_query_length": 8, "doc_stride": 4},
+  ),
+}
+
+
+def options(**changed):
+  """The flags of scripts/export.py at their defaults, but for some."""
+  values = dict.fromkeys(
+    "bioalbert_dir from albert_config_file vocab_file spm_model_file".split()
+  )
+  values.update(eval_checkpoint="best", version=1, check=True)
+  return types.SimpleNamespace(**dict(values, **changed))
+
+
+def export(form, source, target, **changed):
+  place = "from" if form == "checkpoint" else "bioalbert_dir"
+  changed[place] = str(source)
+  forms.run(options(format=form, output_dir=str(target), **changed))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+  """{task: folder of a model fine-tuned for two steps}, one not at all."""
+  root = tmp_path_factory.mktemp("models")
+  folders = {"pretrained": SMALL}
+  for task, (program, text, flags) in TASKS.items():
+    folder = root / task
+    folder.mkdir()
+    (folder / "train").write_text(text)
+    test = {"test_file": str(folder / "train")} if task == "re" else {}
+    tiny.run(
+      program,
+      folder,
+      train_file=str(folder / "train"),
+      train_step=2,
+      **dict(flags, **test),
+    )
+    folders[task] = str(folder / "output")
+  return folders
+
+
+EVERY = pytest.mark.parametrize("task", sorted(TASKS) + ["pretrained"])
+
+
+# ---------------------------------------------------------------- a SavedModel
+
+
+@EVERY
+def test_a_saved_model_takes_any_batch_and_has_only_common_operations(
+  models, tmp_path, task
+):
+  export("saved_model", models[task], tmp_path / "x")
+  folder = str(tmp_path / "x" / "1")
+  assert os.listdir(str(tmp_path)) == ["x"]
+  assert os.path.exists(os.path.join(folder, "saved_model.pb"))
+  source = model_folders.load(models[task])
+  outputs = forms.run_saved_model(
+    folder, {name: np.ones([3, 5], np.int32) for name in model_folders.FEATURES}
+  )
+  assert {len(x) for x in outputs.values()} == {3}
+  with tf.Graph().as_default() as graph, tf.Session() as session:
+    tf.saved_model.loader.load(session, ["serve"], folder)
+    operations = {op.type for op in graph.get_operations()}
+  assert "MatMul" in operations
+  assert not [op for op in operations if op.startswith(("_Mkl", "Xla", "_Fus"))]
+  assert not operations & {"PartitionedCall", "StatefulPartitionedCall"}
+  extra = os.listdir(os.path.join(folder, "assets.extra"))
+  assert {"README.md", "albert_config.json"} <= set(extra)
+  assert ("labels.txt" in extra) == bool(source.labels)
+
+
+def test_a_saved_model_predicts_what_the_program_predicts(models, tmp_path):
+  export("saved_model", models["re"], tmp_path / "x")
+  tokenizer = model_folders.load(models["re"]).tokenizer
+  task = run_re.Re(tokenizer, 32, task_name="gad")
+  task.learned = json.loads(read(models["re"], "task.json"))
+  text = TASKS["re"][1].encode()
+  examples = task.read(text, "x", "test")
+  expected = np.array(
+    [
+      line.split("\t")
+      for line in read(models["re"], "test_results.tsv").splitlines()
+    ],
+    np.float32,
+  )
+  for example, row in zip(examples, expected):
+    (features,) = task.encode(example)
+    batch = {n: features[n][np.newaxis] for n in model_folders.FEATURES}
+    found = forms.run_saved_model(str(tmp_path / "x" / "1"), batch)
+    np.testing.assert_allclose(found["probabilities"][0], row, atol=1e-5)
+
+
+def read(folder, name):
+  with open(os.path.join(str(folder), name), encoding="utf-8") as f:
+    return f.read()
+
+
+def test_versions_stand_side_by_side_and_with_nothing_else(models, tmp_path):
+  for version in (1, 2):
+    export("saved_model", models["sts"], tmp_path, version=version)
+  assert sorted(os.listdir(str(tmp_path))) == ["1", "2"]
+  with pytest.raises(InputError, match="is there and not empty"):
+    export("saved_model", models["sts"], tmp_path, version=2)
+  (tmp_path / "notes.txt").write_text("x")
+  with pytest.raises(InputError, match="is there and not empty"):
+    export("saved_model", models["sts"], tmp_path, version=3)
+  assert sorted(os.listdir(str(tmp_path))) == ["1", "2", "notes.txt"]
+
+
+@pytest.mark.parametrize("form", ["saved_model", "folder"])
+def test_what_computes_something_else_is_not_written(models, tmp_path, form):
+  with mock.patch.object(forms, "SAME_TOLERANCE", -1.0):
+    with pytest.raises(InputError, match="expected at most -1; nothing was"):
+      export(form, models["sts"], tmp_path / "x")
+  assert not os.listdir(str(tmp_path))
+
+
+def test_no_number_equals_no_number():
+  nan = {"x": np.array([np.nan])}
+  with pytest.raises(InputError, match="x differs by nan"):
+    forms.compare(nan, nan, "a and b", 1.0)
+
+
+# ---------------------------------------------------------------- transformers
+
+
+@EVERY
+def test_there_and_back_gives_the_same_model(models, tmp_path, task):
+  export("transformers", models[task], tmp_path / "theirs")
+  config = json.loads(read(tmp_path / "theirs", "config.json"))
+  source = model_folders.load(models[task])
+  (name,) = config["architectures"]
+  assert name == transformers_weights.CLASSES[source.head]
+  assert len(config.get("id2label", ())) == (
+    1 if task == "sts" else len(source.labels)
+  )
+  export("checkpoint", tmp_path / "theirs", tmp_path / "ours")
+  back = model_folders.load(str(tmp_path / "ours"))
+  assert (back.task, back.learned) == (source.task, source.learned)
+  expected = model_folders.read_weights(source)
+  found = model_folders.read_weights(back, step=True)
+  assert sorted(found) == sorted(expected)
+  assert all(np.array_equal(found[n], expected[n]) for n in expected)
+  batch = model_folders.sample_batch(source)
+  np.testing.assert_array_equal(batch["input_ids"], ids_of(back))
+
+
+def ids_of(source):
+  return model_folders.sample_batch(source)["input_ids"]
+
+
+def test_marks_that_their_tokenizer_does_not_know_are_told(models, tmp_path):
+  export("transformers", models["re"], tmp_path / "x", check=False)
+  assert "`gene` for `@GENE$`" in read(tmp_path / "x", "README.md")
+
+
+@EVERY
+def test_transformers_computes_the_same(models, tmp_path, task):
+  missing = transformers_weights.missing_packages()
+  if missing:
+    pytest.skip("no %s: requirements-export.txt" % " and no ".join(missing))
+  compared = []
+  compare = forms.compare
+
+  def remember(expected, found, what, tolerance):
+    compared.append((sorted(found), tolerance))
+    compare(expected, found, what, tolerance)
+
+  with mock.patch.object(forms, "compare", remember):
+    export("transformers", models[task], tmp_path / "x")
+  names = {
+    "ner": ["logits", "pooled_output", "sequence_output"],
+    "re": ["logits", "pooled_output", "sequence_output"],
+    "dc": ["logits", "pooled_output", "sequence_output"],
+    "sts": ["pooled_output", "sequence_output", "value"],
+    "qa": ["end_logits", "pooled_output", "sequence_output", "start_logits"],
+    "pretrained": [
+      "masked_lm_logits",
+      "pooled_output",
+      "sentence_order_logits",
+      "sequence_output",
+    ],
+  }
+  assert compared == [(names[task], 1e-4)]
+  source = model_folders.load(models[task])
+  theirs = transformers_weights.pieces(str(tmp_path / "x"), model_folders.TEXTS)
+  assert theirs == [source.tokenizer.encode(t) for t in model_folders.TEXTS]
+
+
+def test_a_model_that_transformers_saved_is_taken_over(tmp_path):
+  """In groups of blocks, and also as pytorch_model.bin."""
+  missing = transformers_weights.missing_packages()
+  if missing:
+    pytest.skip("no %s: requirements-export.txt" % " and no ".join(missing))
+  import torch
+  import transformers
+
+  config = transformers.AlbertConfig(
+    vocab_size=8000,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=4,
+    num_hidden_groups=2,
+    inner_group_num=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    initializer_range=0.2,
+  )
+  model = transformers.AlbertForPreTraining(config)
+  folder = tmp_path / "theirs"
+  model.save_pretrained(str(folder))
+  shutil.copy(
+    os.path.join(SMALL, "pubmed-8k.model"), str(folder / "spiece.model")
+  )
+  export("checkpoint", folder, tmp_path / "a")
+  torch.save(model.state_dict(), str(folder / "pytorch_model.bin"))
+  os.remove(str(folder / "model.safetensors"))
+  export("checkpoint", folder, tmp_path / "b")
+  a, b = (model_folders.load(str(tmp_path / n)) for n in "ab")
+  assert a.head == "pretraining"
+  batch = model_folders.sample_batch(a)
+  first, second = (
+    model_folders.compute(a, batch),
+    model_folders.compute(b, batch),
+  )
+  assert all(np.array_equal(first[n], second[n]) for n in first)
+
+
+def test_weights_of_another_config_are_refused(models, tmp_path):
+  folder = tmp_path / "theirs"
+  export("transformers", models["sts"], folder, check=False)
+  config = json.loads(read(folder, "config.json"))
+  config["intermediate_size"] = 128
+  (folder / "config.json").write_text(json.dumps(config))
+  with pytest.raises(InputError, match=r"is \[64\], \[128\] by the config"):
+    export("checkpoint", folder, tmp_path / "x")
+  assert os.listdir(str(tmp_path)) == ["theirs"]
+
+
+# --------------------------------------------------------- a folder to hand on
+
+
+def test_a_folder_is_the_model_without_its_training(models, tmp_path):
+  export("folder", models["ner"], tmp_path / "x")
+  folder = tmp_path / "x"
+  assert sorted(os.listdir(str(folder))) == [
+    "30k-clean.model",
+    "README.md",
+    "SHA256SUMS",
+    "albert_config.json",
+    "labels.txt",
+    "model.ckpt-best.data-00000-of-00001",
+    "model.ckpt-best.index",
+    "run_config.json",
+    "task.json",
+  ]
+  names = set(model_folders.load(str(folder)).labels)
+  assert names == {"O", "B-Sign", "B-Disease"}
+  shapes = tf.train.load_checkpoint(
+    str(folder / "model.ckpt-best")
+  ).get_variable_to_shape_map()
+  assert "global_step" in shapes and not [n for n in shapes if "adam" in n]
+  config = read(folder, "run_config.json")
+  assert os.path.dirname(models["ner"]) not in config
+  assert json.loads(config)["training"]["train_step"] == 2
+  assert "run_ner.py --task_name=NER --max_seq_length=32" in read(
+    folder, "README.md"
+  )
+
+
+def test_the_folder_predicts_as_the_original(models, tmp_path):
+  export("folder", models["dc"], tmp_path / "x")
+  (tmp_path / "new.txt").write_text("no fever in the lung\n")
+  tables = []
+  for folder in (models["dc"], str(tmp_path / "x")):
+    output = tmp_path / ("from_" + os.path.basename(folder))
+    tiny_run_on(folder, output, tmp_path / "new.txt")
+    tables.append(read(output, "new.predictions.tsv"))
+  assert tables[0] == tables[1] and tables[0].count("\n") == 2
+
+
+def tiny_run_on(model, output, text):
+  """Labels a text with run_dc.py and the model in a folder."""
+  values = tiny.flags_of(run_dc)
+  values.update(
+    task_name="generic",
+    bioalbert_dir=model,
+    output_dir=str(output),
+    predict_file=str(text),
+    max_seq_length=32,
+  )
+  config = types.SimpleNamespace(**values)
+  with mock.patch("common.flag_groups.values", lambda: config):
+    run_dc.main(None)
+
+
+def test_an_exported_folder_can_be_exported_again(models, tmp_path):
+  export("folder", models["dc"], tmp_path / "x")
+  export("folder", tmp_path / "x", tmp_path / "y")
+  assert model_folders.load(str(tmp_path / "y")).task == "dc"
+  first, second = (read(tmp_path / n, "README.md").split("\n") for n in "xy")
+  assert first[1:] == second[1:]  # But for the title, the folder's name.
+
+
+# ----------------------------------------------------------------- the program
+
+
+def program(arguments, folder, code=0):
+  return programs.run("scripts/export.py", arguments, folder, code)
+
+
+def test_the_program_exports_and_prints_its_check(models, tmp_path):
+  _, log = program(
+    "--bioalbert_dir=%s --format=folder --output_dir=x" % models["qa"], tmp_path
+  )
+  assert "check: max absolute difference 0.0e+00" in log
+  assert "MB; exported: 0.9" in log and "written: x" in log
+  assert "tensorflow/" not in log
+  done = subprocess.run(
+    [sys.executable, "-c", CHECK_SUMS],
+    cwd=str(tmp_path / "x"),
+    stdout=subprocess.PIPE,
+    check=True,
+  )
+  assert int(done.stdout) == 7
+
+
+# What sha256sum -c does, which not every machine has.
+CHECK_SUMS = """
+import hashlib
+rows = [line.rstrip("\\n").split("  ") for line in open("SHA256SUMS")]
+for digest, name in rows:
+  with open(name, "rb") as f:
+    assert hashlib.sha256(f.read()).hexdigest() == digest, name
+print(len(rows))
+"""
+
+
+def test_help_says_what_it_is_for(tmp_path):
+  output, _ = program("--help", tmp_path)
+  assert "TensorFlow Serving" in output and "--eval_checkpoint:" in output
+
+
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    (
+      "--format=checkpoint --output_dir=x",
+      "--format=checkpoint needs --from, a folder of transformers",
+    ),
+    (
+      "--format=folder --output_dir=x --bioalbert_dir=nowhere",
+      "nowhere: no such folder",
+    ),
+  ],
+)
+def test_an_error_is_one_line_and_writes_nothing(tmp_path, arguments, message):
+  output, log = program(arguments, tmp_path, code=1)
+  assert log.startswith("error: ") and log.count("\n") == 1 and message in log
+  assert not output and not os.listdir(str(tmp_path))
+
+
+def test_a_format_without_model_is_refused(tmp_path):
+  with pytest.raises(InputError, match="saved_model needs --bioalbert_dir"):
+    forms.run(options(format="saved_model", output_dir=str(tmp_path / "x")))

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of finetuning.py, with run_ner.Ner as the task."""
+
+import os
+import shutil
+import subprocess
+import sys
+import types
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common.errors import InputError
+from finetuning import harness
+import run_ner
+from tests.helpers import programs
+from tests.helpers import tiny
+import tokenization
+from training import estimators
+from training import model_folder
+
+
+@pytest.fixture(scope="session")
+def defaults():
+  """run_ner.py's flags at their defaults."""
+  return tiny.flags_of(run_ner)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+  root = tmp_path_factory.mktemp("finetuning")
+  programs.write_model(root / "model")
+  programs.write_corpus(
+    root / "data", {"train.tsv": 20, "devel.tsv": 6, "test.tsv": 6}
+  )
+  return root
+
+
+@pytest.fixture
+def go(defaults, folders, tmp_path):
+  """Runs the harness in this process with flags changed; returns results."""
+
+  def run(**changed):
+    config = types.SimpleNamespace(**defaults)
+    config.bioalbert_dir = str(folders / "model")
+    config.data_dir = str(folders / "data")
+    config.output_dir = str(tmp_path / "output")
+    config.max_seq_length = 32
+    config.train_batch_size = 4
+    config.num_train_epochs = 1.0
+    for name, value in changed.items():
+      assert hasattr(config, name)
+      setattr(config, name, value)
+    model = model_folder.load_model(config)
+    task = run_ner.Ner(
+      model.tokenizer, config.max_seq_length, config.predict_format
+    )
+    return harness.run(task, config, model)
+
+  return run
+
+
+def test_unknown_names_of_a_model_are_listed(go, tmp_path):
+  with pytest.raises(InputError, match="albert_config.json, bert_config.json"):
+    go(bioalbert_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"data_dir": None}, "--do_train needs --data_dir"),
+    (
+      {"data_dir": "{model}"},
+      "needs one of train.tsv, train_dev.tsv there, or --train_file",
+    ),
+    ({"do_train": False, "do_predict": False}, "nothing to do"),
+    ({"use_tpu": True}, "--use_tpu needs --tpu_name or --master"),
+    (
+      {"use_tpu": True, "master": "grpc://x", "num_accumulation_steps": 2},
+      "--num_accumulation_steps does not run on TPU",
+    ),
+    ({"tpu_zone": "a"}, "--tpu_zone has a meaning with --use_tpu only"),
+    ({"distribution": "mirrored"}, "several GPUs and TensorFlow sees 0"),
+    ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
+    ({"early_stopping_patience": 1}, "needs --do_eval"),
+    ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
+    ({"init_checkpoint": "nowhere"}, "nowhere: no checkpoint there"),
+    ({"do_train": False, "predict_file": "nowhere"}, "no task.json in"),
+    ({"predict_file": "nowhere", "do_train": True}, "nowhere: no such file"),
+  ],
+)
+def test_what_is_wrong_shows_before_anything_is_written(
+  go, folders, tmp_path, changed, message
+):
+  changed = {
+    k: v.format(model=folders / "model") if isinstance(v, str) else v
+    for k, v in changed.items()
+  }
+  with pytest.raises(InputError, match=message):
+    go(**changed)
+  assert not os.listdir(str(tmp_path))
+
+
+def test_a_checkpoint_that_was_not_fine_tuned_does_not_predict(
+  go, folders, tmp_path
+):
+  (tmp_path / "task.json").write_text(
+    '{"labels": ["O", "B"], "inner_punctuation": ""}'
+  )
+  (tmp_path / "x.txt").write_text("fever\n")
+  with pytest.raises(InputError, match="no fitting output_bias, output_w"):
+    go(output_dir=str(tmp_path), predict_file=str(tmp_path / "x.txt"))
+
+
+def test_bucketed_longest_and_fixed_batches_predict_the_same(go, tmp_path):
+  go(do_predict=True)
+  path = tmp_path / "output" / "NER_result_conll.txt"
+  text = path.read_text()
+  for padding in ("longest", "fixed"):
+    go(do_train=False, do_predict=True, padding=padding)
+    assert path.read_text() == text
+
+
+def test_the_tpu_estimator_trains_scores_and_predicts(
+  go, tmp_path, monkeypatch
+):
+  """Its program runs on the CPU here: no master, no name."""
+  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
+  results = go(use_tpu=True, do_eval=True, num_train_epochs=2.0)
+  assert results["test"]["global_step"] in (5, 10)
+  state = model_folder.TrainingState(str(tmp_path / "output"))
+  assert state.scored(5) and state.scored(10) and state.step() == 10
+
+
+def test_early_stopping_ends_training_and_a_rerun_does_not_resume_it(
+  go, tmp_path
+):
+  arguments = dict(
+    do_eval=True,
+    num_train_epochs=9.0,
+    early_stopping_patience=1,
+    learning_rate=0.0,
+  )
+  go(**arguments)
+  state = model_folder.TrainingState(str(tmp_path / "output"))
+  assert state.step() == 10  # Nothing is learned: the second is no better.
+  go(**arguments)
+  assert model_folder.TrainingState(str(tmp_path / "output")).step() == 10
+
+
+def test_a_loss_that_is_no_number_ends_in_advice(go):
+  with pytest.raises(InputError, match="smaller --learning_rate"):
+    go(learning_rate=1e30, warmup_step=0)
+
+
+def test_a_last_checkpoint_that_was_not_scored_is_scored_by_a_rerun(
+  go, tmp_path
+):
+  go(do_eval=False)
+  go(do_eval=True)
+  assert model_folder.TrainingState(str(tmp_path / "output")).scored(5)
+  assert (tmp_path / "output" / "model.ckpt-best.index").exists()
+
+
+def test_a_fine_tuned_model_cuts_text_as_in_training_blank_text_too(
+  go, tmp_path, monkeypatch
+):
+  go(do_lower_case=True, spm_digit_comma_fix=True)
+  asked = []
+  load = tokenization.load
+
+  def watched(vocab_file, spm_model_file, do_lower_case, **others):
+    asked.append((do_lower_case, others["spm_digit_comma_fix"]))
+    return load(vocab_file, spm_model_file, do_lower_case, **others)
+
+  monkeypatch.setattr(tokenization, "load", watched)
+  (tmp_path / "x.txt").write_text("fever\n")
+  go(
+    bioalbert_dir=str(tmp_path / "output"),
+    output_dir=str(tmp_path / "found"),
+    predict_file=str(tmp_path / "x.txt"),
+  )
+  assert asked == [(True, True)]
+  (tmp_path / "blank.jsonl").write_text('{"text": " "}\n')
+  go(
+    bioalbert_dir=str(tmp_path / "output"),
+    output_dir=str(tmp_path / "blank"),
+    predict_file=str(tmp_path / "blank.jsonl"),
+  )
+  found = (tmp_path / "blank" / "blank.entities.jsonl").read_text()
+  assert found == '{"id": "1", "text": " ", "entities": []}\n'
+  assert sorted(os.listdir(str(tmp_path / "found"))) == [
+    "run_config.json",
+    "x.entities.html",
+    "x.entities.jsonl",
+  ]
+
+
+def test_train_on_dev_trains_on_both_and_keeps_no_best(go, tmp_path):
+  go(train_on_dev=True, do_eval=True)
+  state = model_folder.TrainingState(str(tmp_path / "output"))
+  assert state.step() == 7  # 26 sentences in batches of 4.
+  assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
+
+
+def test_train_step_replaces_epochs_and_accumulation_counts_updates(
+  go, tmp_path
+):
+  go(train_step=3, num_accumulation_steps=2, warmup_step=1)
+  assert model_folder.TrainingState(str(tmp_path / "output")).step() == 3
+
+
+def test_a_folder_with_a_strange_checkpoint_is_not_trained_in(go, folders):
+  with pytest.raises(InputError, match="no run_config.json that says of what"):
+    go(output_dir=str(folders / "model"))
+
+
+def test_flatten_names_nested_scores_and_leaves_text_out():
+  scores = {"f1": 0.5, "checkpoint": "x", "types": {"A b": {"f1": 1}}}
+  assert harness.flatten(scores) == {"f1": 0.5, "types.A b.f1": 1}
+
+
+def test_an_empty_development_set_is_said_to_be_empty(go, tmp_path, caplog):
+  (tmp_path / "dev.tsv").write_bytes(b"")
+  results = go(
+    dev_file=str(tmp_path / "dev.tsv"), do_eval=True, train_on_dev=True
+  )
+  assert sorted(results) == ["task_name", "test"]
+  assert "dev.tsv is empty (0 bytes)" in caplog.text
+  assert "--dev_fraction" in caplog.text
+
+
+@pytest.mark.parametrize(
+  "changed", [{"early_stopping_patience": 1}, {"do_train": False}]
+)
+def test_an_empty_development_set_stops_what_hangs_on_it(go, tmp_path, changed):
+  (tmp_path / "dev.tsv").write_bytes(b"")
+  changed["do_predict"] = False
+  with pytest.raises(InputError, match="is empty .0 bytes"):
+    go(dev_file=str(tmp_path / "dev.tsv"), do_eval=True, **changed)
+
+
+def test_a_held_out_part_is_a_share_drawn_by_the_seed_and_never_torn():
+  examples = list(range(100))
+
+  def split(seed, group):
+    return harness.hold_out(examples, 0.2, seed, group, "x")
+
+  train, dev = split(1, lambda example: None)
+  assert len(dev) == 20 and sorted(train + dev) == examples
+  assert train == sorted(train) and dev == sorted(dev)
+  assert split(1, lambda example: None) == (train, dev)
+  assert split(2, lambda example: None) != (train, dev)
+  train, dev = split(1, lambda example: example // 7)
+  assert 20 <= len(dev) <= 27 and sorted(train + dev) == examples
+  assert not {e // 7 for e in train} & {e // 7 for e in dev}
+
+
+def test_a_held_out_part_leaves_something_to_train_on():
+  with pytest.raises(InputError, match="x: --dev_fraction=0.9 of 1 example"):
+    harness.hold_out([1], 0.9, 1, lambda example: None, "x")
+
+
+def test_a_development_set_can_be_split_off_and_folds_are_averaged(
+  go, folders, tmp_path
+):
+  for fold in "12":
+    shutil.copytree(str(folders / "data"), str(tmp_path / "data" / fold))
+    os.remove(str(tmp_path / "data" / fold / "devel.tsv"))
+  go(
+    data_dir=str(tmp_path / "data"),
+    do_eval=True,
+    do_predict=False,
+    dev_fraction=0.25,
+    folds="1-2",
+  )
+  results = model_folder.read_json(
+    str(tmp_path / "output" / "results.json"), None
+  )
+  first, second = (results["folds"][fold] for fold in "12")
+  values = [fold["dev"]["token_accuracy"] for fold in (first, second)]
+  assert results["mean"]["dev.token_accuracy"] == sum(values) / 2
+  deviation = abs(values[0] - values[1]) / 2**0.5
+  assert results["standard_deviation"]["dev.token_accuracy"] == (
+    pytest.approx(deviation)
+  )
+  assert (tmp_path / "output" / "2" / "model.ckpt-best.index").exists()
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"folds": "1-"}, "--folds=1-: expected folders such as 1-10 or 1,2,5"),
+    ({"folds": "7"}, "7: --do_train needs one of train.tsv"),
+    ({"folds": "1", "data_dir": None}, "--folds needs --data_dir"),
+    ({"folds": "1", "test_file": "x"}, "--folds and --test_file contradict"),
+    ({"dev_fraction": 0.5, "train_on_dev": True}, "contradict each other"),
+  ],
+)
+def test_what_is_wrong_with_folds_shows_before_anything_is_written(
+  go, tmp_path, changed, message
+):
+  with pytest.raises(InputError, match=message):
+    go(**changed)
+  assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize(
+  "folds, names",
+  [("1-3", "1 2 3"), ("1,4", "1 4"), ("a,2-3", "a 2 3")],
+)
+def test_folds_are_folders(folds, names):
+  assert harness._fold_names(folds) == names.split()
+
+
+def test_a_checkpoint_without_a_step_in_the_output_folder_is_refused(
+  go, folders, tmp_path
+):
+  output = tmp_path / "output"
+  output.mkdir()
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.get_variable("x", [1])
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(output / "model.ckpt"))
+  with pytest.raises(InputError, match="a checkpoint without a global_step"):
+    go()
+
+
+def test_on_several_machines_one_scores_and_writes_and_the_others_wait(
+  repo, folders, tmp_path
+):
+  shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
+  script = os.path.join(repo, "tests", "multi_worker_finetuning.py")
+  subprocess.run(
+    [sys.executable, script, str(tmp_path)],
+    env=dict(os.environ, PYTHONPATH=repo),
+    check=True,
+  )
+  output = str(tmp_path / "output")
+  state = model_folder.TrainingState(output)
+  assert state.scored(1) and state.scored(2) and state.finished(2)
+  results = model_folder.read_json(os.path.join(output, "results.json"), None)
+  assert results["test"]["global_step"] in (1, 2)
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"use_xla": True}, "expected --padding=fixed with it"),
+    (
+      {"distribution": "mirrored", "do_train": False, "do_predict": True},
+      "nothing is trained; expected --distribution=none",
+    ),
+    (
+      {"distribution": "multi_worker_mirrored", "folds": "1"},
+      "--folds does not run on several machines",
+    ),
+  ],
+)
+def test_what_fine_tuning_cannot_do_on_a_device_is_refused(
+  go, monkeypatch, changed, message
+):
+  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
+  with pytest.raises(InputError, match=message):
+    go(**changed)

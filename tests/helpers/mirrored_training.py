@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the same on one device and on two; run by test_replicas.py.
+
+A process of its own, because TensorFlow takes two devices of one CPU only
+before it has begun to work. Prints for two models the largest difference
+of any variable, the moments among them, and of the losses.
+"""
+
+import json
+import os
+import pathlib
+import tempfile
+import types
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import modeling
+from ops import replicas
+import optimization
+from tests.helpers import pretraining_runs
+from training import batches
+from training import estimators
+from training import heads
+
+UPDATES = 3
+RATE = 0.1
+BATCH = 8
+# To an update.
+MICRO_BATCHES = 2
+# The last batch is of one example, which both devices get.
+SIZE = 2 * BATCH + 1
+# Of the loss, so that its gradients are clipped.
+SCALE = 100.0
+CONFIG = modeling.AlbertConfig(
+  7, embedding_size=3, hidden_size=4, num_attention_heads=1
+)
+
+
+def examples(count):
+  """Features of which some have no label, unequally many a device."""
+  random = np.random.RandomState(0)
+  features = []
+  for i in range(count):
+    label_ids = random.randint(-1, 2, [6]) if i % 3 else np.full([6], -1)
+    features.append(
+      {
+        "input_ids": random.randint(0, 7, [6]).astype(np.int32),
+        "label_ids": label_ids.astype(np.int32),
+        "score": np.array(random.rand(), np.float32),
+        "weights": (label_ids >= 0).astype(np.float32),
+      }
+    )
+  return features
+
+
+def outputs_of(features):
+  """The loss: looked-up rows under a head of each kind of mean."""
+  with tf.variable_scope("bert"):
+    table = tf.get_variable(
+      "table", [7, 3], initializer=tf.random_uniform_initializer()
+    )
+    x = modeling.dense(
+      tf.nn.embedding_lookup(table, features["input_ids"]), 4, 0.5, "up"
+    )
+  loss, _ = heads.score(x[:, 0], features["score"], False)
+  with tf.variable_scope("tokens"):
+    loss += heads.tokens(x, features["label_ids"], 2, False)[0]
+  positions = tf.zeros_like(features["label_ids"])
+  loss += heads.masked_words(
+    CONFIG,
+    x,
+    table,
+    positions,
+    features["input_ids"],
+    features["weights"],
+  )[0]
+  return loss
+
+
+def write_weights(path):
+  """Saves weights to start from: an operation's seed depends on its graph."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(1)
+    outputs_of(
+      {k: tf.constant(x[np.newaxis]) for k, x in examples(1)[0].items()}
+    )
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, path)
+
+
+def spec(features, config, weights):
+  """A training_spec as the programs make theirs."""
+  loss = outputs_of(features)
+  scalars = {}
+  train_op = optimization.create_optimizer(
+    SCALE * loss,
+    RATE,
+    10,
+    0,
+    use_tpu=False,
+    optimizer="adamw",
+    num_accumulation_steps=MICRO_BATCHES,
+    scalars=scalars,
+  )
+  return estimators.training_spec(
+    loss,
+    train_op,
+    lambda: modeling.restore(weights),
+    [Watch(scalars)],
+    config,
+    scalars,
+  )
+
+
+class Watch(tf.train.SessionRunHook):
+  """Keeps the last loss and norm."""
+
+  last = None
+
+  def __init__(self, scalars):
+    self.watched = tf.stack(
+      [replicas.mean(scalars["loss"]), scalars["global_norm"]]
+    )
+
+  def before_run(self, run_context):
+    return tf.train.SessionRunArgs(self.watched)
+
+  def after_run(self, run_context, run_values):
+    Watch.last = run_values.results
+
+
+def train(distribution, weights):
+  """{name: value} after some updates with runtime's estimator."""
+  config = types.SimpleNamespace(
+    use_tpu=False,
+    output_dir=tempfile.mkdtemp(),
+    seed=1,
+    keep_checkpoint_max=1,
+    train_batch_size=BATCH,
+    eval_batch_size=BATCH,
+    num_accumulation_steps=MICRO_BATCHES,
+    precision="fp32",
+    use_xla=False,
+    distribution=distribution,
+  )
+  estimator = estimators.build_estimator(
+    lambda features, *_: spec(features, config, weights),
+    config,
+    100,
+  )
+
+  def input_fn(input_context=None):
+    return batches.training_dataset(
+      examples(SIZE),
+      BATCH,
+      seed=1,
+      padding={},
+      bucketed=False,
+      part=estimators.part_of_input(input_context),
+    )
+
+  estimators.train(estimator, input_fn, config, 0, UPDATES, 100)
+  names = estimator.get_variable_names()
+  values = {name: estimator.get_variable_value(name) for name in names}
+  return dict(values, watched=np.array(Watch.last))
+
+
+def difference(one, two):
+  """The largest difference of a value, as a share of its variable's largest.
+
+  Of a weight as a share of an update, where that is more: a bias may come
+  back to nearly 0. Key biases are left out: their gradient is 0 but for
+  rounding.
+  """
+  assert sorted(one) == sorted(two) and one["global_step"] == UPDATES
+  return max(
+    float(np.abs(one[name] - two[name]).max())
+    / max(np.abs(one[name]).max(), 0.0 if "/adam_" in name else RATE)
+    for name in one
+    if "/key/bias" not in name
+  )
+
+
+def pretrain(folder, **config):
+  """{name: value} after some updates, with LAMB.
+
+  Args:
+    folder: pathlib.Path of prepared.
+    **config: flags that say where to train, and from which weights.
+  """
+  pretraining_runs.run(
+    folder,
+    learning_rate=RATE,
+    num_train_steps=UPDATES,
+    save_checkpoints_steps=UPDATES,
+    **config,
+  )
+  output = pathlib.Path(config.get("output_dir", str(folder / "output")))
+  return pretraining_runs.variables(output / ("model.ckpt-%d" % UPDATES))
+
+
+def prepared(folder):
+  """A folder to pretrain in, with weights whose gradients are not tiny.
+
+  AdamW and LAMB divide a gradient by its size plus epsilon, and so make
+  updates of its rounding where the gradient is as small as epsilon.
+  """
+  pretraining_runs.prepared(folder)
+  config = dict(pretraining_runs.CONFIG, initializer_range=0.1)
+  (folder / "albert_config.json").write_text(json.dumps(config))
+  return folder
+
+
+def first_weights(folder):
+  """Where pretrain on one device left the weights it began with."""
+  return str(folder / "output" / "model.ckpt-0")
+
+
+def main():
+  experimental = tf.config.experimental
+  experimental.set_virtual_device_configuration(
+    experimental.list_physical_devices("CPU")[0],
+    [experimental.VirtualDeviceConfiguration()] * 2,
+  )
+  weights = os.path.join(tempfile.mkdtemp(), "weights")
+  write_weights(weights)
+  one, two = train("none", weights), train("mirrored", weights)
+  found = {"every mean, adamw, accumulated": difference(one, two)}
+  folder = prepared(pathlib.Path(tempfile.mkdtemp()))
+  one = pretrain(folder)
+  two = pretrain(
+    folder,
+    distribution="mirrored",
+    init_checkpoint=first_weights(folder),
+    output_dir=str(folder / "mirrored"),
+  )
+  found["pretraining, lamb"] = difference(one, two)
+  print(json.dumps(found))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of record_inputs.py."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from common.errors import InputError
+from pretraining import record_inputs
+from tests.helpers import pretraining_files
+
+SHAPE = record_inputs.Shape(
+  pretraining_files.SEQUENCE,
+  pretraining_files.MASKED,
+  pretraining_files.VOCABULARY,
+)
+
+
+def batches(dataset, count=None):
+  """The first batches of a dataset, as NumPy arrays; None: all."""
+  found = []
+  with tf.Session(graph=tf.get_default_graph()) as session:
+    batch = tf.data.make_one_shot_iterator(dataset).get_next()
+    while count is None or len(found) < count:
+      try:
+        found.append(session.run(batch))
+      except tf.errors.OutOfRangeError:
+        break
+  return found
+
+
+@pytest.fixture
+def files(tmp_path):
+  """Three files of 7 examples, and a graph to read them in."""
+  paths = [str(tmp_path / ("part-%d" % i)) for i in range(3)]
+  for i, path in enumerate(paths):
+    pretraining_files.write(path, 7, i)
+  with tf.Graph().as_default():
+    yield paths
+
+
+def rows_of(found):
+  return {tuple(row) for batch in found for row in batch["input_ids"]}
+
+
+def test_training_goes_round_for_ever_in_whole_batches(files):
+  dataset = record_inputs.training_dataset(files, SHAPE, 4, seed=1)
+  found = batches(dataset, 12)
+  assert {b["input_ids"].shape for b in found} == {(4, 16)}
+  assert len(rows_of(found)) == 21  # 48 draws: every example came.
+
+
+def test_features_have_the_types_that_a_tpu_takes(files):
+  dataset = record_inputs.training_dataset(files, SHAPE, 4, seed=1)
+  types = {name: x.dtype for name, x in batches(dataset, 1)[0].items()}
+  assert types.pop("masked_lm_weights") == np.float32
+  assert set(types.values()) == {np.dtype(np.int32)}
+
+
+def test_all_shapes_are_known_before_anything_is_read(files):
+  dataset = record_inputs.training_dataset(files, SHAPE, 4, seed=1)
+  for shape in tf.data.get_output_shapes(dataset).values():
+    assert shape.as_list()[1:] and None not in shape.as_list()
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_does_not(files):
+  def first(seed):
+    dataset = record_inputs.training_dataset(files, SHAPE, 4, seed)
+    return batches(dataset, 1)[0]["input_ids"].tolist()
+
+  assert first(1) == first(1) != first(2)
+
+
+def test_machines_share_the_stream_of_one_out(files):
+  def stream(part, count):
+    tf.set_random_seed(part[0])  # As on each of several machines.
+    dataset = record_inputs.training_dataset(files, SHAPE, 2, 1, part)
+    return [b["input_ids"].tolist() for b in batches(dataset, count)]
+
+  whole = stream((0, 1, 1), 12)
+  first, second = [stream((own, 2, 2), 6) for own in (0, 1)]
+  assert first == whole[0:2] + whole[4:6] + whole[8:10]
+  assert second == whole[2:4] + whole[6:8] + whole[10:12]
+
+
+def test_an_evaluation_sees_every_example_once(files):
+  found = batches(record_inputs.evaluation_dataset(files, SHAPE, 4))
+  assert [len(b["real"]) for b in found] == [4, 4, 4, 4, 4, 1]
+  assert len(rows_of(found)) == 21 and all(b["real"].all() for b in found)
+
+
+def test_on_tpu_the_last_batch_is_filled_with_what_weighs_nothing(files):
+  dataset = record_inputs.evaluation_dataset(files, SHAPE, 4, fill=True)
+  found = batches(dataset)
+  assert [len(b["real"]) for b in found] == [4] * 6
+  assert found[-1]["real"].tolist() == [1, 0, 0, 0]
+  assert not found[-1]["masked_lm_weights"][1:].any()
+
+
+def test_records_are_counted(files):
+  assert record_inputs.count(files) == 21
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"max_seq_length": 32}, "has 16 values, expected 32; give --max_seq_"),
+    (
+      {"max_predictions_per_seq": 20},
+      "has 3 values, expected 20; give --max_predictions_per_seq=3",
+    ),
+    ({"vocab_size": 10}, "expected below vocab_size of the config, which is"),
+  ],
+)
+def test_examples_of_another_shape_are_refused(files, changed, message):
+  with pytest.raises(InputError, match=message) as caught:
+    record_inputs.check(files, SHAPE._replace(**changed))
+  assert str(caught.value).startswith(files[0] + ": record at byte 0: ")
+
+
+def test_records_that_are_no_examples_are_refused(tmp_path):
+  path = str(tmp_path / "records")
+  with tf.io.TFRecordWriter(path) as writer:
+    writer.write(b"\xff\xff\xff")
+  with pytest.raises(InputError, match="not a tf.train.Example"):
+    record_inputs.check([path], SHAPE)
+  with tf.io.TFRecordWriter(path) as writer:
+    writer.write(tf.train.Example().SerializeToString())
+  with pytest.raises(InputError, match="has no input_ids"):
+    record_inputs.check([path], SHAPE)
+
+
+def test_an_empty_file_is_refused_only_where_all_are(files, tmp_path):
+  empty = str(tmp_path / "empty")
+  tf.io.TFRecordWriter(empty).close()
+  record_inputs.check(files + [empty], SHAPE)
+  with pytest.raises(InputError, match="empty: no record in it"):
+    record_inputs.check([empty], SHAPE)
+
+
+def test_damage_is_named_with_its_file_and_offset(files):
+  with open(files[1], "r+b") as f:
+    f.seek(-3, 2)
+    f.write(b"xxx")
+  with pytest.raises(InputError, match="part-1.* byte \\d+"):
+    record_inputs.refuse_damage(files)

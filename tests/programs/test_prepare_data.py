@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of prepare_data.py; of what it makes in test_converters*.py."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import types
+from unittest import mock
+
+import pytest
+
+from common import files
+from common import flag_groups
+from common.errors import InputError
+import prepare_data
+from tests.helpers import REPO
+from tests.helpers import corpus_files
+
+OUTPUT = {
+  "train.tsv",
+  "dev.tsv",
+  "test.tsv",
+  "conversion_report.txt",
+  "conversion.json",
+}
+
+
+def run(*arguments, fails=False):
+  """Runs the program; returns what it says, which is one line if it fails."""
+  done = subprocess.run(
+    [sys.executable, os.path.join(REPO, "prepare_data.py")] + list(arguments),
+    capture_output=True,
+    text=True,
+    env=dict(os.environ, PYTHONIOENCODING="utf-8"),
+  )
+  assert done.returncode == fails, done.stderr
+  if not fails:
+    return done.stdout
+  assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+  return done.stderr
+
+
+@pytest.fixture
+def mednli(tmp_path):
+  """The folder of an invented corpus, of which one pair leaks."""
+  found = corpus_files.files("mednli")
+  lines = found["mli_test_v1.jsonl"].splitlines(True)
+  found["mli_train_v1.jsonl"] += lines[0] + lines[0].replace(b"day", b"DAY")
+  return corpus_files.write(tmp_path / "in", found)
+
+
+def call(folder, output, dataset="mednli", **changed):
+  """Runs `main` in this process."""
+  config = types.SimpleNamespace(
+    list=False,
+    dataset=dataset,
+    input_dir=folder,
+    output_dir=str(output),
+    layout=None,
+    allow_incomplete=True,
+    alternatives=False,
+    drop_leaks=False,
+    drop_contradictions=False,
+  )
+  vars(config).update(changed)
+  with mock.patch.object(flag_groups, "values", lambda: config):
+    prepare_data.main(None)
+
+
+def contents(folder):
+  return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_help_and_list_say_what_there_is():
+  text = run("--help")
+  assert "  --dataset: <" in text and "  --[no]drop_leaks: " in text
+  text = run("--list")
+  for name, converter in prepare_data.DATA_SETS.items():
+    assert name in text and converter.INFO.home in text
+  assert len(prepare_data.DATA_SETS) == 21
+  for label in ("home", "terms", "download", "layouts"):
+    assert text.count("  %s:" % label) == len(prepare_data.CONVERTERS)
+  assert all(len(line) <= 80 for line in text.split("\n") if " " in line[12:])
+
+
+def test_a_conversion_writes_its_files_its_report_and_its_record(
+  mednli, tmp_path
+):
+  given = ("--dataset=mednli", "--input_dir", mednli)
+  output = tmp_path / "new" / "out"
+  printed = run(*given, "--output_dir", str(output), "--allow_incomplete")
+  written = contents(output)
+  assert set(written) == OUTPUT
+  report = written["conversion_report.txt"].decode("utf-8")
+  assert printed.startswith(report)
+  assert "rows: train 11,232, dev 1,395, test 1,422; for no known" in report
+  assert "  1 in train and test: 'seen by [** name **] on day 0 test." in report
+  record = json.loads(written["conversion.json"].decode("utf-8"))
+  for name, digest in record["sha256"].items():
+    assert hashlib.sha256(written[name]).hexdigest() == digest
+  assert record["counts"]["rows"] == {"train": 8, "dev": 3, "test": 3}
+  assert record["flags"]["allow_incomplete"] is True
+  assert len(record["input_sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    (["--dataset=bc5"], "mednli"),  # Which there are.
+    ([], "--dataset is missing; --list shows all data sets"),
+    (["--dataset=hoc"], "--input_dir is missing"),
+    (["--dataset=hoc", "--input_dir=x"], "--output_dir is missing"),
+    (
+      ["--dataset=hoc", "--input_dir=no such", "--output_dir=x"],
+      "no such: no such folder; expected the corpus as its owners distribute",
+    ),
+    (
+      ["--dataset=mednli", "--layout=blurb", "--input_dir=x", "--output_dir=x"],
+      "--layout=blurb: mednli comes in the layouts blue",
+    ),
+    (["--layout=glue"], "biobert|blue|blurb"),
+  ],
+)
+def test_flags_that_make_no_sense_end_in_a_line(arguments, message):
+  assert message in run(*arguments, fails=True)
+
+
+def test_damaged_input_ends_in_a_line_and_nothing_is_written(mednli, tmp_path):
+  with open(os.path.join(mednli, "mli_test_v1.jsonl"), "ab") as f:
+    f.write(b"{\n")
+  output = tmp_path / "out"
+  given = ("--dataset=mednli", "--input_dir", mednli)
+  given += ("--output_dir", str(output), "--allow_incomplete")
+  assert "mli_test_v1.jsonl:4: found no JSON" in run(*given, fails=True)
+  assert not output.exists()
+
+
+def test_what_is_not_the_whole_corpus_is_not_written(mednli, tmp_path):
+  with pytest.raises(InputError, match="found 8 rows for the train set, expec"):
+    call(mednli, tmp_path / "out", allow_incomplete=False)
+  assert not (tmp_path / "out").exists()
+
+
+def test_dropping_leaks_drops_what_is_reported(mednli, tmp_path):
+  call(mednli, tmp_path / "with")
+  call(mednli, tmp_path / "without", drop_leaks=True)
+  before, after = (contents(tmp_path / n) for n in ("with", "without"))
+  lines = before["train.tsv"].splitlines(True)
+  assert after["train.tsv"] == b"".join(lines[:-2])
+  assert after["dev.tsv"] == before["dev.tsv"]
+  assert after["test.tsv"] == before["test.tsv"]
+  rule = b"--drop_leaks: texts of the test set left out: train 2\n"
+  assert rule in after["conversion_report.txt"]
+
+
+def test_dropping_contradictions_drops_what_the_training_set_contradicts(
+  tmp_path,
+):
+  found = corpus_files.files("mednli")
+  first = found["mli_train_v1.jsonl"].splitlines(True)[0]
+  other = first.replace(b"neutral", b"entailment")
+  if other == first:
+    other = re.sub(b"entailment|contradiction", b"neutral", first)
+  found["mli_train_v1.jsonl"] += other
+  folder = corpus_files.write(tmp_path / "in", found)
+  call(folder, tmp_path / "with")
+  call(folder, tmp_path / "without", drop_contradictions=True)
+  before, after = (contents(tmp_path / n) for n in ("with", "without"))
+  lines = before["train.tsv"].splitlines(True)
+  assert after["train.tsv"] == b"".join(lines[:1] + lines[2:-1])
+  assert after["test.tsv"] == before["test.tsv"]
+  rule = b"--drop_contradictions: texts with several labels left out: train 2\n"
+  assert rule in after["conversion_report.txt"]
+
+
+@pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
+def test_after_dropping_no_text_of_the_test_set_is_left(tmp_path, dataset):
+  corpus_files.write(tmp_path, corpus_files.files(dataset))
+  whole, report = corpus_files.convert(tmp_path, dataset)
+  kept, dropped = corpus_files.convert(tmp_path, dataset, drop_leaks=True)
+  leaks = [f for _, f in report.findings if f.kind == "in train and test"]
+  rule = "--drop_leaks: texts of the test set left out"
+  assert (rule in dropped.rules) == any(leak.count for leak in leaks)
+  for name in set(whole) | set(kept):
+    if "train" not in name:
+      assert kept[name] == whole[name]
+    elif rule not in dropped.rules:
+      assert kept[name] == whole[name]
+
+
+def test_a_folder_with_another_data_set_is_left_alone(mednli, tmp_path):
+  output = tmp_path / "out"
+  call(mednli, output)
+  before = contents(output)
+  call(mednli, output)  # The same again is no trouble,
+  assert contents(output) == before
+  hoc = corpus_files.write(tmp_path / "hoc", corpus_files.files("hoc"))
+  with pytest.raises(InputError, match="out: holds mednli in the layout blue"):
+    call(hoc, output, "hoc")
+  assert contents(output) == before
+  (output / "conversion.json").write_text("[]")  # and this tells of nothing.
+  call(hoc, output, "hoc")
+
+
+def test_a_folder_that_cannot_be_written_ends_in_a_line(mednli, tmp_path):
+  (tmp_path / "file").write_text("x")
+  with pytest.raises(InputError, match="file/out: cannot be written"):
+    call(mednli, tmp_path / "file" / "out")
+
+
+def test_a_full_disk_leaves_what_was_there(mednli, tmp_path):
+  output = tmp_path / "out"
+  call(mednli, output)
+  before = contents(output)
+  sound = files.close_safely
+
+  def fail(file):
+    sound(file)
+    if "test.tsv" in file.name:
+      raise OSError(28, "No space left on device")
+
+  with mock.patch.object(files, "close_safely", fail):
+    with pytest.raises(InputError, match="cannot be written .No space left"):
+      call(mednli, output, drop_leaks=True)
+  assert contents(output) == before
+
+
+def test_a_folder_in_the_place_of_a_file_leaves_what_was_there(
+  mednli, tmp_path
+):
+  output = tmp_path / "out"
+  (output / "test.tsv").mkdir(parents=True)
+  with pytest.raises(InputError, match="test.tsv: found a folder"):
+    call(mednli, output)
+  assert [path.name for path in output.iterdir()] == ["test.tsv"]
+
+
+def test_folds_are_written_into_folders_of_their_own(tmp_path):
+  folder = corpus_files.write(tmp_path / "in", corpus_files.files("gad"))
+  call(folder, tmp_path / "out", "gad")
+  for fold in range(1, 11):
+    names = {p.name for p in (tmp_path / "out" / str(fold)).iterdir()}
+    assert names == {"train.tsv", "dev.tsv", "test.tsv"}

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every program from a shell: help, work from end to end, errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from formats import annotations
+from formats import documents
+from tests.helpers import REPO
+from tests.helpers.programs import PUBLISHED
+from tests.helpers.programs import QUICK
+from tests.helpers.programs import run
+from tests.helpers.programs import squad
+from tests.helpers.programs import write_corpus
+from tests.helpers.programs import write_model
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """The folders of a run of the published command, and what it logged."""
+  root = tmp_path_factory.mktemp("ner")
+  folders = {n: root / n for n in ("model", "data", "output")}
+  write_model(folders["model"])
+  write_corpus(
+    folders["data"], {"train.tsv": 80, "devel.tsv": 20, "test.tsv": 20}
+  )
+  command = PUBLISHED.format(**folders) + QUICK
+  folders["command"] = command
+  folders["log"] = run("run_ner.py", command)[1]
+  return folders
+
+
+def results_of(folder):
+  return json.loads((folder / "results.json").read_text())
+
+
+@pytest.mark.parametrize(
+  "program, own",
+  [
+    ("run_ner.py", "predict_format"),
+    ("run_re.py", "entity_marks"),
+    ("run_sts.py", "predict_format"),
+    ("run_nli.py", "predict_format"),
+    ("run_dc.py", "tune_threshold"),
+    ("run_qa.py", "golden_file"),
+  ],
+)
+def test_help_lists_the_programs_own_flags_and_ends_with_code_0(program, own):
+  output, _ = run(program, "--help")
+  for flag in ("bert_config_file", own, "do_train", "tpu_name"):
+    assert "--%s:" % flag in output or "--[no]%s:" % flag in output
+  assert "--verbosity" not in output
+
+
+def test_the_published_command_learns_a_trivial_corpus_to_the_full(trained):
+  test = results_of(trained["output"])["test"]
+  assert test["f1"] == test["token_f1"] == 1.0
+  assert sorted(test["types"]) == ["Disease", "Sign"]
+
+
+def test_the_run_says_what_it_restored_and_trains_from_step_0(trained):
+  log = trained["log"]
+  assert "restored 25 variables" in log
+  assert "new, with random weights: output_bias, output_weights" in log
+  assert "not used: cls/predictions/output_bias (and 26 of its opt" in log
+  assert "training from step 0 to 100, 10 an epoch" in log
+  assert re.search(r"useful tokens/s, padding efficiency 0\.\d\d", log)
+
+
+def test_nothing_of_tensorflows_own_is_shown(trained):
+  lines = trained["log"].split("\n")[:-1]
+  strange = [x for x in lines if not re.match(r"\d\d:\d\d:\d\d ", x)]
+  assert not strange
+
+
+def test_the_written_file_scored_by_conlleval_gives_the_same_figures(trained):
+  path = trained["output"] / "NER_result_conll.txt"
+  report = subprocess.run(
+    [sys.executable, os.path.join(REPO, "scripts", "conlleval.py")],
+    stdin=open(str(path), "rb"),
+    stdout=subprocess.PIPE,
+    encoding="utf-8",
+  ).stdout
+  test = results_of(trained["output"])["test"]
+  assert "FB1: %6.2f" % (100 * test["f1"]) in report
+  assert "found: %d phrases" % test["predicted"] in report
+
+
+def test_the_best_checkpoint_is_kept_and_used(trained):
+  output = trained["output"]
+  state = json.loads((output / "training_state.json").read_text())
+  scores = dict(map(tuple, state["scores"]))
+  assert sorted(scores) == list(range(20, 101, 20)) and state["finished"]
+  best = min(s for s, v in scores.items() if v == max(scores.values()))
+  assert results_of(output)["test"]["global_step"] == best
+  assert (output / "model.ckpt-best.index").exists()
+
+
+def test_the_output_folder_tells_all_about_the_run(trained):
+  output = trained["output"]
+  assert (output / "labels.txt").read_text().split() == [
+    "O",
+    "B-Disease",
+    "I-Disease",
+    "B-Sign",
+  ]
+  config = json.loads((output / "run_config.json").read_text())
+  assert config["flags"]["learning_rate"] == 3e-3
+  assert config["versions"]["tensorflow"] == tf.__version__
+  assert all(re.match("[0-9a-f]{64}$", h) for h in config["sha256"].values())
+  for name in ("eval_results.txt", "test_results.txt"):
+    lines = (output / name).read_text().split("\n")
+    assert "f1 = 1.0" in lines and "types.Sign.recall = 1.0" in lines
+
+
+def test_tensorboard_has_training_and_development_curves(trained):
+  def tags(folder):
+    found = {}
+    for name in os.listdir(str(folder)):
+      if "tfevents" in name:
+        for event in tf.train.summary_iterator(str(folder / name)):
+          for value in event.summary.value:
+            found.setdefault(value.tag, []).append(event.step)
+    return found
+
+  assert {"loss", "learning_rate", "global_norm"} <= set(
+    tags(trained["output"])
+  )
+  development = tags(trained["output"] / "eval")
+  assert sorted(development["f1"]) == list(range(20, 101, 20))
+
+
+def test_the_same_command_again_does_not_retrain(trained):
+  before = results_of(trained["output"])
+  _, log = run("run_ner.py", trained["command"])
+  assert "training was finished at step 100 before" in log
+  assert results_of(trained["output"]) == before
+
+
+def test_another_run_in_the_same_folder_is_refused_by_what_differs(trained):
+  before = os.listdir(str(trained["output"]))
+  _, log = run(
+    "run_ner.py", trained["command"] + " --learning_rate=1e-5", code=1
+  )
+  assert "error: " in log and "another learning_rate (0.003, now 1e-05)" in log
+  assert os.listdir(str(trained["output"])) == before
+
+
+def test_an_interrupted_run_goes_on_from_its_last_checkpoint(trained, tmp_path):
+  command = trained["command"].replace(str(trained["output"]), str(tmp_path))
+  command += " --num_train_epochs=3"
+  process = subprocess.Popen(
+    [sys.executable, os.path.join(REPO, "run_ner.py")] + command.split(),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    encoding="utf-8",
+  )
+  for line in process.stdout:
+    if "step 20: f1" in line:
+      process.kill()
+      break
+  process.wait()
+  process.stdout.close()
+  _, log = run("run_ner.py", command)
+  start = int(re.search(r"training from step (\d+) to 30", log).group(1))
+  assert start in (20, 30)
+  assert "restored 25 variables" not in log
+  state = json.loads((tmp_path / "training_state.json").read_text())
+  assert [s for s, _ in state["scores"]] == [20, 30]
+  assert results_of(tmp_path)["test"]["global_step"] in (20, 30)
+
+
+TEXT = "no fe\u0301ver  the patients had lung cancer with Fever\nThe\n"
+
+
+def predict(trained, tmp_path, name, text, form):
+  """Labels a text with the trained model, from an otherwise empty folder."""
+  (tmp_path / name).write_bytes(text.encode("utf-8"))
+  run(
+    "run_ner.py",
+    "--bioalbert_dir=%s --predict_file=%s --output_dir=out "
+    "--max_seq_length=32 --predict_format=%s" % (trained["output"], name, form),
+    folder=tmp_path,
+  )
+  return tmp_path / "out"
+
+
+def test_raw_text_is_labelled_with_its_own_characters(trained, tmp_path):
+  output = predict(trained, tmp_path, "notes.txt", TEXT, "jsonl")
+  lines = (output / "notes.entities.jsonl").read_text("utf-8").split("\n")
+  first, second = [json.loads(line) for line in lines[:-1]]
+  assert [(e["text"], e["type"]) for e in first["entities"]] == [
+    ("fe\u0301ver", "Sign"),
+    ("lung cancer", "Disease"),
+    ("Fever", "Sign"),
+  ]
+  for e in first["entities"]:
+    assert first["text"][e["start"] : e["end"]] == e["text"]
+    assert 0.5 < e["score"] <= 1
+  assert second["entities"] == []
+  page = (output / "notes.entities.html").read_text("utf-8")
+  assert page.count("lung cancer") >= 1 and "http" not in page.split("<body")[1]
+
+
+def test_pubtator_comes_back_as_pubtator(trained, tmp_path):
+  text = "7|t|Lung cancer\n7|a|The patients had fever.\n"
+  output = predict(trained, tmp_path, "x.pubtator", text, "pubtator")
+  written = (output / "x.entities.pubtator").read_bytes()
+  assert b"7\t0\t11\tLung cancer\tDisease" in written
+  assert b"7\t29\t34\tfever\tSign" in written
+  parsed = documents.parse(written, "x")
+  assert parsed == documents.parse(text.encode(), "x")
+
+
+def test_json_lines_become_brat_standoff(trained, tmp_path):
+  text = json.dumps({"id": "a/1", "text": "no fever"}) + "\n"
+  output = predict(trained, tmp_path, "x.jsonl", text, "brat")
+  stem = output / "x.entities.brat" / annotations.brat_name("a/1")
+  assert (stem.parent / (stem.name + ".txt")).read_text() == "no fever"
+  assert (stem.parent / (stem.name + ".ann")).read_text() == (
+    "T1\tSign 3 8\tfever\n"
+  )
+
+
+def test_the_training_folder_alone_is_enough_to_predict(trained, tmp_path):
+  (tmp_path / "x.txt").write_text("no fever\n")
+  _, log = run(
+    "run_ner.py",
+    "--predict_file=%s --output_dir=%s --max_seq_length=32"
+    % (tmp_path / "x.txt", trained["output"]),
+  )
+  assert "labelled" in log and "training from" not in log
+  config = json.loads((trained["output"] / "run_config.json").read_text())
+  assert config["training"]["learning_rate"] == 3e-3  # What was trained, stays.
+
+
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    ("--output_dir=x --learnin_rate=1", "learnin_rate"),
+    ("--output_dir=x --cached_dir=y", "--cached_dir: features live in memory"),
+    ("--output_dir=x --do_train true", "'true' is no flag"),
+    ("--do_train", "error: --output_dir is not given; --help says"),
+  ],
+)
+def test_a_wrong_command_line_ends_in_one_line(tmp_path, arguments, message):
+  output, log = run("run_ner.py", arguments, folder=tmp_path, code=1)
+  assert log.startswith("error: ") and log.count("\n") == 1 and message in log
+  assert not output and not os.listdir(str(tmp_path))
+
+
+# Flags, files of the data set, the scores to be in results.json, and the files
+# to be written; `new` is a --predict_file.
+PROGRAMS = {
+  "run_re.py": (
+    "--task_name=GAD --do_lower_case=false",
+    {
+      "train.tsv": "@GENE$ in @DISEASE$\t1\nno @GENE$ in @DISEASE$\t0\n",
+      "dev.tsv": "",
+      "test.tsv": "index\tsentence\tlabel\n0\t@GENE$ of @DISEASE$\t1\n",
+      "new.txt": "@GENE$ @DISEASE$\n",
+    },
+    ["f1", "specificity", "confusion"],
+    ["test_results.tsv", "test_predictions.tsv", "test_report.txt"],
+  ),
+  "run_sts.py": (
+    "--task_name=biosses",
+    {
+      "train.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t4\n2\ta\tc\t0.5\n",
+      "test.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t3\n2\tc\td\t1\n",
+      "new.txt": "a\tb\n",
+    },
+    ["pearson", "spearman", "mse"],
+    ["test_results.tsv", "test_predictions.tsv"],
+  ),
+  "run_nli.py": (
+    "",
+    {
+      "train.tsv": "a\tb\tneutral\na\tc\tentailment\n",
+      "test.tsv": "a\tb\tneutral\n",
+      "new.txt": "a\tb\n",
+    },
+    ["accuracy", "classes"],
+    ["test_results.tsv", "test_predictions.tsv", "test_report.txt"],
+  ),
+  "run_dc.py": (
+    "--task_name=hoc",
+    {
+      "train.tsv": "0_1,1_0\ta\t7_s0\n0_0,1_1\tb\t8_s0\n",
+      "test.tsv": "labels\tsentence\tindex\n0_1,1_0\ta\t9_s0\n",
+      "new.txt": "a\n",
+    },
+    ["f1", "example_f1", "classes"],
+    ["test_predictions.tsv", "test_documents.tsv", "test_report.txt"],
+  ),
+  "run_qa.py": (
+    "--max_query_length=8 --doc_stride=4 --train_file={data}/train.json",
+    {
+      "train.json": squad(("q_000", "no fever in the lung", "lung")),
+      "new.txt": squad(("q_000", "fever of the lung", "lung")),
+    },
+    ["strict", "lenient", "mrr"],
+    [
+      "predictions.json",
+      "nbest_predictions.json",
+      "BioASQform_BioASQ-answer.json",
+    ],
+  ),
+}
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_a_program_trains_scores_and_labels_in_one_command(
+  trained, tmp_path, program
+):
+  given, files, scores, written = PROGRAMS[program]
+  data = tmp_path / "data"
+  data.mkdir()
+  for name, text in files.items():
+    (data / name).write_text(text)
+  command = (
+    "--bioalbert_dir={model} --data_dir={data} --output_dir={output} "
+    "--do_train=true --do_predict=true --predict_file={data}/new.txt "
+    "--train_step=1 --max_seq_length=32 " + given
+  ).format(model=trained["model"], data=data, output=tmp_path / "output")
+  _, log = run(program, command)
+  assert "Traceback" not in log and "tensorflow/" not in log
+  assert set(scores) <= set(results_of(tmp_path / "output")["test"])
+  if program != "run_qa.py":  # There --predict_file is the test set.
+    written = written + ["new.predictions.tsv"]
+  for name in written:
+    assert (tmp_path / "output" / name).stat().st_size
+
+
+@pytest.mark.parametrize("flag", ["--list", "--help"])
+def test_a_reader_that_ends_early_gets_no_traceback(flag):
+  process = subprocess.Popen(
+    [sys.executable, os.path.join(REPO, "prepare_data.py"), flag],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
+  process.stdout.close()
+  assert process.stderr.read() == b""
+  assert process.wait() == 1

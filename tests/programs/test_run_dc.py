@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of run_dc.py."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from common.errors import InputError
+from finetuning import harness
+from formats import label_sets
+import run_dc
+from tests.helpers import tiny
+import tokenization
+
+SPM = os.path.join(
+  os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+  "examples",
+  "vocab",
+  "pubmed-8k.model",
+)
+ASPECTS = ",".join("%d_%d" % (i, i in (2, 8)) for i in range(10))
+NONE = ",".join("%d_0" % i for i in range(10))
+ENERGETICS, SIGNALING = label_sets.HALLMARKS[2], label_sets.HALLMARKS[8]
+# BLUE's create_hoc.py: a name more than there are columns.
+BLUE = (
+  "index\tsentence1\tsentence2\tlabel\n"
+  "5_s0\tCells grow.\t%s,%s\n5_s1\tNone.\t\n" % (ENERGETICS, SIGNALING)
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+  return tokenization.load(None, SPM, None)
+
+
+def read(text, split="train", task_name="generic"):
+  task = run_dc.Dc(None, 32, task_name=task_name)
+  return task.read(text.encode("utf-8"), "x.tsv", split)
+
+
+def rows_of(text, **options):
+  return [
+    (e.id, e.texts[0], sorted(run_dc.labels_of(e)))
+    for e in read(text, **options)
+  ]
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "labels\tsentence\tindex\n%s\tCells grow.\t5_s0\n%s\tNone.\t5_s1\n"
+    % (ASPECTS, NONE),
+    "%s\tCells grow.\t5_s0\n%s\tNone.\t5_s1\n" % (ASPECTS, NONE),
+    "5_s0\tCells grow.\t%s\n5_s1\tNone.\t%s\n" % (ASPECTS, NONE),
+    BLUE,
+    BLUE.replace("sentence2\t", ""),
+    BLUE.replace("\n", "\r\n"),
+    BLUE[BLUE.index("\n") + 1 :],
+    "%s , %s\tCells grow.\t5_s0\n\tNone.\t5_s1\n" % (SIGNALING, ENERGETICS),
+    "index\tyear\t%s\ttext\t%s\n5_s0\t1999\t1\tCells grow.\t1\n"
+    "5_s1\t2001\t0\tNone.\t0\n" % (SIGNALING, ENERGETICS),
+    '{"id": "5_s0", "text": "Cells grow.", "labels": "%s"}\n'
+    '{"id": "5_s1", "text": "None.", "labels": ""}\n' % ASPECTS,
+  ],
+)
+def test_every_notation_of_labels_tells_the_same(text):
+  assert rows_of(text, task_name="hoc") == [
+    ("5_s0", "Cells grow.", [ENERGETICS, SIGNALING]),
+    ("5_s1", "None.", []),
+  ]
+
+
+def test_text_and_labels_alone_need_no_id():
+  assert rows_of("Cells grow.\tb, a\nNone.\t\n") == [
+    ("1", "Cells grow.", ["a", "b"]),
+    ("2", "None.", []),
+  ]
+  assert rows_of("0_1,1_0\tCells grow.\n") == [("1", "Cells grow.", ["0"])]
+
+
+def test_aspects_have_numbers_where_they_are_not_the_hallmarks():
+  assert rows_of("x\t%s\n" % ASPECTS) == [("1", "x", ["2", "8"])]
+  assert rows_of("x\t0_0,1_1\n", task_name="hoc") == [("1", "x", ["1"])]
+
+
+def test_a_test_set_may_be_without_labels():
+  for text in ("Cells grow.\n", "index\tsentence\n1\tCells grow.\n"):
+    assert [e.gold for e in read(text, "test")] == [None]
+
+
+@pytest.mark.parametrize(
+  "text, message",
+  [
+    ("", "x.tsv: found no rows, the file is empty"),
+    ("labels\tsentence\n", "x.tsv: found a header and no rows"),
+    ("index\tsentence\n1\tx\n", "x.tsv:2: found no labels, expected a column"),
+    ("index\tlabels\n1\ta\n", "x.tsv:1: .* expected also sentence/text"),
+    ("x\ta\ny\n", "x.tsv:2: found 1 column, expected 2 as in line 1"),
+    ("x\ta\n\tb\n", "x.tsv:2: found no sentence"),
+    ("x\t0_1,1_2\n", "x.tsv:1: found the labels '0_1,1_2', expected aspects"),
+    ("x\t0_1,a\n", "x.tsv:1: found the labels '0_1,a', expected aspects"),
+    ("text\ta\nx\t1\ny\t2\n", "x.tsv:3: found '2' under a, expected 0 or 1"),
+    ("text\ta\nx\t1\ny\t\n", "x.tsv:3: found no a, expected one in every row"),
+    ('{"text": "x", "labels": "a"}\n{"text": "y"}\n', "x.tsv:2: found no lab"),
+  ],
+)
+def test_what_is_no_training_set_is_refused_with_its_line(text, message):
+  with pytest.raises(InputError, match=message):
+    read(text)
+
+
+def test_a_test_set_of_which_a_part_is_labelled_is_refused():
+  text = '{"text": "x", "labels": "a"}\n{"text": "y"}\n'
+  with pytest.raises(InputError, match="x.tsv:2: found no labels"):
+    read(text, "test")
+
+
+def task_of(labels, tokenizer=None, **options):
+  task = run_dc.Dc(tokenizer, 32, **options)
+  task.learned = {"labels": labels}
+  return task
+
+
+def test_labels_are_in_the_order_of_names_and_aspects_of_numbers():
+  task = run_dc.Dc(None, 32)
+  assert task.learn(read("x\tb,c\ny\ta\n")) == {"labels": ["a", "b", "c"]}
+  aspects = ",".join("%d_1" % i for i in range(12))
+  learned = task.learn(read("x\t%s\n" % aspects))
+  assert learned["labels"] == [str(i) for i in range(12)]
+
+
+def test_a_training_set_without_any_label_is_refused():
+  with pytest.raises(InputError, match="x.tsv:2: found no label in this row"):
+    run_dc.Dc(None, 32).learn(read("text\tlabels\nx\t\ny\t\n"))
+
+
+@pytest.mark.parametrize(
+  "text, message",
+  [
+    ("x\ta\ny\ta,c\n", "x.tsv:2: .* 'c', expected .* training set's: a, b"),
+    ("text\ta\nx\t1\ny\t0\n", "x.tsv:3: found no 0 or 1 for the label 'b'"),
+  ],
+)
+def test_labels_that_do_not_fit_the_training_set_are_refused(
+  tokenizer, text, message
+):
+  task = task_of(["a", "b"], tokenizer)
+  first, second = read(text, "dev")
+  assert task.encode(first)[0]["gold"].tolist() == [1, 0]
+  with pytest.raises(InputError, match=message):
+    task.encode(second)
+
+
+def test_a_long_text_becomes_windows_that_miss_nothing(tokenizer):
+  task = task_of(["a", "b"], tokenizer)
+  text = " ".join("p%d grows" % i for i in range(60))
+  (example,) = read(text + "\tb\n")
+  windows = task.encode(example)
+  assert len(windows) > 3 and task.truncated == 0
+  ids, covered = tokenizer.encode(text), []
+  for window in windows:
+    assert len(window["input_ids"]) == 32
+    assert window["gold"].tolist() == [0, 1]
+    assert window["gold"].dtype == np.float32
+    piece_ids = window["input_ids"].tolist()[1:-1]
+    shared = next(
+      n for n in range(30, -1, -1) if covered[-n or 30 :] == piece_ids[:n]
+    )
+    assert shared >= 10 or not covered
+    covered += piece_ids[shared:]
+  assert covered == ids
+
+
+def test_a_text_without_a_piece_is_an_input_all_the_same(tokenizer):
+  task = task_of(["a"], tokenizer)
+  (example,) = task.read_unlabelled(b'{"text": "\\u200b"}\n', "x.jsonl")
+  (window,) = task.encode(example)
+  assert window["input_ids"].tolist() == [tokenizer.cls_id, tokenizer.sep_id]
+  assert window["gold"].tolist() == [0]
+
+
+def test_dev_fraction_keeps_documents_whole():
+  examples = read("".join("%d_s%d\tx\ta\n" % (i // 4, i) for i in range(40)))
+  train, dev = harness.hold_out(
+    examples, 0.2, 1, run_dc.Dc(None, 32).group, "x"
+  )
+  assert (len(train), len(dev)) == (32, 8)
+  documents = [{e.id.split("_")[0] for e in part} for part in (train, dev)]
+  assert not documents[0] & documents[1]
+
+
+def outputs_of(*rows):
+  """Outputs for examples of one window each, or of several: a list."""
+  return [
+    [
+      {"probabilities": np.array(p, np.float32)}
+      for p in (row if isinstance(row, list) else [row])
+    ]
+    for row in rows
+  ]
+
+
+FOUR = "1_s0\tx\ta\n1_s1\ty\t\n2_s0\tz\tb\n3_s0\tw\t\n"
+
+
+def test_a_document_has_the_labels_of_its_sentences_and_their_windows():
+  task = task_of(["a", "b"])
+  outputs = outputs_of((0.1, 0.2), [(0.0, 0.9), (0.6, 0.1)], (0.2, 0.5), (0, 0))
+  scores, files = task.score(read(FOUR, "test"), outputs, "test")
+  assert files["test_documents.tsv"].split("\n")[:4] == [
+    "index\tgold\tpredicted\tp(a)\tp(b)",
+    "1\ta\ta,b\t0.600000\t0.900000",
+    "2\tb\tb\t0.200000\t0.500000",
+    "3\t\t\t0.000000\t0.000000",
+  ]
+  assert files["test_predictions.tsv"].split("\n")[:3] == [
+    "index\tsentence\tgold\tpredicted\tp(a)\tp(b)",
+    "1_s0\tx\ta\t\t0.100000\t0.200000",
+    "1_s1\ty\t\ta,b\t0.600000\t0.900000",
+  ]
+  assert files["test_results.tsv"].split("\n")[1] == "0.60000002\t0.89999998"
+  assert scores["precision"] == pytest.approx(2 / 3) and scores["recall"] == 1
+  assert scores["example_precision"] == pytest.approx((0.5 + 1 + 1) / 3)
+  assert scores["documents_without_label"] == 1 and scores["documents"] == 3
+  assert scores["threshold"] == "0.5" and "untuned_f1" not in scores
+  assert "Threshold: 0.5" in task.report(scores)
+
+
+def test_a_test_set_without_labels_is_predicted_and_not_scored():
+  task = task_of(["a"])
+  scores, files = task.score(read("x\n", "test"), outputs_of((0.7,)), "test")
+  assert not scores
+  assert files["test_documents.tsv"].endswith("1\t\ta\t0.700000\n")
+
+
+# Right at 0.3 for a, where one document lies above and below 0.5; at 0.5 for b.
+TUNING = [(0.4, 0.1), (0.1, 0.1), (0.2, 0.9), (0.1, 0.2)]
+
+
+def test_thresholds_are_tuned_on_the_development_set_and_kept():
+  task = task_of(["a", "b"], tune_threshold=True)
+  assert task.metric == "untuned_f1"
+  outputs = outputs_of(*TUNING)
+  scores, files = task.score(read(FOUR, "dev"), outputs, "dev")
+  assert scores["thresholds"]["b"] == 0.5
+  assert scores["thresholds"]["a"] == pytest.approx(0.3)
+  assert scores["threshold"] == "tuned on the development set"
+  assert scores["f1"] == 1 and scores["untuned_f1"] == pytest.approx(2 / 3)
+  assert "0.3000 a" in task.report(scores)
+
+  later = run_dc.Dc(None, 32)
+  later.learned = json.loads(files["task.json"])
+  scores, files = later.score(read(FOUR, "test"), outputs, "test")
+  assert scores["f1"] == 1 and "task.json" not in files
+  assert (
+    "x\ta\t0.4"
+    in later.write_unlabelled(
+      later.read_unlabelled(b"x\n", "x"), outputs[:1], "x"
+    )["x.predictions.tsv"]
+  )
+  later.tune_threshold = False
+  scores, _ = later.score(read(FOUR, "test"), outputs, "test")
+  assert scores["f1"] == pytest.approx(2 / 3) and scores["threshold"] == "0.5"
+
+
+def test_scores_say_if_nothing_was_there_to_tune_on():
+  task = task_of(["a", "b"], tune_threshold=True)
+  scores, _ = task.score(read(FOUR, "test"), outputs_of(*TUNING), "test")
+  assert scores["threshold"] == "0.5 (no development set was tuned on)"
+  assert set(scores["thresholds"].values()) == {0.5}
+
+
+def test_a_model_that_predicts_no_label_is_called_collapsed(caplog):
+  task = task_of(["a", "b"])
+  low = outputs_of(*[(0.1, 0.1)] * 4)
+  scores, _ = task.score(read(FOUR, "test"), low, "test")
+  assert scores["collapsed"] and "test: collapse" in caplog.text
+  caplog.clear()
+  scores, _ = task.score(read("x\t\n", "test"), low[:1], "test")
+  assert not scores["collapsed"] and not caplog.text
+
+
+# What a text says, and its labels.
+SAYS = {"no": "", "fever": "Sign", "cancer": "Disease", "lung": "Disease,Sign"}
+
+
+def write_corpus(folder, sizes):
+  """Documents of three sentences in BLURB's layout."""
+  os.makedirs(str(folder))
+  random = np.random.RandomState(0)
+  for name, size in sizes.items():
+    lines = ["labels\tsentence\tindex"]
+    for i in range(size):
+      word = sorted(SAYS)[random.randint(4)]
+      lines.append("%s\t%s\t%d_s%d" % (SAYS[word], word, i // 3, i))
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def test_a_trivial_corpus_is_learnt_to_the_full_and_text_is_labelled(tmp_path):
+  data = tmp_path / "data"
+  write_corpus(data, {"train.tsv": 64, "dev.tsv": 12, "test.tsv": 12})
+  results = tiny.run(
+    run_dc,
+    tmp_path,
+    task_name="generic",
+    data_dir=str(data),
+    do_eval=True,
+    tune_threshold=True,
+    save_checkpoints_steps=80,
+    num_train_epochs=10.0,
+  )
+  assert results["dev"]["f1"] == results["test"]["f1"] == 1.0
+  assert results["test"]["example_f1"] == results["test"]["untuned_f1"] == 1.0
+  (tmp_path / "x.jsonl").write_text(
+    '{"id": "n", "text": "fever"}\n{"text": "lung"}\n'
+  )
+  tiny.run(  # The same again: finished, and the thresholds stay.
+    run_dc,
+    tmp_path,
+    task_name="generic",
+    data_dir=str(data),
+    num_train_epochs=10.0,
+    do_predict=False,
+    predict_file=str(tmp_path / "x.jsonl"),
+    predict_format="jsonl",
+  )
+  kept = json.loads((tmp_path / "output" / "task.json").read_text())
+  assert kept["thresholds"] == results["dev"]["thresholds"]
+  lines = (tmp_path / "output" / "x.predictions.jsonl").read_text().split("\n")
+  first, second = [json.loads(line) for line in lines[:-1]]
+  assert (first["id"], first["labels"]) == ("n", "Sign")
+  assert (second["id"], second["labels"]) == ("2", "Disease,Sign")
+  assert 0 <= first["p(Disease)"] < 0.5 < first["p(Sign)"] <= 1
+
+
+def test_tuning_without_a_development_set_is_refused(tmp_path):
+  with pytest.raises(InputError, match="--tune_threshold needs --do_eval"):
+    tiny.run(run_dc, tmp_path, task_name="hoc", tune_threshold=True)

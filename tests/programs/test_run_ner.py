@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of run_ner.py's task; from a shell it is tested in test_programs.py."""
+
+import os
+
+import numpy as np
+import pytest
+
+from formats import conll
+import run_ner
+from tests.helpers import REPO
+import tokenization
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+  return tokenization.load(
+    spm_model_file=os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
+  )
+
+
+def task_for(tokenizer, sentences, max_seq_length=128):
+  task = run_ner.Ner(tokenizer, max_seq_length, "jsonl")
+  task.learned = task.learn(sentences)
+  return task
+
+
+def oracle(task, features):
+  """The outputs of a model that always gives the label it is shown."""
+  return [
+    {
+      "word": np.append(f["word"], [-1, -1]),  # As padded in a batch.
+      "label": np.append(np.maximum(f["label_ids"], 0), [0, 0]),
+      "probability": np.full(len(f["word"]) + 2, 0.9),
+    }
+    for f in features
+  ]
+
+
+SENTENCE = conll.Sentence(
+  ["Phenylmethylsulphonyl", "of", "\u200b", "the", "eye"],
+  ["B", "O", "I", "O", "B"],
+)
+
+
+def test_labels_stand_on_first_pieces_and_every_word_has_one(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  (features,) = task.encode(SENTENCE)
+  pieces = [len(tokenizer.encode(w)) or 1 for w in SENTENCE.words]
+  firsts = 1 + np.cumsum([0] + pieces[:-1])
+  assert pieces[0] > 1 and not tokenizer.encode(SENTENCE.words[2])
+  assert features["word"][firsts].tolist() == [0, 1, 2, 3, 4]
+  labels = [task.learned["labels"][i] for i in features["label_ids"][firsts]]
+  assert labels == SENTENCE.labels
+  others = np.delete(features["label_ids"], firsts)
+  assert set(others) == {-1}
+
+
+def test_a_word_without_a_piece_is_an_unknown_piece(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  (features,) = task.encode(SENTENCE)
+  at = np.flatnonzero(features["word"] == 2)[0]
+  assert features["input_ids"][at] == tokenizer.unk_id
+
+
+def test_an_input_begins_with_cls_and_ends_with_sep(tokenizer):
+  (features,) = task_for(tokenizer, [SENTENCE]).encode(SENTENCE)
+  ids = features["input_ids"]
+  assert ids[0] == tokenizer.cls_id and ids[-1] == tokenizer.sep_id
+  assert features["input_mask"].tolist() == [1] * len(ids)
+  assert features["segment_ids"].tolist() == [0] * len(ids)
+
+
+@pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
+def test_no_label_is_lost_however_small_the_windows(tokenizer, max_seq_length):
+  random = np.random.RandomState(max_seq_length)
+  words = ["fever", "retinoblastoma", "p53", "\u200b", "x" * 300, "of"]
+  sentences = []
+  for n in (1, 5, 40, 200):
+    drawn = [words[i] for i in random.randint(len(words), size=n)]
+    labels = ["BIO"[i] for i in random.randint(3, size=n)]
+    sentences.append(conll.Sentence(drawn, labels))
+  task = task_for(tokenizer, sentences, max_seq_length)
+  features = [task.encode(s) for s in sentences]
+  assert max(len(f["input_ids"]) for fs in features for f in fs) <= (
+    max_seq_length
+  )
+  scores, files = task.score(
+    sentences, [oracle(task, fs) for fs in features], "test"
+  )
+  text = files["NER_result_conll.txt"]
+  assert scores["f1"] == scores["token_accuracy"] == 1.0
+  assert conll.parse(text.encode(), "x") == sentences
+
+
+def test_a_label_that_training_has_not_seen_is_scored_and_not_learned(
+  tokenizer,
+):
+  task = task_for(tokenizer, [conll.Sentence(["fever"], ["O"])])
+  (features,) = task.encode(conll.Sentence(["fever"], ["B-Sign"]))
+  assert set(features["label_ids"]) == {-1}
+  outputs = oracle(task, [features])
+  scores, _ = task.score(
+    [conll.Sentence(["fever"], ["B-Sign"])], [outputs], "dev"
+  )
+  assert scores["gold"] == 1 and scores["recall"] == 0.0
+
+
+def test_a_word_without_a_prediction_is_a_fault_not_an_o(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  outputs = oracle(task, task.encode(SENTENCE))
+  outputs[0]["word"][1] = -1
+  with pytest.raises(AssertionError, match="a word lost its label"):
+    task.score([SENTENCE], [outputs], "dev")
+
+
+def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  text = "He had a fever. Cancer was not seen."
+  (example,) = task.read_unlabelled(text.encode(), "x.txt")
+  features = task.encode(example)
+  assert len(example.sentences) == 2
+  outputs = oracle(task, features)
+  marked = {"fever", ".", "Cancer"}  # Only the first may be a B.
+  labels = task.learned["labels"]
+  for output in outputs:
+    for at in np.flatnonzero(output["word"] >= 0):
+      word = example.words[output["word"][at]]
+      tag = "B" if word == "fever" else "I" if word in marked else "O"
+      output["label"][at] = labels.index(tag)
+  found = [e.text for e in task._entities(example, outputs)]
+  assert found == ["fever.", "Cancer", "."]
+
+
+def test_raw_text_is_cut_as_the_training_set_was(tokenizer):
+  whole = [conll.Sentence(["IL-2", "x"], ["B", "O"])] * 20
+  apart = [conll.Sentence(["IL", "-", "2"], ["B", "I", "I"])] * 20
+  for sentences, words in (
+    (whole, ["IL-2"]),
+    (apart, ["IL", "-", "2"]),
+  ):
+    task = task_for(tokenizer, sentences)
+    (example,) = task.read_unlabelled(b"IL-2", "x.txt")
+    assert example.words == words
+
+
+def test_a_document_without_words_is_kept(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  data = b'{"id": "a", "text": " "}\n{"id": "b", "text": "fever"}\n'
+  examples = task.read_unlabelled(data, "x.jsonl")
+  outputs = [oracle(task, task.encode(e)) for e in examples]
+  files = task.write_unlabelled(examples, outputs, "x")
+  assert [len(o) for o in outputs] == [0, 1]
+  assert files["x.entities.jsonl"].count("\n") == 2
+
+
+def test_an_untyped_corpus_has_entities_of_one_name(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  outputs = [oracle(task, task.encode(SENTENCE))]
+  assert list(task.score([SENTENCE], outputs, "dev")[0]["types"]) == ["entity"]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of run_sts.py."""
+
+import os
+
+import numpy as np
+import pytest
+
+from common.errors import InputError
+import run_sts
+from tests.helpers import tiny
+
+
+def new_task(highest=4.0):
+  return run_sts.Sts(None, 32, "tsv", highest)
+
+
+def read(text, split="train", highest=4.0):
+  (example,) = new_task(highest).read(text.encode("utf-8"), "x.tsv", split)
+  return (example.id,) + example.texts + (example.gold,)
+
+
+@pytest.mark.parametrize(
+  "text, name",
+  [
+    ('pair_id\tsent1\tsent2\tscore\n7\ta "b\tc\t3.5\n', "7"),
+    (
+      "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\t"
+      'sentence2\tscore\n7\tx\ty\t1\t0\tnone\tnone\ta "b\tc\t3.5\n',
+      "7",
+    ),
+    ('a "b\tc\t3.5\n', "1"),
+  ],
+)
+def test_blurb_s_glue_s_and_n2c2_s_layouts_say_the_same(text, name):
+  assert read(text) == (name, 'a "b', "c", 3.5)
+
+
+def test_a_test_set_may_be_without_scores():
+  assert read("a\tb\n", "test") == ("1", "a", "b", None)
+  assert read("index\tsentence1\tsentence2\n4\ta\tb\n", "test")[0] == "4"
+
+
+@pytest.mark.parametrize(
+  "score, highest, refused",
+  [
+    ("4", 4.0, False),
+    ("0", 4.0, False),
+    ("4.5", 4.0, True),
+    ("4.5", 5.0, False),
+    ("5.01", 5.0, True),
+    ("-0.5", 5.0, True),
+    ("nan", 5.0, True),
+    ("high", 5.0, True),
+  ],
+)
+def test_scores_outside_the_corpus_s_scale_are_refused_with_their_line(
+  score, highest, refused
+):
+  text = "a\tb\t1\nc\td\t%s\n" % score
+  task = new_task(highest)
+  if not refused:
+    assert task.read(text.encode(), "x.tsv", "dev")[1].gold == float(score)
+    return
+  expected = "x.tsv:2: found the score '%s', .* from 0 to %g" % (score, highest)
+  with pytest.raises(InputError, match=expected):
+    task.read(text.encode(), "x.tsv", "dev")
+
+
+def test_the_correlation_is_over_the_whole_file_and_written_beside_texts():
+  task = new_task()
+  examples = task.read(b"a\tb\t0\nc\td\t4\ne\tf\t1\n", "x", "test")
+  outputs = [[{"value": np.float32(v)}] for v in (0.5, 3.0, 1.0)]
+  scores, files = task.score(examples, outputs, "test")
+  expected = np.corrcoef([0, 4, 1], [0.5, 3.0, 1.0])[0, 1]
+  np.testing.assert_allclose(scores["pearson"], expected)
+  assert list(scores) == ["pearson", "spearman", "mse"]
+  assert files["test_results.tsv"] == "0.5\n3\n1\n"
+  assert files["test_predictions.tsv"].split("\n")[:2] == [
+    "index\tsentence1\tsentence2\tgold\tpredicted",
+    "1\ta\tb\t0.000000\t0.500000",
+  ]
+
+
+def test_without_gold_there_are_values_and_no_scores():
+  task = new_task()
+  examples = task.read(b"a\tb\n", "x", "test")
+  scores, files = task.score(examples, [[{"value": np.float32(2)}]], "test")
+  assert scores == {} and files["test_results.tsv"] == "2\n"
+
+
+def test_a_trivial_corpus_is_learnt_and_pairs_are_valued(tmp_path):
+  random = np.random.RandomState(0)
+  data = tmp_path / "data"
+  os.makedirs(str(data))
+  for name, size in (("train", 64), ("dev", 12), ("test", 12)):
+    lines = ["pair_id\tsent1\tsent2\tscore"]
+    for i in range(size):
+      same = random.randint(2)
+      second = ("no", "the")[same]
+      lines.append("%d\tfever\t%s\t%d" % (i, second, same))
+    (data / (name + ".tsv")).write_text("\n".join(lines) + "\n")
+  results = tiny.run(
+    run_sts,
+    tmp_path,
+    task_name="biosses",
+    data_dir=str(data),
+    do_eval=True,
+    save_checkpoints_steps=120,
+    num_train_epochs=30.0,
+  )
+  assert results["test"]["pearson"] > 0.99
+  assert results["test"]["spearman"] > 0.8  # Equal scores, unequal values.
+  (tmp_path / "new.tsv").write_text("fever\tthe\n")
+  tiny.run(
+    run_sts,
+    tmp_path,
+    task_name="biosses",
+    bioalbert_dir=str(tmp_path / "output"),
+    do_train=None,
+    predict_file=str(tmp_path / "new.tsv"),
+    predict_format="jsonl",
+  )
+  text = (tmp_path / "output" / "new.predictions.jsonl").read_text()
+  value = float(text.split('"value": ')[1].rstrip("}\n"))
+  assert text.startswith('{"id": "1", "sentence1": "fever"')
+  assert 0.8 < value < 1.2

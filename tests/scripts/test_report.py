@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/report.py from a shell, and what is on its pages."""
+
+import collections
+import csv
+import html
+import html.parser
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from evaluation import charts
+from evaluation import scoreboard
+from evaluation import shown
+from tests.helpers import REPO
+from tests.helpers import invented_results as invented
+
+PROGRAM = os.path.join(REPO, "scripts", "report.py")
+FILES = ["report.csv", "report.html", "report.md"]
+GOLD = ["1", "0", "1", "1", "0", "1", "0", "0"] * 5
+WRONG = {"0": "1", "1": "0"}
+
+
+def run(*arguments, code=0):
+  """Runs the program; returns its (standard output, standard error)."""
+  process = subprocess.run(
+    [sys.executable, PROGRAM] + [str(a) for a in arguments],
+    capture_output=True,
+    encoding="utf-8",
+  )
+  assert process.returncode == code, process.stderr
+  return process.stdout, process.stderr
+
+
+def write_results(root):
+  """Two models: of a three seeds, one of them damaged, of <b> one."""
+  for seed, value in ((1, 0.80), (2, 0.83), (3, 0.5)):
+    folder = invented.write_run(
+      root, "ncbi-disease/a/seed-%d" % seed, invented.f1(value)
+    )
+  (folder / "results.json").write_text('{"test": {"f1": 0.')
+  for model, every in (("a", 7), ("<b>|", 3)):
+    labels = [WRONG[x] if i % every == 0 else x for i, x in enumerate(GOLD)]
+    invented.write_classes(
+      root, "gad/%s/fold-1-seed-1" % model, GOLD, labels, ["0", "1"], "0"
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+  """The output folder of a report with a comparison, and what was said."""
+  root = tmp_path_factory.mktemp("results")
+  write_results(root)
+  output = run(root, "--compare=a,<b>|", "--bootstrap_samples=200")
+  return root / "report", output
+
+
+def text_of(made, name):
+  return (made[0] / name).read_text(encoding="utf-8")
+
+
+def records(made):
+  return list(csv.DictReader(text_of(made, "report.csv").splitlines()))
+
+
+class Page(html.parser.HTMLParser):
+  """The cells, the ids and the links of a page, and whether tags are closed."""
+
+  EMPTY = {"meta", "br", "path", "use", "rect"}
+
+  def __init__(self, text):
+    super().__init__()
+    self.open, self.cells, self.ids, self.links = [], [], [], []
+    self.tags = collections.Counter()
+    self.feed(text)
+    assert not self.open
+
+  def handle_starttag(self, tag, attributes):
+    self.note(tag, attributes)
+    if tag not in ("meta",):
+      self.open.append(tag)
+    if tag in ("td", "th"):
+      self.cells.append("")
+
+  def handle_startendtag(self, tag, attributes):
+    self.note(tag, attributes)
+
+  def note(self, tag, attributes):
+    self.tags[tag] += 1
+    values = dict(attributes)
+    self.ids += [values["id"]] if "id" in values else []
+    for name in ("href", "xlink:href", "src"):
+      self.links += [values[name]] if name in values else []
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag
+
+  def handle_data(self, data):
+    if set(self.open) & {"td", "th"}:
+      self.cells[-1] += data
+
+
+def test_help_says_what_is_read_and_written():
+  output, _ = run("--help")
+  assert "<data set>/<model>/<run>/results.json" in output
+  for flag in ("output_dir", "models", "compare", "bootstrap_samples", "seed"):
+    assert "--" + flag in output
+
+
+def test_it_writes_three_files_and_says_what_it_does_not_count(made):
+  folder, (output, errors) = made
+  assert sorted(os.listdir(str(folder))) == FILES
+  assert sorted(map(os.path.basename, output.split())) == FILES
+  lines = errors.splitlines()
+  assert len(lines) == 2
+  assert "not counted: " in lines[0] and "seed-3/results.json: dam" in lines[0]
+  assert lines[1].startswith("not counted: NCBI-disease: not compared (no run")
+
+
+def test_the_table_has_mean_deviation_and_number(made):
+  text = text_of(made, "report.md")
+  (row,) = [x for x in text.split("\n") if x.startswith("| NCBI-disease | ent")]
+  cells = row.strip("| ").split(" | ")
+  # By name <b>| is the first model; of 0.80 and 0.83 the deviation is 0.0212.
+  assert cells[:4] == ["NCBI-disease", "entity F1", "\u2013", cells[3]]
+  assert cells[3] == "81.50 \u00b1 2.12 (n = 2 of 3)"
+  assert "| 89.13 | 87.82 |" in row  # BioBERT's and PubMedBERT's.
+  assert "| **89.71** |" in row
+
+
+def test_one_run_is_shown_without_a_deviation(made):
+  table = text_of(made, "report.md").partition("## ")[0]
+  (row,) = [x for x in table.split("\n") if x.startswith("| GAD | F1 of the p")]
+  assert re.search(r"\| \*?\*?\d\d\.\d\d \(n = 1\)", row)
+
+
+def test_missing_cells_are_shown_and_counted(made):
+  text = text_of(made, "report.md")
+  rows = sum(len(d.metrics) for d in scoreboard.DATA_SETS)
+  assert (
+    "Missing (\u2013): %d of %d cells of 2" % (2 * rows - 3, 2 * rows) in text
+  )
+  for data_set in scoreboard.DATA_SETS:
+    assert "\n| %s | " % data_set.name in text
+  assert "a: %d of %d missing: BC5CDR-disease, " % (rows - 2, rows) in text
+  assert "a: BLURB score over NCBI-disease, GAD; missing: BC5CDR" in text
+  assert ", incomplete (2 of 11)" in text
+  assert "Left out are EBM PICO and PubMedQA." in text
+
+
+def test_scores_that_nobody_knows_stay_empty(made):
+  cells = [r for r in records(made) if r["model"] == "BioALBERT (paper)"]
+  assert len(cells) > 20 and {r["value"] for r in cells} == {""}
+
+
+def test_the_csv_has_each_run_and_what_they_come_to(made):
+  found = [r for r in records(made) if r["data_set"] == "NCBI-disease"]
+  runs = [r for r in found if r["kind"] == "run"]
+  assert [(r["run"], r["value"]) for r in runs] == [
+    ("seed-1", "80.00"),
+    ("seed-2", "83.00"),
+    ("seed-3", ""),
+  ]
+  assert "damaged JSON" in runs[2]["note"]
+  total = {r["model"]: r for r in found if r["kind"] == "aggregate"}
+  assert total["a"]["value"] == "81.50"
+  assert total["a"]["standard_deviation"] == "2.12"
+  assert (total["a"]["n"], total["a"]["expected"]) == ("2", "3")
+  assert (total["<b>|"]["value"], total["<b>|"]["n"]) == ("", "0")
+
+
+def test_the_csv_has_the_difference_of_two_models(made):
+  found = [r for r in records(made) if r["kind"] == "difference"]
+  assert [r["data_set"] for r in found] == ["NCBI-disease", "GAD"]
+  assert found[0]["note"].startswith("no run that both models have")
+  gad = found[1]
+  assert gad["model"] == "a - <b>|" and gad["n"] == "40"
+  assert float(gad["low"]) <= float(gad["value"]) <= float(gad["high"])
+  assert 0 < float(gad["p"]) == float(gad["p_holm"]) <= 1
+
+
+def test_the_page_has_every_cell_of_the_table(made):
+  cells = set(Page(text_of(made, "report.html")).cells)
+  lines = text_of(made, "report.md").replace("\\|", "\x00").split("\n")
+  rows = [x.strip("| ").split(" | ") for x in lines if x.startswith("| ")]
+  plain = {
+    re.sub(r" \[(\d+)\]$", r"\1", c.strip().replace("**", ""))
+    for row in rows
+    for c in row
+  }
+  wanted = {c.replace("\x00", "|") for c in plain} - {"", "---"}
+  heads = {"data set", "metric"}
+  assert len(wanted) > 100 and wanted - heads <= cells
+
+
+def test_the_page_is_whole_and_needs_no_network(made):
+  text = text_of(made, "report.html")
+  page = Page(text)
+  assert page.tags["svg"] == 2 and page.tags["script"] == 0
+  assert len(page.ids) == len(set(page.ids))
+  assert page.links and all(link.startswith("#") for link in page.links)
+  assert {link[1:] for link in page.links} <= set(page.ids)
+  for name in re.findall(r"url\(([^)]*)\)", text):
+    assert name[1:] in page.ids
+  assert "default-src 'none'" in text and "<b>|" not in text
+  assert "prefers-color-scheme: dark" in text and "width=device-width" in text
+
+
+def test_charts_have_a_text_beside_them_and_the_colours_of_the_page(made):
+  text = text_of(made, "report.html")
+  assert len(re.findall(r'role="img" aria-label="Chart of \d+ ', text)) == 2
+  charts = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+  assert charts.count('aria-hidden="true"') == 2
+  assert "var(--series-1)" in charts
+  assert not re.search(r"#[0-9a-f]{6}\b", charts)
+
+
+def test_the_page_has_classes_and_confusions(made):
+  text = text_of(made, "report.html")
+  assert "<summary>GAD, &lt;b&gt;| (1 run)</summary>" in text
+  assert text.count("Confusion matrix, counts over 1 run") == 2
+  assert text.count("By class: means and total counts over 1 run") == 2
+
+
+def test_the_same_seed_gives_the_same_files(made, tmp_path):
+  root = made[0].parent
+  arguments = [root, "--compare=a,<b>|", "--bootstrap_samples=200"]
+  run(*arguments, "--output_dir", tmp_path / "same")
+  run(*arguments, "--seed=2", "--output_dir", tmp_path / "other")
+  for name in FILES:
+    same, other = (tmp_path / x / name for x in ("same", "other"))
+    assert same.read_text(encoding="utf-8") == text_of(made, name)
+    assert other.read_text(encoding="utf-8") != text_of(made, name)
+
+
+def test_models_are_shown_in_the_order_asked_for(tmp_path):
+  write_results(tmp_path)
+  run(tmp_path, "--models=a")
+  text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+  head = text.split("\n")[2].split(" | ")
+  assert head[2:4] == ["a", "BioALBERT (paper)"] and "b" not in head
+
+
+def test_a_report_in_the_results_is_no_data_set(tmp_path):
+  write_results(tmp_path)
+  run(tmp_path)
+  before = (tmp_path / "report" / "report.csv").read_bytes()
+  run(tmp_path)
+  assert (tmp_path / "report" / "report.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    (["{root}/nowhere"], "nowhere: no such folder"),
+    (["{root}/empty"], "empty: found no run, expected folders <data set>/"),
+    (["{root}", "--models=x"], "x: no such model in the results, expected"),
+    (["{root}", "--compare=a,x"], "x: no such model in the results, expected"),
+    (["{root}", "--output_dir={root}/file"], "file: cannot be written"),
+  ],
+)
+def test_errors_are_one_line_and_leave_nothing(tmp_path, arguments, message):
+  write_results(tmp_path)
+  (tmp_path / "empty").mkdir()
+  (tmp_path / "file").write_text("")
+  _, errors = run(*(a.format(root=tmp_path) for a in arguments), code=1)
+  assert message in errors and errors.count("\n") == 1
+  assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+  "flag", ["--compare=a", "--compare=a,b,c", "--bootstrap_samples=0"]
+)
+def test_a_flag_that_makes_no_sense_is_refused(tmp_path, flag):
+  _, errors = run(tmp_path, flag, code=1)
+  assert "expected" in errors and errors.count("\n") == 1
+
+
+# --------------------------------------------------------------- parts of pages
+
+
+@pytest.mark.parametrize(
+  "cell, text",
+  [
+    ((None, None, 0, 0, {}), "\u2013"),
+    ((None, None, 0, 2, {}), "\u2013"),
+    ((0.8, None, 1, 1, {}), "80.00 (n = 1)"),
+    ((0.8, None, 1, 5, {}), "80.00 (n = 1 of 5)"),
+    ((0.8, 0.0, 2, 2, {}), "80.00 \u00b1 0.00 (n = 2)"),
+    ((-0.123456, 0.01, 3, 3, {}), "-12.35 \u00b1 1.00 (n = 3)"),
+  ],
+)
+def test_a_cell_says_how_many_runs_it_is_of(cell, text):
+  assert shown.cell_text(scoreboard.Cell(*cell)) == text
+
+
+def test_collapses_and_unanswered_questions_are_told(tmp_path):
+  invented.write_run(
+    tmp_path, "gad/a/seed-1", dict(invented.f1(0.6), collapsed=True)
+  )
+  test = {"accuracy": 1.0, "questions": 9, "answered": 7}
+  invented.write_run(tmp_path, "bioasq-4b/a/yesno-seed-1", test)
+  run(tmp_path)
+  text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+  assert "- GAD, a: 1 of 1 run predict one label throughout" in text
+  assert "- BioASQ 4b yes/no, a: 7 of 9 questions answered" in text
+
+
+def test_a_model_without_a_score_has_a_page_too(tmp_path):
+  write_results(tmp_path)
+  folder = invented.write_run(tmp_path, "gad/$x_1$/seed-1", {})
+  (folder / "results.json").write_text("{")
+  run(tmp_path, "--models=$x_1$")
+  text = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+  assert "No score to draw." in text and Page(text).tags["svg"] == 0
+
+
+def test_names_in_charts_are_no_formulas():
+  chart = charts.scores([("$a", {"$x_1$": (1, 2)}, [])], ["$x_1$"], "p", "x")
+  assert ">$x_1$<" in chart and ">$a<" in chart
+
+
+def test_more_models_than_colours_are_drawn():
+  models = ["m%d" % i for i in range(10)]
+  rows = [("row", {m: (80.0, None) for m in models}, [])]
+  chart = charts.scores(rows, models, "published", "x")
+  assert all(">%s<" % m in chart for m in models)
