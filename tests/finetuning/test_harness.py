@@ -330,7 +330,7 @@ def test_on_several_machines_one_scores_and_writes_and_the_others_wait(
   repo, folders, tmp_path
 ):
   shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
-  script = os.path.join(repo, "tests", "multi_worker_finetuning.py")
+  script = os.path.join(repo, "tests", "helpers", "multi_worker_finetuning.py")
   subprocess.run(
     [sys.executable, script, str(tmp_path)],
     env=dict(os.environ, PYTHONPATH=repo),

@@ -40,7 +40,7 @@ def test_a_total_is_a_constant_to_gradients():
 )
 def test_two_replicas_train_as_one_device_does(script, repo):
   output = subprocess.run(
-    [sys.executable, os.path.join(repo, "tests", script)],
+    [sys.executable, os.path.join(repo, "tests", "helpers", script)],
     env=dict(os.environ, PYTHONPATH=repo),
     stdout=subprocess.PIPE,
     encoding="utf-8",
