@@ -3,7 +3,6 @@
 
 import importlib
 import json
-import os
 
 import numpy as np
 import pytest
@@ -11,14 +10,9 @@ import safetensors.numpy
 
 from common.errors import InputError
 from exporting import transformers_weights as tw
+from tests.helpers import SPM
 import tokenization
 
-SPM = os.path.join(
-  os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-  "examples",
-  "vocab",
-  "pubmed-8k.model",
-)
 CONFIG = {
   "vocab_size": 9,
   "embedding_size": 4,

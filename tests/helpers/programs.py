@@ -12,9 +12,6 @@ import tensorflow.compat.v1 as tf
 import modeling
 from tests.helpers import REPO
 
-SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
-
-
 # The published command, but for its paths.
 PUBLISHED = (
   "--do_train=true --do_eval=true --vocab_file={model}/vocab.txt "

@@ -11,15 +11,10 @@ from common.errors import InputError
 from finetuning import harness
 from formats import label_sets
 import run_dc
+from tests.helpers import SPM
 from tests.helpers import tiny
 import tokenization
 
-SPM = os.path.join(
-  os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-  "examples",
-  "vocab",
-  "pubmed-8k.model",
-)
 ASPECTS = ",".join("%d_%d" % (i, i in (2, 8)) for i in range(10))
 NONE = ",".join("%d_0" % i for i in range(10))
 ENERGETICS, SIGNALING = label_sets.HALLMARKS[2], label_sets.HALLMARKS[8]

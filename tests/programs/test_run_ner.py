@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of run_ner.py's task; from a shell it is tested in test_programs.py."""
 
-import os
-
 import numpy as np
 import pytest
 
 from formats import conll
 import run_ner
-from tests.helpers import REPO
+from tests.helpers import SPM
 import tokenization
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-  return tokenization.load(
-    spm_model_file=os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
-  )
+  return tokenization.load(spm_model_file=SPM)
 
 
 def task_for(tokenizer, sentences, max_seq_length=128):

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from tests.helpers import REPO
+from tests.helpers import SPM
 from tests.helpers import programs
 
-SPM = programs.SPM
 SIZES = " --max_seq_length=32 --max_predictions_per_seq=5"
 
 

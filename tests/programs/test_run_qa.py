@@ -14,11 +14,10 @@ from formats import questions
 from formats.questions import Answer
 from formats.questions import Question
 import run_qa
-from tests.helpers import REPO
+from tests.helpers import SPM
 from tests.helpers import tiny
 import tokenization
 
-SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 WORDS = ["the", "patients", "had", "no", "with"]
 
 

@@ -9,15 +9,10 @@ import pytest
 
 from common.errors import InputError
 import run_re
+from tests.helpers import SPM
 from tests.helpers import tiny
 import tokenization
 
-SPM = os.path.join(
-  os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-  "examples",
-  "vocab",
-  "pubmed-8k.model",
-)
 BIOBERT_TRAIN = "@GENE$ causes @DISEASE$.\t1\nNo @GENE$ in @DISEASE$.\t0\n"
 BIOBERT_TEST = "index\tsentence\tlabel\n0\t@GENE$ and @DISEASE$.\t1\n"
 

@@ -12,7 +12,7 @@ PROGRAM = """
 import resource, sys
 import numpy as np
 if sys.argv[1] == "kept":
-  import allocation
+  from training import allocation
   allocation.keep_freed_memory()
 np.ones(12 << 20, np.float32)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
