@@ -406,27 +406,18 @@ class _Run:
   # ------------------------------------------------------------------- training
 
   def _training_data(self, params, input_context=None):
-    batch_size, part = self._share(params, input_context)
+    if self.config.use_tpu:
+      part = estimators.part_of_tpu_input(params)
+    else:
+      part = estimators.part_of_input(input_context)
     return record_inputs.training_dataset(
       self.files["train"],
       self.shape,
-      batch_size,
+      self.config.train_batch_size,
       self.config.seed + self.state.step(),  # A run that goes on sees others.
       part,
       self._remask,
     )
-
-  def _share(self, params, input_context):
-    """(examples of one replica's batch, which batches are this machine's)."""
-    if not self.config.use_tpu:
-      return (
-        estimators.replica_batch(self.config.train_batch_size, input_context),
-        estimators.part_of_input(input_context),
-      )
-    part = (0, 1, 1)
-    if "context" in params:  # It is not when the estimator runs on the CPU.
-      part = params["context"].current_input_fn_deployment()[1:]
-    return params["batch_size"], part
 
   def _train(self):
     """Trains to the end, or says that it was done before."""

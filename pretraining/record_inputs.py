@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
 from pretraining import tfrecords
+from training.batches import WHOLE
 
 # Records shuffled at a time (54 MB at length 512), drawn from so many files.
 SHUFFLED = 1 << 14
@@ -39,22 +40,32 @@ def features(shape):
   }
 
 
-def training_dataset(
-  paths, shape, batch_size, seed, part=(0, 1, 1), remask=None
-):
-  """Returns an endless dataset of shuffled batches, {name: [B, ...]}.
+def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
+  """Returns an endless dataset of the batches of one device each.
 
   Args:
     paths: the TFRecord files.
     shape: the Shape of their examples.
-    batch_size: B.
-    seed: of the shuffling.
-    part: (own, of, run): of every `of` * `run` batches in a row, those from
-      `own` * `run` on, `run` of them; what one of `of` machines with `run`
-      devices takes of a stream that is the same on all.
+    batch_size: number of examples per batch, over all devices of all machines.
+    seed: of the shuffling, the same on all machines.
+    part: the batches.Part of this input pipeline. All machines read the same
+      stream; the dataset yields the shares of this machine's devices, one
+      after another.
     remask: function of a batch with token_boundary that masks it anew; None
       takes the masks of the files.
+
+  Returns:
+    Dataset of {name: [B, ...]}, B being the share of one device.
+
+  Raises:
+    InputError: batch_size does not divide among the devices.
   """
+  every = part.machines * part.devices
+  if batch_size % every:
+    raise InputError(
+      "a batch of %d examples does not divide among %d devices; expected a "
+      "multiple" % (batch_size, every)
+    )
   with _graph_seed(seed):
     files = tf.data.Dataset.from_tensor_slices(sorted(paths))
     records = (
@@ -66,13 +77,14 @@ def training_dataset(
       )
       .shuffle(SHUFFLED, seed)
       .repeat()  # Each time in another order.
-      .batch(batch_size, drop_remainder=True)
+      .batch(batch_size // every, drop_remainder=True)
     )
-  own, machines, run = part
-  if machines > 1:
+  if part.machines > 1:  # In turn: machine 0's shares, machine 1's.
     records = (
       records.enumerate()
-      .filter(lambda i, _: tf.equal(i // run % machines, own))
+      .filter(
+        lambda i, _: tf.equal(i // part.devices % part.machines, part.machine)
+      )
       .map(lambda _, batch: batch)
     )
   spec = features(shape)

@@ -21,6 +21,11 @@ OVERLAP = 1 / 3
 
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
 
+# Which share of the batches one input pipeline produces: that of `devices`
+# devices on machine number `machine` of `machines`.
+Part = collections.namedtuple("Part", ["machine", "machines", "devices"])
+WHOLE = Part(machine=0, machines=1, devices=1)
+
 
 def sequence_features(tokenizer, first, second=None):
   """Returns the features of [CLS] first [SEP] and, if given, second [SEP].
@@ -151,35 +156,36 @@ def training_dataset(
   first_step=0,
   bucketed=True,
   length=None,
-  part=(0, 1, 1),
+  part=WHOLE,
 ):
-  """Returns an endless tf.data.Dataset of batches.
+  """Returns an endless tf.data.Dataset of the batches of one device each.
 
   Args:
     features: feature dicts.
-    batch_size: examples a batch.
+    batch_size: number of examples per batch, over all devices of all machines.
     seed: of the shuffling.
     padding: {name: value} where it is not 0.
     first_step: updates made before, whose batches are left out.
     bucketed: see epoch_batches.
     length: pad to this length; None pads to the longest of each batch.
-    part: (own, machines, devices): every batch is shared out to the devices
-      of all machines, and those of the own one get theirs one after another.
-      A last batch of fewer examples than devices is repeated for the rest.
+    part: the Part of this input pipeline. Each batch is split among the
+      devices of all machines; the dataset yields the shares of this machine's
+      devices, one after another. A last batch with fewer examples than devices
+      is repeated so that every device gets one.
   """
   lengths = [len(f["input_ids"]) for f in features]
   steps = -(-len(features) // batch_size)
-  own, machines, devices = part
-  shares = range(own * devices, (own + 1) * devices)
+  every = part.machines * part.devices
+  own = range(part.machine * part.devices, (part.machine + 1) * part.devices)
 
   def stream():
     epoch, skipped = divmod(first_step, steps)
     while True:
       batches = epoch_batches(lengths, batch_size, seed, epoch, bucketed)
       for batch in batches[skipped:]:
-        whole = np.resize(batch, max(len(batch), machines * devices))
-        for first in shares:
-          share = whole[first :: machines * devices]
+        whole = np.resize(batch, max(len(batch), every))
+        for device in own:
+          share = whole[device::every]
           yield pad_batch([features[i] for i in share], padding, length)
       epoch, skipped = epoch + 1, 0
 

@@ -304,32 +304,28 @@ def is_chief(config):
   return _machine(config) == 0
 
 
-def replica_batch(batch_size, input_context):
-  """Returns what one replica gets of a batch that all replicas share.
-
-  Args:
-    batch_size: examples of the whole batch.
-    input_context: tf.distribute.InputContext, or None for one device.
-
-  Raises:
-    InputError: it does not divide.
-  """
-  devices = input_context.num_replicas_in_sync if input_context else 1
-  _refuse_uneven(batch_size, devices)
-  return batch_size // devices
-
-
 def part_of_input(input_context):
-  """Returns (number of this machine, machines, devices of each).
+  """Returns the batches.Part that one input pipeline produces.
 
   Args:
     input_context: tf.distribute.InputContext, or None for one device.
   """
   if input_context is None:
-    return 0, 1, 1
+    return batches.WHOLE
   machines = input_context.num_input_pipelines
   devices = input_context.num_replicas_in_sync // machines
-  return input_context.input_pipeline_id, machines, devices
+  return batches.Part(input_context.input_pipeline_id, machines, devices)
+
+
+def part_of_tpu_input(params):
+  """Returns the batches.Part that one host of a TPU produces.
+
+  Args:
+    params: what TPUEstimator passes to an input_fn.
+  """
+  if "context" not in params:  # The TPUEstimator runs on the CPU.
+    return batches.WHOLE
+  return batches.Part(*params["context"].current_input_fn_deployment()[1:])
 
 
 def _devices(kind):

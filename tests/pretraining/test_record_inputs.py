@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 from common.errors import InputError
 from pretraining import record_inputs
 from tests.helpers import pretraining_files
+from training.batches import Part
 
 SHAPE = record_inputs.Shape(
   pretraining_files.SEQUENCE,
@@ -71,16 +72,21 @@ def test_the_same_seed_gives_the_same_batches_and_another_does_not(files):
   assert first(1) == first(1) != first(2)
 
 
-def test_machines_share_the_stream_of_one_out(files):
-  def stream(part, count):
-    tf.set_random_seed(part[0])  # As on each of several machines.
-    dataset = record_inputs.training_dataset(files, SHAPE, 2, 1, part)
+def test_machines_split_each_batch_of_one_stream(files):
+  def stream(batch_size, part, count):
+    tf.set_random_seed(part.machine)  # As on each of several machines.
+    dataset = record_inputs.training_dataset(files, SHAPE, batch_size, 1, part)
     return [b["input_ids"].tolist() for b in batches(dataset, count)]
 
-  whole = stream((0, 1, 1), 12)
-  first, second = [stream((own, 2, 2), 6) for own in (0, 1)]
+  whole = stream(2, Part(0, 1, 1), 12)
+  first, second = [stream(8, Part(machine, 2, 2), 6) for machine in (0, 1)]
   assert first == whole[0:2] + whole[4:6] + whole[8:10]
   assert second == whole[2:4] + whole[6:8] + whole[10:12]
+
+
+def test_a_batch_that_does_not_divide_among_devices_is_rejected(files):
+  with pytest.raises(InputError, match="12 examples .* among 8 devices"):
+    record_inputs.training_dataset(files, SHAPE, 12, 1, Part(1, 2, 4))
 
 
 def test_an_evaluation_sees_every_example_once(files):

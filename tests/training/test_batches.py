@@ -31,7 +31,7 @@ def first_batches(dataset, count=None):
     drawn = []
     while count is None or len(drawn) < count:
       try:
-        batches.append(session.run(batch))
+        drawn.append(session.run(batch))
       except tf.errors.OutOfRangeError:
         return drawn
     return drawn
@@ -150,7 +150,7 @@ def test_training_goes_on_with_the_batches_that_come_next():
 
 
 @pytest.mark.parametrize("devices", [1, 2])
-def test_machines_and_their_devices_share_every_batch_out(devices):
+def test_every_batch_is_split_among_machines_and_devices(devices):
   examples = features(np.random.RandomState(0).randint(1, 9, 13))
 
   def scores(part, count):
@@ -159,9 +159,9 @@ def test_machines_and_their_devices_share_every_batch_out(devices):
     )
     return [batch["score"].tolist() for batch in drawn]
 
-  whole = scores((0, 1, 1), 3)
+  whole = scores(batches.WHOLE, 3)
   assert [len(batch) for batch in whole].count(6) == 2  # And one of 1.
-  shares = [scores((own, 2, devices), 3 * devices) for own in (0, 1)]
+  shares = [scores(batches.Part(i, 2, devices), 3 * devices) for i in (0, 1)]
   for i, batch in enumerate(whole):
     mine = slice(i * devices, (i + 1) * devices)
     parts = shares[0][mine] + shares[1][mine]

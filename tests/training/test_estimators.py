@@ -6,12 +6,14 @@ strategies in test_replicas.py.
 import json
 import platform
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
+from training import batches
 from training import estimators
 
 DEFAULTS = dict(
@@ -168,16 +170,16 @@ def test_one_of_several_machines_is_the_chief(monkeypatch):
   assert estimators.is_chief(config())
 
 
-def test_each_replica_gets_its_share_of_a_batch():
+def test_each_machine_knows_its_part_of_the_input():
   context = tf.distribute.InputContext(
     num_input_pipelines=2, input_pipeline_id=1, num_replicas_in_sync=8
   )
-  assert estimators.replica_batch(32, context) == 4
-  assert estimators.part_of_input(context) == (1, 2, 4)
-  assert estimators.replica_batch(32, None) == 32
-  assert estimators.part_of_input(None) == (0, 1, 1)
-  with pytest.raises(InputError, match="=12 is shared by 8 devices"):
-    estimators.replica_batch(12, context)
+  assert estimators.part_of_input(context) == batches.Part(1, 2, 4)
+  assert estimators.part_of_input(None) == batches.Part(0, 1, 1)
+  tpu = {"context": mock.Mock()}
+  tpu["context"].current_input_fn_deployment.return_value = ("cpu", 1, 2, 4)
+  assert estimators.part_of_tpu_input(tpu) == batches.Part(1, 2, 4)
+  assert estimators.part_of_tpu_input({}) == batches.WHOLE
 
 
 def test_precision_and_xla_reach_the_session():
