@@ -51,18 +51,19 @@ def test_six_updates_equal_the_reference(model, optimizer):
 @pytest.mark.parametrize(
   "step, power, start, rate",
   [
-    (0, 1.0, 0, 0.0),  # The first update of a warm-up changes nothing.
-    (2, 1.0, 0, 0.04),
-    (4, 1.0, 0, 0.08),
-    (5, 1.0, 0, 0.05),  # Decay counts from step 0: the release's drop.
-    (9, 1.0, 0, 0.01),
-    (10, 1.0, 0, 0.0),
-    (12, 1.0, 0, 0.0),
-    (8, 2.0, 0, 0.004),
-    (7, 1.0, 5, 0.04),  # Warm-up counts from its start.
+    pytest.param(0, 1.0, 0, 0.0, id="warmup_starts_at_zero"),
+    pytest.param(2, 1.0, 0, 0.04, id="warmup"),
+    pytest.param(4, 1.0, 0, 0.08, id="warmup_ends"),
+    # Decay counts from step 0, hence the drop, as in the release.
+    pytest.param(5, 1.0, 0, 0.05, id="decay_starts"),
+    pytest.param(9, 1.0, 0, 0.01, id="decay"),
+    pytest.param(10, 1.0, 0, 0.0, id="decay_ends"),
+    pytest.param(12, 1.0, 0, 0.0, id="after_the_end"),
+    pytest.param(8, 2.0, 0, 0.004, id="quadratic_decay"),
+    pytest.param(7, 1.0, 5, 0.04, id="warmup_from_a_later_step"),
   ],
 )
-def test_the_learning_rate_follows_the_reference(step, power, start, rate):
+def test_learning_rate_follows_the_reference(step, power, start, rate):
   with tf.Graph().as_default(), tf.Session() as session:
     tensor = optimization.learning_rate(
       tf.constant(step, tf.int64), 0.1, 10, 5, power, start
@@ -70,14 +71,14 @@ def test_the_learning_rate_follows_the_reference(step, power, start, rate):
     assert session.run(tensor) == pytest.approx(rate, abs=1e-8)
 
 
-def test_without_warm_up_the_first_update_has_the_peak_rate():
+def test_first_update_without_warmup_uses_the_peak_rate():
   with tf.Graph().as_default(), tf.Session() as session:
     rate = optimization.learning_rate(tf.constant(0, tf.int64), 0.1, 10, 0)
     assert session.run(rate) == pytest.approx(0.1)
 
 
 def embedding_loss(ids, scale):
-  """A loss with a looked-up table, a matrix and a bias."""
+  """Returns a loss over an embedding lookup, a matrix and a bias."""
   table = tf.get_variable(
     "table", [5, 3], initializer=tf.random_uniform_initializer(seed=1)
   )
@@ -90,7 +91,7 @@ def embedding_loss(ids, scale):
 
 
 class Training:
-  """A model in a session, and what multiplies its loss."""
+  """A small model under training; `factor` multiplies its loss."""
 
   def __init__(
     self,
@@ -129,7 +130,7 @@ class Training:
 
 
 def train(batches, scale, optimizer, accumulate=1):
-  """Values of all global variables after one update a `accumulate` batches."""
+  """Returns {name: value} after an update per `accumulate` batches."""
   with tf.Graph().as_default(), tf.Session() as session:
     training = Training(session, optimizer, 0, accumulate)
     for batch in batches:
@@ -138,28 +139,28 @@ def train(batches, scale, optimizer, accumulate=1):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
-@pytest.mark.parametrize("scale", [0.01, 100.0])  # Not clipped, and clipped.
-def test_micro_batches_give_the_update_of_one_large_batch(scale, optimizer):
+@pytest.mark.parametrize("scale", [0.01, 100.0], ids=["unclipped", "clipped"])
+def test_accumulated_micro_batches_equal_one_large_batch(scale, optimizer):
   small = [[0, 1], [1, 1], [4, 0], [2, 2]]
   large = [[0, 1, 1, 1], [4, 0, 2, 2]]
   expected = train(large, scale, optimizer)
   actual = train(small, scale, optimizer, accumulate=2)
   assert actual["global_step"] == expected["global_step"] == 2
-  assert sorted(actual) == sorted(expected)  # No sums in a checkpoint.
+  assert sorted(actual) == sorted(expected)  # Checkpoints hold no sums.
   for name, value in expected.items():
     np.testing.assert_allclose(
       actual[name], value, rtol=1e-5, atol=1e-7, err_msg=name
     )
 
 
-def test_an_unfinished_sum_of_micro_batches_changes_nothing():
+def test_incomplete_accumulation_changes_no_variable():
   before = train([], 1.0, "adamw")
   after = train([[0, 1]], 1.0, "adamw", accumulate=2)
   for name, value in before.items():
     assert np.array_equal(after[name], value), name
 
 
-def test_slots_have_the_names_of_the_release():
+def test_slot_names_match_the_albert_release():
   slots = [
     variable + slot
     for variable in ("table", "kernel", "bias")
@@ -172,9 +173,12 @@ def test_slots_have_the_names_of_the_release():
 @pytest.mark.parametrize(
   "optimizer",
   [optimization.AdamWeightDecayOptimizer, optimization.LAMBOptimizer],
+  ids=["adamw", "lamb"],
 )
-@pytest.mark.parametrize("use_resource", [False, True])
-def test_a_sparse_gradient_updates_as_its_dense_sum(optimizer, use_resource):
+@pytest.mark.parametrize(
+  "use_resource", [False, True], ids=["reference", "resource"]
+)
+def test_sparse_gradient_updates_like_its_dense_sum(optimizer, use_resource):
   results = []
   for sparse in (True, False):
     with tf.Graph().as_default(), tf.Session() as session:
@@ -202,7 +206,7 @@ def test_a_sparse_gradient_updates_as_its_dense_sum(optimizer, use_resource):
 
 
 def one_update(optimizer, name, gradient, **arguments):
-  """A variable of ones after one update of rate 0.1."""
+  """Returns an element of a variable of ones after one update."""
   with tf.Graph().as_default(), tf.Session() as session:
     v = tf.get_variable(name, [4], initializer=tf.ones_initializer())
     opt = optimizer(0.1, **arguments)
@@ -215,8 +219,9 @@ def one_update(optimizer, name, gradient, **arguments):
 @pytest.mark.parametrize(
   "name, decays",
   [("dense/kernel", True), ("dense/bias", False), ("LayerNorm/gamma", False)],
+  ids=["kernel", "bias", "layer_norm"],
 )
-def test_names_that_match_an_expression_do_not_decay(name, decays):
+def test_excluded_names_get_no_weight_decay(name, decays):
   value = one_update(
     optimization.AdamWeightDecayOptimizer,
     name,
@@ -230,12 +235,13 @@ def test_names_that_match_an_expression_do_not_decay(name, decays):
 @pytest.mark.parametrize(
   "arguments, ratio",
   [
-    ({}, None),  # The update takes the norm of the weights.
+    ({}, None),  # The update is scaled to the norm of the weights.
     ({"exclude_from_layer_adaptation": ["kern.l"]}, 1.0),
     ({"exclude_from_weight_decay": ["kernel"]}, 1.0),  # One list for both.
   ],
+  ids=["adapted", "excluded_by_its_own_list", "excluded_from_decay"],
 )
-def test_the_trust_ratio_is_one_where_excluded(arguments, ratio):
+def test_trust_ratio_is_one_for_excluded_names(arguments, ratio):
   value = one_update(optimization.LAMBOptimizer, "kernel", 1.0, **arguments)
   step = 0.1 / (np.sqrt(0.001) + 1e-6)  # m / (sqrt(v) + epsilon)
   assert value == pytest.approx(
@@ -243,7 +249,7 @@ def test_the_trust_ratio_is_one_where_excluded(arguments, ratio):
   )
 
 
-def test_excluded_variables_stay_as_they_are():
+def test_excluded_variables_do_not_change():
   with tf.Graph().as_default(), tf.Session() as session:
     loss = embedding_loss(tf.constant([0, 1, 2, 3, 4]), 1.0)
     train_op = optimization.create_optimizer(
@@ -259,7 +265,7 @@ def test_excluded_variables_stay_as_they_are():
   assert not np.array_equal(before["bias"], after["bias"])
 
 
-def test_the_summary_holds_loss_learning_rate_and_global_norm():
+def test_summary_holds_loss_learning_rate_and_global_norm():
   with tf.Graph().as_default(), tf.Session() as session:
     loss = embedding_loss(tf.constant([0, 0]), 1.0)
     grads = tf.gradients(loss, tf.trainable_variables())
@@ -273,19 +279,19 @@ def test_the_summary_holds_loss_learning_rate_and_global_norm():
   )
 
 
-def test_on_tpu_gradients_are_summed_over_the_cores_before_they_are_clipped():
+def test_tpu_sums_gradients_over_cores_before_clipping():
   with tf.Graph().as_default() as graph, tpu_function.tpu_shard_context(4):
     loss = embedding_loss(tf.constant([0, 1]), 1.0)
     optimization.create_optimizer(loss, 0.1, 10, 0, use_tpu=True)
     sums = [op for op in graph.get_operations() if op.type == "CrossReplicaSum"]
-    # One a variable, and one of the squares of rows looked up.
+    # One per variable, and one for the squared norm of looked-up rows.
     assert len(sums) == len(tf.trainable_variables()) + 1
     inputs = {op.inputs[0].op.type for op in sums}
-    assert "Mul" not in inputs  # That would be a clipped gradient.
+    assert "Mul" not in inputs  # A Mul would be a clipped gradient.
     assert not tf.get_collection(tf.GraphKeys.SUMMARIES)
 
 
-def test_an_unknown_optimizer_is_refused():
+def test_unknown_optimizer_is_rejected():
   with tf.Graph().as_default(), pytest.raises(ValueError, match="'sgd'"):
     optimization.create_optimizer(
       embedding_loss(tf.constant([0]), 1.0), 0.1, 10, 0, False, optimizer="sgd"
@@ -293,7 +299,7 @@ def test_an_unknown_optimizer_is_refused():
 
 
 def after(runs, accumulate=1, loss_scaling=True):
-  """(variables, loss scale) after Training.run with each of these arguments."""
+  """Returns (variables, loss scale) after calls of Training.run."""
   with tf.Graph().as_default(), tf.Session() as session:
     training = Training(
       session, accumulate=accumulate, loss_scaling=loss_scaling
@@ -308,22 +314,24 @@ BATCHES = [([0, 1, 1],), ([4, 0, 2],), ([3, 3, 1],), ([2, 1, 0],)]
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_an_update_with_a_loss_scale_equals_one_without(accumulate):
+def test_loss_scaling_does_not_change_an_update(accumulate):
   expected, _ = after(BATCHES, accumulate=accumulate, loss_scaling=False)
   actual, scale = after(BATCHES, accumulate=accumulate)
   assert scale == optimization.FIRST_LOSS_SCALE
-  assert sorted(actual) == sorted(expected)  # Checkpoints are alike.
+  assert sorted(actual) == sorted(
+    expected
+  )  # The loss scale is not in checkpoints.
   for name, value in expected.items():
     np.testing.assert_allclose(actual[name], value, rtol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_an_update_that_overflows_is_left_out_and_halves_the_loss_scale(
+def test_overflow_skips_the_update_and_halves_the_loss_scale(
   accumulate,
 ):
   first, rest = BATCHES[:2], BATCHES[2:]
   overflow = [([0, 1], OVERFLOW)] * accumulate
-  # Neither the step nor the learning rate, which warms up, has seen it.
+  # Neither the step nor the learning rate, still warming up, counts it.
   expected, _ = after(first + rest, accumulate=accumulate)
   actual, scale = after(first + overflow + rest, accumulate=accumulate)
   assert scale == optimization.FIRST_LOSS_SCALE / 2
@@ -332,7 +340,7 @@ def test_an_update_that_overflows_is_left_out_and_halves_the_loss_scale(
     np.testing.assert_allclose(actual[name], value, rtol=1e-6, err_msg=name)
 
 
-def test_the_loss_scale_doubles_after_so_many_updates_without_overflow(
+def test_loss_scale_doubles_after_enough_updates_without_overflow(
   monkeypatch,
 ):
   monkeypatch.setattr(optimization, "LOSS_SCALE_PATIENCE", 2)
@@ -345,7 +353,7 @@ def test_the_loss_scale_doubles_after_so_many_updates_without_overflow(
   assert after([overflow] * 20)[1] == 1.0
 
 
-def test_gradients_that_are_not_finite_change_nothing():
+def test_non_finite_gradients_change_no_variable():
   before, _ = after([], loss_scaling=False)
   values, _ = after([([0, 1], float("nan"))], loss_scaling=False)
   for name, value in before.items():

@@ -12,12 +12,13 @@ from training import progress
 @pytest.mark.parametrize(
   "seconds, text",
   [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3723, "1:02:03")],
+  ids=["nothing", "rounded_up", "minutes", "hours"],
 )
-def test_a_duration_reads_like_a_clock(seconds, text):
+def test_durations_read_like_a_clock(seconds, text):
   assert progress.clock(seconds) == text
 
 
-def test_items_pass_and_a_line_now_and_then_says_how_many(caplog, monkeypatch):
+def test_shown_yields_all_items_and_logs_every_ten_seconds(caplog, monkeypatch):
   times = iter([0, 5, 11, 12, 22])
   clock = types.SimpleNamespace(time=lambda: next(times))
   monkeypatch.setattr(progress, "time", clock)
@@ -31,7 +32,7 @@ def test_items_pass_and_a_line_now_and_then_says_how_many(caplog, monkeypatch):
   ]
 
 
-def test_progress_counts_what_was_no_padding(caplog):
+def test_progress_logs_losses_epoch_and_padding_efficiency(caplog):
   with tf.Graph().as_default():
     mask = tf.placeholder(tf.int32, [None, None])
     train_op = tf.train.get_or_create_global_step().assign_add(1)
