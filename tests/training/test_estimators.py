@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of runtime.py; of its estimators in test_finetuning.py, of its
-strategies in test_replicas.py.
+"""Tests of training/estimators.py.
+
+Its strategies are tested in tests/ops/test_replicas.py.
 """
 
 import json
@@ -42,7 +43,7 @@ def config(**changed):
 
 
 def cluster(*hosts, **task):
-  """A TF_CONFIG."""
+  """Returns the JSON of TF_CONFIG for a cluster of workers."""
   return json.dumps({"cluster": {"worker": hosts}, "task": task})
 
 
@@ -56,8 +57,9 @@ def cluster(*hosts, **task):
     dict(TPU, precision="bf16", recompute=True, iterations_per_loop=9),
     dict(TPU, num_tpu_cores=4, train_batch_size=12),
   ],
+  ids=["defaults", "recompute", "accumulation", "tpu", "tpu_bf16", "tpu_cores"],
 )
-def test_what_goes_together_is_taken(changed):
+def test_valid_device_flags_are_accepted(changed):
   estimators.check_devices(config(**changed))
 
 
@@ -79,20 +81,36 @@ def test_what_goes_together_is_taken(changed):
     ({"precision": "fp16"}, "--precision=fp16 needs a GPU"),
     ({"use_xla": True}, "--use_xla needs a GPU"),
   ],
+  ids=[
+    "tpu_without_name",
+    "tpu_name_without_tpu",
+    "iterations_without_tpu",
+    "cores_without_tpu",
+    "tpu_mirrored",
+    "tpu_fp16",
+    "tpu_xla",
+    "tpu_accumulation",
+    "tpu_train_batch",
+    "tpu_eval_batch",
+    "mirrored_without_gpus",
+    "workers_without_tf_config",
+    "fp16_without_gpu",
+    "xla_without_gpu",
+  ],
 )
-def test_what_means_nothing_for_the_device_is_refused(changed, message):
+def test_flags_that_do_not_fit_the_device_are_rejected(changed, message):
   with pytest.raises(InputError, match=message):
     estimators.check_devices(config(**changed))
 
 
 @pytest.mark.skipif(not TF_1, reason="TensorFlow 2 has it")
-def test_bf16_on_a_cpu_is_refused_by_an_old_tensorflow():
+def test_bf16_on_a_cpu_needs_tensorflow_2():
   with pytest.raises(InputError, match="needs a TPU or TensorFlow 2"):
     estimators.check_devices(config(precision="bf16"))
 
 
 @pytest.mark.skipif(TF_1, reason="TensorFlow 1.15 has no bf16 on a CPU")
-def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
+def test_bf16_on_a_cpu_narrows_products_or_is_rejected(monkeypatch):
   monkeypatch.setattr(estimators, "_cpu_has_bf16", lambda: False)
   with pytest.raises(InputError, match="changes nothing on this CPU"):
     estimators.check_devices(config(precision="bf16"))
@@ -115,8 +133,10 @@ def test_bf16_on_a_cpu_narrows_the_products_or_is_refused(monkeypatch):
   assert 1e-4 < error / np.abs(products["fp32"]).max() < 0.1
 
 
-@pytest.mark.parametrize("is_training", [True, False])
-def test_a_model_is_fused_for_a_cpu_on_tensorflow_2(monkeypatch, is_training):
+@pytest.mark.parametrize(
+  "is_training", [True, False], ids=["training", "predicting"]
+)
+def test_model_is_fused_on_a_cpu_under_tensorflow_2(monkeypatch, is_training):
   monkeypatch.setattr(estimators, "_devices", lambda kind: [])
   one_dnn = platform.machine() == "x86_64"
   fused = not TF_1 and (is_training or one_dnn)
@@ -126,8 +146,10 @@ def test_a_model_is_fused_for_a_cpu_on_tensorflow_2(monkeypatch, is_training):
   assert not estimators.fuses(config(), is_training)
 
 
-@pytest.mark.parametrize("is_training", [True, False])
-def test_the_model_computes_in_bfloat16_on_a_tpu_if_asked_to(is_training):
+@pytest.mark.parametrize(
+  "is_training", [True, False], ids=["training", "predicting"]
+)
+def test_bf16_on_a_tpu_makes_the_model_compute_in_bfloat16(is_training):
   narrow = config(precision="bf16", **TPU)
   assert estimators.compute_type(narrow, is_training) == tf.bfloat16
   assert estimators.compute_type(config(**TPU), is_training) == tf.float32
@@ -145,8 +167,9 @@ def test_the_model_computes_in_bfloat16_on_a_tpu_if_asked_to(is_training):
       "--train_batch_size=8 is shared by 3 devices; expected a multiple",
     ),
   ],
+  ids=["unused_cluster", "not_json", "no_task", "uneven_batch"],
 )
-def test_a_tf_config_that_does_not_fit_is_refused(
+def test_tf_config_that_does_not_fit_the_flags_is_rejected(
   monkeypatch, text, distribution, message
 ):
   monkeypatch.setenv("TF_CONFIG", text)
@@ -194,12 +217,13 @@ def test_precision_and_xla_reach_the_session():
   assert plain.optimizer_options.global_jit_level == 0
 
 
-def test_a_gradient_that_is_no_number_stops_with_the_step(tmp_path):
+def test_nan_gradient_stops_training_and_names_the_step(tmp_path):
   def model_fn(features, labels, mode, params):
     del labels, params
     step = tf.train.get_or_create_global_step()
-    norm = tf.where(step > 2, float("nan"), 1.0)
-    train_op = step.assign_add(1)
+    norm = tf.where(tf.equal(step.read_value(), 2), float("nan"), 1.0)
+    with tf.control_dependencies([norm]):
+      train_op = step.assign_add(1)
     mask = tf.ones_like(features)
     progress = estimators.Progress(tf.constant(0.5), train_op, mask, 9)
     return estimators.training_spec(
@@ -212,11 +236,11 @@ def test_a_gradient_that_is_no_number_stops_with_the_step(tmp_path):
   def data():
     return tf.data.Dataset.from_tensors(tf.ones([1, 2], tf.int32)).repeat()
 
-  with pytest.raises(InputError, match="in the update after step [23]"):
+  with pytest.raises(InputError, match="in the update after step 2"):
     estimators.train(estimator, data, run, 0, 9, 100)
 
 
-def test_after_each_checkpoint_a_function_is_called_that_may_stop(tmp_path):
+def test_after_save_runs_at_each_checkpoint_and_can_stop_training(tmp_path):
   def model_fn(features, labels, mode, params):
     del features, labels, params
     train_op = tf.train.get_or_create_global_step().assign_add(1)
@@ -240,8 +264,8 @@ def test_after_each_checkpoint_a_function_is_called_that_may_stop(tmp_path):
   assert saved == [2, 4, 6]
 
 
-def test_a_tpu_s_curves_are_written_by_its_host(tmp_path):
-  """Its program runs on the CPU here: no master, no name."""
+def test_tpu_curves_are_written_by_the_host(tmp_path):
+  """Runs the TPU program on the CPU, as neither master nor name is given."""
 
   def model_fn(features, labels, mode, params):
     del features, labels, params
@@ -268,7 +292,7 @@ def test_a_tpu_s_curves_are_written_by_its_host(tmp_path):
   assert points == {50: ("global_norm", 49.5)}
 
 
-def test_evaluation_gives_means_over_all_batches(tmp_path):
+def test_evaluation_averages_over_all_batches(tmp_path):
   def metrics(hits):
     return {"accuracy": tf.metrics.mean(hits)}
 
@@ -291,13 +315,13 @@ def test_evaluation_gives_means_over_all_batches(tmp_path):
   assert scores["accuracy"] == pytest.approx(1 / 3)
 
 
-def test_running_out_of_memory_ends_in_advice():
+def test_out_of_memory_error_suggests_a_smaller_batch():
   with pytest.raises(InputError, match="smaller --train_batch_size"):
     with estimators.explained_failures():
       raise tf.errors.ResourceExhaustedError(None, None, "OOM\ndetails")
 
 
-def test_predictions_come_in_order_and_wait_no_longer_than_they_must():
+def test_predictions_are_reordered_and_yielded_as_soon_as_possible():
   taken = []
 
   class Estimator:

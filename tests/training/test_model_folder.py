@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of run_files.py."""
+"""Tests of training/model_folder.py."""
 
 import os
 import types
@@ -11,7 +11,7 @@ from common.errors import InputError
 from training import model_folder
 
 
-def test_a_checkpoint_is_copied_whatever_its_shards_and_without_old_ones(
+def test_copy_checkpoint_copies_all_shards_and_removes_old_ones(
   tmp_path,
 ):
   for name, text in {
@@ -40,7 +40,7 @@ def test_a_checkpoint_is_copied_whatever_its_shards_and_without_old_ones(
 
 
 def find_split(folder, split, **given):
-  """The file that a data set's folder, or a flag, gives to a split."""
+  """Returns the file of a split, from a folder or from the flags given."""
   config = types.SimpleNamespace(
     data_dir=str(folder), train_file=None, dev_file=None, test_file=None
   )
@@ -50,25 +50,25 @@ def find_split(folder, split, **given):
   )
 
 
-def test_a_file_that_is_named_comes_before_the_folders(tmp_path):
+def test_named_file_takes_precedence_over_the_folder(tmp_path):
   (tmp_path / "dev.tsv").write_text("")
   assert find_split(tmp_path, "dev", dev_file="mine.tsv") == "mine.tsv"
 
 
-def test_the_development_set_goes_by_both_of_its_names(tmp_path):
+def test_dev_tsv_is_found_as_the_development_set(tmp_path):
   (tmp_path / "dev.tsv").write_text("")
   found = find_split(tmp_path, "dev")
   assert os.path.basename(found) == "dev.tsv"
 
 
-def test_train_dev_serves_where_there_is_no_train(tmp_path):
+def test_train_dev_is_used_only_without_train(tmp_path):
   (tmp_path / "train_dev.tsv").write_text("")
   assert find_split(tmp_path, "train").endswith("_dev.tsv")
   (tmp_path / "train.tsv").write_text("")
   assert find_split(tmp_path, "train").endswith("train.tsv")
 
 
-def test_the_first_of_equal_scores_is_the_best_and_patience_counts_from_it(
+def test_first_of_equal_scores_is_best_and_patience_counts_from_it(
   tmp_path,
 ):
   state = model_folder.TrainingState(str(tmp_path))
@@ -80,13 +80,13 @@ def test_the_first_of_equal_scores_is_the_best_and_patience_counts_from_it(
   assert again.stale(2) and not again.stale(3) and not again.stale(None)
 
 
-def test_damaged_json_is_refused_by_name(tmp_path):
+def test_damaged_json_is_rejected_with_its_name(tmp_path):
   (tmp_path / "training_state.json").write_text("{")
   with pytest.raises(InputError, match="training_state.json: damaged"):
     model_folder.TrainingState(str(tmp_path))
 
 
-def test_a_run_is_another_one_by_any_value_that_differs():
+def test_any_value_that_differs_makes_another_run():
   model_folder.refuse_other_run("x", {"a": 1}, {"a": 1})
   with pytest.raises(InputError, match=r"another a \(1, now 2\)"):
     model_folder.refuse_other_run("x", {"a": 1}, {"a": 2})
@@ -94,7 +94,7 @@ def test_a_run_is_another_one_by_any_value_that_differs():
     model_folder.refuse_other_run("x", {"a": 1}, {"a": 1, "b": 2})
 
 
-def test_a_file_is_written_whole_and_a_folder_that_is_a_file_is_refused(
+def test_files_are_written_whole_and_never_below_a_file(
   tmp_path,
 ):
   model_folder.write_text(str(tmp_path / "a" / "b.txt"), "\u03b1")
@@ -105,7 +105,7 @@ def test_a_file_is_written_whole_and_a_folder_that_is_a_file_is_refused(
 
 
 def write_checkpoints(folder, steps):
-  """Checkpoints of a run, as Estimator leaves them."""
+  """Writes checkpoints of a run as Estimator does."""
   with tf.Graph().as_default(), tf.Session() as session:
     step = tf.train.get_or_create_global_step()
     tf.get_variable("x", [1000])
@@ -121,9 +121,11 @@ def cut_short(path, share=0.5):
     f.truncate(int(os.path.getsize(path) * share))
 
 
-@pytest.mark.parametrize("damaged", [".data-00000-of-00001", ".index"])
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_checkpoint_that_was_cut_short_is_left_out_for_the_one_before(
+@pytest.mark.parametrize(
+  "damaged", [".data-00000-of-00001", ".index"], ids=["data", "index"]
+)
+@pytest.mark.parametrize("share", [0.0, 0.5], ids=["emptied", "halved"])
+def test_truncated_checkpoint_is_skipped_for_the_previous_one(
   tmp_path, caplog, damaged, share
 ):
   folder = str(tmp_path)
@@ -131,11 +133,11 @@ def test_a_checkpoint_that_was_cut_short_is_left_out_for_the_one_before(
   cut_short(os.path.join(folder, "model.ckpt-10" + damaged), share)
   assert model_folder.TrainingState(folder).step() == 5
   assert "model.ckpt-10 is damaged and left out" in caplog.text
-  # What Estimator goes on from:
+  # Estimator resumes from this one:
   assert tf.train.latest_checkpoint(folder).endswith("model.ckpt-5")
 
 
-def test_without_any_readable_checkpoint_a_run_does_not_begin_anew(tmp_path):
+def test_run_does_not_restart_if_every_checkpoint_is_damaged(tmp_path):
   folder = str(tmp_path)
   write_checkpoints(folder, [5])
   cut_short(os.path.join(folder, "model.ckpt-5.index"))
@@ -143,7 +145,7 @@ def test_without_any_readable_checkpoint_a_run_does_not_begin_anew(tmp_path):
     model_folder.TrainingState(folder)
 
 
-def test_a_lost_list_of_checkpoints_is_written_again(tmp_path):
+def test_lost_list_of_checkpoints_is_rebuilt(tmp_path):
   folder = str(tmp_path)
   write_checkpoints(folder, [5, 10])
   cut_short(os.path.join(folder, "checkpoint"), 0.0)
