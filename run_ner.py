@@ -19,9 +19,9 @@ import numpy as np
 from common import flag_groups
 from evaluation import metrics
 from finetuning import harness
-from formats import annotations
 from formats import conll
 from formats import documents
+from formats import entity_files
 from training import batches
 from training import heads
 from training import model_folder
@@ -146,7 +146,7 @@ class Ner(harness.Task):
     scores = metrics.entity_scores(gold, predicted)
     scores.update(metrics.token_scores(gold, predicted))
     scores["types"] = {
-      type_ or annotations.UNTYPED: values
+      type_ or entity_files.UNTYPED: values
       for type_, values in scores["types"].items()
     }
     text = conll.format_predictions(sentences, predicted)
@@ -158,18 +158,18 @@ class Ner(harness.Task):
     title = "Entities in " + stem
     stem += ".entities"
     files = {
-      stem + ".html": annotations.to_html(
+      stem + ".html": entity_files.to_html(
         texts, found, title, "Labelled by BioALBERT"
       )
     }
     if self.predict_format == "jsonl":
-      files[stem + ".jsonl"] = annotations.to_jsonl(texts, found)
+      files[stem + ".jsonl"] = entity_files.to_jsonl(texts, found)
     elif self.predict_format == "pubtator":
-      files[stem + ".pubtator"] = annotations.to_pubtator(texts, found)
+      files[stem + ".pubtator"] = entity_files.to_pubtator(texts, found)
     else:
       for document, entities in zip(texts, found):
-        name = os.path.join(stem + ".brat", annotations.brat_name(document.id))
-        files[name + ".txt"], files[name + ".ann"] = annotations.to_brat(
+        name = os.path.join(stem + ".brat", entity_files.brat_name(document.id))
+        files[name + ".txt"], files[name + ".ann"] = entity_files.to_brat(
           document, entities
         )
     return files
@@ -186,7 +186,7 @@ class Ner(harness.Task):
         first, last = begin + first, begin + last
         start, stop = example.spans[first][0], example.spans[last - 1][1]
         entities.append(
-          annotations.Entity(
+          entity_files.Entity(
             start,
             stop,
             type_,

@@ -7,12 +7,12 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
 from converters.shared import corpus
+from converters.shared import rows
 from converters.shared import splits
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
 from formats import documents
-from formats import rows
 
 INFO = corpus.Info(
   data_sets=("bc2gm",),

@@ -4,10 +4,10 @@
 from common.errors import InputError
 from common.errors import shorten
 from converters.shared import corpus
+from converters.shared import rows
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
-from formats import rows
 
 _PARTS = {"train": "training", "dev": "development", "test": "evaluation"}
 _TYPES = dict.fromkeys(

@@ -12,9 +12,9 @@ from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
 from converters.shared import corpus
-from formats import markup
+from converters.shared import rows
 from formats import questions
-from formats import rows
+from formats import safe_xml
 
 KINDS = ("factoid", "yesno", "list")
 BATCHES = "12345"
@@ -242,9 +242,9 @@ def _read_abstracts(source, report):
     ):
       abstracts[cells[0]] = " ".join(cells[1:]).strip()
   for file in source.find("abstracts*.xml"):
-    root = markup.parse(file.read(), file.path, "PubMed's XML")
+    root = safe_xml.parse(file.read(), file.path, "PubMed's XML")
     for record in root.iter("MedlineCitation"):
-      pmid = markup.child_text(record, "PMID", file.path)
+      pmid = safe_xml.child_text(record, "PMID", file.path)
       parts = record.findall("Article/ArticleTitle")
       parts += record.findall("Article/Abstract/AbstractText")
       abstracts[pmid] = " ".join("".join(part.itertext()) for part in parts)

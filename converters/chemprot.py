@@ -8,10 +8,10 @@ from common.errors import shorten
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import marking
+from converters.shared import rows
 from converters.shared import writers
 from formats import annotated
 from formats import documents
-from formats import rows
 
 _PARTS = {"train": "training", "dev": "development", "test": "test"}
 # The groups that the task evaluates; the others count as no relation.
@@ -104,7 +104,7 @@ def _add_entities(abstracts, data, path, report):
         % (place, shorten(kind), ", ".join(_NAMES))
       )
     document = abstracts[name]
-    rows.check_new(entity, {m.id for m in document.mentions}, place)
+    annotated.check_new(entity, {m.id for m in document.mentions}, place)
     span = annotated.offsets((start, end), place)
     document.mentions.append(
       report.mention(document.text, entity, kind, [span], said, place)

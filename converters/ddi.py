@@ -9,7 +9,7 @@ from converters.shared import marking
 from converters.shared import splits
 from converters.shared import writers
 from formats import annotated
-from formats import markup
+from formats import safe_xml
 
 _TYPES = ("advise", "effect", "int", "mechanism")
 INFO = corpus.Info(
@@ -57,55 +57,55 @@ def _read(source, what, pattern):
   """The documents of a part, each with a Document for each sentence."""
   documents = []
   for file in source.files("%s set" % what, pattern):
-    root = markup.parse(file.read(), file.path, _EXPECTED)
+    root = safe_xml.parse(file.read(), file.path, _EXPECTED)
     if root.tag != "document":
       raise InputError(
         "%s:%d: found <%s>, expected %s"
         % (file.path, root.sourceline, root.tag, _EXPECTED)
       )
-    name = markup.attribute(root, "id", file.path)
+    name = safe_xml.attribute(root, "id", file.path)
     sentences = [_sentence(e, file.path) for e in root.iter("sentence")]
-    place = markup.place(root, file.path)
+    place = safe_xml.place(root, file.path)
     documents.append(splits.Group(name, sentences, place))
   return documents
 
 
 def _sentence(element, path):
-  text = markup.attribute(element, "text", path)
+  text = safe_xml.attribute(element, "text", path)
   mentions = [_mention(e, text, path) for e in element.iter("entity")]
   known = {mention.id for mention in mentions}
   pairs = []
   for pair in element.iter("pair"):
-    first, second = (markup.attribute(pair, e, path) for e in ("e1", "e2"))
+    first, second = (safe_xml.attribute(pair, e, path) for e in ("e1", "e2"))
     if not {first, second} <= known:
       raise InputError(
         "%s: found a pair of %s and %s, expected entities of its sentence"
-        % (markup.place(pair, path), first, second)
+        % (safe_xml.place(pair, path), first, second)
       )
     pairs.append(
       annotated.Relation(
-        markup.attribute(pair, "id", path),
+        safe_xml.attribute(pair, "id", path),
         _label(pair, path),
         first,
         second,
-        markup.place(pair, path),
+        safe_xml.place(pair, path),
       )
     )
   return annotated.Document(
-    markup.attribute(element, "id", path),
+    safe_xml.attribute(element, "id", path),
     text,
     None,
     mentions,
     pairs,
-    markup.place(element, path),
+    safe_xml.place(element, path),
   )
 
 
 def _mention(element, text, path):
   """A drug; the ends of the corpus's offsets are inclusive."""
-  place = markup.place(element, path)
+  place = safe_xml.place(element, path)
   spans = []
-  for part in markup.attribute(element, "charOffset", path).split(";"):
+  for part in safe_xml.attribute(element, "charOffset", path).split(";"):
     start, dash, last = part.partition("-")
     if not dash:
       raise InputError(
@@ -117,8 +117,8 @@ def _mention(element, text, path):
   said = None if len(spans) > 1 else element.get("text")
   return annotated.mention(
     text,
-    markup.attribute(element, "id", path),
-    markup.attribute(element, "type", path),
+    safe_xml.attribute(element, "id", path),
+    safe_xml.attribute(element, "type", path),
     spans,
     said,
     place,
@@ -127,7 +127,7 @@ def _mention(element, text, path):
 
 def _label(pair, path):
   """The label; None for an interaction whose type the corpus does not say."""
-  is_true = markup.attribute(pair, "ddi", path)
+  is_true = safe_xml.attribute(pair, "ddi", path)
   kind = pair.get("type")
   if is_true == "false" and kind is None:
     return "DDI-false"
@@ -135,7 +135,7 @@ def _label(pair, path):
     return "DDI-%s" % kind if kind else None
   raise InputError(
     '%s: found ddi="%s" type="%s", expected false without a type, or true with '
-    "one of %s" % (markup.place(pair, path), is_true, kind, ", ".join(_TYPES))
+    "one of %s" % (safe_xml.place(pair, path), is_true, kind, ", ".join(_TYPES))
   )
 
 

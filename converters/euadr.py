@@ -10,9 +10,9 @@ from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import folds
 from converters.shared import marking
+from converters.shared import rows
 from converters.shared import writers
 from formats import annotated
-from formats import rows
 
 # Positive, negative and speculative associations, and false ones.
 _LABELS = {"PA": "1", "NA": "1", "SA": "1", "FA": "0"}

@@ -9,9 +9,9 @@ from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import folds
 from converters.shared import marking
+from converters.shared import rows
 from converters.shared import writers
 from formats import annotated
-from formats import rows
 
 # Associations, positive and negative, and false ones; one row has P, of which
 # the corpus's README says nothing.

@@ -2,11 +2,11 @@
 """LINNAEUS: species in 100 full texts of PMC (Gerner et al. 2010)."""
 
 from converters.shared import corpus
+from converters.shared import rows
 from converters.shared import splits
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
-from formats import rows
 
 INFO = corpus.Info(
   data_sets=("linnaeus",),

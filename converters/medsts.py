@@ -7,8 +7,8 @@ from common.errors import InputError
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import pairs
+from converters.shared import rows
 from converters.shared import splits
-from formats import rows
 
 _TRAIN = ("clinicalSTS2019.train.txt", "clinicalSTS.train.txt", "train.txt")
 _TEST = ("clinicalSTS2019.test.txt", "clinicalSTS.test.txt", "test.txt")

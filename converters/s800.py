@@ -4,11 +4,11 @@
 from common.errors import InputError
 from common.errors import shorten
 from converters.shared import corpus
+from converters.shared import rows
 from converters.shared import splits
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
-from formats import rows
 
 INFO = corpus.Info(
   data_sets=("s800",),
@@ -70,8 +70,8 @@ def _read_pmids(data, path):
       pmid = pmid[len("PMID:") :]
     if not pmid.isdecimal():
       raise InputError("%s: found %s, expected a PMID" % (place, shorten(pmid)))
-    rows.check_new(name, pmids, place)
-    rows.check_new(pmid, set(pmids.values()), place)
+    annotated.check_new(name, pmids, place)
+    annotated.check_new(pmid, set(pmids.values()), place)
     pmids[name] = pmid
   return pmids
 

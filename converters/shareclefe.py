@@ -9,11 +9,11 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
 from converters.shared import corpus
+from converters.shared import rows
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
-from formats import markup
-from formats import rows
+from formats import safe_xml
 
 _TYPE = "Disease_Disorder"
 _XML_ENDING = ".knowtator.xml"
@@ -147,7 +147,7 @@ def _from_lines(data, path, name):
 
 def _from_xml(data, path, name):
   """The same of a file in Knowtator's XML, as eHOST writes it."""
-  root = markup.parse(data, path, "annotations of Knowtator")
+  root = safe_xml.parse(data, path, "annotations of Knowtator")
   source = root.get("textSource", "")
   if root.tag != "annotations" or not source.startswith(name):
     raise InputError(
@@ -161,7 +161,7 @@ def _from_xml(data, path, name):
   }
   found, named = [], set()
   for annotation in root.iter("annotation"):
-    place = markup.place(annotation, path)
+    place = safe_xml.place(annotation, path)
     mention = annotation.find("mention")
     name = None if mention is None else mention.get("id")
     if name not in kinds:

@@ -102,6 +102,14 @@ def whole_number(text, what, place):
   return int(text.strip())  # Which strips more than int itself does.
 
 
+def check_new(name, known, place):
+  """Raises InputError if an id has occurred before."""
+  if name in known:
+    raise InputError(
+      "%s: found the id %s again, expected each once" % (place, shorten(name))
+    )
+
+
 def without_repeats(documents):
   """Returns documents without exact copies, and how many these were.
 

@@ -11,7 +11,7 @@ from lxml import etree
 from common.errors import InputError
 from common.errors import shorten
 from formats import annotated
-from formats import markup
+from formats import safe_xml
 
 _MAX_OFFSET = 10**7  # No document has so many characters.
 _EXPECTED = "a BioC collection with documents, passages and annotations"
@@ -35,7 +35,7 @@ def parse(data, path, skip=lambda infons: False):
   Raises:
     InputError: what is no such XML, with the line.
   """
-  root = markup.parse(data, path, _EXPECTED)
+  root = safe_xml.parse(data, path, _EXPECTED)
   if root.tag != "collection":
     raise InputError(
       "%s:%d: found <%s>, expected %s"
@@ -48,8 +48,8 @@ def parse(data, path, skip=lambda infons: False):
 
 
 def _document(element, path, skip):
-  place = markup.place(element, path)
-  name = markup.child_text(element, "id", path)
+  place = safe_xml.place(element, path)
+  name = safe_xml.child_text(element, "id", path)
   text, title = _text(element, path)
   mentions = [
     _mention(annotation, text, path)
@@ -77,9 +77,9 @@ def _text(element, path):
 
 def _with_part(text, element, path):
   """A text, and that of a passage or sentence behind it at its offset."""
-  where = markup.place(element, path)
+  where = safe_xml.place(element, path)
   offset = annotated.whole_number(
-    markup.child_text(element, "offset", path), "offset", where
+    safe_xml.child_text(element, "offset", path), "offset", where
   )
   if not len(text) <= offset <= _MAX_OFFSET:
     raise InputError(
@@ -99,7 +99,7 @@ def _infons(element):
 
 
 def _mention(element, text, path):
-  place = markup.place(element, path)
+  place = safe_xml.place(element, path)
   spans = []
   for location in element.findall("location"):
     start = annotated.whole_number(location.get("offset", ""), "offset", place)
@@ -123,7 +123,7 @@ def _mention(element, text, path):
 
 
 def _relation(element, path):
-  place = markup.place(element, path)
+  place = safe_xml.place(element, path)
   ends = [node.get("refid") for node in element.findall("node")]
   if not ends:  # PubTator's own BioC has the concepts as infons.
     ends = [

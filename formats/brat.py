@@ -14,7 +14,6 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
 from formats import annotated
-from formats import rows
 
 _SPANS = r"(?:\d+ \d+)(?:;\d+ \d+)*"
 _MENTION = re.compile(r"(T\S+)\t(\S+) (%s)\t(.*)" % _SPANS)
@@ -56,7 +55,7 @@ def _take(line, place, text, mentions, relations):
   match = _MENTION.fullmatch(line)
   if match:
     name, kind, spans, said = match.groups()
-    rows.check_new(name, mentions, place)
+    annotated.check_new(name, mentions, place)
     pairs = [
       annotated.offsets(pair.split(), place) for pair in spans.split(";")
     ]

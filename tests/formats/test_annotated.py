@@ -156,3 +156,10 @@ def test_sentences_that_end_within_a_mention_are_joined(
   ]
   found = annotated.joined_sentences(SENTENCES, mentions)
   assert found == (sentences, crossing), why
+
+
+def test_an_id_that_comes_again_is_rejected():
+  annotated.check_new("2", {"1"}, "t.tsv:2")
+  assert message(annotated.check_new, "1", {"1"}, "t.tsv:2") == (
+    "t.tsv:2: found the id '1' again, expected each once"
+  )

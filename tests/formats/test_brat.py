@@ -5,9 +5,9 @@ import pytest
 
 from common import errors
 from formats import annotated
-from formats import annotations
 from formats import brat
 from formats import documents
+from formats import entity_files
 
 TEXT = "Naloxone\r\nLeft and right weakness.\n"
 
@@ -118,10 +118,10 @@ def test_what_annotations_writes_is_read_again():
   text = "\u03b2-APC & FAP\r\n \r\nrose.\nIt fell."
   spans = [(0, 5), (8, 21), (22, 24)]
   entities = [
-    annotations.Entity(start, end, kind, 0.5, text[start:end])
+    entity_files.Entity(start, end, kind, 0.5, text[start:end])
     for (start, end), kind in zip(spans, ("Gene", "Two words", ""))
   ]
-  txt, ann = annotations.to_brat(documents.Document("1", text, None), entities)
+  txt, ann = entity_files.to_brat(documents.Document("1", text, None), entities)
   read = parse(ann, txt)
   assert read.text == text
   assert [annotated.extent(m) for m in read.mentions] == spans

@@ -8,9 +8,9 @@ import pytest
 
 from common import errors
 from formats import annotated
-from formats import annotations
 from formats import bioc
 from formats import documents
+from formats import entity_files
 from formats import pubtator
 
 CORPUS = """12|t|Naloxone | and \u03b2-clonidine.
@@ -141,12 +141,12 @@ def test_what_annotations_writes_is_read_again():
   spans = [[(0, 5), (8, 11), (16, 19)], [(0, 3), (4, 7)]]
   entities = [
     [
-      annotations.Entity(start, end, "Gene", 0.5, text[start:end])
+      entity_files.Entity(start, end, "Gene", 0.5, text[start:end])
       for start, end in rows
     ]
     for text, rows in zip(texts, spans)
   ]
-  read = parse(annotations.to_pubtator(found, entities))
+  read = parse(entity_files.to_pubtator(found, entities))
   assert [d.id for d in read] == ["12", "a%7Cb%20c"]
   assert read[0].text == texts[0]
   assert [[m.spans for m in d.mentions] for d in read] == [

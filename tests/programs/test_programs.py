@@ -10,8 +10,8 @@ import sys
 import pytest
 import tensorflow.compat.v1 as tf
 
-from formats import annotations
 from formats import documents
+from formats import entity_files
 from tests.helpers import REPO
 from tests.helpers.programs import PUBLISHED
 from tests.helpers.programs import QUICK
@@ -221,7 +221,7 @@ def test_pubtator_comes_back_as_pubtator(trained, tmp_path):
 def test_json_lines_become_brat_standoff(trained, tmp_path):
   text = json.dumps({"id": "a/1", "text": "no fever"}) + "\n"
   output = predict(trained, tmp_path, "x.jsonl", text, "brat")
-  stem = output / "x.entities.brat" / annotations.brat_name("a/1")
+  stem = output / "x.entities.brat" / entity_files.brat_name("a/1")
   assert (stem.parent / (stem.name + ".txt")).read_text() == "no fever"
   assert (stem.parent / (stem.name + ".ann")).read_text() == (
     "T1\tSign 3 8\tfever\n"

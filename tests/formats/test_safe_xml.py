@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""markup: XML that may be hostile harms nobody."""
+"""Tests of safe_xml.py: hostile XML does no harm."""
 
 import pytest
 
 from common import errors
-from formats import markup
+from formats import safe_xml
 
 
 def refused(data):
   with pytest.raises(errors.InputError) as caught:
-    markup.parse(data, "c.xml", "a BioC collection")
+    safe_xml.parse(data, "c.xml", "a BioC collection")
   assert "\n" not in str(caught.value)
   return str(caught.value)
 
@@ -24,7 +24,7 @@ def bomb(use):
 
 
 def test_the_root_of_whole_xml_is_returned():
-  root = markup.parse(b"<?xml version='1.0'?>\n<a><b/></a>", "c.xml", "a")
+  root = safe_xml.parse(b"<?xml version='1.0'?>\n<a><b/></a>", "c.xml", "a")
   assert (root.tag, root[0].tag) == ("a", "b")
 
 
@@ -34,7 +34,7 @@ def test_entities_that_stand_for_too_much_are_refused(use):
 
 
 def test_a_bomb_that_is_not_used_harms_nobody():
-  assert markup.parse(bomb("<a>b</a>"), "c.xml", "a").text == "b"
+  assert safe_xml.parse(bomb("<a>b</a>"), "c.xml", "a").text == "b"
 
 
 def test_files_are_not_read_into_a_text(tmp_path):
@@ -57,16 +57,16 @@ def test_a_dtd_is_not_loaded(tmp_path):
   (tmp_path / "a.dtd").write_bytes(b'<!ATTLIST a b CDATA "42">')
   uri = (tmp_path / "a.dtd").as_uri()
   data = '<!DOCTYPE a SYSTEM "%s"><a/>' % uri
-  assert markup.parse(data.encode("ascii"), "c.xml", "a").get("b") is None
+  assert safe_xml.parse(data.encode("ascii"), "c.xml", "a").get("b") is None
 
 
 def test_the_five_entities_of_xml_and_numbers_are_characters():
-  root = markup.parse(b"<a>&lt;&amp;&gt;&quot;&apos;&#946;</a>", "c.xml", "a")
+  root = safe_xml.parse(b"<a>&lt;&amp;&gt;&quot;&apos;&#946;</a>", "c.xml", "a")
   assert root.text == "<&>\"'\u03b2"
 
 
 def test_comments_and_instructions_leave_no_trace():
-  root = markup.parse(b"<a>1<!-- x -->2<?x y?>3</a>", "c.xml", "a")
+  root = safe_xml.parse(b"<a>1<!-- x -->2<?x y?>3</a>", "c.xml", "a")
   assert root.text == "123"
   assert len(root) == 0
 
@@ -92,24 +92,24 @@ def test_what_is_no_xml_is_refused_with_its_line(data, message):
 
 def test_lines_are_counted_beyond_65535():
   data = b"<a>" + b"\n" * 70000 + b"<b>x</b>\n</a>"
-  assert markup.place(markup.parse(data, "c.xml", "a")[0], "c.xml") == (
+  assert safe_xml.place(safe_xml.parse(data, "c.xml", "a")[0], "c.xml") == (
     "c.xml:70001"
   )
 
 
 def root():
-  return markup.parse(b'<a>\n<b c="" d="1"> x </b><e> </e></a>', "c.xml", "a")
+  return safe_xml.parse(b'<a>\n<b c="" d="1"> x </b><e> </e></a>', "c.xml", "a")
 
 
 def test_attributes_and_texts_of_children_are_returned():
-  assert markup.attribute(root()[0], "d", "c.xml") == "1"
-  assert markup.attribute(root()[0], "c", "c.xml") == ""
-  assert markup.child_text(root(), "b", "c.xml") == "x"
+  assert safe_xml.attribute(root()[0], "d", "c.xml") == "1"
+  assert safe_xml.attribute(root()[0], "c", "c.xml") == ""
+  assert safe_xml.child_text(root(), "b", "c.xml") == "x"
 
 
 def test_a_missing_attribute_is_told_with_its_place():
   with pytest.raises(errors.InputError) as caught:
-    markup.attribute(root()[0], "id", "c.xml")
+    safe_xml.attribute(root()[0], "id", "c.xml")
   assert str(caught.value) == (
     'c.xml:2: found <b> without id="...", expected one'
   )
@@ -118,7 +118,7 @@ def test_a_missing_attribute_is_told_with_its_place():
 @pytest.mark.parametrize("name", ["e", "f"])
 def test_a_missing_or_empty_child_is_told_with_its_place(name):
   with pytest.raises(errors.InputError) as caught:
-    markup.child_text(root(), name, "c.xml")
+    safe_xml.child_text(root(), name, "c.xml")
   assert str(caught.value) == (
     "c.xml:1: found <a> without '<%s>', expected one" % name
   )

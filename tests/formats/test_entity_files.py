@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""annotations: every format cuts the text where the entities are."""
+"""Tests of entity_files.py: offsets fit the text in every format."""
 
 import html.parser
 import json
@@ -8,12 +8,12 @@ import re
 
 import pytest
 
-from formats import annotations
 from formats import documents
+from formats import entity_files
 
 
 def entity(text, start, end, kind="Disease", score=0.5):
-  return annotations.Entity(start, end, kind, score, text[start:end])
+  return entity_files.Entity(start, end, kind, score, text[start:end])
 
 
 def sample():
@@ -53,7 +53,7 @@ def test_the_sample_cuts_its_own_texts():
 
 def test_json_lines_hold_all_of_documents_and_entities():
   found, entities = sample()
-  lines = annotations.to_jsonl(found, entities).split("\n")
+  lines = entity_files.to_jsonl(found, entities).split("\n")
   assert lines.pop() == ""
   assert json.loads(lines[0])["entities"][0] == {
     "start": 0,
@@ -72,19 +72,19 @@ def test_json_lines_hold_all_of_documents_and_entities():
 
 
 def test_json_lines_keep_letters_readable():
-  assert "\u03b2-APC" in annotations.to_jsonl(*sample())
+  assert "\u03b2-APC" in entity_files.to_jsonl(*sample())
 
 
 def test_json_lines_can_be_read_again_as_documents():
   found, entities = sample()
-  data = annotations.to_jsonl(found, entities).encode()
+  data = entity_files.to_jsonl(found, entities).encode()
   again = documents.parse(data, "out.jsonl")
   assert [d.text for d in again] == [d.text for d in found]
 
 
 def test_pubtator_offsets_cut_the_texts_that_are_read_from_it():
   found, entities = sample()
-  text = annotations.to_pubtator(found, entities)
+  text = entity_files.to_pubtator(found, entities)
   again = documents.parse(text.encode(), "out.txt")
   assert [d.text for d in again] == [
     re.sub(r"[\t\r\n]", " ", d.text) for d in found
@@ -99,7 +99,7 @@ def test_pubtator_offsets_cut_the_texts_that_are_read_from_it():
 
 def test_pubtator_has_a_title_an_abstract_and_a_blank_line_between():
   found, entities = sample()
-  assert annotations.to_pubtator(found[::2], entities[::2]) == (
+  assert entity_files.to_pubtator(found[::2], entities[::2]) == (
     "12|t|\u03b2-APC & FAP.\n"
     "12|a|In FAP, CRC rose.\n"
     "12\t0\t5\t\u03b2-APC\tGene\n"
@@ -114,13 +114,13 @@ def test_pubtator_has_a_title_an_abstract_and_a_blank_line_between():
 
 def test_pubtator_ids_hold_nothing_that_parts_columns():
   found, entities = sample()
-  text = annotations.to_pubtator(found, entities)
+  text = entity_files.to_pubtator(found, entities)
   assert "\na%7Cb%20c%25|t|" in text
 
 
 def test_brat_offsets_cut_the_text_in_fragments_of_a_line():
   for document, items in zip(*sample()):
-    txt, ann = annotations.to_brat(document, items)
+    txt, ann = entity_files.to_brat(document, items)
     assert txt == document.text
     lines = ann.split("\n")
     assert lines.pop() == ""
@@ -136,7 +136,7 @@ def test_brat_offsets_cut_the_text_in_fragments_of_a_line():
 def test_brat_entities_over_line_ends_are_fragments():
   text = "ab c\r\n\nd e"
   found = [entity(text, 3, 8, "cell type/\u03b2")]
-  ann = annotations.to_brat(documents.Document("1", text, None), found)[1]
+  ann = entity_files.to_brat(documents.Document("1", text, None), found)[1]
   assert ann == "T1\tcell_type__ 3 4;7 8\tc d\n"
 
 
@@ -154,7 +154,7 @@ def test_brat_names_are_safe_and_differ():
     "x" * 300,
   ]
   ids.append("x" * 301)
-  names = [annotations.brat_name(name) for name in ids]
+  names = [entity_files.brat_name(name) for name in ids]
   assert names[0] == "12"
   assert len(set(names)) == len(ids)
   for name in names:
@@ -165,10 +165,10 @@ def test_the_empty_type_is_an_entity_in_every_format():
   text = "FAP"
   document = documents.Document("1", text, None)
   found = [entity(text, 0, 3, "")]
-  assert '"type": "entity"' in annotations.to_jsonl([document], [found])
-  assert "\tFAP\tentity\n" in annotations.to_pubtator([document], [found])
-  assert "T1\tentity 0 3" in annotations.to_brat(document, found)[1]
-  page = annotations.to_html([document], [found], "t", "n")
+  assert '"type": "entity"' in entity_files.to_jsonl([document], [found])
+  assert "\tFAP\tentity\n" in entity_files.to_pubtator([document], [found])
+  assert "T1\tentity 0 3" in entity_files.to_brat(document, found)[1]
+  page = entity_files.to_html([document], [found], "t", "n")
   assert 'data-type="entity"' in page
 
 
@@ -204,7 +204,7 @@ class Page(html.parser.HTMLParser):
 
 def page_of(title="Title", note="Note"):
   found, entities = sample()
-  return annotations.to_html(found, entities, title, note)
+  return entity_files.to_html(found, entities, title, note)
 
 
 def test_the_page_marks_each_entity_with_its_type_and_score():
@@ -241,7 +241,7 @@ def test_the_page_escapes_what_it_is_given():
   kind = "<b>&\"'"
   document = documents.Document("<id>", "<script>x</script>", None)
   found = [[entity(document.text, 0, 8, kind)]]
-  text = annotations.to_html([document], found, "<t>&", "<n>{}%s")
+  text = entity_files.to_html([document], found, "<t>&", "<n>{}%s")
   page = Page(text)
   assert page.texts["title"] == page.texts["h1"] == "<t>&"
   assert "<n>{}%s" in page.texts["p"]
@@ -274,10 +274,10 @@ def test_counts_on_the_page_are_words_of_english():
   assert "3 documents, 7 entities" in page.texts["p"]
   document = documents.Document("1", "FAP", None)
   found = [[entity("FAP", 0, 3)]]
-  one = Page(annotations.to_html([document], found, "t", "n"))
+  one = Page(entity_files.to_html([document], found, "t", "n"))
   assert "1 document, 1 entity" in one.texts["p"]
   assert one.texts["h2"] == "1 1 entity"
-  many = Page(annotations.to_html([document] * 1200, found * 1200, "t", "n"))
+  many = Page(entity_files.to_html([document] * 1200, found * 1200, "t", "n"))
   assert "1,200 documents, 1,200 entities" in many.texts["p"]
 
 
@@ -287,13 +287,13 @@ def test_a_page_of_thirty_types_tells_them_all_apart():
   found = [
     entity(document.text, i, i + 1, kind) for i, kind in enumerate(kinds)
   ]
-  page = annotations.to_html([document], [found], "t", "n")
+  page = entity_files.to_html([document], [found], "t", "n")
   rules = re.findall(r"^\.t\d+ (\{.*\})$", page, re.M)
   assert len(set(rules)) == len(rules) == 32
 
 
 def test_a_page_without_documents_is_a_page():
-  page = Page(annotations.to_html([], [], "t", "n"))
+  page = Page(entity_files.to_html([], [], "t", "n"))
   assert "0 documents, 0 entities" in page.texts["p"]
   assert page.open == page.marks == []
 
@@ -308,14 +308,14 @@ def test_real_annotations_survive_a_round_trip(shared):
   rows = [line.split("\t") for line in data.decode().split("\n")]
   entities = [
     [
-      annotations.Entity(int(row[1]), int(row[2]), row[4], 1.0, row[3])
+      entity_files.Entity(int(row[1]), int(row[2]), row[4], 1.0, row[3])
       for row in rows
       if row[0] == document.id and len(row) > 4
     ]
     for document in found
   ]
   assert sum(len(items) for items in entities) == 960
-  text = annotations.to_pubtator(found, entities)
+  text = entity_files.to_pubtator(found, entities)
   assert documents.parse(text.encode(), path) == found
   written = [line for line in text.split("\n") if "\t" in line]
   assert written == ["\t".join(row[:5]) for row in rows if len(row) > 4]
@@ -323,4 +323,4 @@ def test_real_annotations_survive_a_round_trip(shared):
 
 @pytest.mark.parametrize("write", ["to_jsonl", "to_pubtator"])
 def test_no_document_gives_no_line(write):
-  assert getattr(annotations, write)([], []) == ""
+  assert getattr(entity_files, write)([], []) == ""

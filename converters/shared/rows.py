@@ -44,7 +44,7 @@ def abstracts(data, path, report):
   found = {}
   for place, cells in parse(data, path, (3,), "PMID, title, abstract"):
     name, title, abstract = cells
-    check_new(name, found, place)
+    annotated.check_new(name, found, place)
     found[name] = annotated.Document(
       name, title + " " + abstract, title, [], [], place
     )
@@ -78,14 +78,6 @@ def check_same_number(first, first_path, second, second_path):
     raise InputError(
       "%s: found %d rows, expected %d as %s has"
       % (second_path, len(second), len(first), first_path)
-    )
-
-
-def check_new(name, known, place):
-  """Raises InputError if an id has occurred before."""
-  if name in known:
-    raise InputError(
-      "%s: found the id %s again, expected each once" % (place, shorten(name))
     )
 
 

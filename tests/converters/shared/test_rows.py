@@ -4,7 +4,7 @@
 import pytest
 
 from common import errors
-from formats import rows
+from converters.shared import rows
 
 
 def parse(data, sizes=(2,), **options):
@@ -96,13 +96,6 @@ def test_two_tables_of_different_lengths_are_told():
   rows.check_same_number([1], "a.tsv", [2], "b.tsv")
   assert message(rows.check_same_number, [1], "a.tsv", [], "b.tsv") == (
     "b.tsv: found 0 rows, expected 1 as a.tsv has"
-  )
-
-
-def test_an_id_that_comes_again_is_told():
-  rows.check_new("2", {"1"}, "t.tsv:2")
-  assert message(rows.check_new, "1", {"1"}, "t.tsv:2") == (
-    "t.tsv:2: found the id '1' again, expected each once"
   )
 
 
