@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores genes of BC2GM by the official alternatives to its mentions.
+"""Scores predicted genes of BC2GM against the official alternative mentions.
 
   python scripts/bc2gm_score.py test_alternatives.jsonl NER_result_conll.txt
 
-The first file is what prepare_data.py --dataset=bc2gm --alternatives writes
-beside test.tsv, the second what run_ner.py writes for it: lines of a word and
-labels, of which the last is the predicted one. Printed are precision, recall
-and F1 by the alternatives, and without them.
+`prepare_data.py --dataset=bc2gm --alternatives` writes the first file next to
+test.tsv; run_ner.py writes the second one for test.tsv: lines of a word and its
+labels, the last of which is the predicted one. The output is precision, recall
+and F1 with the alternatives, and without them.
 """
 
 import argparse
@@ -21,9 +21,11 @@ from common import files
 from evaluation import metrics
 from formats import conll
 
+FIGURES = ("precision", "recall", "f1", "gold", "predicted", "correct")
+
 
 def read_mentions(data, path):
-  """Returns the mentions of each sentence in a file of alternatives."""
+  """Returns each sentence's mentions from the bytes of an alternatives file."""
   sentences = []
   for number, line in enumerate(data.splitlines(), 1):
     try:
@@ -53,7 +55,7 @@ def report(mentions_path, predictions_path):
   found = conll.parse(read(predictions_path), predictions_path)
   if len(gold) != len(found):
     raise errors.InputError(
-      "%s: found %d sentences, expected %d as %s has"
+      "%s: found %d sentences, expected %d as in %s"
       % (predictions_path, len(found), len(gold), mentions_path)
     )
   labels = [sentence.labels for sentence in found]
@@ -65,18 +67,13 @@ def report(mentions_path, predictions_path):
     scores = metrics.alternative_scores(entities, labels)
     lines.append(
       "%s: precision %.4f, recall %.4f, F1 %.4f (%d gold, %d predicted, %d "
-      "correct)\n"
-      % (
-        (name,)
-        + tuple(scores[key] for key in ("precision", "recall", "f1"))
-        + tuple(scores[key] for key in ("gold", "predicted", "correct"))
-      )
+      "correct)\n" % ((name,) + tuple(scores[figure] for figure in FIGURES))
     )
   return "".join(lines)
 
 
 def main():
-  """Prints the scores of the predictions in one file by another."""
+  """Prints the scores of the predictions."""
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )

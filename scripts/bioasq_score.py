@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores answers to BioASQ's questions as its EvaluatorTask1b does.
+"""Scores answers to BioASQ questions as BioASQ's EvaluatorTask1b does.
 
   python scripts/bioasq_score.py 4B1_golden.json BioASQform_BioASQ-answer.json
 
-The first line is that of EvaluatorTask1b -phaseB -e 5: accuracy of yes/no
-questions; strict accuracy, lenient accuracy and MRR of factoid questions;
-precision, recall and F1 of list questions; macro F1, F1 of yes and F1 of no of
-yes/no questions. A line for each type of question follows. Questions without
-an answer are left out, as they are there, and told on standard error.
+The first line of output equals that of EvaluatorTask1b -phaseB -e 5: accuracy
+of yes/no questions; strict accuracy, lenient accuracy and MRR of factoid
+questions; precision, recall and F1 of list questions; macro F1, F1 of yes and
+F1 of no for yes/no questions. One line per question type follows. Questions
+without an answer are skipped, as in EvaluatorTask1b, and listed on standard
+error.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from formats import questions
 
 
 def read(path, submitted):
-  """Returns {question id: (type, exact answer)} of a file."""
+  """Reads {question id: (type, exact answer)} from a file."""
   try:
     with open(path, "rb") as f:
       data = f.read()
@@ -34,12 +35,14 @@ def read(path, submitted):
 
 
 def main():
-  """Prints the scores of the answers in one file by those in another."""
+  """Prints the scores of submitted answers against the golden ones."""
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument("golden", help="BioASQ's JSON with the right answers")
-  parser.add_argument("answers", help="the same form, with those to be scored")
+  parser.add_argument("golden", help="BioASQ's JSON with the golden answers")
+  parser.add_argument(
+    "answers", help="the answers to score, in the same format"
+  )
   arguments = parser.parse_args()
   try:
     gold = read(arguments.golden, submitted=False)

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the scripts share; sourced, never run. Says where the checkout is, which
-# Python a TensorFlow needs, where one is found, and whether a virtual
-# environment is ready. Written for bash 3.2 (macOS) and later.
+# Functions shared by the scripts; sourced, never run. They locate the checkout,
+# find a Python for each TensorFlow, and check whether a virtual environment is
+# complete. They work with bash 3.2 (macOS) and later.
 #
-# A TensorFlow is called tf1 (1.15, Python 3.7) or tf2 (2.15, Python 3.9-3.11).
+# tf1 is TensorFlow 1.15 on Python 3.7, tf2 is 2.15 on Python 3.9 to 3.11.
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
-# Packages of the caller's own environment must not leak in, nor ours out.
+# Keep the caller's packages out of our environments, and ours out of theirs.
 unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT
 export PYTHONNOUSERSITE=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -20,14 +20,14 @@ die() {
   exit 1
 }
 
-# The comment on top of a script, from its second paragraph on, is its --help.
+# Prints the comment on top of the script, without the licence line.
 usage() {
   awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"
 }
 
-minors() { if [ "$1" = tf1 ]; then say 3.7; else say 3.11 3.10 3.9; fi; }
+python_minors() { if [ "$1" = tf1 ]; then say 3.7; else say 3.11 3.10 3.9; fi; }
+python_range() { if [ "$1" = tf1 ]; then say 3.7; else say '3.9 to 3.11'; fi; }
 release() { if [ "$1" = tf1 ]; then say 1.15; else say 2.15; fi; }
-pythons() { if [ "$1" = tf1 ]; then say 3.7; else say '3.9 to 3.11'; fi; }
 venv_of() { say "$REPO/.venv-$1"; }
 
 sha256() {
@@ -35,8 +35,9 @@ sha256() {
     cut -d ' ' -f 1
 }
 
-# What a finished environment was made of, and where: its scripts hold absolute
-# paths, so a checkout that was moved needs a new one.
+# Prints the kind, path and requirements of a complete environment. The path is
+# part of it because the environment's scripts hold absolute paths: a checkout
+# that was moved needs a new environment.
 expected_stamp() {  # expected_stamp TENSORFLOW plain|dev
   printf '%s\n' "$2 $(venv_of "$1")"
   sha256 <"$REPO/requirements.txt"
@@ -45,7 +46,7 @@ expected_stamp() {  # expected_stamp TENSORFLOW plain|dev
   fi
 }
 
-# True if the environment is complete; one with the test tools serves without.
+# True if the environment is complete. One made with --dev also counts as plain.
 is_ready() {  # is_ready TENSORFLOW plain|dev
   local venv stamp kind
   venv=$(venv_of "$1")
@@ -61,14 +62,14 @@ is_ready() {  # is_ready TENSORFLOW plain|dev
   return 1
 }
 
-# Where an interpreter may be, best first: "origin<TAB>path" a line.
+# Prints interpreters that may fit, best first, as lines "origin<TAB>path".
 candidates() {  # candidates TENSORFLOW
   local minor name path base
-  for name in $(minors "$1" | sed 's/3\./python3./g') python3 python; do
+  for name in $(python_minors "$1" | sed 's/3\./python3./g') python3 python; do
     type -aP "$name" 2>/dev/null | sed "s|^|PATH	|" || true
   done
   for base in "${PYENV_ROOT:-}" "$HOME/.pyenv"; do
-    for minor in $(minors "$1"); do
+    for minor in $(python_minors "$1"); do
       for path in "$base"/versions/"$minor"*/bin/python; do
         if [ -n "$base" ] && [ -x "$path" ]; then say "pyenv	$path"; fi
       done
@@ -81,7 +82,7 @@ candidates() {  # candidates TENSORFLOW
     done
   fi
   if command -v uv >/dev/null; then
-    for minor in $(minors "$1"); do
+    for minor in $(python_minors "$1"); do
       path=$(cd / && UV_PYTHON_DOWNLOADS=never uv python find "$minor" \
         2>/dev/null) && say "uv	$path"
     done
@@ -89,47 +90,50 @@ candidates() {  # candidates TENSORFLOW
   return 0
 }
 
-# Prints "minor version lack path" of a running interpreter. A pyenv shim may
-# stand on PATH and not run, so a candidate counts only once it answered.
+# Prints "minor version lacks path" from inside an interpreter. A pyenv shim can
+# be on PATH and still fail to run, so only a candidate that answers counts.
 PROBE='
 import importlib.util, os, platform, sys
-lack = [m for m in ("venv", "ensurepip") if not importlib.util.find_spec(m)]
+lacks = [m for m in ("venv", "ensurepip") if not importlib.util.find_spec(m)]
 if platform.python_implementation() != "CPython" or sys.maxsize < 2**32:
-  lack = ["CPython-of-64-bit"]
+  lacks = ["64-bit-CPython"]
 path = sys.executable
-if sys.prefix != sys.base_prefix:  # A venv may vanish; its base stays.
+if sys.prefix != sys.base_prefix:  # A virtual environment may be deleted.
   base = os.path.join(sys.base_prefix, "bin", "python%d.%d" % sys.version_info[:2])
   path = base if os.path.exists(base) else path
 print("%d.%d" % sys.version_info[:2], platform.python_version(),
-      "+".join(lack) or "-", path)
+      "+".join(lacks) or "-", path)
 '
 
-# Sets FOUND (path), FOUND_VERSION, FOUND_ORIGIN; false if there is none. What
-# would have fitted but for a missing part is added to UNFIT, a line each.
+# Sets FOUND (path), FOUND_VERSION and FOUND_ORIGIN; false if none is found.
+# Appends a line to UNFIT for each interpreter that only lacks a module.
 UNFIT=''
 # shellcheck disable=SC2034  # Read by the scripts that source this.
 find_python() {  # find_python TENSORFLOW
-  local origin path minor version lack real
+  local origin path minor version lacks real
   while IFS='	' read -r origin path; do
-    read -r minor version lack real \
+    read -r minor version lacks real \
       <<<"$("$path" -I -c "$PROBE" 2>/dev/null </dev/null || true)"
-    case " $(minors "$1") " in *" ${minor:-none} "*) ;; *) continue ;; esac
-    if [ "$lack" = - ]; then
+    case " $(python_minors "$1") " in
+      *" ${minor:-none} "*) ;;
+      *) continue ;;
+    esac
+    if [ "$lacks" = - ]; then
       FOUND=$real FOUND_VERSION=$version FOUND_ORIGIN=$origin
       return 0
     fi
-    UNFIT="$UNFIT  $path is Python $version but lacks $lack"$'\n'
+    UNFIT="$UNFIT  $path is Python $version but lacks $lacks"$'\n'
   done < <(candidates "$1")
   return 1
 }
 
-# What to type, when find_python found nothing.
+# Explains how to install a Python after find_python found none.
 advice() {  # advice TENSORFLOW
   local full=3.11.7 minor=3.11
   if [ "$1" = tf1 ]; then full=3.7.16 minor=3.7; fi
   cat <<END
-no Python $(pythons "$1") was found, which TensorFlow $(release "$1") needs
-(looked on PATH and among the versions of pyenv, conda and uv).
+no Python $(python_range "$1") was found, which TensorFlow $(release "$1") needs
+(searched PATH and the versions installed by pyenv, conda and uv).
 ${UNFIT}Install one in any of these ways, then run this again:
   pyenv install $full
   conda create --name python$minor python=$minor
@@ -137,7 +141,7 @@ ${UNFIT}Install one in any of these ways, then run this again:
 END
 }
 
-# The TensorFlow to take when none is named: tf2 where it can be, else tf1.
+# Prints the default TensorFlow: tf2 if a Python for it is found, else tf1.
 choose_tensorflow() {
   if is_ready tf2 plain || find_python tf2; then
     say tf2
@@ -145,7 +149,7 @@ choose_tensorflow() {
     say tf1
   else
     advice tf2 >&2
-    say "TensorFlow 1.15 would do as well, with Python 3.7." >&2
+    say "Python 3.7 with TensorFlow 1.15 works too." >&2
     return 1
   fi
 }

@@ -3,10 +3,11 @@
 
   python scripts/conlleval.py < NER_result_conll.txt
 
-The last two of the columns, separated by spaces or tabs, are the gold and the
-predicted label. Blank lines, lines that begin with -X- and the bare
--DOCSTART- lines of a corpus end a sentence. One thing differs: entities of one
-type side by side in IOBES labels, which conlleval.pl runs together, stay apart.
+Columns are separated by spaces or tabs; the last two are the gold label and the
+predicted label. Blank lines, lines that begin with -X- and bare -DOCSTART-
+lines end a sentence. There is one difference from conlleval.pl: it joins
+adjacent entities of the same type in IOBES labels, this script keeps them
+separate.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from evaluation import metrics
 
 
 def read_labels(lines, name):
-  """Returns (gold, predicted) label sequences of `lines`, bytes.
+  """Returns the (gold, predicted) label sequences in `lines` of bytes.
 
-  conlleval.pl counts a -DOCSTART- line that carries labels as a word; so does
-  this. Raises InputError, with `name` in it, for a line of one column.
+  A -DOCSTART- line with labels counts as a word, as in conlleval.pl. `name` is
+  the file in the InputError that a line of one column raises.
   """
   gold, predicted = [[]], [[]]
   for number, line in enumerate(lines, 1):
@@ -45,7 +46,7 @@ def read_labels(lines, name):
 
 
 def main():
-  """Prints the scores of what stands on standard input."""
+  """Prints the scores of the lines on standard input."""
   argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   ).parse_args()

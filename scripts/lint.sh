@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Checks the style of the Python code (pyproject.toml) and the shell's syntax.
+# Checks the style of the Python code and the syntax of the shell scripts.
 #
 # usage: scripts/lint.sh [--fix]
 #
-#   --fix  put right what ruff can, formatting included, and report the rest
+#   --fix  fix what ruff can fix, formatting included, and report the rest
 #
-# Takes the ruff of $PYTHON, else of an environment made by
-# scripts/setup.sh --dev.
+# Uses ruff from $PYTHON if set, else from an environment made by
+# scripts/setup.sh --dev. pyproject.toml holds its settings.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# Another version of ruff may format otherwise, so only the pinned one will do.
+# Sets RUFF to a Python with the pinned ruff; other versions format differently.
 find_ruff() {
   local pinned
   pinned=$(sed -n 's/^ruff==//p' "$REPO/requirements-dev.txt")
@@ -29,7 +29,7 @@ main() {
   case ${1:-} in
     '' | --fix) ;;
     -h | --help) usage && exit ;;
-    *) die "unknown argument '$1'; known is --fix" ;;
+    *) die "unknown argument '$1'; expected --fix" ;;
   esac
   cd "$REPO"
   find_ruff
@@ -43,7 +43,9 @@ main() {
   for script in scripts/*.sh .ci/run; do
     bash -n "$script" || failed=1
   done
-  if [ $failed = 1 ]; then die "some of it is mended by: scripts/lint.sh --fix"; fi
+  if [ $failed = 1 ]; then
+    die "found problems; scripts/lint.sh --fix fixes some of them"
+  fi
 }
 
 main "$@"

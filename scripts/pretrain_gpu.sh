@@ -1,42 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Pretrains on the GPUs of this machine: on all of them, or on those that
-# CUDA_VISIBLE_DEVICES lists (0,1).
+# Pretrains on the GPUs of this machine: all of them, or those listed in
+# CUDA_VISIBLE_DEVICES (such as 0,1).
 #
 # usage: scripts/pretrain_gpu.sh TRAIN EVAL OUTPUT [flags of run_pretraining.py]
 #
 #   TRAIN   folder that create_pretraining_data.py wrote
-#   EVAL    folder of held-out text, made in the same way
-#   OUTPUT  new folder, or that of a run to go on with
+#   EVAL    the same for held-out text
+#   OUTPUT  new folder, or the folder of a run to continue
 #
+# Environment variables:
 #   PYTHON  interpreter (default: python)
 #   CONFIG  architecture (default: configs/albert_base_v2.json)
-#   INIT    checkpoint to start from (default: none, random weights)
+#   INIT    checkpoint to start from (default: random weights)
 #
-# An update takes 32 batches of 64, 2048 examples, whatever the number of GPUs:
-# they share each batch, so 64 has to be a multiple of it. Where memory runs
-# out, halve --train_batch_size and double --num_accumulation_steps, or give
-# --recompute. Flags at the end of the command win over those below.
+# One update uses 32 batches of 64, that is 2048 examples, for any number of
+# GPUs. The GPUs share each batch, so their number has to divide 64. If memory
+# runs out, halve --train_batch_size and double --num_accumulation_steps, or add
+# --recompute. Flags given on the command line override those of this script.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 case ${1:-} in -h | --help) usage && exit ;; esac
-if [ $# -lt 3 ]; then die "expected TRAIN EVAL OUTPUT, see --help"; fi
+if [ $# -lt 3 ]; then die "expected TRAIN EVAL OUTPUT; see --help"; fi
 TRAIN=$1 EVAL=$2 OUTPUT=$3
 shift 3
 
-gpus() {
+list_gpus() {
   if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
     tr ',' '\n' <<<"$CUDA_VISIBLE_DEVICES"
   else
-    nvidia-smi --list-gpus || die "nvidia-smi finds no GPU"
+    nvidia-smi --list-gpus || die "nvidia-smi found no GPU"
   fi
 }
 
 distribution=none
-if [ "$(gpus | wc -l)" -gt 1 ]; then distribution=mirrored; fi
+if [ "$(list_gpus | wc -l)" -gt 1 ]; then distribution=mirrored; fi
 
 exec "${PYTHON:-python}" "$REPO/run_pretraining.py" \
   --input_file="$TRAIN" --eval_file="$EVAL" --output_dir="$OUTPUT" \

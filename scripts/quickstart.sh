@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# From a bare machine to a fine-tuned, scored model that finds diseases.
+# Fine-tunes and scores a model that finds disease names, from scratch.
 #
 # usage: scripts/quickstart.sh [tf1|tf2] [output folder]
 #
-#   tf1, tf2       the TensorFlow to set up and use, as for scripts/setup.sh
-#   output folder  where everything is written (default: $OUTPUT_DIR, else
+#   tf1, tf2       which TensorFlow to install and use, as in scripts/setup.sh
+#   output folder  where to write everything (default: $OUTPUT_DIR if set, else
 #                  output/quickstart in the checkout)
 #
-# Sets the environment up, then fine-tunes the bundled small ALBERT on bundled
-# sentences of the NCBI disease corpus, scores it on its test sentences and
-# labels the texts of examples/abstracts.txt. It shows that all parts work; for
-# real scores take published weights and a whole corpus (the last line printed
-# says how).
+# Creates the environment, fine-tunes the bundled small ALBERT on bundled
+# sentences of the NCBI disease corpus, scores it on the test sentences and
+# labels the texts in examples/abstracts.txt. This shows that every part works.
+# For good scores use published weights and a whole corpus; the last line of the
+# output gives the command.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -25,7 +25,7 @@ parse_arguments() {
     case $argument in
       tf1 | tf2) TENSORFLOW=$argument ;;
       -h | --help) usage && exit ;;
-      -*) die "unknown argument '$argument'; known are tf1, tf2 and a folder" ;;
+      -*) die "unknown argument '$argument'; expected tf1, tf2 or a folder" ;;
       *) output=$argument ;;
     esac
   done
@@ -47,7 +47,7 @@ train_and_score() {  # train_and_score PYTHON
     --output_dir="$OUTPUT"
 }
 
-report() {  # report PYTHON
+print_scores() {  # print_scores PYTHON
   "$1" - "$OUTPUT/results.json" <<'END'
 import json
 import sys
@@ -55,14 +55,15 @@ import sys
 with open(sys.argv[1], encoding="utf-8") as f:
   test = json.load(f)["test"]
 print(
-  "entities of the test set: precision %.3f, recall %.3f, F1 %.3f"
+  "test set, whole entities: precision %.3f, recall %.3f, F1 %.3f"
   % (test["precision"], test["recall"], test["f1"])
 )
 END
-  say "everything is in $OUTPUT"
-  say "with published weights: source $(basename "$(venv_of "$TENSORFLOW")")/bin/activate" \
-    "&& python run_ner.py --bioalbert_dir=<folder of the weights>" \
-    "--data_dir=<corpus> --output_dir=<new folder>"
+  say "model, scores and predictions are in $OUTPUT"
+  say "next, with published weights and a whole corpus:"
+  say "  source $(basename "$(venv_of "$TENSORFLOW")")/bin/activate"
+  say "  python run_ner.py --do_train --do_eval --do_predict" \
+    "--bioalbert_dir=WEIGHTS --data_dir=CORPUS --output_dir=NEW_FOLDER"
 }
 
 main() {
@@ -71,7 +72,7 @@ main() {
   if [ -z "$TENSORFLOW" ]; then TENSORFLOW=$(choose_tensorflow); fi
   bash scripts/setup.sh "$TENSORFLOW"
   train_and_score "$(venv_of "$TENSORFLOW")/bin/python"
-  report "$(venv_of "$TENSORFLOW")/bin/python"
+  print_scores "$(venv_of "$TENSORFLOW")/bin/python"
 }
 
 main "$@"

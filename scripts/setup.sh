@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes a virtual environment with everything that BioALBERT needs.
+# Creates a virtual environment with everything that BioALBERT needs.
 #
 # usage: scripts/setup.sh [tf1|tf2] [--dev]
 #
 #   tf1    TensorFlow 1.15 on Python 3.7, in .venv-tf1
 #   tf2    TensorFlow 2.15 on Python 3.9, 3.10 or 3.11, in .venv-tf2
-#          (neither named: tf2 if a Python for it is found, else tf1)
-#   --dev  the test tools too (requirements-dev.txt)
+#          (default: tf2 if a Python for it is found, else tf1)
+#   --dev  also install the test tools (requirements-dev.txt)
 #
-# Installs nothing outside the checkout. Does nothing when all is in place;
-# installs what is missing when the requirements changed; starts afresh when an
-# earlier run did not finish. Two runs at the same time wait for each other.
+# Installs nothing outside the checkout. A second run does nothing, unless the
+# requirements have changed: then it updates the environment. An environment
+# that was left incomplete is created again. If two runs start at the same time,
+# the second waits for the first.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# Newer than the pip of old Pythons, which cannot read today's wheels.
+# The pip that comes with an old Python cannot read today's wheels.
 PIP=pip==24.0
 
 parse_arguments() {
@@ -27,25 +28,25 @@ parse_arguments() {
       tf1 | tf2) TENSORFLOW=$argument ;;
       --dev) KIND=dev ;;
       -h | --help) usage && exit ;;
-      *) die "unknown argument '$argument'; known are tf1, tf2 and --dev" ;;
+      *) die "unknown argument '$argument'; expected tf1, tf2 or --dev" ;;
     esac
   done
   if [ -z "$TENSORFLOW" ]; then
     TENSORFLOW=$(choose_tensorflow)
-    say "no TensorFlow named: taking $TENSORFLOW"
+    say "neither tf1 nor tf2 given: using $TENSORFLOW"
   fi
   VENV=$(venv_of "$TENSORFLOW")
   NAME=$(basename "$VENV")
 }
 
-# Holds the lock until this process and its pip have ended, however they end.
-# The kernel frees it, so there is no stale lock; Python, because macOS has no
-# flock command.
+# Locks the environment until this process and its pip have ended. The kernel
+# releases the lock, so it never goes stale. macOS has no flock command, hence
+# Python.
 lock() {  # lock PYTHON
   exec 9>>"$VENV.lock"
   "$1" -I -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' \
     2>/dev/null && return
-  say "another setup.sh is at work on $NAME: waiting for it"
+  say "waiting for another setup.sh that is working on $NAME"
   "$1" -I -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
 }
 
@@ -54,16 +55,17 @@ report_ready() {
   exit
 }
 
-# An environment without a stamp may hold half-copied packages.
+# Creates the environment if there is none, or if it is incomplete: without a
+# stamp it may hold half-copied packages.
 make_venv() {
   if [ -e "$VENV" ] &&
     ! { grep -qF " $VENV" "$VENV/setup-stamp" && "$VENV/bin/python" -c ''; } \
       2>/dev/null; then
-    say "$NAME is unfinished, moved, or lost its Python: making it anew"
+    say "$NAME is incomplete, was moved or lost its Python: creating it again"
     rm -rf "$VENV"
   fi
   if [ ! -e "$VENV" ]; then
-    say "Python $FOUND_VERSION from $FOUND_ORIGIN: $FOUND"
+    say "creating $NAME with Python $FOUND_VERSION from $FOUND_ORIGIN: $FOUND"
     "$FOUND" -m venv "$VENV"
   fi
 }
@@ -71,10 +73,10 @@ make_venv() {
 install() {
   local requirements="requirements.txt"
   if [ "$KIND" = dev ]; then requirements="requirements-dev.txt"; fi
-  say "installing $requirements into $NAME" \
-    "(fetches about 0.5 GB, takes up to 2 GB; a minute or two on a fast line)"
-  # Without its stamp the environment counts as half-made. Pip undoes what it
-  # began when it fails, so then the old stamp holds again.
+  say "installing $requirements into $NAME (downloads about 0.5 GB, needs up" \
+    "to 2 GB of disk; one or two minutes on a fast connection)"
+  # Without its stamp the environment counts as incomplete. When pip fails it
+  # undoes its changes, so pip_failed puts the old stamp back.
   if [ -e "$VENV/setup-stamp" ]; then
     mv "$VENV/setup-stamp" "$VENV/setup-stamp.old"
   fi
@@ -88,15 +90,15 @@ pip_failed() {
   if [ -e "$VENV/setup-stamp.old" ]; then
     mv "$VENV/setup-stamp.old" "$VENV/setup-stamp"
   fi
-  die "pip could not install ${1#*=}: its message is above"
+  die "pip could not install ${1#*=}; see its message above"
 }
 
 check() {
   local seen
   seen=$(TF_CPP_MIN_LOG_LEVEL=3 "$VENV/bin/python" -W ignore -c \
     'import tensorflow, sentencepiece; print(tensorflow.__version__)') ||
-    die "TensorFlow was installed in $NAME but does not import (see above)"
-  say "TensorFlow $seen imports, $SECONDS s in all"
+    die "TensorFlow was installed in $NAME but cannot be imported; see above"
+  say "TensorFlow $seen is installed and can be imported ($SECONDS s in all)"
 }
 
 main() {

@@ -5,12 +5,12 @@
 #
 # usage: scripts/test.sh [tf1|tf2] [-- arguments of pytest]
 #
-#   tf1, tf2  only on this one
-#   --        what follows goes to pytest: scripts/test.sh tf2 -- -k metrics
+#   tf1, tf2  run on this TensorFlow only
+#   --        pass the rest to pytest: scripts/test.sh tf2 -- -k metrics
 #
-# Sets the environments up first (scripts/setup.sh --dev). Fails if a test
-# fails, or if no Python is found; where the variable CI is set, also if one of
-# the two is missing.
+# First creates the environments (scripts/setup.sh --dev). Fails if a test fails
+# or if no Python is found. If the variable CI is set, it also fails if the
+# Python for either TensorFlow is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -23,19 +23,19 @@ parse_arguments() {
       tf1 | tf2) TENSORFLOWS="$TENSORFLOWS $1" ;;
       -h | --help) usage && exit ;;
       --) shift && PYTEST_ARGUMENTS=("$@") && break ;;
-      *) die "unknown argument '$1'; put the arguments of pytest after --" ;;
+      *) die "unknown argument '$1'; put arguments of pytest after --" ;;
     esac
     shift
   done
   TENSORFLOWS=${TENSORFLOWS:-tf2 tf1}
 }
 
-# Prints the line of the final report; false if anything failed.
+# Runs the tests and adds a line to REPORT; false if anything failed.
 test_on() {  # test_on TENSORFLOW
   local python version start=$SECONDS outcome=passed
   python=$(venv_of "$1")/bin/python
   bash "$REPO/scripts/setup.sh" "$1" --dev || {
-    REPORT="$REPORT$1: could not be set up"$'\n'
+    REPORT="$REPORT$1: setup failed"$'\n'
     return 1
   }
   version="$("$python" -V), $("$python" -m pip freeze |
@@ -65,7 +65,7 @@ main() {
   done
   printf '\n%s' "$REPORT"
   if [ $tested = 0 ]; then die "no Python was found, so nothing was tested"; fi
-  if [ $failed = 1 ]; then die "not every TensorFlow passed"; fi
+  if [ $failed = 1 ]; then die "the tests failed or are incomplete"; fi
 }
 
 main "$@"

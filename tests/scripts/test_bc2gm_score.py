@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""prepare_data.py --alternatives and scripts/bc2gm_score.py, which reads it."""
+"""Tests of prepare_data.py --alternatives and of scripts/bc2gm_score.py."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def write_alternatives(path, sentences):
   return path
 
 
-def test_scores_are_given_with_and_without_alternatives(tmp_path):
+def test_output_has_scores_with_and_without_alternatives(tmp_path):
   gold = write_alternatives(
     tmp_path / "a.jsonl", [[[[0, 2], [1, 2]]], [], [[[0, 1]]]]
   )
@@ -50,7 +50,7 @@ def test_scores_are_given_with_and_without_alternatives(tmp_path):
     ('{"mentions": []}', "found 1 sentences, expected 2"),
   ],
 )
-def test_files_that_do_not_fit_end_in_a_line(tmp_path, text, message):
+def test_an_invalid_file_is_a_one_line_error(tmp_path, text, message):
   predictions = tmp_path / "conll.txt"
   predictions.write_text("a B O\n")
   (tmp_path / "a.jsonl").write_text(text + "\n")
@@ -61,7 +61,7 @@ def test_files_that_do_not_fit_end_in_a_line(tmp_path, text, message):
   assert len(found.stderr.splitlines()) == 1
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_an_error_that_names_it(tmp_path):
   found = score(tmp_path / "none.jsonl", tmp_path / "none.txt")
   assert found.returncode == 1 and "none.jsonl: cannot be read" in found.stderr
 
@@ -82,5 +82,5 @@ def test_the_official_gold_standard_scores_itself(tmp_path, shared):
     encoding="utf-8",
   )
   found = score(tmp_path / "test_alternatives.jsonl", predictions)
-  # Of 6,331 mentions 6 overlap longer ones, which no IOB2 labels can show.
+  # 6 of the 6,331 mentions overlap longer ones, which IOB2 cannot express.
   assert found.stdout.count("(6331 gold, 6325 predicted, 6325 correct)") == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/conlleval.py against the outputs of conlleval.pl."""
+"""Tests of scripts/conlleval.py against outputs of conlleval.pl."""
 
 import os
 import subprocess
@@ -30,18 +30,18 @@ def run(data, *arguments, **options):
 @pytest.mark.parametrize(
   "name", ["ncbi_untyped", "jnlpba_typed", "edge_cases", "empty"]
 )
-def test_it_prints_what_the_perl_scorer_prints(name):
+def test_output_equals_the_perl_scorers(name):
   result = run(read(name + ".conll"))
   assert result.stdout == read(name + ".expected.txt")
   assert result.returncode == 0
 
 
-def test_it_runs_from_any_folder(tmp_path):
+def test_the_script_runs_from_any_folder(tmp_path):
   result = run(read("edge_cases.conll"), cwd=str(tmp_path))
   assert result.stdout == read("edge_cases.expected.txt")
 
 
-def test_tabs_carriage_returns_and_more_columns_make_no_difference():
+def test_tabs_carriage_returns_and_extra_columns_do_not_matter():
   lines = [line.split() for line in read("edge_cases.conll").split(b"\n")]
   for columns in lines:
     columns[1:1] = [b"NN"] if columns else []
@@ -49,28 +49,28 @@ def test_tabs_carriage_returns_and_more_columns_make_no_difference():
   assert run(data).stdout == read("edge_cases.expected.txt")
 
 
-def test_a_word_may_be_missing():
+def test_a_line_may_lack_its_word():
   assert (
     b"with 1 phrases; found: 1 phrases; correct: 1." in run(b"B B\n").stdout
   )
 
 
-def test_bare_document_marks_end_sentences_and_are_not_words():
+def test_bare_document_marks_end_a_sentence():
   result = run(b"a B B\n-DOCSTART- 91075236\nb I I\n-DOCSTART-\nc I I\n")
   assert result.stdout.startswith(b"processed 3 tokens with 3 phrases")
 
 
-def test_neighbours_in_iobes_are_entities_of_their_own():
+def test_adjacent_iobes_entities_stay_separate():
   result = run(b"a S-A S-A\nb S-A S-A\nc B-A B-A\nd E-A E-A\ne B-A B-A\n")
   assert b"with 4 phrases; found: 4 phrases; correct: 4." in result.stdout
 
 
-def test_types_come_out_in_the_bytes_they_came_in():
+def test_entity_types_keep_their_bytes():
   line = run(b"a B-\xce\xb2\xff B-\xce\xb2\xff\n").stdout.split(b"\n")[2]
   assert line.strip().startswith(b"\xce\xb2\xff: precision: 100.00%")
 
 
-def test_a_line_of_one_column_ends_in_one_line_that_names_it():
+def test_a_line_of_one_column_is_an_error_that_names_it():
   result = run(b"a O O\n\nb\n")
   assert result.returncode == 1
   assert result.stdout == b""
@@ -80,7 +80,7 @@ def test_a_line_of_one_column_ends_in_one_line_that_names_it():
   ]
 
 
-def test_help_says_what_it_reads():
+def test_help_names_the_input_file():
   result = run(b"", "--help")
   assert result.returncode == 0
   assert b"NER_result_conll.txt" in result.stdout

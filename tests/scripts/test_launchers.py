@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts that start pretraining, with a stub in place of Python."""
+"""Tests of the scripts that start pretraining, with a stub for Python."""
 
 import json
 import os
@@ -11,9 +11,9 @@ import pytest
 
 BASH = shutil.which("bash")
 SCRIPTS = ["pretrain_gpu.sh", "pretrain_tpu.sh", "pretrain_slurm.sh"]
-# Prints the command and what it would learn of the cluster.
+# Prints its arguments and the cluster configuration.
 STUB = '#!{bash}\nprintf "%s\\n" "$@"\necho "TF_CONFIG=${{TF_CONFIG:-}}"\n'
-# SLURM's own: runs the command once a node, as node 1; names the nodes.
+# Stand in for SLURM: one runs the command as process 1, one lists the nodes.
 SRUN = '#!{bash}\nshift\nSLURM_PROCID=1 exec "$@"\n'
 SCONTROL = "#!{bash}\nprintf '%s\\n' node1 node2\n"
 
@@ -45,13 +45,13 @@ def launch(tmp_path, repo):
 
 
 def flags_of(process):
-  """{flag: value} of the command that the stub printed; the last one wins."""
+  """Returns {flag: last value} of the command that the stub printed."""
   lines = process.stdout.splitlines()
   return dict(x[2:].split("=", 1) for x in lines if x.startswith("--"))
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_help_says_how_to_use_it(launch, name):
+def test_help_prints_the_usage_comment(launch, name):
   process = launch(name, "--help")
   assert process.returncode == 0
   assert process.stdout.count("usage: ") == 1 and "OUTPUT" in process.stdout
@@ -59,7 +59,7 @@ def test_help_says_how_to_use_it(launch, name):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_without_arguments_nothing_is_started(launch, name):
+def test_without_arguments_no_program_starts(launch, name):
   process = launch(name)
   assert process.returncode == 1 and "--input_file" not in process.stdout
 
@@ -67,7 +67,7 @@ def test_without_arguments_nothing_is_started(launch, name):
 @pytest.mark.parametrize(
   "gpus, distribution", [("0", "none"), ("0,1", "mirrored")]
 )
-def test_gpus_of_one_machine_share_the_batch(launch, gpus, distribution):
+def test_several_gpus_are_mirrored(launch, gpus, distribution):
   process = launch(
     "pretrain_gpu.sh", "train", "held out", "out", CUDA_VISIBLE_DEVICES=gpus
   )
@@ -78,7 +78,7 @@ def test_gpus_of_one_machine_share_the_batch(launch, gpus, distribution):
   assert flags["eval_file"] == "held out" and "init_checkpoint" not in flags
 
 
-def test_flags_of_the_command_win(launch):
+def test_flags_on_the_command_line_override_the_scripts(launch):
   process = launch(
     "pretrain_gpu.sh", "a", "b", "c", "--precision=bf16", INIT="weights dir"
   )
@@ -87,7 +87,7 @@ def test_flags_of_the_command_win(launch):
   assert flags["init_checkpoint"] == "weights dir"
 
 
-def test_a_tpu_is_reached_by_name_and_reads_from_buckets(launch):
+def test_a_tpu_needs_folders_in_buckets(launch):
   flags = flags_of(
     launch("pretrain_tpu.sh", "pod", "32", "gs://t", "gs://e", "gs://o")
   )
@@ -97,7 +97,7 @@ def test_a_tpu_is_reached_by_name_and_reads_from_buckets(launch):
   assert process.returncode == 1 and "t: expected a folder" in process.stdout
 
 
-def test_each_node_of_a_job_learns_who_takes_part(launch):
+def test_each_node_of_a_job_gets_its_tf_config(launch):
   process = launch(
     "pretrain_slurm.sh", "t", "e", "o", SLURM_JOB_NODELIST="node[1-2]"
   )
@@ -111,7 +111,7 @@ def test_each_node_of_a_job_learns_who_takes_part(launch):
 
 
 @pytest.mark.parametrize("name", ["pretrain_gpu.sh", "pretrain_tpu.sh"])
-def test_the_program_knows_the_flags_of_the_scripts(launch, name, repo):
+def test_run_pretraining_defines_every_flag_of_the_scripts(launch, name, repo):
   arguments = ["gs://a"] * 3
   if name == "pretrain_tpu.sh":
     arguments = ["pod", "8"] + arguments

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shell scripts, with stubs in place of Python: nothing is installed."""
+"""Tests of the shell scripts, with stubs in place of Python: they install
+nothing.
+"""
 
 import os
 import shutil
@@ -16,14 +18,15 @@ SCRIPTS = [
   "quickstart.sh",
   "train_vocabulary.sh",
 ]
-# All that the scripts may call besides Python.
+# Every command that the scripts may use besides Python.
 TOOLS = (
   "awk basename bash cat cp cut dirname grep mkdir mv rm sed sha256sum shasum"
   " sleep"
 )
 
-# Stands for an interpreter: says that it is one, makes a venv of itself, logs
-# what pip and pytest are asked for, and leaves real programs to a real Python.
+# Stands in for an interpreter: answers the probe, copies itself into a virtual
+# environment, logs calls of pip and pytest, and passes inline programs to the
+# real Python.
 STUB = """#!{bash}
 case "$*" in
   *find_spec*) echo "{minor} {minor}.9 {lack} $0" ;;
@@ -44,7 +47,7 @@ esac
 
 
 class Machine:
-  """A checkout on a machine of its own: empty HOME, a PATH of few tools."""
+  """A checkout with an empty HOME and only a few tools on the PATH."""
 
   def __init__(self, folder, repo):
     self.checkout = folder / "checkout"
@@ -64,14 +67,14 @@ class Machine:
         (self.bin / tool).symlink_to(shutil.which(tool))
 
   def add(self, name, text):
-    """Writes an executable; `name` is relative to the folder of PATH."""
+    """Writes an executable; `name` is relative to the folder on the PATH."""
     path = self.bin / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)
 
   def add_python(self, name, minor, lack="-"):
-    """Adds an interpreter that says it is `minor`.9 and lacks module `lack`."""
+    """Adds a stub of Python `minor`.9 that lacks the module `lack`."""
     self.add(
       name,
       STUB.format(
@@ -80,7 +83,7 @@ class Machine:
     )
 
   def start(self, script, *arguments, **variables):
-    """Returns the running script."""
+    """Starts a script and returns its process."""
     return subprocess.Popen(
       [BASH, str(self.checkout / "scripts" / script)] + list(arguments),
       env=dict(variables, PATH=str(self.bin), HOME=str(self.home)),
@@ -91,13 +94,13 @@ class Machine:
     )
 
   def run(self, script, *arguments, **variables):
-    """Returns (exit code, everything printed)."""
+    """Runs a script and returns (exit code, output)."""
     process = self.start(script, *arguments, **variables)
     output, _ = process.communicate(timeout=60)
     return process.returncode, output
 
   def logged(self):
-    """Returns what the stubs were asked to do, and forgets it."""
+    """Returns the calls that the stubs logged, and empties the log."""
     if not self.log.exists():
       return []
     lines = self.log.read_text().splitlines()
@@ -123,13 +126,13 @@ def test_help_prints_the_usage_line(machine, script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_an_unknown_argument_is_named_and_refused(machine, script):
+def test_an_unknown_argument_is_an_error_that_names_it(machine, script):
   code, output = machine.run(script, "--devv")
   assert code == 1
   assert "unknown argument '--devv'" in output
 
 
-def test_setup_takes_a_python_from_path_and_installs(machine):
+def test_setup_installs_with_a_python_on_the_path(machine):
   machine.add_python("python3.11", "3.11")
   code, output = machine.run("setup.sh", "tf2")
   assert code == 0, output
@@ -147,13 +150,13 @@ def test_setup_takes_a_python_from_path_and_installs(machine):
     ("python3", "3.7", "tf1"),
   ],
 )
-def test_without_an_argument_the_python_found_decides(
+def test_setup_chooses_the_tensorflow_that_the_python_supports(
   machine, name, minor, tensorflow
 ):
   machine.add_python(name, minor)
   code, output = machine.run("setup.sh")
   assert code == 0, output
-  assert "taking " + tensorflow in output
+  assert "using " + tensorflow in output
   assert (machine.checkout / (".venv-" + tensorflow)).is_dir()
 
 
@@ -162,10 +165,14 @@ def test_without_an_argument_the_python_found_decides(
   [
     (["tf1"], "no Python 3.7 was found", "pyenv install 3.7.16"),
     (["tf2"], "no Python 3.9 to 3.11 was found", "uv python install 3.11"),
-    ([], "no Python 3.9 to 3.11 was found", "TensorFlow 1.15 would do as well"),
+    (
+      [],
+      "no Python 3.9 to 3.11 was found",
+      "Python 3.7 with TensorFlow 1.15 works too",
+    ),
   ],
 )
-def test_without_a_python_setup_says_what_to_install(
+def test_setup_explains_how_to_install_a_missing_python(
   machine, arguments, found, advised
 ):
   machine.add_python("python3", "3.12")
@@ -176,7 +183,7 @@ def test_without_a_python_setup_says_what_to_install(
   assert machine.logged() == []
 
 
-def test_a_pyenv_shim_that_fails_is_no_interpreter(machine):
+def test_a_failing_pyenv_shim_is_skipped(machine):
   machine.add(
     "python3.7", "#!%s\necho 'command not found' >&2; exit 127\n" % BASH
   )
@@ -187,7 +194,7 @@ def test_a_pyenv_shim_that_fails_is_no_interpreter(machine):
   assert "Python 3.7.9 from pyenv" in output
 
 
-def test_a_python_of_conda_is_found(machine):
+def test_setup_finds_a_python_of_conda(machine):
   machine.add_python("../home/conda/envs/old/bin/python", "3.7")
   machine.add("conda", "#!%s\necho %s/conda\n" % (BASH, machine.home))
   code, output = machine.run("setup.sh", "tf1")
@@ -195,7 +202,7 @@ def test_a_python_of_conda_is_found(machine):
   assert "Python 3.7.9 from conda" in output
 
 
-def test_a_python_of_uv_is_found_and_none_is_downloaded(machine):
+def test_setup_finds_a_python_of_uv_and_downloads_none(machine):
   machine.add_python("../home/uv-python", "3.7")
   machine.add(
     "uv",
@@ -207,7 +214,7 @@ def test_a_python_of_uv_is_found_and_none_is_downloaded(machine):
   assert "Python 3.7.9 from uv" in output
 
 
-def test_a_python_without_ensurepip_is_named(machine):
+def test_setup_names_a_python_that_lacks_ensurepip(machine):
   machine.add_python("python3.11", "3.11", lack="ensurepip")
   code, output = machine.run("setup.sh")
   assert code == 1
@@ -225,7 +232,7 @@ def test_a_second_setup_does_nothing(machine):
   assert machine.logged() == []
 
 
-def test_changed_requirements_are_installed_into_the_same_environment(machine):
+def test_changed_requirements_update_the_environment(machine):
   machine.add_python("python3.11", "3.11")
   machine.run("setup.sh", "tf2")
   machine.logged()
@@ -235,7 +242,7 @@ def test_changed_requirements_are_installed_into_the_same_environment(machine):
   assert machine.logged() == [PIP, PLAIN]
 
 
-def test_the_test_tools_are_added_once_and_then_serve_without_dev(machine):
+def test_an_environment_with_test_tools_also_counts_as_plain(machine):
   machine.add_python("python3.11", "3.11")
   machine.run("setup.sh", "tf2")
   machine.logged()
@@ -246,18 +253,18 @@ def test_the_test_tools_are_added_once_and_then_serve_without_dev(machine):
   assert machine.logged() == []
 
 
-def test_an_interrupted_setup_is_made_anew(machine):
+def test_an_incomplete_environment_is_created_again(machine):
   machine.add_python("python3.11", "3.11")
   machine.run("setup.sh", "tf2")
   machine.logged()
   (machine.checkout / ".venv-tf2" / "setup-stamp").unlink()
   code, output = machine.run("setup.sh", "tf2")
   assert code == 0
-  assert "making it anew" in output
+  assert "creating it again" in output
   assert machine.logged() == ["venv", PIP, PLAIN]
 
 
-def test_an_environment_that_lost_its_python_is_made_anew(machine):
+def test_an_environment_that_lost_its_python_is_created_again(machine):
   machine.add_python("python3.11", "3.11")
   machine.run("setup.sh", "tf2")
   machine.logged()
@@ -288,18 +295,18 @@ def test_a_failed_update_keeps_the_environment(machine):
   assert machine.logged() == [PIP]
 
 
-def test_two_setups_at_the_same_time_install_once(machine):
+def test_two_setups_at_once_install_once(machine):
   machine.add_python("python3.11", "3.11")
   processes = [
     machine.start("setup.sh", "tf2", PIP_SECONDS="0.4") for _ in range(2)
   ]
   outputs = [process.communicate(timeout=60)[0] for process in processes]
   assert [process.returncode for process in processes] == [0, 0], outputs
-  assert sum("waiting for it" in output for output in outputs) == 1
+  assert sum("waiting for another" in output for output in outputs) == 1
   assert machine.logged() == ["venv", PIP, PLAIN]
 
 
-def test_test_sh_tests_both_and_passes_arguments_on(machine):
+def test_test_sh_runs_on_both_tensorflows_and_forwards_arguments(machine):
   machine.add_python("python3.7", "3.7")
   machine.add_python("python3.11", "3.11")
   code, output = machine.run("test.sh", "--", "-k", "metrics")
@@ -311,7 +318,7 @@ def test_test_sh_tests_both_and_passes_arguments_on(machine):
   assert "tf2: passed in" in output
 
 
-def test_test_sh_goes_on_after_a_failure_and_then_fails(machine):
+def test_test_sh_continues_after_a_failure_and_then_fails(machine):
   machine.add_python("python3.7", "3.7")
   machine.add_python("python3.11", "3.11")
   code, output = machine.run("test.sh", PYTEST_CODE="1")
@@ -329,22 +336,24 @@ def test_a_missing_python_fails_the_tests_only_in_ci(machine, variables, code):
   assert "tf1: NOT TESTED: no Python 3.7 was found" in output
 
 
-def test_test_sh_fails_where_there_is_no_python(machine):
+def test_test_sh_fails_without_a_python(machine):
   code, output = machine.run("test.sh")
   assert code == 1
   assert "nothing was tested" in output
 
 
-def test_quickstart_trains_in_the_folder_asked_for_and_prints_scores(machine):
+def test_quickstart_writes_to_the_given_folder_and_prints_scores(machine):
   machine.add_python("python3.11", "3.11")
   code, output = machine.run("quickstart.sh", "tf2", "here")
   assert code == 0, output
   assert "precision 0.500, recall 0.250, F1 0.333" in output
-  assert "everything is in %s/here\n" % machine.home in output
+  assert (
+    "model, scores and predictions are in %s/here\n" % machine.home in output
+  )
   assert "--do_train=true" in machine.logged()[-1]
 
 
-def test_the_style_of_the_checkout_is_clean(repo):
+def test_the_checkout_passes_lint(repo):
   """Needs the pinned ruff in the Python that runs the tests."""
   if subprocess.call(
     [sys.executable, "-m", "ruff", "--version"],
