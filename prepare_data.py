@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a corpus as its owners distribute it into the files that run_* read.
+"""Converts a corpus, as its owners distribute it, to the files of run_*.py.
 
---list shows the data sets, where they are and under what terms. Archives are
-read where they lie. What was made is counted against what was published, and
-rules, repetitions, contradictions and leaks are reported, in
-conversion_report.txt and conversion.json beside the files.
+--list shows the data sets, where to get them and their licences. Archives need
+not be unpacked. conversion_report.txt and conversion.json, beside the files,
+compare the counts with those published and list the rules applied, repeated
+and contradictory texts, and texts of the test set in the training set.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import textwrap
 
 from absl import flags
 
+from common import data_sets
 from common import files
 from common import flag_groups
 from common.errors import InputError
@@ -39,60 +40,57 @@ from converters.shared import archives
 from converters.shared import corpus
 from converters.shared import quality
 
-CONVERTERS = (
-  shareclefe,
-  bc2gm,
-  bc4chemd,
-  bc5cdr,
-  jnlpba,
-  linnaeus,
-  ncbi_disease,
-  s800,
-  gad,
-  euadr,
-  chemprot,
-  ddi,
-  i2b2,
-  biosses,
-  medsts,
-  mednli,
-  hoc,
-  bioasq,
-)
-# The converter of each data set.
-DATA_SETS = {
-  name: converter
-  for converter in CONVERTERS
-  for name in converter.INFO.data_sets
+CONVERTERS = {
+  "shareclefe": shareclefe,
+  "bc2gm": bc2gm,
+  "bc4chemd": bc4chemd,
+  "bc5cdr-chem": bc5cdr,
+  "bc5cdr-disease": bc5cdr,
+  "jnlpba": jnlpba,
+  "linnaeus": linnaeus,
+  "ncbi-disease": ncbi_disease,
+  "s800": s800,
+  "gad": gad,
+  "euadr": euadr,
+  "chemprot": chemprot,
+  "ddi": ddi,
+  "i2b2": i2b2,
+  "biosses": biosses,
+  "medsts": medsts,
+  "mednli": mednli,
+  "hoc": hoc,
+  "bioasq-4b": bioasq,
+  "bioasq-5b": bioasq,
+  "bioasq-6b": bioasq,
 }
 LAYOUTS = ("biobert", "blue", "blurb")
-# What the training set can do without: {flag: (function, what it drops)}.
+# Examples to remove from the training set: {flag: (function, name of the
+# rule)}.
 DROPS = {
   "drop_leaks": (
     quality.without_leaks,
-    "texts of the test set left out",
+    "texts of the test set (removed by --drop_leaks)",
   ),
   "drop_contradictions": (
     quality.without_contradictions,
-    "texts with several labels left out",
+    "texts with several labels (removed by --drop_contradictions)",
   ),
 }
-# What is written beside the data.
 REPORT, RECORD = "conversion_report.txt", "conversion.json"
 
 
-def listing():
-  """Returns what --list prints."""
+def describe_data_sets():
+  """Returns the text that --list prints."""
   lines = []
-  for converter in CONVERTERS:
-    info = converter.INFO
-    lines.append("%s (%s)" % (", ".join(info.data_sets), info.task))
+  for data_set in data_sets.converted():
+    task = data_sets.TASKS[data_set.task].title
+    lines.append("%s (%s)" % (data_set.name, task))
     for label, text in (
-      ("what", info.title),
-      ("home", info.home),
-      ("terms", info.licence),
-      ("download", info.download),
-      ("layouts", ", ".join(info.layouts)),
+      ("corpus", data_set.title),
+      ("page", data_set.home),
+      ("licence", data_set.licence),
+      ("input", data_set.input_files),
+      ("layouts", ", ".join(data_set.layouts)),
     ):
       lines += textwrap.wrap(
         text,
@@ -106,57 +104,68 @@ def listing():
   return "\n".join(lines)
 
 
-def convert(config):
-  """Returns ({file name: text}, corpus.Report, SHA-256 of what was read)."""
-  converter, options = DATA_SETS[config.dataset], options_of(config)
-  source = archives.Source(config.input_dir)
-  report = corpus.Report(converter.INFO, options)
+def make_options(dataset, layout, alternatives, allow_incomplete):
+  """Returns corpus.Options; no layout stands for the data set's first.
+
+  Raises:
+    InputError: the data set does not have this layout.
+  """
+  layouts = data_sets.find(dataset).layouts
+  if layout and layout not in layouts:
+    raise InputError(
+      "--layout=%s: %s has no such layout, expected one of %s"
+      % (layout, dataset, ", ".join(layouts))
+    )
+  return corpus.Options(
+    dataset, layout or layouts[0], alternatives, allow_incomplete
+  )
+
+
+def convert(folder, options, drops):
+  """Converts the corpus in a folder.
+
+  Args:
+    folder: where its files or archives are.
+    options: corpus.Options.
+    drops: keys of DROPS.
+
+  Returns:
+    ({file name: text}, corpus.Report, SHA-256 of the files read).
+  """
+  converter = CONVERTERS[options.dataset]
+  source = archives.Source(folder)
+  report = corpus.Report(
+    data_sets.find(options.dataset), converter.PUBLISHED, options
+  )
   found = converter.convert(source, options, report)
   corpus.tally(found, report)
   report.check(source.folder)
   report.examine(found)
-  for flag, (drop, rule) in DROPS.items():
-    if getattr(config, flag):
-      found = reduced(found, drop, "--%s: %s" % (flag, rule), report)
+  for name in drops:
+    found = drop(found, *DROPS[name], report=report)
   texts = dict(converter.write(found, options), **report.attachments)
   return texts, report, source.digest()
 
 
-def options_of(config):
-  """Returns the corpus.Options that the flags ask for, or raises InputError."""
-  layouts = DATA_SETS[config.dataset].INFO.layouts
-  if config.layout and config.layout not in layouts:
-    raise InputError(
-      "--layout=%s: %s comes in the layouts %s"
-      % (config.layout, config.dataset, ", ".join(layouts))
-    )
-  return corpus.Options(
-    config.dataset,
-    config.layout or layouts[0],
-    config.alternatives,
-    config.allow_incomplete,
-  )
-
-
-def reduced(found, drop, rule, report):
-  """Returns a corpus of whose training sets a function drops something.
+def drop(found, function, rule, report):
+  """Returns a corpus without some examples of its training sets.
 
   Args:
-    found: the corpus, folds or not.
-    drop: from quality; gives what is kept of one fold, and how many are not.
-    rule: what is dropped, for the report.
+    found: the corpus, with or without folds.
+    function: from quality; returns one fold without them, and their number.
+    rule: its name in the report.
     report: a corpus.Report.
   """
   kept = {}
   for fold, splits in corpus.folds_of(found):
     name = "train" if fold is None else "%s/train" % fold
-    kept[fold], count = drop(splits)
+    kept[fold], count = function(splits)
     report.rule(rule, name, count)
   return kept.get(None, kept)
 
 
 def check_folder(folder, options):
-  """Raises InputError if a folder holds another data set."""
+  """Raises InputError if an output folder holds another data set."""
   path = os.path.join(folder, RECORD)
   try:
     before = json.loads(files.read(path).decode("utf-8"))
@@ -164,15 +173,15 @@ def check_folder(folder, options):
     return
   if not isinstance(before, dict):
     return
-  held = "%s in the layout %s" % (before.get("dataset"), before.get("layout"))
-  asked = "%s in the layout %s" % (options.dataset, options.layout)
-  if held != asked:
+  old = "%s in the layout %s" % (before.get("dataset"), before.get("layout"))
+  new = "%s in the layout %s" % (options.dataset, options.layout)
+  if old != new:
     raise InputError(
-      "%s: holds %s; expected a new folder for %s" % (folder, held, asked)
+      "%s: holds %s; expected a new folder for %s" % (folder, old, new)
     )
 
 
-def with_record(texts, report, digest, flags_given):
+def add_record(texts, report, digest, flags_given):
   """Returns {file name: text} with the report and the record added."""
   texts = dict(texts)
   texts[REPORT] = report.to_text()
@@ -190,7 +199,11 @@ def with_record(texts, report, digest, flags_given):
 
 
 def write(folder, texts):
-  """Writes all files; they take their names when the last is whole."""
+  """Writes all files, or none: they get their names after the last is written.
+
+  Raises:
+    InputError: a file cannot be written.
+  """
   paths = {os.path.join(folder, name): text for name, text in texts.items()}
   for path in filter(files.is_folder, paths):
     raise InputError("%s: found a folder, expected none there" % path)
@@ -211,56 +224,67 @@ def write(folder, texts):
 
 
 def define_flags():
-  """The flags of this program."""
-  flags.DEFINE_bool("list", False, "Show all data sets and where they are.")
-  flags.DEFINE_enum("dataset", None, sorted(DATA_SETS), "Which one.")
-  flags.DEFINE_string(
-    "input_dir", None, "Folder of what was downloaded, archives or unpacked."
+  """Defines the flags of this program."""
+  flags.DEFINE_bool(
+    "list", False, "Show all data sets, where to get them and their licences."
   )
-  flags.DEFINE_string("output_dir", None, "Folder for the files made.")
+  flags.DEFINE_enum("dataset", None, sorted(CONVERTERS), "The data set.")
+  flags.DEFINE_string(
+    "input_dir",
+    None,
+    "Folder of the downloaded corpus: archives or unpacked files; --list shows "
+    "which.",
+  )
+  flags.DEFINE_string("output_dir", None, "Folder for the converted files.")
   flags.DEFINE_enum(
     "layout",
     None,
     LAYOUTS,
-    "Whose splits and columns. Not given: the first that --list names.",
+    "The benchmark whose splits and columns to follow. Default: the first one "
+    "that --list shows for the data set.",
   )
   flags.DEFINE_bool(
     "drop_leaks",
     False,
-    "Leave out of the training set what stands in the test set.",
+    "Remove texts of the test set from the training set.",
   )
   flags.DEFINE_bool(
     "drop_contradictions",
     False,
-    "Leave out of the training set what it labels in two ways.",
+    "Remove texts from the training set that have several labels there.",
   )
   flags.DEFINE_bool(
     "alternatives",
     False,
-    "BC2GM: keep the official alternative spans, for scoring.",
+    "BC2GM: also write the official alternative spans, for "
+    "scripts/bc2gm_score.py.",
   )
   flags.DEFINE_bool(
     "allow_incomplete",
     False,
-    "Convert files that are not the whole corpus, too, or do not fit together; "
-    "the report counts what does not.",
+    "Also convert a part of a corpus, or files that do not fit together; the "
+    "report counts the problems.",
   )
 
 
 def main(_):
   config = flag_groups.values()
   if config.list:
-    print(listing())
+    print(describe_data_sets())
     return
   for name in ("dataset", "input_dir", "output_dir"):
     if not getattr(config, name):
       raise InputError("--%s is missing; --list shows all data sets" % name)
-  check_folder(config.output_dir, options_of(config))
-  texts, report, digest = convert(config)
-  texts = with_record(texts, report, digest, vars(config))
+  options = make_options(
+    config.dataset, config.layout, config.alternatives, config.allow_incomplete
+  )
+  check_folder(config.output_dir, options)
+  drops = [name for name in DROPS if getattr(config, name)]
+  texts, report, digest = convert(config.input_dir, options, drops)
+  texts = add_record(texts, report, digest, vars(config))
   write(config.output_dir, texts)
   names = ", ".join(sorted(texts))
-  print(texts[REPORT] + "\nWritten to %s: %s" % (config.output_dir, names))
+  print("%s\nWrote to %s: %s" % (texts[REPORT], config.output_dir, names))
 
 
 if __name__ == "__main__":

@@ -14,24 +14,14 @@ from converters.shared import writers
 from formats import annotated
 from formats import documents
 
-INFO = corpus.Info(
-  data_sets=("bc2gm",),
-  title="BioCreative II gene mention corpus",
-  task="named entities",
-  home="https://biocreative.bioinformatics.udel.edu/resources/corpora/"
-  "biocreative-ii-corpus/",
-  licence="public domain (MITRE, NCBI)",
-  download="bc2GMtrain_1.1.tar.gz and bc2GMtest_1.0.tar.gz, or their folders "
-  "train and test",
-  layouts=("biobert", "blurb"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "bc2gm": {
       "sentences": {"train": 12500, "dev": 2500, "test": 5000},
       "mentions": {"train": 15197, "dev": 3061, "test": 6325},
     }
   },
   certain=("sentences", "mentions"),
-  because={},
   source="BLURB's card; the split of MTL-Bioinformatics-2016",
 )
 # Gold mentions with what else is right, a sentence a line, in the order of the
@@ -78,7 +68,7 @@ def _attach_alternatives(source, divided, report):
       stray += unclaimed
       lines.append(json.dumps({"id": sentence.id, "mentions": mentions}))
     report.attach(_ALTERNATIVES[split], "\n".join(lines) + "\n")
-    report.rule("alternatives to no mention: left out", split, stray)
+    report.rule("alternatives to no mention (skipped)", split, stray)
 
 
 def _with_alternatives(sentence, alternatives):

@@ -23,17 +23,8 @@ _TYPES = dict.fromkeys(
   ),
   "Chemical",
 )
-INFO = corpus.Info(
-  data_sets=("bc4chemd",),
-  title="BioCreative IV chemical compound and drug name corpus (CHEMDNER)",
-  task="named entities",
-  home="https://biocreative.bioinformatics.udel.edu/resources/"
-  "biocreative-iv/chemdner-corpus/",
-  licence="free for research; the owners ask for a citation",
-  download="chemdner_corpus.tar.gz, or of it training.abstracts.txt, "
-  "training.annotations.txt and the same of development and evaluation",
-  layouts=("biobert",),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "bc4chemd": {
       "documents": {"train": 3500, "dev": 3500, "test": 3000},
       "mentions": {"train": 29478, "dev": 29526, "test": 25351},

@@ -14,18 +14,8 @@ _MENTIONS = {
   "bc5cdr-disease": {"train": 4182, "dev": 4244, "test": 4424},
   "bc5cdr-chem": {"train": 5203, "dev": 5347, "test": 5385},
 }
-INFO = corpus.Info(
-  data_sets=tuple(_TYPES),
-  title="BioCreative V chemical-disease relation corpus",
-  task="named entities",
-  home="https://biocreative.bioinformatics.udel.edu/tasks/biocreative-v/"
-  "track-3-cdr/",
-  licence="public domain (NCBI)",
-  download="CDR_Data.zip, or of it CDR_TrainingSet.PubTator.txt, "
-  "CDR_DevelopmentSet.PubTator.txt and CDR_TestSet.PubTator.txt (or the three "
-  ".BioC.xml)",
-  layouts=("biobert", "blurb", "blue"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     name: {
       "documents": dict.fromkeys(_PARTS, 500),
       "sentences": {"train": 4560, "dev": 4581, "test": 4797},
@@ -47,7 +37,7 @@ def convert(source, options, report):
   divided = {}
   for split, part in _PARTS.items():
     documents, copies = annotated.without_repeats(_read(source, part))
-    report.rule("documents that come twice: taken once", split, copies)
+    report.rule("duplicate documents (skipped)", split, copies)
     divided[split] = documents
   kind = _TYPES[options.dataset]
   return tagging.tag_all(divided, report, {kind: kind})

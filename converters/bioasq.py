@@ -22,24 +22,12 @@ BATCHES = "12345"
 Asked = collections.namedtuple(
   "Asked", ["id", "document", "texts", "label", "kind", "batch", "answers"]
 )
-INFO = corpus.Info(
-  data_sets=("bioasq-4b", "bioasq-5b", "bioasq-6b"),
-  title="BioASQ task b, factoid, yes/no and list questions",
-  task="questions",
-  home="http://participants-area.bioasq.org/",
-  licence="CC BY 2.5; registration at BioASQ",
-  download="BioASQ's training JSON of that year (its name has training4b in "
-  "it; or BioBERT's BioASQ-train-factoid-4b.json; or, of earlier years, golden "
-  "files) and 4B1_golden.json to 4B5_golden.json; where whole abstracts are "
-  "to be read in place of snippets, also abstracts.tsv (PMID, title, abstract) "
-  "or PubMed's XML as abstracts*.xml",
-  layouts=("biobert",),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "bioasq-4b": {"factoid questions": {"train": 327, "test": 161}},
     "bioasq-5b": {"factoid questions": {"train": 486, "test": 150}},
     "bioasq-6b": {"factoid questions": {"train": 618, "test": 161}},
   },
-  certain=(),
   because={
     "factoid questions": "BioASQ has issued its training sets several times, "
     "and not all may be there"
@@ -58,7 +46,7 @@ def convert(source, options, report):
   _check_ids(found["train"], source)
   answerable = list(filter(_answers, found["train"]))
   report.rule(
-    "pairs whose text does not hold the answer: left out",
+    "pairs whose text does not contain the answer (skipped)",
     "train",
     len(found["train"]) - len(answerable),
   )
@@ -72,8 +60,8 @@ def convert(source, options, report):
       report.attach(name, golden if golden.endswith("\n") else golden + "\n")
     elif not options.allow_incomplete:
       raise InputError(
-        "%s: found no %s, expected %sB1 to %sB5; --allow_incomplete converts "
-        "what there is" % (source.folder, name, year, year)
+        "%s: found no %s, expected %sB1 to %sB5; pass --allow_incomplete to "
+        "convert it anyway" % (source.folder, name, year, year)
       )
   return found
 
@@ -121,7 +109,7 @@ def _training_files(source, year, report):
     files = source.find(*earlier) if earlier else []
     if files:
       report.note(
-        "No training set of that year: made of the golden files of earlier "
+        "No training set of that year: used the golden files of earlier "
         "years (%s)." % ", ".join(f.base for f in files)
       )
   if not files:
@@ -178,12 +166,12 @@ def _kinds(root, report, split):
   for question in root["questions"]:
     kind = question.get("type")
     if kind not in KINDS:
-      report.rule("questions of type %s: left out" % kind, split)
+      report.rule("questions of type %s (skipped)" % kind, split)
     elif not question.get("snippets"):
-      report.rule("questions without a snippet: left out", split)
+      report.rule("questions without a snippet (skipped)", split)
       question["type"] = "without a snippet"
     elif split == "train" and not question.get("exact_answer"):
-      report.rule("questions without an exact answer: left out", split)
+      report.rule("questions without an exact answer (skipped)", split)
       question["type"] = "without an answer"
     else:
       counts[kind] += 1
@@ -225,7 +213,7 @@ def _take_abstracts(root, abstracts, report, split):
     if texts:
       question["snippets"] = [{"text": text} for text in texts]
     else:
-      report.rule("questions without an abstract: their snippets taken", split)
+      report.rule("questions without an abstract (took their snippets)", split)
 
 
 def _pmid(address):
@@ -249,7 +237,7 @@ def _read_abstracts(source, report):
       parts += record.findall("Article/Abstract/AbstractText")
       abstracts[pmid] = " ".join("".join(part.itertext()) for part in parts)
   if abstracts:
-    report.note("%d abstracts in place of snippets." % len(abstracts))
+    report.note("Used %d abstracts in place of snippets." % len(abstracts))
   return abstracts
 
 

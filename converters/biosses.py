@@ -12,18 +12,9 @@ from converters.shared import splits
 from converters.shared import word_tables
 from formats import annotated
 
-INFO = corpus.Info(
-  data_sets=("biosses",),
-  title="Biomedical sentence similarity estimation data set",
-  task="similarity",
-  home="https://tabilab.cmpe.boun.edu.tr/BIOSSES/DataSet.html",
-  licence="GPL-3.0",
-  download="Annotation-Pairs.docx and Annotator-Scores.docx, unpacked from "
-  "BIOSSES-Dataset.rar (RAR archives are not read)",
-  layouts=("blurb", "blue"),
-  published={"biosses": {"rows": {"train": 64, "dev": 16, "test": 20}}},
+PUBLISHED = corpus.Published(
+  counts={"biosses": {"rows": {"train": 64, "dev": 16, "test": 20}}},
   certain=("rows",),
-  because={},
   source="BLUE and BLURB, which have the same split",
 )
 

@@ -18,23 +18,14 @@ _PARTS = {"train": "training", "dev": "development", "test": "test"}
 _EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
 _GROUPS = frozenset("CPR:%d" % i for i in range(11))
 _NONE = "false"
-_LOST = "relations of entities that are not there: left out"
+_LOST = "relations of missing entities (skipped)"
 _NAMES = {"CHEMICAL": "CHEMICAL", "GENE-Y": "GENE", "GENE-N": "GENE"}
 _SPLITTER = (
   "pairs are those within a sentence, and BLURB's sentences are NLTK's, here "
   "segtok's"
 )
-INFO = corpus.Info(
-  data_sets=("chemprot",),
-  title="BioCreative VI ChemProt corpus",
-  task="relations",
-  home="https://biocreative.bioinformatics.udel.edu/resources/corpora/"
-  "chemprot-corpus-biocreative-vi/",
-  licence="free after registration at BioCreative",
-  download="ChemProt_Corpus.zip, or of it chemprot_{training,development,test}_"
-  "{abstracts,entities,relations}.tsv (of the test set also with _gs)",
-  layouts=("blurb", "blue"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "chemprot": {
       "abstracts": {"train": 1020, "dev": 612, "test": 800},
       "rows": {"train": 18035, "dev": 11268, "test": 15745},
@@ -74,7 +65,7 @@ def _convert(source, split, part, options, report):
   if options.allow_incomplete:
     lacking = [n[0] for n in names if not source.find(*n)]
     if lacking:
-      report.note("The %s set lacks %s and is empty." % (split, lacking[0]))
+      report.note("The %s set is empty: %s is missing." % (split, lacking[0]))
       return []
   data, path = source.read("%s abstracts" % part, *names[0])
   abstracts = rows.abstracts(data, path, report)
@@ -158,7 +149,11 @@ def _pairs(document, split, report):
   sentences, crossing = marking.grouped(
     documents.split_sentences(document), document.mentions
   )
-  report.rule("entities over the end of a sentence: joined", split, crossing)
+  report.rule(
+    "entities that cross the end of a sentence (joined the sentences)",
+    split,
+    crossing,
+  )
   found = []
   for (start, end), mentions in sentences:
     chemicals = [m for m in mentions if _NAMES.get(m.type) == "CHEMICAL"]
@@ -167,7 +162,7 @@ def _pairs(document, split, report):
       for gene in genes:
         labels = sorted(groups.pop(frozenset((chemical.id, gene.id)), ()))
         report.rule(
-          "pairs with several relations: the first group taken",
+          "pairs with several relations (kept the first group)",
           split,
           len(labels) > 1,
         )
@@ -181,7 +176,7 @@ def _pairs(document, split, report):
         label = labels[0] if labels else _NONE
         found.append(examples.Row(name, document.id, (text,), label))
   report.rule(
-    "evaluated relations between two sentences: left out, as BLURB and BLUE do",
+    "evaluated relations across sentences (skipped, as in BLURB and BLUE)",
     split,
     sum(map(len, groups.values())),
   )

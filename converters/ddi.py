@@ -12,19 +12,11 @@ from formats import annotated
 from formats import safe_xml
 
 _TYPES = ("advise", "effect", "int", "mechanism")
-INFO = corpus.Info(
-  data_sets=("ddi",),
-  title="DDI Extraction 2013 corpus",
-  task="relations",
-  home="https://github.com/isegura/DDICorpus",
-  licence="CC BY-NC 4.0",
-  download="DDICorpus-2013.zip (or .tar.gz) with the folders Train and Test",
-  layouts=("blurb", "blue"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "ddi": {"rows": {"train": 25296, "dev": 2496, "test": 5716}},
   },
   certain=("rows",),
-  because={},
   source="BLURB, whose development set is taken in both layouts",
 )
 _EXPECTED = "a document of the DDI corpus, with sentences, entities and pairs"
@@ -146,13 +138,12 @@ def _rows(document, options, report, split):
     for pair in sentence.relations:
       first, second = mentions[pair.first], mentions[pair.second]
       report.rule(
-        "pairs with a drug in several parts: marked from its beginning to its "
-        "end",
+        "pairs with a drug in several parts (marked from start to end)",
         split,
         any(len(mention.spans) > 1 for mention in (first, second)),
       )
       report.rule(
-        "interactions without a type: DDI-int, as in BLURB",
+        "interactions without a type (DDI-int, as in BLURB)",
         split,
         pair.type is None,
       )

@@ -24,18 +24,9 @@ _NUMBER_OF_COLUMNS = 12
 _HEADER = "ASSOCIATION_TYPE"
 # The marks of entities whose type begins so: "Genes & Molecular Sequences".
 _NAMES = (("SNP", "GENE"), ("Genes", "GENE"), ("Diseases", "DISEASE"))
-INFO = corpus.Info(
-  data_sets=("euadr",),
-  title="EU-ADR corpus, targets and diseases",
-  task="relations",
-  home="http://ibi.imim.es/research-lines/biomedical-text-mining/corpora/",
-  licence="Open Database License 1.0",
-  download="EUADR_Corpus_IBIgroup.zip, or of it EUADR_target_disease.csv; or "
-  "the folders 1 to 10 of BioBERT's files",
-  layouts=("biobert",),
-  published={"euadr": {"records": {"all": 355}, "positive": {"all": 262}}},
+PUBLISHED = corpus.Published(
+  counts={"euadr": {"records": {"all": 355}, "positive": {"all": 262}}},
   certain=("records", "positive"),
-  because={},
   source="the folds of BioBERT, which have as many",
 )
 

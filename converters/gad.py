@@ -25,21 +25,12 @@ _COLUMNS = (
 _BLURB_TRAIN = 4261
 # Gene names that a spreadsheet took for dates.
 _AS_DATE = {"09/15/14": "Sep15"}
-INFO = corpus.Info(
-  data_sets=("gad",),
-  title="Genetic association database corpus",
-  task="relations",
-  home="http://ibi.imim.es/research-lines/biomedical-text-mining/corpora/",
-  licence="Open Database License 1.0",
-  download="GAD_Corpus_IBIgroup.zip, or of it GAD_Y_N.csv and GAD_F.csv; or "
-  "the folders 1 to 10 of BioBERT's files",
-  layouts=("biobert", "blurb"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "gad": {"records": {"all": 5330}, "positive": {"all": 2801}},
     "gad/blurb": {"rows": {"train": 4261, "dev": 535, "test": 534}},
   },
   certain=("records", "positive", "rows"),
-  because={},
   source="Bravo et al. 2015; BioBERT's folds have as many",
 )
 

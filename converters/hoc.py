@@ -12,22 +12,14 @@ from converters.shared import splits
 from converters.shared import writers
 from formats import label_sets
 
-INFO = corpus.Info(
-  data_sets=("hoc",),
-  title="Hallmarks of Cancer corpus",
-  task="documents",
-  home="https://github.com/sb895/Hallmarks-of-Cancer",
-  licence="GPL-3.0",
-  download="the repository's folders text and labels, or an archive of them",
-  layouts=("blurb", "blue"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "hoc": {
       "documents": {"train": 1295, "dev": 186, "test": 371},
       "rows": {"train": 12119, "dev": 1798, "test": 3547},
     }
   },
   certain=("documents", "rows"),
-  because={},
   source="BLURB, whose split is taken in both layouts; BLUE's 1,108, 157 and "
   "315 documents were not published as a list",
 )

@@ -25,23 +25,13 @@ _REL_LINE = re.compile(_CONCEPT + r'\|\|r="(\w+)"\|\|' + _CONCEPT + r"\s*")
 # Every so many-th note of the training set, by name, is for development.
 _ONE_IN = 10
 _TOGETHER = "relations of train and dev"
-INFO = corpus.Info(
-  data_sets=("i2b2",),
-  title="i2b2/VA 2010 relations",
-  task="relations",
-  home="https://portal.dbmi.hms.harvard.edu/projects/n2c2-nlp/",
-  licence="data use agreement (n2c2)",
-  download="concept_assertion_relation_training_data (folders beth and "
-  "partners), reference_standard_for_test_data and test_data, or their "
-  "archives",
-  layouts=("blue",),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "i2b2": {
       "relations": {"train": 3110, "dev": 11, "test": 6293},
       _TOGETHER: {"train": 3121},
     },
   },
-  certain=(),
   because={
     "relations": "BLUE's development set is one note by a slip of its program; "
     "here every tenth note of the training set, by name"
@@ -114,7 +104,7 @@ def _note(name, files, report):
       )
     mention = _mention(lines, match.groups()[1:5], said, kind, place, report)
     if mentions.setdefault(mention.id, mention) is not mention:
-      report.rule("concepts that stand twice: the first taken", "all")
+      report.rule("repeated concepts (kept the first)", "all")
   expected = 'c="..." 1:0 1:2||r="..."||c="..." 1:4 1:5'
   for place, match in _matches(files["rel"], _REL_LINE, expected):
     kind = match.group(6)
@@ -127,7 +117,7 @@ def _note(name, files, report):
     strange = [end for end in ends if end not in mentions]
     if strange:
       report.tolerate(
-        "relations of concepts that are not there: left out",
+        "relations of missing concepts (skipped)",
         InputError(
           "%s: found a relation of a concept at %s, expected one of %s"
           % (place, strange[0], files["con"].path)
@@ -181,7 +171,7 @@ def _mention(lines, numbers, said, kind, place, report):
   text = lines[line - 1][start:end]
   if "".join(text.lower().split()) != "".join(said.lower().split()):
     report.tolerate(
-      "concepts whose text is not that of their tokens: the tokens taken",
+      "concepts whose text differs from their tokens (took the tokens)",
       InputError(
         "%s: found %s at line %d, tokens %d to %d, expected %s there"
         % (place, shorten(text), line, first, last, shorten(said))
@@ -205,7 +195,7 @@ def _rows(note, split, report):
         continue  # No relation is defined for them.
       kinds = sorted(set(labels.pop(frozenset((first.id, second.id)), [])))
       report.rule(
-        "pairs with several relations: a row each", split, len(kinds) > 1
+        "pairs with several relations (a row each)", split, len(kinds) > 1
       )
       text = marking.mark(
         note.text, offset, offset + len(line), first, second, lambda m: m.type
@@ -215,8 +205,7 @@ def _rows(note, split, report):
         found.append(examples.Row(name, note.id, (text,), kind))
     offset += len(line) + 1
   report.rule(
-    "relations of concepts that are not paired (other types, other lines): "
-    "left out",
+    "relations of concepts that form no pair, by type or by line (skipped)",
     split,
     sum(map(len, labels.values())),
   )

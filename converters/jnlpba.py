@@ -15,16 +15,8 @@ _GENES = ("protein", "DNA", "RNA")
 _LAST_ABSTRACTS = 200
 _DOCUMENTS = {"train": 1800, "dev": 200, "test": 404}
 _SENTENCES = {"train": 16807, "dev": 1739, "test": 3856}
-INFO = corpus.Info(
-  data_sets=("jnlpba",),
-  title="JNLPBA shared task 2004",
-  task="named entities",
-  home="http://www.geniaproject.org/shared-tasks/bionlp-jnlpba-shared-task-2004",
-  licence="GENIA project licence (free, with attribution)",
-  download="Genia4ERtraining.tar.gz and Genia4ERtest.tar.gz, or of them "
-  "Genia4ERtask2.iob2 and Genia4EReval2.iob2",
-  layouts=("blurb", "biobert"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "jnlpba": {
       "documents": _DOCUMENTS,
       "sentences": _SENTENCES,
@@ -36,7 +28,6 @@ INFO = corpus.Info(
     },
   },
   certain=("documents", "sentences", "mentions"),
-  because={},
   source="BLURB's card; the split of MTL-Bioinformatics-2016",
 )
 
@@ -75,7 +66,7 @@ def _read(source, what, name, report):
     seen[document] = seen.get(document, 0) + 1
     number = seen[document]
     if number > 1:
-      report.rule("abstracts whose id comes again: kept, as id-2", what)
+      report.rule("abstracts with a repeated id (kept, as id-2)", what)
     name = document if number == 1 else "%s-%d" % (document, number)
     groups.append(splits.Group(name, sentences, path))
   return groups
@@ -88,7 +79,7 @@ def _tagged(group, options, report, split):
     if options.layout == "biobert":
       kept = [x == "O" or x.split("-")[-1] in _GENES for x in labels]
       report.rule(
-        "mentions of cell types and lines: left out",
+        "mentions of cell types and cell lines (skipped)",
         split,
         sum(not k and x[0] == "B" for k, x in zip(kept, labels)),
       )

@@ -8,20 +8,11 @@ from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
 
-INFO = corpus.Info(
-  data_sets=("linnaeus",),
-  title="LINNAEUS species corpus",
-  task="named entities",
-  home="https://linnaeus.sourceforge.net/",
-  licence="CC BY; the texts are PMC's",
-  download="manual-corpus-species-1.0.tar.gz, or of it tags.tsv and the folder "
-  "txt",
-  layouts=("biobert",),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "linnaeus": {"documents": {"train": 50, "dev": 17, "test": 33}},
   },
   certain=("documents",),
-  because={},
   source="the split of MTL-Bioinformatics-2016, which BioBERT's files have",
 )
 _COLUMNS = "species id, document, start, end, text, code"

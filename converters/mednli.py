@@ -11,18 +11,9 @@ from converters.shared import writers
 from formats import tables
 
 _LABELS = ("contradiction", "entailment", "neutral")
-INFO = corpus.Info(
-  data_sets=("mednli",),
-  title="Natural language inference in the clinical domain",
-  task="inference",
-  home="https://physionet.org/content/mednli/",
-  licence="PhysioNet credentialed health data use agreement",
-  download="mli_train_v1.jsonl, mli_dev_v1.jsonl and mli_test_v1.jsonl, or the "
-  "archive with them",
-  layouts=("blue",),
-  published={"mednli": {"rows": {"train": 11232, "dev": 1395, "test": 1422}}},
+PUBLISHED = corpus.Published(
+  counts={"mednli": {"rows": {"train": 11232, "dev": 1395, "test": 1422}}},
   certain=("rows",),
-  because={},
   source="Romanov and Shivade 2018",
 )
 _COLUMNS = {

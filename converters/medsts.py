@@ -17,18 +17,8 @@ _SCORES = (
   "clinicalSTS.test.gs.sim.txt",
   "test.gs.sim.txt",
 )
-INFO = corpus.Info(
-  data_sets=("medsts",),
-  title="Medical semantic textual similarity (MedSTS, n2c2 2019 track 1)",
-  task="similarity",
-  home="https://n2c2.dbmi.hms.harvard.edu/",
-  licence="data use agreement",
-  download="clinicalSTS2019.train.txt, clinicalSTS2019.test.txt and "
-  "clinicalSTS2019.test.gs.sim.txt; of the edition of 2018 the same without "
-  "2019 in the name",
-  layouts=("blue",),
-  published={"medsts": {"rows": {"train": 675, "dev": 75, "test": 318}}},
-  certain=(),
+PUBLISHED = corpus.Published(
+  counts={"medsts": {"rows": {"train": 675, "dev": 75, "test": 318}}},
   because={
     "rows": "BLUE has the edition of 2018, 750 and 318 pairs; that of 2019 has "
     "1,642 and 412. Every tenth pair is the development set here, as BLUE's "
@@ -56,7 +46,7 @@ def convert(source, options, report):
   if sizes not in _EDITIONS and not options.allow_incomplete:
     raise InputError(
       "%s: found %d pairs to train and %d to test, expected %s; "
-      "--allow_incomplete converts what there is"
+      "pass --allow_incomplete to convert them anyway"
       % ((path,) + sizes + (" or ".join("%d and %d" % e for e in _EDITIONS),))
     )
   return divided

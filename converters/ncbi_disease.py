@@ -11,16 +11,8 @@ _PARTS = {"train": "train", "dev": "develop", "test": "test"}
 _TYPES = dict.fromkeys(
   ("SpecificDisease", "DiseaseClass", "Modifier", "CompositeMention"), "Disease"
 )
-INFO = corpus.Info(
-  data_sets=("ncbi-disease",),
-  title="NCBI disease corpus",
-  task="named entities",
-  home="https://www.ncbi.nlm.nih.gov/CBBresearch/Dogan/DISEASE/",
-  licence="public domain (NCBI)",
-  download="NCBItrainset_corpus.zip, NCBIdevelopset_corpus.zip and "
-  "NCBItestset_corpus.zip, or the .txt files in them",
-  layouts=("biobert", "blurb"),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "ncbi-disease": {
       "documents": {"train": 592, "dev": 100, "test": 100},
       "sentences": {"train": 5424, "dev": 923, "test": 940},
@@ -44,7 +36,7 @@ def convert(source, options, report):
   for split, part in _PARTS.items():
     data, path = source.read(split + " set", "NCBI%sset_corpus.txt" % part)
     documents, copies = annotated.without_repeats(pubtator.parse(data, path))
-    report.rule("documents that come twice: taken once", split, copies)
+    report.rule("duplicate documents (skipped)", split, copies)
     divided[split] = documents
   return tagging.tag_all(divided, report, _TYPES)
 

@@ -10,19 +10,11 @@ from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
 
-INFO = corpus.Info(
-  data_sets=("s800",),
-  title="SPECIES-800 corpus",
-  task="named entities",
-  home="https://species.jensenlab.org/",
-  licence="free, subject to the terms of MEDLINE",
-  download="S800-1.0.tar.gz, or of it S800.tsv and the folder abstracts",
-  layouts=("biobert",),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "s800": {"documents": {"train": 560, "dev": 80, "test": 160}},
   },
   certain=("documents",),
-  because={},
   source="the split that BioBERT's files have",
 )
 _PMID_COLUMNS = "name, PMID, category, its number, journal"

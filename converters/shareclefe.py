@@ -23,16 +23,8 @@ _ONE_IN = 5
 # De-identification marks and field separators, which BLUE blanks out.
 _MARK = re.compile(r"\[\*\*.*?\*\*\]", re.DOTALL)
 _SEPARATORS = re.compile(r"\|\|\|\||_{3,}|~~+")
-INFO = corpus.Info(
-  data_sets=("shareclefe",),
-  title="ShARe/CLEF eHealth 2013 task 1",
-  task="named entities",
-  home="https://physionet.org/content/shareclefehealth2013/",
-  licence="PhysioNet credentialed health data use agreement",
-  download="Task1TrainSetCorpus199, Task1TrainSetGOLD199knowtatorehost, "
-  "Task1TestSetCorpus100 and Task1Gold_SN2012, as folders or archives",
-  layouts=("blue",),
-  published={
+PUBLISHED = corpus.Published(
+  counts={
     "shareclefe": {
       "documents": {"train": 160, "dev": 39},  # 199, see _ONE_IN.
       "mentions": {"train": 4628, "dev": 1075, "test": 5195},
@@ -101,7 +93,7 @@ def _read(source, report, what, notes_pattern, gold_pattern):
       "%s: found no mention in the %s annotations, expected some"
       % (source.folder, what)
     )
-  report.rule("notes without a file of annotations", what, len(bare))
+  report.rule("notes without an annotation file", what, len(bare))
   return [texts[name] for name in sorted(texts)]
 
 

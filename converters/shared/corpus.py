@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of a converter, and the report on what it made.
+"""The contract of a converter, and the report on a conversion.
 
-A module of converters/ has INFO, an Info, and two functions:
-  convert(source, options, report): the examples of each split, {"train": [...],
-    "dev": [...], "test": [...]} of examples.Tagged or examples.Row; or
-    {"1": such a dict, ...} where there are folds. Tells the Report what it
-    counted and which rules it applied.
-  write(corpus, options): {file name: text} of these examples.
+A module of converters/ has PUBLISHED, a Published, and two functions:
+  convert(source, options, report): returns the examples of each split,
+    {"train": [...], "dev": [...], "test": [...]} of examples.Tagged or
+    examples.Row; or {"1": such a dict, ...} where there are folds. Counts in
+    the Report what it found and which rules it applied.
+  write(corpus, options): returns {file name: text} of these examples.
 """
 
 import collections
@@ -18,27 +18,16 @@ from converters.shared import examples
 from converters.shared import quality
 from formats import annotated
 
-# `data_sets` are the names that --dataset takes; `download` says what belongs
-# into --input_dir; `published` is {data set: {what: {split: count}}}, its keys
-# "data set/layout" where layouts differ, of which those in `certain` must be
-# found in whole files; `because` says why others differ, {what: reason};
-# `source` says who published.
-Info = collections.namedtuple(
-  "Info",
-  [
-    "data_sets",
-    "title",
-    "task",
-    "home",
-    "licence",
-    "download",
-    "layouts",
-    "published",
-    "certain",
-    "because",
-    "source",
-  ],
+# What was published about the size of a corpus:
+#   counts   {data set: {what: {split: count}}}; "data set/layout" where layouts
+#            differ
+#   source   who published them
+#   certain  the counts that the owners' files must reproduce exactly
+#   because  {what: why our count differs}
+Published = collections.namedtuple(
+  "Published", ["counts", "source", "certain", "because"]
 )
+Published.__new__.__defaults__ = ((), {})
 Options = collections.namedtuple(
   "Options", ["dataset", "layout", "alternatives", "allow_incomplete"]
 )
@@ -46,17 +35,24 @@ _MAX_SHOWN = 60  # characters of a text in the report
 
 
 class Report:
-  """Collects what came of a conversion and says it."""
+  """Collects the counts and findings of a conversion and formats them.
 
-  def __init__(self, info, options):
-    self.info = info
+  Args:
+    data_set: the data_sets.DataSet.
+    published: its converter's Published.
+    options: an Options.
+  """
+
+  def __init__(self, data_set, published, options):
+    self.data_set = data_set
     self.options = options
+    self.expected = _expected(published, options)  # {what: {split: count}}
+    self.published = published
     self.counts = {}  # {what: {split: count}}
     self.rules = {}  # {what happened: {split: count}}
     self.notes = []  # sentences
-    self.attachments = {}  # {file name: text} besides what is written
+    self.attachments = {}  # {file name: text} to write beside the data
     self.findings = []  # (fold or None, quality.Finding)
-    self.published = published(info, options)
 
   def count(self, what, split, number):
     """Adds to a count of the data set."""
@@ -64,39 +60,41 @@ class Report:
     row[split] = row.get(split, 0) + number
 
   def rule(self, what, split, number=1):
-    """Adds to the count of how often a rule was applied; see `corpus`."""
+    """Adds to the count of how often a rule was applied."""
     if number:
       row = self.rules.setdefault(what, {})
       row[split] = row.get(split, 0) + number
 
   def tolerate(self, what, error, split="all"):
-    """Counts what does not fit, as a rule; but for --allow_incomplete raises.
+    """Counts a rule with --allow_incomplete; raises an error without it.
 
     Args:
-      what: for `rule`, what is done about it.
-      error: the InputError to raise.
-      split: where it was met.
+      what: the problem and what is done about it, for `rule`.
+      error: the InputError.
+      split: where the problem is.
     """
     if not self.options.allow_incomplete:
       raise error
     self.rule(what, split)
 
   def mention(self, text, name, kind, spans, said, place):
-    """Returns an annotated.mention; for --allow_incomplete its offsets count.
+    """Returns an annotated.mention; takes its offsets if its text differs.
 
-    For corpora that were not at hand when their converter was written.
+    The latter with --allow_incomplete only. For corpora that we could not get
+    when we wrote their converter.
     """
     try:
       return annotated.mention(text, name, kind, spans, said, place)
     except annotated.Mismatch as error:
       self.tolerate(
-        "annotations whose text is not at their offsets: the offsets taken",
+        "annotations that quote another text than that at their offsets (took "
+        "the offsets)",
         error,
       )
       return annotated.mention(text, name, kind, spans, None, place)
 
   def add_mention(self, document, kind, spans, said, place):
-    """Adds such a mention to an annotated.Document, which numbers it."""
+    """Adds such a mention to an annotated.Document, under the next number."""
     annotated.add(document, kind, spans, said, place, self.mention)
 
   def note(self, sentence):
@@ -104,49 +102,49 @@ class Report:
     self.notes.append(sentence)
 
   def attach(self, name, text):
-    """Adds a file to be written beside the data."""
+    """Adds a file to write beside the data."""
     self.attachments[name] = text
 
   def check(self, place):
-    """Raises InputError if a certain count is not the published one.
+    """Raises InputError if a count differs from what was published for sure.
 
     Args:
-      place: what was read, for the message.
+      place: the folder of the corpus, for the message.
     """
     if self.options.allow_incomplete:
       return
-    for what in self.info.certain:
-      expected = self.published.get(what, {})
+    for what in self.published.certain:
+      expected = self.expected.get(what, {})
       found = self.counts.get(what, {})
       for split in expected:
         if found.get(split, 0) != expected[split]:
           raise InputError(
             "%s: found %d %s for the %s set, expected %d as published (%s): "
-            "the files are not the whole corpus; --allow_incomplete converts "
-            "what there is"
+            "the files are not the whole corpus; pass --allow_incomplete to "
+            "convert them anyway"
             % (
               place,
               found.get(split, 0),
               what,
               split,
               expected[split],
-              self.info.source,
+              self.published.source,
             )
           )
 
   def examine(self, corpus):
-    """Looks for repetitions, contradictions and leaks, fold by fold."""
+    """Finds repetitions, contradictions and leaks, fold by fold."""
     for fold, splits in folds_of(corpus):
       self.findings += [(fold, f) for f in quality.findings(splits)]
 
   def to_dict(self):
-    """Returns all of it for JSON."""
+    """Returns the report as a dict for JSON."""
     return {
       "dataset": self.options.dataset,
       "layout": self.options.layout,
       "counts": self.counts,
-      "published": self.published,
-      "published_by": self.info.source,
+      "published": self.expected,
+      "published_by": self.published.source,
       "rules": self.rules,
       "notes": self.notes,
       "findings": [
@@ -155,31 +153,23 @@ class Report:
     }
 
   def to_text(self):
-    """Returns all of it as lines to read."""
+    """Returns the report as text."""
     lines = [
       "%s (%s), layout %s"
-      % (self.options.dataset, self.info.title, self.options.layout)
+      % (self.options.dataset, self.data_set.title, self.options.layout)
     ]
-    lines += _table(self.counts, self.published)
-    lines += _differences(self.counts, self.published, self.info)
+    lines += _table(self.counts, self.expected)
+    lines += _differences(self.counts, self.expected, self.published)
     if self.rules:
-      lines += ["", "Rules applied, and how often:"]
+      lines += ["", "Rules, and how often they applied:"]
       lines += ["  %s: %s" % (k, _splits(v)) for k, v in self.rules.items()]
     found = [(fold, f) for fold, f in self.findings if f.count]
-    lines += ["", "Texts compared in lower case:" if found else ""]
+    lines += ["", "Texts, compared in lower case:" if found else ""]
     lines += [_sentence(fold, finding) for fold, finding in found]
     if self.findings and not found:
-      lines[-1] = "No text is repeated, contradicted or in two sets."
+      lines[-1] = "No text is repeated, contradictory or in two sets."
     lines += [""] * bool(self.notes) + self.notes
     return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def published(info, options):
-  """Returns {what: {split: count}} of a data set in a layout."""
-  name = options.dataset
-  return info.published.get(
-    "%s/%s" % (name, options.layout), info.published.get(name, {})
-  )
 
 
 def folds_of(corpus):
@@ -190,7 +180,7 @@ def folds_of(corpus):
 
 
 def tally(corpus, report):
-  """Counts documents, sentences or rows, mentions and labels into a Report."""
+  """Counts documents, sentences or rows, mentions and labels in a Report."""
   found = [
     (split if fold is None else "%s/%s" % (fold, split), rows)
     for fold, splits in folds_of(corpus)
@@ -200,6 +190,14 @@ def tally(corpus, report):
   is_tagged = isinstance(first, examples.Tagged)
   for name, rows in found:
     (_tally_tagged if is_tagged else _tally_rows)(rows, name, report)
+
+
+def _expected(published, options):
+  """Returns {what: {split: count}} of a data set in a layout."""
+  name = options.dataset
+  return published.counts.get(
+    "%s/%s" % (name, options.layout), published.counts.get(name, {})
+  )
 
 
 def _tally_tagged(rows, split, report):
@@ -222,14 +220,14 @@ def _tally_tagged(rows, split, report):
 def _tally_rows(rows, split, report):
   report.count("documents", split, len({row.document for row in rows}))
   report.count("rows", split, len(rows))
-  if report.info.task in ("relations", "inference"):  # Scores are no labels.
+  if report.data_set.task in ("RE", "NLI"):  # The others have no classes.
     labels = collections.Counter(row.label for row in rows)
     for label, number in sorted(labels.items()):
       report.count("label " + label, split, number)
 
 
-def _table(counts, published):
-  """Lines of counts by split, and whether they are the published ones."""
+def _table(counts, expected):
+  """Returns lines of counts by split, compared with those published."""
   whole = {k: row for k, row in counts.items() if "/" not in "".join(row)}
   splits = list(dict.fromkeys(s for row in whole.values() for s in row))
   width = max(map(len, whole), default=0) + 2
@@ -237,15 +235,15 @@ def _table(counts, published):
   for what, row in whole.items():
     line = what.ljust(width)
     line += "".join("%9s" % format(row.get(s, 0), ",") for s in splits)
-    if what in published:
-      is_same = _is_same(row, published[what])
+    if what in expected:
+      is_same = _is_same(row, expected[what])
       line += "  as published" if is_same else "  differs, see below"
     lines.append(line)
   return lines + _table_of_folds(counts)
 
 
 def _table_of_folds(counts):
-  """Lines of the counts of each fold; sums of them would say little."""
+  """Returns lines of the counts of each fold; their sums mean little."""
   lines = []
   for what, row in counts.items():
     for split in examples.SPLITS:
@@ -257,17 +255,17 @@ def _table_of_folds(counts):
   return lines
 
 
-def _differences(counts, published, info):
-  """Lines on the counts that are not those published, and why."""
+def _differences(counts, expected, published):
+  """Returns lines on the counts that differ from those published, and why."""
   lines = []
-  for what, row in published.items():
+  for what, row in expected.items():
     if not _is_same(counts.get(what, {}), row):
-      reason = info.because.get(
-        what, "for no known reason: are the files the whole corpus?"
+      reason = published.because.get(
+        what, "no known reason for the difference: are the files complete?"
       )
       lines += _wrapped("%s: %s; %s" % (what, _splits(row), reason), "  ")
   if lines:
-    lines = [""] + _wrapped("Published (%s):" % info.source, "") + lines
+    lines = [""] + _wrapped("Published (%s):" % published.source, "") + lines
   return lines
 
 
@@ -281,8 +279,8 @@ def _wrapped(text, indent):
   )
 
 
-def _is_same(row, published):
-  return all(row.get(split, 0) == n for split, n in published.items())
+def _is_same(row, expected):
+  return all(row.get(split, 0) == n for split, n in expected.items())
 
 
 def _splits(row):

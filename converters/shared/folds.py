@@ -68,7 +68,7 @@ def read_biobert(source, name, report):
   if not folds:
     return None
   report.note(
-    "%d folds of BioBERT, as they are: %s." % (len(folds), ", ".join(folds))
+    "%d of BioBERT's folds, unchanged: %s." % (len(folds), ", ".join(folds))
   )
   first = next(iter(folds.values()))
   _count(first["train"] + first["test"], report)

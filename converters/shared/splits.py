@@ -68,14 +68,14 @@ def published(name, documents, source, options, report):
   if missing and not options.allow_incomplete:
     raise InputError(
       "%s: found %d of the %d documents in the published splits, %s for one is "
-      "missing; --allow_incomplete converts what there is"
+      "missing; pass --allow_incomplete to convert them anyway"
       % (source.folder, len(wanted) - len(missing), len(wanted), missing[0])
     )
   if "train" in lists:
     strange = sorted(d.id for d in documents if d.id not in wanted)
     documents = [d for d in documents if d.id in wanted]
     if strange:
-      report.note("In no split, and left out: %s" % ", ".join(strange))
+      report.note("Skipped, as in no split: %s" % ", ".join(strange))
   return divide(documents, lists["dev"], lists.get("test", frozenset()))
 
 

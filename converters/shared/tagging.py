@@ -21,12 +21,12 @@ from formats import documents
 
 # What the counts of `tag` mean, for people.
 RULES = {
-  "repeated": "stand twice in the same place: taken once",
-  "overlapping": "share a word with a longer mention: left out",
-  "within a word": "begin or end within a word: the whole word taken in",
-  "discontinuous": "are in several parts: B, then I, with O in the gaps",
-  "across sentences": "go over the end of a sentence: the sentences joined",
-  "without a word": "hold no visible character: left out",
+  "repeated": "repeat one in the same place (skipped)",
+  "overlapping": "share a word with a longer mention (skipped)",
+  "within a word": "begin or end within a word (extended to the whole word)",
+  "discontinuous": "have several parts (B, then I, with O in the gaps)",
+  "across sentences": "cross the end of a sentence (joined the sentences)",
+  "without a word": "have no visible character (skipped)",
 }
 
 

@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from common import data_sets
 from common.errors import InputError
 from formats import conll
 from formats import questions
@@ -47,10 +48,11 @@ LABELS = {
   "i2b2": ["PIP", "TrAP", "TrWP", "false"],
 }
 OF_TASK = collections.defaultdict(list)
-for dataset, converter in prepare_data.DATA_SETS.items():
-  for layout in converter.INFO.layouts:
-    if (dataset, layout) != ("gad", "blurb"):  # Made of BioBERT's folds alone.
-      OF_TASK[converter.INFO.task].append((dataset, layout))
+for data_set in data_sets.converted():
+  for layout in data_set.layouts:
+    # BLURB's GAD needs BioBERT's folds.
+    if (data_set.name, layout) != ("gad", "blurb"):
+      OF_TASK[data_set.task].append((data_set.name, layout))
 
 
 @pytest.fixture
@@ -93,21 +95,21 @@ def test_as_much_is_made_as_there_was(made, dataset):
     assert tuple(counts.get(split, 0) for split in SPLITS) == numbers, what
 
 
-@pytest.mark.parametrize("dataset", prepare_data.DATA_SETS)
+@pytest.mark.parametrize("dataset", prepare_data.CONVERTERS)
 def test_what_is_not_the_whole_corpus_is_refused(made, dataset):
-  info = prepare_data.DATA_SETS[dataset].INFO
-  if not info.certain and info.task != "similarity":
+  certain = prepare_data.CONVERTERS[dataset].PUBLISHED.certain
+  if not certain and data_sets.find(dataset).task != "STS":
     report = made(dataset, allow_incomplete=False) and made.report
     assert "Published (" in report.to_text()
     return
-  with pytest.raises(InputError, match="--allow_incomplete converts what"):
+  with pytest.raises(InputError, match="pass --allow_incomplete to convert"):
     made(dataset, allow_incomplete=False)
 
 
 # ----------------------------------------------------- what run_* reads of them
 
 
-@pytest.mark.parametrize("dataset, layout", OF_TASK["named entities"])
+@pytest.mark.parametrize("dataset, layout", OF_TASK["NER"])
 def test_run_ner_reads_the_words_and_all_mentions(made, dataset, layout):
   files = made(dataset, layout)
   counts = made.report.counts
@@ -120,7 +122,7 @@ def test_run_ner_reads_the_words_and_all_mentions(made, dataset, layout):
     assert len(labels) == counts["words"][split]
 
 
-@pytest.mark.parametrize("dataset, layout", OF_TASK["relations"])
+@pytest.mark.parametrize("dataset, layout", OF_TASK["RE"])
 def test_run_re_reads_marked_pairs_and_their_labels(made, dataset, layout):
   files = made(dataset, layout)
   if dataset in ("gad", "euadr"):
@@ -142,7 +144,7 @@ def test_run_re_reads_marked_pairs_and_their_labels(made, dataset, layout):
         assert number == counts.get(split, counts.get("1/" + split))
 
 
-@pytest.mark.parametrize("dataset, layout", OF_TASK["similarity"])
+@pytest.mark.parametrize("dataset, layout", OF_TASK["STS"])
 def test_run_sts_reads_pairs_and_their_scores(made, dataset, layout):
   files = made(dataset, layout)
   task = run_sts.Sts(None, 128, "tsv", run_sts.HIGHEST[dataset])
@@ -202,8 +204,8 @@ def test_run_qa_reads_questions_and_answers_that_stand_in_the_text(
   gold = questions.parse_exact_answers(files[name].encode("utf-8"), name)
   assert gold["31"] == ("yesno", "yes") and gold["33"] == ("summary", None)
   assert made.report.rules == {
-    "pairs whose text does not hold the answer: left out": {"train": 2},
-    "questions of type summary: left out": {"test": 5},
+    "pairs whose text does not contain the answer (skipped)": {"train": 2},
+    "questions of type summary (skipped)": {"test": 5},
   }
 
 
@@ -240,7 +242,7 @@ def test_shareclefe_a_note_without_annotations_is_told(made):
   name = "00003-000003-RADIOLOGY_REPORT.txt"
   folder = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/"
   made("shareclefe", changed={folder + name: None})
-  rule = made.report.rules["notes without a file of annotations"]
+  rule = made.report.rules["notes without an annotation file"]
   assert rule == {"training": 1}
 
 
@@ -307,7 +309,7 @@ def test_bc5cdr_in_blues_layout_names_documents_and_offsets(made):
 def test_ncbi_disease_a_document_that_comes_twice_is_taken_once(made):
   text = made("ncbi-disease")["train.tsv"]
   assert text.count("Familial\tB\nataxia\tI\n") == 1
-  rule = made.report.rules["documents that come twice: taken once"]
+  rule = made.report.rules["duplicate documents (skipped)"]
   assert rule == {"train": 1}
 
 
@@ -318,8 +320,8 @@ def test_jnlpba_layouts_differ_in_types_alone(made):
   assert biobert["test.tsv"] == blurb["test.tsv"].replace(
     "T\tB\ncells\tI\n", "T\tO\ncells\tO\n"
   )
-  assert rules["mentions of cell types and lines: left out"]["test"] == 2
-  assert rules["abstracts whose id comes again: kept, as id-2"] == {
+  assert rules["mentions of cell types and cell lines (skipped)"]["test"] == 2
+  assert rules["abstracts with a repeated id (kept, as id-2)"] == {
     "training": 1
   }
 
@@ -345,7 +347,7 @@ def test_annotations_of_other_text_are_taken_where_that_is_allowed(
   with pytest.raises(InputError, match="found .*, expected .* there"):
     made(dataset, changed=found, allow_incomplete=False)
   made(dataset, changed=found)
-  assert any(rule.endswith(" taken") for rule in made.report.rules)
+  assert any("(took the " in rule for rule in made.report.rules)
 
 
 def test_linnaeus_a_mention_goes_over_the_end_of_a_line(made):
@@ -377,7 +379,7 @@ def test_a_text_of_no_split_is_left_out_and_named(made, dataset):
     extra = {"manual-corpus-species-1.0/txt/pmcA12345.txt": b"A stranger.\n"}
     name = "pmcA12345"
   assert made(dataset, changed=extra) == expected
-  assert made.report.notes[-1] == "In no split, and left out: " + name
+  assert made.report.notes[-1] == "Skipped, as in no split: " + name
 
 
 def test_s800_an_abstract_without_a_pmid_is_refused(made):
@@ -422,7 +424,7 @@ def test_biobert_folds_are_taken_as_they_are(made, dataset):
   assert {
     "%s/%s" % (name, path): text.encode("utf-8") for path, text in files.items()
   } == folds
-  assert made.report.notes == ["3 folds of BioBERT, as they are: 1, 2, 3."]
+  assert made.report.notes == ["3 of BioBERT's folds, unchanged: 1, 2, 3."]
 
 
 def test_blurbs_gad_is_bioberts_first_fold(tmp_path):
@@ -466,7 +468,7 @@ def test_chemprot_a_part_that_is_not_there_is_empty_and_named(tmp_path):
   files, report = corpus_files.convert(tmp_path, "chemprot")
   assert files["test.tsv"] == "" and len(files["train.tsv"]) > 100
   assert report.notes == [
-    "The test set lacks chemprot_test_abstracts.tsv and is empty."
+    "The test set is empty: chemprot_test_abstracts.tsv is missing."
   ]
 
 
@@ -482,7 +484,7 @@ def test_ddi_ends_are_inclusive_and_parts_are_marked_from_end_to_end(made):
     + "2\tAspirin may raise @DRUG$ & @DRUG$ levels.\tDDI-false\n"
   )
   rules = made.report.rules
-  assert rules["interactions without a type: DDI-int, as in BLURB"] == {
+  assert rules["interactions without a type (DDI-int, as in BLURB)"] == {
     "train": 2,
     "dev": 1,
     "test": 1,
@@ -560,7 +562,7 @@ def test_bioasq_abstracts_take_the_place_of_snippets(made):
   assert first["context"] == "Of JAK3. Here CTNNB1 acts."
   assert first["qas"][0]["answers"] == [{"text": "CTNNB1", "answer_start": 14}]
   assert second["context"].startswith("Here Β")
-  rule = "questions without an abstract: their snippets taken"
+  rule = "questions without an abstract (took their snippets)"
   assert made.report.rules[rule] == {"train": 1, "test": 16}
 
 
@@ -586,8 +588,8 @@ def test_bioasq_without_a_training_set_takes_golden_files_of_earlier_years(
 @pytest.mark.parametrize(
   "key, value, rule",
   [
-    ("exact_answer", None, "questions without an exact answer: left out"),
-    ("snippets", [], "questions without a snippet: left out"),
+    ("exact_answer", None, "questions without an exact answer (skipped)"),
+    ("snippets", [], "questions without a snippet (skipped)"),
   ],
 )
 def test_bioasq_a_question_that_cannot_be_learnt_is_left_out_and_counted(
@@ -612,7 +614,7 @@ def test_bioasq_a_question_in_two_training_files_is_refused(made):
 # ----------------------------------------------------------------- many of them
 
 
-@pytest.mark.parametrize("dataset", prepare_data.DATA_SETS)
+@pytest.mark.parametrize("dataset", prepare_data.CONVERTERS)
 def test_line_ends_of_windows_change_nothing(made, dataset):
   changed = corpus_files.inner(
     corpus_files.files(dataset),
@@ -657,7 +659,7 @@ def test_documents_and_annotations_in_another_order_change_nothing(
   assert made(dataset, changed=changed) == made(dataset)
 
 
-@pytest.mark.parametrize("dataset", prepare_data.DATA_SETS)
+@pytest.mark.parametrize("dataset", prepare_data.CONVERTERS)
 def test_a_corpus_in_one_archive_gives_the_same(made, tmp_path, dataset):
   expected = made(dataset)
   whole = corpus_files.tarred(corpus_files.files(dataset))

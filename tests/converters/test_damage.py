@@ -142,7 +142,7 @@ def said(report):
   return report.counts, report.rules, report.notes
 
 
-@pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
+@pytest.mark.parametrize("dataset", sorted(prepare_data.CONVERTERS))
 def test_damage_is_told_or_does_not_matter(tmp_path, dataset):
   found = corpus_files.files(dataset)
   corpus_files.write(tmp_path / "whole", found)
@@ -223,7 +223,7 @@ def test_damage_to_a_real_corpus_is_told_or_does_not_matter(
       assert how in UNSEEN or files == expected, (name, how)
 
 
-@pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
+@pytest.mark.parametrize("dataset", sorted(prepare_data.CONVERTERS))
 def test_each_file_that_is_missing_is_told(tmp_path, dataset):
   found = corpus_files.files(dataset)
   corpus_files.write(tmp_path / "whole", found)

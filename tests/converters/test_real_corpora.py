@@ -128,7 +128,7 @@ def test_bc5cdr_in_bioc_gives_the_same(data, made, tmp_path):
 
 def test_ddi_differs_from_blurb_in_nothing_that_is_published(made):
   _, report = made("ddi")
-  rule = report.rules["interactions without a type: DDI-int, as in BLURB"]
+  rule = report.rules["interactions without a type (DDI-int, as in BLURB)"]
   assert rule == {"train": 1}
   test = {k: row["test"] for k, row in report.counts.items() if "label" in k}
   assert test == {
@@ -169,7 +169,7 @@ def test_gad_of_blurb_is_made_of_bioberts_first_fold(data):
 def test_bioberts_folds_are_written_as_they_are(data, dataset):
   folder = os.path.join(data, "benchmarks", "RE")
   files, report = corpus_files.convert(folder, dataset, None, False)
-  assert report.notes == ["2 folds of BioBERT, as they are: 1, 2."]
+  assert report.notes == ["2 of BioBERT's folds, unchanged: 1, 2."]
   name = {"gad": "GAD"}.get(dataset, dataset)
   for path, text in files.items():
     theirs = read(folder, name, path).decode("utf-8")
@@ -241,7 +241,7 @@ def test_documents_in_another_order_give_the_same(data, made, tmp_path):
 def test_what_leaks_is_dropped_and_no_more(data, made):
   folder = os.path.join(data, FOLDERS["ddi"])
   before, report = made("ddi")
-  after, dropped = corpus_files.convert(folder, "ddi", drop_leaks=True)
+  after, dropped = corpus_files.convert(folder, "ddi", drops=["drop_leaks"])
   assert {n: t for n, t in after.items() if n != "train.tsv"} == {
     n: t for n, t in before.items() if n != "train.tsv"
   }
@@ -249,7 +249,7 @@ def test_what_leaks_is_dropped_and_no_more(data, made):
   rows = rows_of(before["train.tsv"])
   kept = [row for row in rows if row[1].lower() not in tested]
   assert rows_of(after["train.tsv"]) == kept
-  rule = dropped.rules["--drop_leaks: texts of the test set left out"]
+  rule = dropped.rules["texts of the test set (removed by --drop_leaks)"]
   assert rule == {"train": len(rows) - len(kept)}
   (leak,) = [
     finding

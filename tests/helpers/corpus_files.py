@@ -6,12 +6,12 @@ files(data set) gives {path below --input_dir: bytes}; `write` puts them there.
 
 import io
 import json
-import os
 import re
 import tarfile
-import types
 import zipfile
 
+from common import data_sets
+from converters.shared import corpus
 from converters.shared import splits
 import prepare_data
 
@@ -34,20 +34,28 @@ def write(folder, found):
   return str(folder)
 
 
-def convert(folder, dataset, layout=None, allow_incomplete=True, **changed):
+def convert(
+  folder,
+  dataset,
+  layout=None,
+  allow_incomplete=True,
+  alternatives=False,
+  drops=(),
+):
   """Returns ({file name: text}, Report) of prepare_data on a folder."""
-  config = types.SimpleNamespace(
-    dataset=dataset,
-    input_dir=str(folder),
-    output_dir=os.path.join(str(folder), "no such folder"),
-    layout=layout,
-    allow_incomplete=allow_incomplete,
-    alternatives=False,
-    drop_leaks=False,
-    drop_contradictions=False,
+  options = prepare_data.make_options(
+    dataset, layout, alternatives, allow_incomplete
   )
-  vars(config).update(changed)
-  return prepare_data.convert(config)[:2]
+  return prepare_data.convert(str(folder), options, drops)[:2]
+
+
+def empty_report():
+  """Returns a corpus.Report without counts, for a data set without any."""
+  return corpus.Report(
+    data_sets.find("gad"),
+    corpus.Published({}, "nobody"),
+    corpus.Options("gad", "biobert", False, False),
+  )
 
 
 def zipped(found):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of prepare_data.py; of what it makes in test_converters*.py."""
+"""Tests of prepare_data.py; tests/converters has those of its output."""
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ from unittest import mock
 
 import pytest
 
+from common import data_sets
 from common import files
 from common import flag_groups
 from common.errors import InputError
@@ -29,7 +30,7 @@ OUTPUT = {
 
 
 def run(*arguments, fails=False):
-  """Runs the program; returns what it says, which is one line if it fails."""
+  """Runs the program; returns its output, or its error, which is one line."""
   done = subprocess.run(
     [sys.executable, os.path.join(REPO, "prepare_data.py")] + list(arguments),
     capture_output=True,
@@ -45,7 +46,7 @@ def run(*arguments, fails=False):
 
 @pytest.fixture
 def mednli(tmp_path):
-  """The folder of an invented corpus, of which one pair leaks."""
+  """The folder of an invented corpus with one pair in train and test."""
   found = corpus_files.files("mednli")
   lines = found["mli_test_v1.jsonl"].splitlines(True)
   found["mli_train_v1.jsonl"] += lines[0] + lines[0].replace(b"day", b"DAY")
@@ -74,21 +75,24 @@ def contents(folder):
   return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_help_and_list_say_what_there_is():
+def test_help_and_list_show_flags_and_data_sets():
   text = run("--help")
   assert "  --dataset: <" in text and "  --[no]drop_leaks: " in text
   text = run("--list")
-  for name, converter in prepare_data.DATA_SETS.items():
-    assert name in text and converter.INFO.home in text
-  assert len(prepare_data.DATA_SETS) == 21
-  for label in ("home", "terms", "download", "layouts"):
+  for name in prepare_data.CONVERTERS:
+    assert "\n%s (" % name in "\n" + text
+    assert data_sets.find(name).home in text
+  for label in ("page", "licence", "input", "layouts"):
     assert text.count("  %s:" % label) == len(prepare_data.CONVERTERS)
   assert all(len(line) <= 80 for line in text.split("\n") if " " in line[12:])
 
 
-def test_a_conversion_writes_its_files_its_report_and_its_record(
-  mednli, tmp_path
-):
+def test_every_data_set_with_layouts_has_a_converter():
+  names = {data_set.name for data_set in data_sets.converted()}
+  assert names == set(prepare_data.CONVERTERS)
+
+
+def test_a_conversion_writes_files_a_report_and_a_record(mednli, tmp_path):
   given = ("--dataset=mednli", "--input_dir", mednli)
   output = tmp_path / "new" / "out"
   printed = run(*given, "--output_dir", str(output), "--allow_incomplete")
@@ -96,7 +100,7 @@ def test_a_conversion_writes_its_files_its_report_and_its_record(
   assert set(written) == OUTPUT
   report = written["conversion_report.txt"].decode("utf-8")
   assert printed.startswith(report)
-  assert "rows: train 11,232, dev 1,395, test 1,422; for no known" in report
+  assert "rows: train 11,232, dev 1,395, test 1,422; no known" in report
   assert "  1 in train and test: 'seen by [** name **] on day 0 test." in report
   record = json.loads(written["conversion.json"].decode("utf-8"))
   for name, digest in record["sha256"].items():
@@ -109,7 +113,7 @@ def test_a_conversion_writes_its_files_its_report_and_its_record(
 @pytest.mark.parametrize(
   "arguments, message",
   [
-    (["--dataset=bc5"], "mednli"),  # Which there are.
+    (["--dataset=bc5"], "mednli"),  # One of those to choose from.
     ([], "--dataset is missing; --list shows all data sets"),
     (["--dataset=hoc"], "--input_dir is missing"),
     (["--dataset=hoc", "--input_dir=x"], "--output_dir is missing"),
@@ -119,16 +123,16 @@ def test_a_conversion_writes_its_files_its_report_and_its_record(
     ),
     (
       ["--dataset=mednli", "--layout=blurb", "--input_dir=x", "--output_dir=x"],
-      "--layout=blurb: mednli comes in the layouts blue",
+      "--layout=blurb: mednli has no such layout, expected one of blue",
     ),
     (["--layout=glue"], "biobert|blue|blurb"),
   ],
 )
-def test_flags_that_make_no_sense_end_in_a_line(arguments, message):
+def test_wrong_flags_end_in_one_line(arguments, message):
   assert message in run(*arguments, fails=True)
 
 
-def test_damaged_input_ends_in_a_line_and_nothing_is_written(mednli, tmp_path):
+def test_damaged_input_ends_in_one_line_and_writes_nothing(mednli, tmp_path):
   with open(os.path.join(mednli, "mli_test_v1.jsonl"), "ab") as f:
     f.write(b"{\n")
   output = tmp_path / "out"
@@ -138,13 +142,13 @@ def test_damaged_input_ends_in_a_line_and_nothing_is_written(mednli, tmp_path):
   assert not output.exists()
 
 
-def test_what_is_not_the_whole_corpus_is_not_written(mednli, tmp_path):
+def test_an_incomplete_corpus_is_not_converted(mednli, tmp_path):
   with pytest.raises(InputError, match="found 8 rows for the train set, expec"):
     call(mednli, tmp_path / "out", allow_incomplete=False)
   assert not (tmp_path / "out").exists()
 
 
-def test_dropping_leaks_drops_what_is_reported(mednli, tmp_path):
+def test_drop_leaks_removes_texts_of_the_test_set(mednli, tmp_path):
   call(mednli, tmp_path / "with")
   call(mednli, tmp_path / "without", drop_leaks=True)
   before, after = (contents(tmp_path / n) for n in ("with", "without"))
@@ -152,13 +156,11 @@ def test_dropping_leaks_drops_what_is_reported(mednli, tmp_path):
   assert after["train.tsv"] == b"".join(lines[:-2])
   assert after["dev.tsv"] == before["dev.tsv"]
   assert after["test.tsv"] == before["test.tsv"]
-  rule = b"--drop_leaks: texts of the test set left out: train 2\n"
+  rule = b"texts of the test set (removed by --drop_leaks): train 2\n"
   assert rule in after["conversion_report.txt"]
 
 
-def test_dropping_contradictions_drops_what_the_training_set_contradicts(
-  tmp_path,
-):
+def test_drop_contradictions_removes_texts_with_several_labels(tmp_path):
   found = corpus_files.files("mednli")
   first = found["mli_train_v1.jsonl"].splitlines(True)[0]
   other = first.replace(b"neutral", b"entailment")
@@ -172,17 +174,19 @@ def test_dropping_contradictions_drops_what_the_training_set_contradicts(
   lines = before["train.tsv"].splitlines(True)
   assert after["train.tsv"] == b"".join(lines[:1] + lines[2:-1])
   assert after["test.tsv"] == before["test.tsv"]
-  rule = b"--drop_contradictions: texts with several labels left out: train 2\n"
+  rule = (
+    b"texts with several labels (removed by --drop_contradictions): train 2\n"
+  )
   assert rule in after["conversion_report.txt"]
 
 
-@pytest.mark.parametrize("dataset", sorted(prepare_data.DATA_SETS))
-def test_after_dropping_no_text_of_the_test_set_is_left(tmp_path, dataset):
+@pytest.mark.parametrize("dataset", sorted(prepare_data.CONVERTERS))
+def test_drop_leaks_changes_training_sets_with_leaks_only(tmp_path, dataset):
   corpus_files.write(tmp_path, corpus_files.files(dataset))
   whole, report = corpus_files.convert(tmp_path, dataset)
-  kept, dropped = corpus_files.convert(tmp_path, dataset, drop_leaks=True)
+  kept, dropped = corpus_files.convert(tmp_path, dataset, drops=["drop_leaks"])
   leaks = [f for _, f in report.findings if f.kind == "in train and test"]
-  rule = "--drop_leaks: texts of the test set left out"
+  rule = "texts of the test set (removed by --drop_leaks)"
   assert (rule in dropped.rules) == any(leak.count for leak in leaks)
   for name in set(whole) | set(kept):
     if "train" not in name:
@@ -191,27 +195,27 @@ def test_after_dropping_no_text_of_the_test_set_is_left(tmp_path, dataset):
       assert kept[name] == whole[name]
 
 
-def test_a_folder_with_another_data_set_is_left_alone(mednli, tmp_path):
+def test_a_folder_with_another_data_set_stays_as_it_is(mednli, tmp_path):
   output = tmp_path / "out"
   call(mednli, output)
   before = contents(output)
-  call(mednli, output)  # The same again is no trouble,
+  call(mednli, output)  # The same data set may go there again,
   assert contents(output) == before
   hoc = corpus_files.write(tmp_path / "hoc", corpus_files.files("hoc"))
   with pytest.raises(InputError, match="out: holds mednli in the layout blue"):
     call(hoc, output, "hoc")
   assert contents(output) == before
-  (output / "conversion.json").write_text("[]")  # and this tells of nothing.
+  (output / "conversion.json").write_text("[]")  # and so may any after this.
   call(hoc, output, "hoc")
 
 
-def test_a_folder_that_cannot_be_written_ends_in_a_line(mednli, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(mednli, tmp_path):
   (tmp_path / "file").write_text("x")
   with pytest.raises(InputError, match="file/out: cannot be written"):
     call(mednli, tmp_path / "file" / "out")
 
 
-def test_a_full_disk_leaves_what_was_there(mednli, tmp_path):
+def test_a_full_disk_leaves_old_files_intact(mednli, tmp_path):
   output = tmp_path / "out"
   call(mednli, output)
   before = contents(output)
@@ -228,9 +232,7 @@ def test_a_full_disk_leaves_what_was_there(mednli, tmp_path):
   assert contents(output) == before
 
 
-def test_a_folder_in_the_place_of_a_file_leaves_what_was_there(
-  mednli, tmp_path
-):
+def test_a_folder_named_like_an_output_file_is_an_error(mednli, tmp_path):
   output = tmp_path / "out"
   (output / "test.tsv").mkdir(parents=True)
   with pytest.raises(InputError, match="test.tsv: found a folder"):
@@ -238,7 +240,7 @@ def test_a_folder_in_the_place_of_a_file_leaves_what_was_there(
   assert [path.name for path in output.iterdir()] == ["test.tsv"]
 
 
-def test_folds_are_written_into_folders_of_their_own(tmp_path):
+def test_each_fold_gets_its_own_folder(tmp_path):
   folder = corpus_files.write(tmp_path / "in", corpus_files.files("gad"))
   call(folder, tmp_path / "out", "gad")
   for fold in range(1, 11):

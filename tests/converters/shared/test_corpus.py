@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""corpus: the report says what was made, by which rules, and what is odd."""
+"""corpus: counts, rules and findings of the report."""
 
 import json
 
 import pytest
 
+from common import data_sets
 from common import errors
 from converters.shared import corpus
 from converters.shared import examples
 
-INFO = corpus.Info(
-  data_sets=("x", "y"),
-  title="Corpus X",
-  task="named entities",
-  home="https://example.org/",
-  licence="free",
-  download="x.zip",
-  layouts=("biobert", "blue"),
-  published={
+DATA_SET = data_sets.find("gad")._replace(title="Corpus X", task="NER")
+PUBLISHED = corpus.Published(
+  counts={
     "x": {
       "sentences": {"train": 2, "dev": 1},
       "mentions": {"train": 3},
@@ -31,9 +26,15 @@ INFO = corpus.Info(
 )
 
 
-def report(layout="biobert", allow_incomplete=False, dataset="x", **changed):
+def report(
+  layout="biobert",
+  allow_incomplete=False,
+  dataset="x",
+  task="NER",
+  published=PUBLISHED,
+):
   options = corpus.Options(dataset, layout, False, allow_incomplete)
-  return corpus.Report(INFO._replace(**changed), options)
+  return corpus.Report(DATA_SET._replace(task=task), published, options)
 
 
 def tagged(document, words, labels):
@@ -64,44 +65,44 @@ FOLDS = {
 
 
 def test_counts_of_a_split_add_up():
-  told = report()
-  told.count("rows", "train", 2)
-  told.count("rows", "train", 3)
-  told.count("rows", "dev", 0)
-  assert told.counts == {"rows": {"train": 5, "dev": 0}}
+  made = report()
+  made.count("rows", "train", 2)
+  made.count("rows", "train", 3)
+  made.count("rows", "dev", 0)
+  assert made.counts == {"rows": {"train": 5, "dev": 0}}
 
 
-def test_rules_add_up_and_those_never_applied_are_not_told():
-  told = report()
-  told.rule("left out", "train")
-  told.rule("left out", "train", 2)
-  told.rule("left out", "dev", 0)
-  told.rule("joined", "test", False)
-  assert told.rules == {"left out": {"train": 3}}
+def test_rules_add_up_and_unused_ones_are_left_out():
+  made = report()
+  made.rule("left out", "train")
+  made.rule("left out", "train", 2)
+  made.rule("left out", "dev", 0)
+  made.rule("joined", "test", False)
+  assert made.rules == {"left out": {"train": 3}}
 
 
-def test_sentences_are_counted_with_their_words_and_mentions():
-  told = report()
-  corpus.tally(TAGGED, told)
-  assert told.counts["documents"] == {"train": 2, "dev": 0, "test": 2}
-  assert told.counts["sentences"] == {"train": 3, "dev": 0, "test": 2}
-  assert told.counts["words"] == {"train": 7, "dev": 0, "test": 5}
-  assert told.counts["mentions"] == {"train": 3, "dev": 0, "test": 1}
-  assert "rows" not in told.counts
+def test_tally_counts_sentences_words_and_mentions():
+  made = report()
+  corpus.tally(TAGGED, made)
+  assert made.counts["documents"] == {"train": 2, "dev": 0, "test": 2}
+  assert made.counts["sentences"] == {"train": 3, "dev": 0, "test": 2}
+  assert made.counts["words"] == {"train": 7, "dev": 0, "test": 5}
+  assert made.counts["mentions"] == {"train": 3, "dev": 0, "test": 1}
+  assert "rows" not in made.counts
 
 
-def test_mentions_are_counted_by_type_where_there_are_types():
-  told = report()
-  corpus.tally({"test": [tagged("1", "a b c", "B-X I-X B-Y")]}, told)
-  assert told.counts["mentions"] == {"test": 2}
-  assert told.counts["mentions of X"] == {"test": 1}
-  assert told.counts["mentions of Y"] == {"test": 1}
+def test_tally_counts_typed_mentions_by_type():
+  made = report()
+  corpus.tally({"test": [tagged("1", "a b c", "B-X I-X B-Y")]}, made)
+  assert made.counts["mentions"] == {"test": 2}
+  assert made.counts["mentions of X"] == {"test": 1}
+  assert made.counts["mentions of Y"] == {"test": 1}
 
 
-def test_rows_are_counted_by_label():
-  told = report(task="relations")
-  corpus.tally({"dev": [row("1", "a", "1"), row("2", "b", "0")]}, told)
-  assert told.counts == {
+def test_tally_counts_rows_by_label():
+  made = report(task="RE")
+  corpus.tally({"dev": [row("1", "a", "1"), row("2", "b", "0")]}, made)
+  assert made.counts == {
     "documents": {"dev": 2},
     "rows": {"dev": 2},
     "label 0": {"dev": 1},
@@ -109,16 +110,16 @@ def test_rows_are_counted_by_label():
   }
 
 
-def test_scores_are_no_labels():
-  told = report(task="similarity")
-  corpus.tally({"dev": [row("1", "a", "1.2"), row("2", "b", "3.5")]}, told)
-  assert set(told.counts) == {"documents", "rows"}
+def test_tally_does_not_take_scores_for_labels():
+  made = report(task="STS")
+  corpus.tally({"dev": [row("1", "a", "1.2"), row("2", "b", "3.5")]}, made)
+  assert set(made.counts) == {"documents", "rows"}
 
 
-def test_folds_are_counted_apart():
-  told = report()
-  corpus.tally(FOLDS, told)
-  assert told.counts["rows"] == {
+def test_tally_counts_each_fold():
+  made = report()
+  corpus.tally(FOLDS, made)
+  assert made.counts["rows"] == {
     "1/train": 2,
     "1/dev": 0,
     "1/test": 1,
@@ -128,65 +129,65 @@ def test_folds_are_counted_apart():
   }
 
 
-def test_splits_are_told_from_folds_by_their_names():
+def test_folds_of_distinguishes_splits_and_folds():
   assert corpus.folds_of(TAGGED) == [(None, TAGGED)]
   assert corpus.folds_of({"test": []}) == [(None, {"test": []})]
   assert corpus.folds_of(FOLDS) == [("1", FOLDS["1"]), ("2", FOLDS["2"])]
 
 
 @pytest.mark.parametrize(
-  ("dataset", "layout", "published"),
+  ("dataset", "layout", "expected"),
   [
-    ("x", "biobert", INFO.published["x"]),
-    ("x", "blue", INFO.published["x/blue"]),
+    ("x", "biobert", PUBLISHED.counts["x"]),
+    ("x", "blue", PUBLISHED.counts["x/blue"]),
     ("y", "biobert", {}),
   ],
 )
-def test_what_was_published_depends_on_the_layout(dataset, layout, published):
-  assert report(layout, dataset=dataset).published == published
+def test_published_counts_depend_on_the_layout(dataset, layout, expected):
+  assert report(layout, dataset=dataset).expected == expected
 
 
 def test_whole_files_pass_the_check():
-  told = report()
-  told.count("mentions", "train", 3)
-  told.count("mentions", "test", 99)
-  told.count("sentences", "train", 99)
-  told.check("in")
+  made = report()
+  made.count("mentions", "train", 3)
+  made.count("mentions", "test", 99)
+  made.count("sentences", "train", 99)
+  made.check("in")
 
 
-def test_other_counts_than_those_published_stop_with_what_was_found():
-  told = report()
-  told.count("mentions", "train", 2)
+def test_a_count_that_differs_from_a_certain_one_is_an_error():
+  made = report()
+  made.count("mentions", "train", 2)
   with pytest.raises(errors.InputError) as caught:
-    told.check("in")
+    made.check("in")
   assert str(caught.value) == (
     "in: found 2 mentions for the train set, expected 3 as published (Doe "
-    "2020): the files are not the whole corpus; --allow_incomplete converts "
-    "what there is"
+    "2020): the files are not the whole corpus; pass --allow_incomplete to "
+    "convert them anyway"
   )
 
 
-def test_what_was_not_counted_at_all_stops_too():
+def test_a_certain_count_that_is_missing_is_an_error():
   with pytest.raises(errors.InputError, match="in: found 0 mentions for the"):
     report().check("in")
 
 
-def test_files_that_are_not_whole_pass_if_that_is_allowed():
+def test_incomplete_files_pass_with_allow_incomplete():
   report(allow_incomplete=True).check("in")
 
 
-def test_a_layout_without_published_counts_has_no_check():
+def test_a_layout_without_published_counts_passes():
   report("blue").check("in")
 
 
-def test_the_report_is_to_be_read():
-  told = report()
-  corpus.tally(TAGGED, told)
-  told.rule("mentions that overlap", "train", 1200)
-  told.rule("mentions that overlap", "test")
-  told.note("A note.")
-  told.examine(TAGGED)
-  assert told.to_text().split("\n") == [
+def test_the_text_of_a_whole_report():
+  made = report()
+  corpus.tally(TAGGED, made)
+  made.rule("mentions that overlap", "train", 1200)
+  made.rule("mentions that overlap", "test")
+  made.note("A note.")
+  made.examine(TAGGED)
+  assert made.to_text().split("\n") == [
     "x (Corpus X), layout biobert",
     "                                 train      dev     test",
     "documents                            2        0        2",
@@ -198,13 +199,13 @@ def test_the_report_is_to_be_read():
     "",
     "Published (Doe 2020):",
     "  sentences: train 2, dev 1; others split them",
-    "  tables: train 1,200; for no known reason: are the files the whole "
-    "corpus?",
+    "  tables: train 1,200; no known reason for the difference: are the files",
+    "    complete?",
     "",
-    "Rules applied, and how often:",
+    "Rules, and how often they applied:",
     "  mentions that overlap: train 1,200, test 1",
     "",
-    "Texts compared in lower case:",
+    "Texts, compared in lower case:",
     "  1 repeated in train: 'it rose'",
     "  1 labelled differently: 'we saw it'",
     "  1 in train and test: 'we saw it'",
@@ -214,36 +215,36 @@ def test_the_report_is_to_be_read():
   ]
 
 
-def test_a_difference_without_a_known_reason_asks_for_one():
-  told = report(because={})
-  told.count("sentences", "train", 1)
+def test_a_difference_without_a_known_reason_raises_a_question():
+  made = report(published=PUBLISHED._replace(because={}))
+  made.count("sentences", "train", 1)
   assert (
-    "sentences: train 2, dev 1; for no known reason: are the files the whole "
-    "corpus?"
-  ) in " ".join(told.to_text().split())
+    "sentences: train 2, dev 1; no known reason for the difference: are the "
+    "files complete?"
+  ) in " ".join(made.to_text().split())
 
 
-def test_one_split_as_published_is_not_all():
-  told = report(because={})
-  told.count("sentences", "train", 2)
-  assert "as published" not in told.to_text()
-  told.count("sentences", "dev", 1)
-  assert "as published" in told.to_text()
+def test_as_published_means_all_splits():
+  made = report(published=PUBLISHED._replace(because={}))
+  made.count("sentences", "train", 2)
+  assert "as published" not in made.to_text()
+  made.count("sentences", "dev", 1)
+  assert "as published" in made.to_text()
 
 
-def test_a_corpus_without_faults_is_said_to_be_so():
-  told = report()
-  told.examine({"train": [row("1", "a", "1")], "test": [row("2", "b", "1")]})
-  assert told.to_text().endswith(
-    "\nNo text is repeated, contradicted or in two sets.\n"
+def test_the_report_confirms_a_corpus_without_findings():
+  made = report()
+  made.examine({"train": [row("1", "a", "1")], "test": [row("2", "b", "1")]})
+  assert made.to_text().endswith(
+    "\nNo text is repeated, contradictory or in two sets.\n"
   )
 
 
-def test_folds_are_in_one_line_each_and_their_leaks_named():
-  told = report(task="relations")
-  corpus.tally(FOLDS, told)
-  told.examine(FOLDS)
-  text = told.to_text()
+def test_counts_of_folds_share_a_line_and_leaks_name_their_fold():
+  made = report(task="RE")
+  corpus.tally(FOLDS, made)
+  made.examine(FOLDS)
+  text = made.to_text()
   assert "\nrows, train, by fold: 2 2\n" in text
   assert "\nlabel 1, test, by fold: 1 1\n" in text
   assert ", dev, by fold" not in text
@@ -251,24 +252,24 @@ def test_folds_are_in_one_line_each_and_their_leaks_named():
   assert "fold 2: " not in text
 
 
-def test_long_texts_are_cut_in_the_report():
-  told = report()
-  told.examine({"train": [row("1", "x" * 999, "1")] * 2})
-  assert max(map(len, told.to_text().split("\n"))) < 120
+def test_the_report_shortens_long_texts():
+  made = report()
+  made.examine({"train": [row("1", "x" * 999, "1")] * 2})
+  assert max(map(len, made.to_text().split("\n"))) < 120
 
 
-def test_the_report_goes_into_json_as_it_is():
-  told = report()
-  corpus.tally(TAGGED, told)
-  told.rule("left out", "train", True)
-  told.note("A note.")
-  told.examine(TAGGED)
-  values = json.loads(json.dumps(told.to_dict()))
-  assert values == told.to_dict()
+def test_to_dict_survives_json():
+  made = report()
+  corpus.tally(TAGGED, made)
+  made.rule("left out", "train", True)
+  made.note("A note.")
+  made.examine(TAGGED)
+  values = json.loads(json.dumps(made.to_dict()))
+  assert values == made.to_dict()
   assert values["dataset"] == "x"
   assert values["layout"] == "biobert"
   assert values["counts"]["mentions"] == {"train": 3, "dev": 0, "test": 1}
-  assert values["published"] == INFO.published["x"]
+  assert values["published"] == PUBLISHED.counts["x"]
   assert values["published_by"] == "Doe 2020"
   assert values["rules"] == {"left out": {"train": 1}}
   assert values["notes"] == ["A note."]
@@ -280,28 +281,28 @@ def test_the_report_goes_into_json_as_it_is():
   }
 
 
-def test_files_are_attached_by_name():
-  told = report()
-  told.attach("golden.json", "{}")
-  assert told.attachments == {"golden.json": "{}"}
+def test_attach_adds_a_file_by_name():
+  made = report()
+  made.attach("golden.json", "{}")
+  assert made.attachments == {"golden.json": "{}"}
 
 
 MENTION = ("a mouse", "T1", "Species", [(2, 7)], "mice", "x:3")
 
 
-def test_an_annotation_whose_text_is_elsewhere_stops():
+def test_an_annotation_with_another_text_is_an_error():
   with pytest.raises(errors.InputError, match="x:3: found 'mouse' at the off"):
     report().mention(*MENTION)
 
 
-def test_its_offsets_count_where_that_is_allowed_and_it_is_told():
-  told = report(allow_incomplete=True)
-  assert told.mention(*MENTION).text == "mouse"
-  (rule,) = told.rules
-  assert rule.endswith("the offsets taken") and told.rules[rule] == {"all": 1}
+def test_allow_incomplete_takes_its_offsets_and_counts_it():
+  made = report(allow_incomplete=True)
+  assert made.mention(*MENTION).text == "mouse"
+  (rule,) = made.rules
+  assert rule.endswith("(took the offsets)") and made.rules[rule] == {"all": 1}
 
 
-def test_offsets_outside_of_the_text_stop_all_the_same():
-  told = report(allow_incomplete=True)
+def test_offsets_outside_the_text_are_always_an_error():
+  made = report(allow_incomplete=True)
   with pytest.raises(errors.InputError, match="expected some within"):
-    told.mention("a", "T1", "Species", [(2, 7)], "mice", "x:3")
+    made.mention("a", "T1", "Species", [(2, 7)], "mice", "x:3")

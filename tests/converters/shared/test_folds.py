@@ -8,15 +8,9 @@ import pytest
 
 from common import errors
 from converters.shared import archives
-from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import folds
-
-
-def report():
-  """Returns a Report of an untold data set."""
-  info = corpus.Info(*[{}] * len(corpus.Info._fields))
-  return corpus.Report(info, corpus.Options("x", "biobert", False, False))
+from tests.helpers import corpus_files
 
 
 def sample(number=203):
@@ -34,7 +28,7 @@ def sample(number=203):
 
 
 def ten(rows, sentences):
-  return folds.ten_folds(rows, sentences, report())
+  return folds.ten_folds(rows, sentences, corpus_files.empty_report())
 
 
 def test_there_are_ten_folds_with_empty_development_sets():
@@ -103,10 +97,10 @@ def test_the_folds_of_today_are_those_of_tomorrow():
 
 
 def test_records_and_positive_ones_are_counted_once():
-  told = report()
-  folds.ten_folds(*sample(), told)
-  assert told.counts == {"records": {"all": 203}, "positive": {"all": 101}}
-  assert told.notes == [
+  report = corpus_files.empty_report()
+  folds.ten_folds(*sample(), report)
+  assert report.counts == {"records": {"all": 203}, "positive": {"all": 101}}
+  assert report.notes == [
     "BioBERT's folds were not published as lists; these are ours, by sentence."
   ]
 
@@ -136,7 +130,7 @@ FILES = {
 
 
 def test_biobert_files_are_folds_as_they_are(source):
-  found = folds.read_biobert(source(FILES), "GAD", report())
+  found = folds.read_biobert(source(FILES), "GAD", corpus_files.empty_report())
   assert list(found) == ["1", "2"]
   assert found["1"] == {
     "train": [
@@ -150,31 +144,33 @@ def test_biobert_files_are_folds_as_they_are(source):
 
 def test_biobert_folders_may_stand_alone(source):
   files = {name[len("GAD/") :]: text for name, text in FILES.items()}
-  assert list(folds.read_biobert(source(files), "GAD", report())) == ["1", "2"]
+  assert list(
+    folds.read_biobert(source(files), "GAD", corpus_files.empty_report())
+  ) == ["1", "2"]
 
 
 def test_another_corpus_beside_it_is_not_taken(source):
   files = dict(FILES, **{"euadr/1/train.tsv": TRAIN.replace("1", "0")})
-  found = folds.read_biobert(source(files), "GAD", report())
+  found = folds.read_biobert(source(files), "GAD", corpus_files.empty_report())
   assert found["1"]["train"][0].label == "1"
 
 
 def test_the_records_of_one_fold_are_all(source):
-  told = report()
-  folds.read_biobert(source(FILES), "GAD", told)
-  assert told.counts == {"records": {"all": 3}, "positive": {"all": 1}}
-  assert told.notes == ["2 folds of BioBERT, as they are: 1, 2."]
+  report = corpus_files.empty_report()
+  folds.read_biobert(source(FILES), "GAD", report)
+  assert report.counts == {"records": {"all": 3}, "positive": {"all": 1}}
+  assert report.notes == ["2 of BioBERT's folds, unchanged: 1, 2."]
 
 
 def test_without_any_of_the_files_there_are_no_folds(source):
-  told = report()
-  assert folds.read_biobert(source({"a.txt": ""}), "GAD", told) is None
-  assert (told.counts, told.notes) == ({}, [])
+  report = corpus_files.empty_report()
+  assert folds.read_biobert(source({"a.txt": ""}), "GAD", report) is None
+  assert (report.counts, report.notes) == ({}, [])
 
 
 def refused(source):
   with pytest.raises(errors.InputError) as caught:
-    folds.read_biobert(source, "GAD", report())
+    folds.read_biobert(source, "GAD", corpus_files.empty_report())
   assert "\n" not in str(caught.value)
   return str(caught.value)
 

@@ -72,7 +72,7 @@ def test_what_is_in_no_list_is_left_out_and_told(published):
   lists = {"train": "a", "dev": "b", "test": "c"}
   divided, report = published(lists, "ecabd")
   assert divided == {"train": "a", "dev": "b", "test": "c"}
-  report.note.assert_called_once_with("In no split, and left out: d, e")
+  report.note.assert_called_once_with("Skipped, as in no split: d, e")
 
 
 def test_a_missing_document_is_told(published):
@@ -80,7 +80,7 @@ def test_a_missing_document_is_told(published):
     published({"dev": "abc"}, "ad")
   assert str(caught.value) == (
     "in: found 1 of the 3 documents in the published splits, b for one is "
-    "missing; --allow_incomplete converts what there is"
+    "missing; pass --allow_incomplete to convert them anyway"
   )
 
 

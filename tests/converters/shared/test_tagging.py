@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from converters.shared import corpus
 from converters.shared import tagging
 from formats import annotated
+from tests.helpers import corpus_files
 
 
 def document(text, *mentions, name="1"):
@@ -247,32 +247,26 @@ def test_mentions_that_are_left_out_are_handed_out():
   assert [m.id for m in dropped] == ["T1"]
 
 
-def report():
-  """Returns a Report of an untold data set."""
-  info = corpus.Info(*[{}] * len(corpus.Info._fields))
-  return corpus.Report(info, corpus.Options("x", "biobert", False, False))
-
-
 def test_all_documents_are_tagged_in_order_of_their_ids():
   divided = {
     "train": [document("bb", name="2"), document("aa", name="1")],
     "dev": [],
   }
-  found = tagging.tag_all(divided, report())
+  found = tagging.tag_all(divided, corpus_files.empty_report())
   assert [row.words for row in found["train"]] == [["aa"], ["bb"]]
   assert found["dev"] == []
 
 
 def test_a_report_is_told_of_each_rule_that_was_applied():
-  told = report()
+  report = corpus_files.empty_report()
   tagging.tag_all(
     {
       "train": [document(TEXT, (X, (16, 19)), (X, (15, 25)), (X, (16, 19)))],
       "test": [document(TEXT, (X, (0, 4), (9, 13))), document(TEXT)],
     },
-    told,
+    report,
   )
-  assert told.rules == {
+  assert report.rules == {
     "mentions that " + tagging.RULES[rule]: numbers
     for rule, numbers in [
       ("repeated", {"train": 1}),
@@ -286,7 +280,7 @@ def test_a_report_is_told_of_each_rule_that_was_applied():
 def test_all_documents_are_tagged_with_the_options_of_one():
   found = tagging.tag_all(
     {"test": [document("It. We.", ("A", (0, 2)), ("B", (4, 6)))]},
-    report(),
+    corpus_files.empty_report(),
     {"A": "Z"},
     True,
     lambda d: [(0, len(d.text))],
