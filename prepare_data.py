@@ -8,7 +8,6 @@ and contradictory texts, and texts of the test set in the training set.
 """
 
 import hashlib
-import json
 import os
 import textwrap
 
@@ -168,10 +167,8 @@ def check_folder(folder, options):
   """Raises InputError if an output folder holds another data set."""
   path = os.path.join(folder, RECORD)
   try:
-    before = json.loads(files.read(path).decode("utf-8"))
-  except (OSError, ValueError):
-    return
-  if not isinstance(before, dict):
+    before = files.read_json(path)
+  except InputError:  # A new folder, or a damaged record.
     return
   old = "%s in the layout %s" % (before.get("dataset"), before.get("layout"))
   new = "%s in the layout %s" % (options.dataset, options.layout)
@@ -194,7 +191,7 @@ def add_record(texts, report, digest, flags_given):
       for name, text in sorted(texts.items())
     },
   )
-  texts[RECORD] = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+  texts[RECORD] = files.json_text(record)
   return texts
 
 

@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of this machine by Python's own means, all others by TensorFlow's.
+"""Reads and writes files, local or remote.
 
-A path with "://" in it (gs://...) is reached by tf.io.gfile, and only the
-first such path imports TensorFlow: what works on local files starts at once
-and stays small. Errors of either kind are OSErrors.
+Local files go through Python, paths with "://" in them (gs://...) through
+tf.io.gfile. Only the first remote path imports TensorFlow, so programs that
+work on local files start fast and stay small.
+
+`read...`, `write...` and `sha256` raise InputErrors, all other functions
+OSErrors, whatever the file system.
 """
 
 import contextlib
 import fcntl
 import glob as local_glob
+import hashlib
+import json
 import os
 
 from common.errors import InputError
+from common.text import check_whole
+from common.text import decode
+
+_NO_DEFAULT = object()
 
 
 @contextlib.contextmanager
 def _gfile():
-  """tf.io.gfile, whose errors leave as OSErrors."""
+  """Gives tf.io.gfile and turns TensorFlow's errors into OSErrors."""
   # isort: off
   from common import quiet  # noqa: F401  Before TensorFlow.
   import tensorflow.compat.v1 as tf
@@ -116,19 +125,100 @@ def remove(path):
     os.remove(path)
 
 
-def write(path, data):
-  """Writes a file whole or not at all."""
-  partial = path + ".partial"
-  with open_file(partial, "wb") as f:
-    f.write(data)
-    close_safely(f)
-  rename(partial, path)
-
-
 def read(path):
-  """Returns a file's bytes."""
-  with open_file(path, "rb") as f:
+  """Returns a file's bytes; raises InputError if it cannot be read."""
+  with _explained(path, "read"), open_file(path) as f:
     return f.read()
+
+
+def read_json(path, default=_NO_DEFAULT):
+  """Returns the object in a JSON file.
+
+  Args:
+    path: the file, UTF-8.
+    default: what to return if there is no such file. Without a default, a
+      missing file is an error.
+
+  Raises:
+    InputError: the file cannot be read, is damaged or holds no object.
+  """
+  if default is not _NO_DEFAULT:
+    with _explained(path, "read"):
+      if not exists(path):
+        return default
+  text = decode(read(path), path)
+  try:
+    value = json.loads(text)
+  except json.JSONDecodeError as e:
+    raise InputError(
+      "%s:%d:%d: damaged JSON (%s)" % (path, e.lineno, e.colno, e.msg)
+    ) from None
+  except (ValueError, RecursionError) as e:  # Huge numbers, endless brackets.
+    raise InputError("%s: damaged JSON (%s)" % (path, e)) from None
+  if not isinstance(value, dict):
+    raise InputError("%s: found no JSON object, expected one" % path)
+  if "\\u" in text:
+    check_whole(json.dumps(value, ensure_ascii=False), path)
+  return value
+
+
+def sha256(*paths):
+  """Returns the SHA-256 of files, read one after another, as hex."""
+  digest = hashlib.sha256()
+  for path in paths:
+    with _explained(path, "read"), open_file(path) as f:
+      for block in iter(lambda: f.read(1 << 20), b""):
+        digest.update(block)
+  return digest.hexdigest()
+
+
+def write(path, data):
+  """Writes bytes to a file, whole or not at all; makes its folder if needed.
+
+  Raises InputError if that fails, and leaves an older file as it was.
+  """
+  partial = path + ".partial"
+  try:
+    with _explained(path, "written"):
+      make_folder(os.path.dirname(path))
+      with open_file(partial, "wb") as f:
+        f.write(data)
+        close_safely(f)
+      rename(partial, path)
+  except InputError:
+    with contextlib.suppress(OSError):
+      remove(partial)
+    raise
+
+
+def write_text(path, text):
+  """Writes a text as UTF-8, whole or not at all; see `write`."""
+  write(path, text.encode("utf-8"))
+
+
+def write_json(path, value):
+  """Writes a value as JSON, whole or not at all; see `write`."""
+  write_text(path, json_text(value))
+
+
+def json_text(value):
+  """Returns a value as indented JSON that ends in a line feed."""
+  return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+@contextlib.contextmanager
+def _explained(path, action):
+  """Turns errors of the file system into an InputError that names the file."""
+  try:
+    if is_remote(path):
+      with _gfile():
+        yield
+    else:
+      yield
+  except OSError as e:
+    raise InputError(
+      "%s: cannot be %s (%s)" % (path, action, e.strerror or e)
+    ) from e
 
 
 @contextlib.contextmanager

@@ -185,7 +185,7 @@ def outcomes(run, family, metric):
 def _read_runs(path):
   """The Run of a folder, or a Run for each of its folds."""
   try:
-    results = _read_json(os.path.join(path, "results.json"))
+    results = _read_results(path)
     folds = results.get("folds")
     if isinstance(folds, dict) and folds:
       return [
@@ -234,32 +234,17 @@ def _natural(text):
   return [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", text)]
 
 
-def _read(path):
-  try:
-    return files.read(path)
-  except OSError as error:
-    raise InputError(
-      "%s: cannot be read (%s)" % (path, error.strerror or error)
-    ) from None
-
-
-def _read_json(path):
-  """The object that a JSON file holds."""
+def _read_results(folder):
+  """Returns the content of a run's results.json."""
+  path = os.path.join(folder, "results.json")
   if not files.exists(path):
     raise InputError("%s: no such file, the run is not finished" % path)
-  try:
-    value = json.loads(decode(_read(path), path))
-  except json.JSONDecodeError as error:
-    raise InputError("%s: damaged JSON (%s)" % (path, error)) from None
-  if not isinstance(value, dict):
-    raise InputError("%s: found no JSON object, expected one" % path)
-  return value
+  return files.read_json(path)
 
 
 def _read_config(folder):
-  """The content of a folder's run_config.json, {} if there is none."""
-  path = os.path.join(folder, "run_config.json")
-  return _read_json(path) if files.exists(path) else {}
+  """Returns the content of a run's run_config.json, {} if there is none."""
+  return files.read_json(os.path.join(folder, "run_config.json"), {})
 
 
 # ------------------------------------------------------ what became of examples
@@ -269,7 +254,7 @@ def _sentences_of_words(run, metric):
   """Named entities: the counts of a sentence's entities."""
   path = os.path.join(run.path, "NER_result_conll.txt")
   examples, sums = [], []
-  for words, gold, predicted in _conll(_read(path), path):
+  for words, gold, predicted in _conll(files.read(path), path):
     counts = metrics.entity_scores([gold], [predicted])
     sums.append([counts[k] for k in ("gold", "predicted", "correct")])
     examples.append((words, gold))
@@ -350,7 +335,9 @@ def _questions(run, metric):
   examples, sums = [], []
   for folder in sorted(folders, key=_natural):
     path = os.path.join(folder, _ANSWERS)
-    submitted = questions.parse_exact_answers(_read(path), path, submitted=True)
+    submitted = questions.parse_exact_answers(
+      files.read(path), path, submitted=True
+    )
     for name, gold in _gold_answers(folder, run.kind).items():
       if gold[0] == run.kind and gold[1] is not None and name in submitted:
         answers = {name: submitted[name][1]}
@@ -370,14 +357,16 @@ def _gold_answers(folder, kind):
   flags = _object(_read_config(folder).get("flags"))
   golden, test = flags.get("golden_file"), flags.get("test_file")
   if golden:
-    return questions.parse_exact_answers(_read(golden), golden)
+    return questions.parse_exact_answers(files.read(golden), golden)
   if not test:
     raise InputError(
       "%s: its run_config.json names neither golden_file nor test_file, "
       "expected where the gold answers are" % folder
     )
   found = [
-    q for q in questions.parse(_read(test), test, kind) if q.answers is not None
+    q
+    for q in questions.parse(files.read(test), test, kind)
+    if q.answers is not None
   ]
   groups = bioasq.by_question(
     [(q.id, q.text) for q in found], [q.answers for q in found]
@@ -398,7 +387,7 @@ _READERS = {
 def _table(run, name):
   """A table's path and its rows (id, texts, gold, predicted) as tuples."""
   path = os.path.join(run.path, name)
-  records = tables.parse(_read(path), path, _COLUMNS, {}, tuple(_COLUMNS))
+  records = tables.parse(files.read(path), path, _COLUMNS, {}, tuple(_COLUMNS))
   rows = [tuple(record.values.values()) for record in records]
   if any(None in row[-2:] for row in rows):
     raise InputError("%s: expected columns gold and predicted" % path)

@@ -13,6 +13,7 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import InputError
 from common.errors import first_five
 from exporting import model_cards
@@ -21,7 +22,6 @@ from exporting import transformers_weights
 import modeling
 import tokenization
 from training import heads
-from training import model_folder
 
 # The greatest differences that rounding explains: of the same products, and of
 # another library's.
@@ -109,13 +109,13 @@ def _export_saved_model(source, config):
   target, place = config.output_dir, str(config.version)
   if _holds_versions(target):
     target, place = os.path.join(target, place), ""
-  files = model_folders.model_files(source)
-  files["README.md"] = model_cards.serving(source).encode("utf-8")
+  contents = model_folders.model_files(source)
+  contents["README.md"] = model_cards.serving(source).encode("utf-8")
   with model_folders.writing(target) as folder:
     folder = os.path.join(folder, place).rstrip("/")
     with model_folders.restored(source) as (session, features, outputs):
       write_saved_model(session, features, served(outputs), folder)
-    model_folders.write_all(os.path.join(folder, "assets.extra"), files)
+    model_folders.write_all(os.path.join(folder, "assets.extra"), contents)
     if config.check:
       batch = model_folders.sample_batch(source)
       compare(
@@ -178,9 +178,9 @@ def _export_transformers(source, config):
     ours, source.config.to_dict()
   )
   _warn_of_unused(unused, source.checkpoint)
-  files = _transformers_files(source, theirs)
+  contents = _transformers_files(source, theirs)
   with model_folders.writing(config.output_dir) as folder:
-    model_folders.write_all(folder, files)
+    model_folders.write_all(folder, contents)
     if config.check:
       _check_read_back(folder, {n: ours[n] for n in ours if n not in unused})
       batch = model_folders.sample_batch(source)
@@ -206,16 +206,16 @@ def _transformers_files(source, theirs):
     source.tokenizer,
     heads.HEAD_DROPOUT,
   )
-  files = transformers_weights.tokenizer_files(
+  contents = transformers_weights.tokenizer_files(
     source.tokenizer, source.config.max_position_embeddings
   )
-  files.update(model_folders.description_files(source))
-  files[transformers_weights.CONFIG] = model_folders.json_bytes(config)
-  files[transformers_weights.WEIGHTS] = transformers_weights.weights_bytes(
+  contents.update(model_folders.description_files(source))
+  contents[transformers_weights.CONFIG] = files.json_text(config).encode()
+  contents[transformers_weights.WEIGHTS] = transformers_weights.weights_bytes(
     theirs
   )
-  files["README.md"] = model_cards.transformers(source).encode("utf-8")
-  return files
+  contents["README.md"] = model_cards.transformers(source).encode("utf-8")
+  return contents
 
 
 def _check_torch(folder, expected, batch, place):
@@ -282,12 +282,12 @@ def _export_checkpoint(config):
     raise InputError("%s: %s" % (path, e)) from None
   _check_shapes(albert, ours, path)
   _warn_of_unused(unused, path)
-  files = _imported_files(origin, albert)
+  contents = _imported_files(origin, albert)
   with model_folders.writing(config.output_dir) as folder:
     model_folders.write_checkpoint(
       os.path.join(folder, model_folders.CHECKPOINT), ours
     )
-    model_folders.write_all(folder, files)
+    model_folders.write_all(folder, contents)
     if config.check:
       _check_imported(origin, folder, ours)
 
@@ -309,21 +309,21 @@ def _imported_files(origin, albert):
   """{name: bytes} that make a --bioalbert_dir of weights."""
   tokenizer = tokenization.load(transformers_weights.find_vocabulary(origin))
   tokenization.check_vocab_size(tokenizer, albert.vocab_size, origin)
-  files = {"albert_config.json": albert.to_json_string().encode()}
+  contents = {"albert_config.json": albert.to_json_string().encode()}
   for path in tokenizer.files:
-    files[os.path.basename(path)] = model_folder.read_bytes(path)
+    contents[os.path.basename(path)] = files.read(path)
   for name in ("task.json", "labels.txt", "run_config.json"):
     path = os.path.join(origin, name)
-    if tf.io.gfile.exists(path):
-      files[name] = model_folder.read_bytes(path)
+    if files.exists(path):
+      contents[name] = files.read(path)
   lower = transformers_weights.read_case(origin)
-  if "run_config.json" not in files and lower is not None:
-    files["run_config.json"] = model_folders.json_bytes(
+  if "run_config.json" not in contents and lower is not None:
+    contents["run_config.json"] = files.json_text(
       {"training": {"do_lower_case": lower}}
-    )
-  if "task.json" not in files:
+    ).encode()
+  if "task.json" not in contents:
     logging.info("no task.json there: written is a model to fine-tune from")
-  return files
+  return contents
 
 
 def _check_imported(origin, folder, ours):
@@ -345,14 +345,14 @@ def _check_imported(origin, folder, ours):
 
 def _export_folder(source, config):
   """Writes the model's own folder without what only training needs."""
-  files = model_folders.model_files(source)
-  files["README.md"] = model_cards.folder(source).encode("utf-8")
+  contents = model_folders.model_files(source)
+  contents["README.md"] = model_cards.folder(source).encode("utf-8")
   weights = model_folders.read_weights(source, step=True)
   with model_folders.writing(config.output_dir) as folder:
     model_folders.write_checkpoint(
       os.path.join(folder, model_folders.CHECKPOINT), weights
     )
-    model_folders.write_all(folder, files)
+    model_folders.write_all(folder, contents)
     sums = model_folders.checksums(folder).encode("utf-8")
     model_folders.write_all(folder, {"SHA256SUMS": sums})
     if config.check:

@@ -10,14 +10,13 @@ one, whose head is what is left of pretraining's: "pretraining" (both), "words"
 
 import collections
 import contextlib
-import hashlib
-import json
 import os
 import types
 
 from absl import logging
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import InputError
 from common.errors import first_five
 import modeling
@@ -54,22 +53,21 @@ Source = collections.namedtuple(
 # ------------------------------------------------------------ what is exported
 
 
-def load(folder, which="best", **files):
+def load(folder, which="best", **given):
   """Returns the Source in a folder, looked at for what is missing.
 
   Args:
     folder: of a fine-tuned or pretrained model.
     which: "best" (the newest where no best was kept), "last", or a checkpoint.
-    **files: albert_config_file, vocab_file or spm_model_file, in place of the
+    **given: albert_config_file, vocab_file or spm_model_file, in place of the
       folder's own.
 
   Raises:
     InputError: something is missing, or does not belong together.
   """
-  model = model_folder.load_model(_flags(folder, which, files))
-  learned = model_folder.read_json(os.path.join(folder, "task.json"), None)
-  path = os.path.join(folder, "run_config.json")
-  described = model_folder.read_json(path, {})
+  model = model_folder.load_model(_flags(folder, which, given))
+  learned = files.read_json(os.path.join(folder, "task.json"), None)
+  described = files.read_json(os.path.join(folder, "run_config.json"), {})
   if learned is None:
     task, head = None, _pretrained_head(model.checkpoint)
   else:
@@ -90,7 +88,7 @@ def load(folder, which="best", **files):
   return source
 
 
-def _flags(folder, which, files):
+def _flags(folder, which, given):
   """What run_files.load_model reads of a program's flags."""
   checkpoint = None if which in ("best", "last") else which
   if which == "last":
@@ -109,7 +107,7 @@ def _flags(folder, which, files):
     spm_digit_comma_fix=False,
     max_seq_length=0,
   )
-  return types.SimpleNamespace(**dict(values, **files))
+  return types.SimpleNamespace(**dict(values, **given))
 
 
 def task_of(folder, learned, described):
@@ -296,10 +294,10 @@ def writing(folder):
   logging.info("written: %s", folder)
 
 
-def write_all(folder, files):
+def write_all(folder, contents):
   """Writes {name: bytes} into a folder."""
-  for name, data in files.items():
-    model_folder.write_bytes(os.path.join(folder, name), data)
+  for name, data in contents.items():
+    files.write(os.path.join(folder, name), data)
 
 
 def description_files(source):
@@ -327,12 +325,12 @@ def description_files(source):
       "sha256": model_folder.sha256(source.checkpoint),
     },
   )
-  files = {"run_config.json": json_bytes(kept)}
+  contents = {"run_config.json": files.json_text(kept).encode()}
   if source.learned is not None:
-    files["task.json"] = json_bytes(source.learned)
+    contents["task.json"] = files.json_text(source.learned).encode()
   if source.labels:
-    files["labels.txt"] = "".join(x + "\n" for x in source.labels).encode()
-  return files
+    contents["labels.txt"] = "".join(x + "\n" for x in source.labels).encode()
+  return contents
 
 
 def task_name(source):
@@ -343,16 +341,11 @@ def task_name(source):
 
 def model_files(source):
   """Returns {name: bytes} of a model's folder, but for the weights."""
-  files = description_files(source)
-  files["albert_config.json"] = source.config.to_json_string().encode()
+  contents = description_files(source)
+  contents["albert_config.json"] = source.config.to_json_string().encode()
   for path in source.tokenizer.files:
-    files[os.path.basename(path)] = model_folder.read_bytes(path)
-  return files
-
-
-def json_bytes(value):
-  """Returns indented JSON that ends in a line feed, as UTF-8."""
-  return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    contents[os.path.basename(path)] = files.read(path)
+  return contents
 
 
 # -------------------------------------------------------------------- weights
@@ -392,8 +385,8 @@ def checksums(folder):
   """Returns SHA256SUMS of a folder's files, as `sha256sum -c` reads it."""
   lines = []
   for name in sorted(tf.io.gfile.listdir(folder)):
-    data = model_folder.read_bytes(os.path.join(folder, name))
-    lines.append("%s  %s\n" % (hashlib.sha256(data).hexdigest(), name))
+    digest = files.sha256(os.path.join(folder, name))
+    lines.append("%s  %s\n" % (digest, name))
   return "".join(lines)
 
 

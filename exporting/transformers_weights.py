@@ -13,7 +13,6 @@ ours and [out, in] in theirs.
 import base64
 import collections
 import importlib
-import json
 import os
 
 import numpy as np
@@ -309,7 +308,7 @@ def read_config(folder):
     InputError: it is no ALBERT's, or asks for what ours does not compute.
   """
   path = os.path.join(folder, CONFIG)
-  theirs = _read_json(path)
+  theirs = files.read_json(path)
   for key, expected in (
     ("model_type", "albert"),
     ("layer_norm_eps", LAYER_NORM_EPS),
@@ -359,7 +358,9 @@ def tokenizer_files(tokenizer, max_length):
     name = SPM_MODEL
     model = sentencepiece_model_pb2.ModelProto.FromString(data)
     if model.trainer_spec.model_type == model.trainer_spec.UNIGRAM:
-      written[FAST_TOKENIZER] = _json_bytes(_fast_tokenizer(model, tokenizer))
+      written[FAST_TOKENIZER] = files.json_text(
+        _fast_tokenizer(model, tokenizer)
+      ).encode()
     config.update(
       tokenizer_class="AlbertTokenizer",
       remove_space=True,
@@ -371,11 +372,9 @@ def tokenizer_files(tokenizer, max_length):
     name = VOCABULARY
     # BERT strips accents if it lower-cases.
     config.update(tokenizer_class="BertTokenizer", strip_accents=lower)
-  return dict(written, **{name: data, TOKENIZER_CONFIG: _json_bytes(config)})
-
-
-def _json_bytes(value):
-  return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+  written[name] = data
+  written[TOKENIZER_CONFIG] = files.json_text(config).encode()
+  return written
 
 
 def _fast_tokenizer(model, tokenizer):
@@ -469,9 +468,7 @@ def _template(tokenizer):
 def read_case(folder):
   """Returns what a folder's tokenizer does with capitals; None if untold."""
   path = os.path.join(folder, TOKENIZER_CONFIG)
-  if not files.exists(path):
-    return None
-  return _read_json(path).get("do_lower_case")
+  return files.read_json(path, {}).get("do_lower_case")
 
 
 def find_vocabulary(folder):
@@ -484,18 +481,6 @@ def find_vocabulary(folder):
     "%s: neither %s nor %s, of which the vocabulary is taken (a tokenizer.json "
     "is not enough)" % (folder, SPM_MODEL, VOCABULARY)
   )
-
-
-def _read_json(path):
-  try:
-    value = json.loads(files.read(path).decode("utf-8"))
-  except OSError:
-    raise InputError("%s: no such file, or not readable" % path) from None
-  except ValueError as e:
-    raise InputError("%s: damaged JSON (%s)" % (path, e)) from None
-  if not isinstance(value, dict):
-    raise InputError("%s: found no object, expected one" % path)
-  return value
 
 
 # --------------------------------------------------------------------- weights
@@ -586,7 +571,7 @@ def forward(folder, batch):
       names.
   """
   torch = importlib.import_module("torch")
-  name = _read_json(os.path.join(folder, CONFIG))["architectures"][0]
+  name = files.read_json(os.path.join(folder, CONFIG))["architectures"][0]
   inputs = {
     theirs: torch.from_numpy(batch[ours].astype(np.int64))
     for theirs, ours in (

@@ -9,7 +9,6 @@ same paths. A shard has to fit in a worker's memory.
 """
 
 import collections
-import json
 import logging
 import os
 import shlex
@@ -55,7 +54,7 @@ def run(plan, encoding, description, runner, options):
   with beam.Pipeline(options=pipeline_options) as pipeline:
     build(pipeline, plan, encoding)
   path = os.path.join(plan.folder, SUMMARY)
-  summary = json.loads(files.read(path).decode("utf-8"))
+  summary = files.read_json(path)
   files.remove(path)
   return shards.Outcome(
     collections.Counter(summary["counts"]),
@@ -171,4 +170,4 @@ def _summarize(folder, counts, dropped, written):
   """Leaves the figures where whoever started the pipeline finds them."""
   summary = {"counts": counts, "dropped": dropped, "shards": written}
   path = os.path.join(folder, SUMMARY)
-  files.write(path, json.dumps(summary).encode("utf-8"))
+  files.write_json(path, summary)

@@ -7,7 +7,6 @@ a description: program, flags, vocabulary, inputs. A folder never holds the
 output of two of them.
 """
 
-import hashlib
 import itertools
 import json
 import os
@@ -35,8 +34,7 @@ def describe(plan, flags, tokenizer):
     "flags": flags,
     "vocab_size": tokenizer.vocab_size,
     "vocabulary": {
-      os.path.basename(path): hashlib.sha256(files.read(path)).hexdigest()
-      for path in tokenizer.files
+      os.path.basename(path): files.sha256(path) for path in tokenizer.files
     },
     "inputs": [i._asdict() for i in plan.inputs],
   }
@@ -74,11 +72,10 @@ def _is_empty(folder, progress):
 
 def _read_json(path):
   try:
-    return json.loads(files.read(path).decode("utf-8"))
-  except (OSError, ValueError) as e:
+    return files.read_json(path)
+  except InputError as e:
     raise InputError(
-      "%s: cannot be read (%s); expected another folder in --output_file, or "
-      "this one emptied" % (path, e)
+      "%s; expected another folder in --output_file, or an empty one" % e
     ) from e
 
 
@@ -158,8 +155,7 @@ def write_manifest(plan, description, vocabulary, shards, report):
 
 
 def _write_json(plan, name, value):
-  text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-  files.write(os.path.join(plan.folder, name), text.encode("utf-8"))
+  files.write_json(os.path.join(plan.folder, name), value)
 
 
 def make_report(plan, counts, dropped, seconds):

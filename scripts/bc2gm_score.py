@@ -39,20 +39,10 @@ def read_mentions(data, path):
   return sentences
 
 
-def read(path):
-  """Returns a file's bytes."""
-  try:
-    return files.read(path)
-  except OSError as error:
-    raise errors.InputError(
-      "%s: cannot be read (%s)" % (path, error.strerror)
-    ) from None
-
-
 def report(mentions_path, predictions_path):
   """Returns the two lines of scores."""
-  gold = read_mentions(read(mentions_path), mentions_path)
-  found = conll.parse(read(predictions_path), predictions_path)
+  gold = read_mentions(files.read(mentions_path), mentions_path)
+  found = conll.parse(files.read(predictions_path), predictions_path)
   if len(gold) != len(found):
     raise errors.InputError(
       "%s: found %d sentences, expected %d as in %s"

@@ -12,7 +12,6 @@ import collections
 import ctypes
 import fcntl
 import glob
-import json
 import os
 import re
 import shlex
@@ -74,7 +73,7 @@ def read_recipe(path):
   """
   try:
     lines = files.read(path).decode("utf-8").splitlines()
-  except (OSError, UnicodeDecodeError) as e:
+  except UnicodeDecodeError as e:
     raise errors.InputError("%s: not readable (%s)" % (path, e)) from None
   first = re.fullmatch(r"# program: (run_\w+\.py)", lines[0] if lines else "")
   if not first or first[1] not in set(METRICS) | {"run_qa.py"}:
@@ -217,7 +216,7 @@ class Cell:
       test.update(bioasq.scores(gold, answers)[self.recipe.kind])
     results = {"task_name": "bioasq-" + self.recipe.kind, "test": test}
     results["batches"] = batches
-    write_json(os.path.join(self.folder, "results.json"), results)
+    files.write_json(os.path.join(self.folder, "results.json"), results)
 
 
 def has_dev(folder):
@@ -343,15 +342,9 @@ def run_name(recipe, prefix, seed):
 def read_json(path):
   """Returns the dict in a file; {} without one, or where it is not whole."""
   try:
-    value = json.loads(files.read(path).decode("utf-8"))
-  except (OSError, ValueError):
+    return files.read_json(path, {})
+  except errors.InputError:
     return {}
-  return value if isinstance(value, dict) else {}
-
-
-def write_json(path, value):
-  """Writes a JSON file whole or not at all."""
-  files.write(path, (json.dumps(value, indent=1) + "\n").encode("utf-8"))
 
 
 def test_scores(folder):
@@ -443,7 +436,7 @@ class Running:
   def write(self, status):
     """Writes run.json: what the cell is, and how far it came."""
     cell = self.cell
-    write_json(
+    files.write_json(
       self._path(),
       {
         "dataset": cell.recipe.dataset,

@@ -18,20 +18,14 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 from common import errors
+from common import files
 from evaluation import bioasq
 from formats import questions
 
 
 def read(path, submitted):
   """Reads {question id: (type, exact answer)} from a file."""
-  try:
-    with open(path, "rb") as f:
-      data = f.read()
-  except OSError as error:
-    raise errors.InputError(
-      "%s: cannot be read (%s)" % (path, error.strerror)
-    ) from error
-  return questions.parse_exact_answers(data, path, submitted)
+  return questions.parse_exact_answers(files.read(path), path, submitted)
 
 
 def main():

@@ -12,7 +12,6 @@ import collections
 import configparser
 import errno
 import gzip
-import hashlib
 import http.client
 import os
 import re
@@ -32,6 +31,7 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 from common import errors
+from common import files
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TABLE = os.path.join(REPO, "configs", "downloads.ini")
@@ -100,8 +100,8 @@ def parse_entry(name, section, where):
   if problem:
     raise errors.InputError("%s: %s" % (where, problem))
   lines = [line for line in values["files"].splitlines() if line]
-  files = [parse_file(line, values["page"], where) for line in lines]
-  return Entry(name, **dict(values, files=files))
+  values["files"] = [parse_file(line, values["page"], where) for line in lines]
+  return Entry(name, **values)
 
 
 def problem_of(name, values, unknown):
@@ -182,15 +182,6 @@ def select(names, entries):
 
 
 # -- checksums ---------------------------------------------------------------
-
-
-def sha256(path):
-  """Returns the SHA-256 of a file in hexadecimal."""
-  digest = hashlib.sha256()
-  with open(path, "rb") as f:
-    for chunk in iter(lambda: f.read(CHUNK), b""):
-      digest.update(chunk)
-  return digest.hexdigest()
 
 
 def recorded(folder):
@@ -509,7 +500,7 @@ def check_bytes(path, file, folder):
       "%s: has %d bytes, expected %d; removed"
       % (file.address, size_of(path), file.size)
     )
-  actual = sha256(path)
+  actual = files.sha256(path)
   expected, source = known_checksum(file, folder)
   if expected not in (None, actual):
     raise Failure(
@@ -524,7 +515,7 @@ def is_there(path, file, folder):
   """Whether a file is in place and need not be fetched; says so."""
   if not os.path.exists(path):
     return False
-  actual = sha256(path)
+  actual = files.sha256(path)
   expected, source = known_checksum(file, folder)
   if expected not in (None, actual):
     print("%s: is not as in %s: fetching it anew" % (path, source))

@@ -116,14 +116,8 @@ def report(asked):
 
 def write(folder, texts):
   """Writes all files, each whole or not at all."""
-  try:
-    files.make_folder(folder)
-    for name, text in texts.items():
-      files.write(os.path.join(folder, name), text.encode("utf-8"))
-  except OSError as error:
-    raise errors.InputError(
-      "%s: cannot be written (%s)" % (folder, error.strerror or error)
-    ) from error
+  for name, text in texts.items():
+    files.write_text(os.path.join(folder, name), text)
 
 
 def main():

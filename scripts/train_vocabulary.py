@@ -88,7 +88,6 @@ def train(args):
       raise errors.InputError(
         "%s: is there already; expected another --output_prefix" % path
       )
-  files.make_folder(os.path.dirname(model_file))
   counts = collections.Counter()
   model = io.BytesIO()
   sentencepiece.set_random_generator_seed(SEED)
@@ -108,7 +107,7 @@ def train(args):
       % (counts["sentences"], " ".join(str(e).split()))
     ) from e
   files.write(model_file, model.getvalue())
-  files.write(vocab_file, vocabulary(model.getvalue()).encode("utf-8"))
+  files.write_text(vocab_file, vocabulary(model.getvalue()))
   return model_file, counts
 
 

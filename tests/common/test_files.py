@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Local files by Python, all others by TensorFlow."""
+"""Reading and writing files, local ones and those that TensorFlow reaches."""
 
+import hashlib
 import os
 
 import pytest
@@ -16,9 +17,8 @@ def folder(request, tmp_path):
   return "file://" * (request.param == "remote") + str(tmp_path)
 
 
-def test_what_is_written_is_read(folder):
+def test_written_bytes_are_read_back(folder):
   path = os.path.join(folder, "new", "file")
-  files.make_folder(os.path.dirname(path))
   files.write(path, b"one")
   files.write(path, b"three")
   assert files.read(path) == b"three"
@@ -28,7 +28,7 @@ def test_what_is_written_is_read(folder):
   assert files.glob(os.path.join(folder, "new", "*")) == [path]
 
 
-def test_a_removed_file_is_gone_and_may_be_removed_again(folder):
+def test_removing_a_file_twice_is_no_error(folder):
   path = os.path.join(folder, "file")
   files.write(path, b"x")
   files.remove(path)
@@ -36,9 +36,85 @@ def test_a_removed_file_is_gone_and_may_be_removed_again(folder):
   assert not files.exists(path)
 
 
-def test_a_missing_file_is_an_oserror_anywhere(folder):
+def test_the_size_of_a_missing_file_is_an_oserror(folder):
   with pytest.raises(OSError, match="absent"):
     files.size(os.path.join(folder, "absent"))
+
+
+def test_reading_a_missing_file_is_an_input_error(folder):
+  path = os.path.join(folder, "absent")
+  for read in (files.read, files.read_json, files.sha256):
+    with pytest.raises(InputError, match="absent: cannot be read"):
+      read(path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_partial_one(
+  tmp_path, monkeypatch
+):
+  path = str(tmp_path / "file")
+  files.write(path, b"old")
+
+  def fail(file):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(files, "close_safely", fail)
+  with pytest.raises(InputError, match="file: cannot be written .No space"):
+    files.write(path, b"new")
+  assert os.listdir(str(tmp_path)) == ["file"]
+  assert files.read(path) == b"old"
+
+
+def test_writing_below_a_file_is_an_input_error(folder):
+  files.write(os.path.join(folder, "file"), b"")
+  with pytest.raises(InputError, match="file/x: cannot be written"):
+    files.write(os.path.join(folder, "file", "x"), b"")
+
+
+def test_json_is_indented_unescaped_and_ends_in_a_line_feed(folder):
+  path = os.path.join(folder, "file.json")
+  files.write_json(path, {"name": "Müller", "scores": [0.5, None]})
+  assert files.read(path).decode("utf-8") == (
+    '{\n "name": "Müller",\n "scores": [\n  0.5,\n  null\n ]\n}\n'
+  )
+  assert files.read_json(path) == {"name": "Müller", "scores": [0.5, None]}
+
+
+def test_the_default_replaces_a_missing_json_file_only(folder):
+  path = os.path.join(folder, "file.json")
+  assert files.read_json(path, {}) == {}
+  assert files.read_json(path, None) is None
+  files.write_text(path, "{")
+  with pytest.raises(InputError, match="damaged"):
+    files.read_json(path, {})
+
+
+@pytest.mark.parametrize(
+  "content, message",
+  [
+    (b"", "file.json:1:1: damaged JSON .Expecting value"),
+    (b'{\n "a": 1,\n "b" 2}', "file.json:3:6: damaged JSON .Expecting ':'"),
+    (b"{}\n\xff", "file.json:2: found byte 0xff, which is not UTF-8"),
+    (b"[" * 100000, "file.json: damaged JSON .maximum recursion depth"),
+    (b"[{}]", "file.json: found no JSON object, expected one"),
+    (b'{"a": "\\ud800"}', "file.json: found half of a surrogate pair"),
+  ],
+  ids=["empty", "no_colon", "latin1", "nested", "list", "surrogate"],
+)
+def test_damaged_json_is_an_input_error_with_its_place(
+  tmp_path, content, message
+):
+  path = tmp_path / "file.json"
+  path.write_bytes(content)
+  with pytest.raises(InputError, match=message):
+    files.read_json(str(path))
+
+
+def test_sha256_reads_files_one_after_another(folder):
+  paths = [os.path.join(folder, name) for name in ("a", "b")]
+  for path, data in zip(paths, (b"one", b"two")):
+    files.write(path, data)
+  assert files.sha256(paths[0]) == hashlib.sha256(b"one").hexdigest()
+  assert files.sha256(*paths) == hashlib.sha256(b"onetwo").hexdigest()
 
 
 def test_a_name_with_brackets_is_itself_before_it_is_a_glob(tmp_path):

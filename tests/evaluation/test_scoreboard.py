@@ -50,7 +50,7 @@ def test_a_damaged_run_counts_as_missing(tmp_path):
   board = board_of(tmp_path)
   assert board.cells["GAD", "f1", "small"][:4] == (0.8, None, 1, 2)
   (problem,) = board.problems
-  assert "seed-2/results.json: damaged JSON" in problem
+  assert "seed-2/results.json:1:15: damaged JSON" in problem
 
 
 def test_every_data_set_of_the_benchmark_has_its_row(tmp_path):

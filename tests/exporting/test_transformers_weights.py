@@ -169,9 +169,9 @@ def test_a_config_that_computes_something_else_is_refused(
 @pytest.mark.parametrize(
   "text, message",
   [
-    (None, "no such file"),
+    (None, "config.json: cannot be read"),
     ("{", "damaged JSON"),
-    ("[]", "found no object"),
+    ("[]", "found no JSON object"),
     ("{}", "no vocab_size"),
   ],
 )

@@ -84,7 +84,7 @@ def test_a_file_of_unknown_making_is_not_overwritten(plan, tmp_path):
 
 def test_a_damaged_manifest_is_named(plan, tmp_path):
   (tmp_path / "manifest.json").write_text("{")
-  with pytest.raises(InputError, match="manifest.json: cannot be read"):
+  with pytest.raises(InputError, match="manifest.json:1:2: damaged JSON"):
     manifests.read_earlier(plan, DESCRIPTION)
 
 

@@ -116,7 +116,7 @@ def test_it_writes_three_files_and_says_what_it_does_not_count(made):
   assert sorted(map(os.path.basename, output.split())) == FILES
   lines = errors.splitlines()
   assert len(lines) == 2
-  assert "not counted: " in lines[0] and "seed-3/results.json: dam" in lines[0]
+  assert lines[0].startswith("not counted: ") and ":1:18: dam" in lines[0]
   assert lines[1].startswith("not counted: NCBI-disease: not compared (no run")
 
 
@@ -259,7 +259,7 @@ def test_a_report_in_the_results_is_no_data_set(tmp_path):
     (["{root}/empty"], "empty: found no run, expected folders <data set>/"),
     (["{root}", "--models=x"], "x: no such model in the results, expected"),
     (["{root}", "--compare=a,x"], "x: no such model in the results, expected"),
-    (["{root}", "--output_dir={root}/file"], "file: cannot be written"),
+    (["{root}", "--output_dir={root}/file"], "report.md: cannot be written"),
   ],
 )
 def test_errors_are_one_line_and_leave_nothing(tmp_path, arguments, message):
