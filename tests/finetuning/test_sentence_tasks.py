@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of sentences.py; of its subclasses in test_run_*.py."""
+"""Tests of finetuning/sentence_tasks.py."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from finetuning import sentence_tasks
 
 
 class Letters:
-  """A tokenizer of one piece a letter."""
+  """A tokenizer with one piece per letter."""
 
   cls_id, sep_id, unk_id = 1, 2, 3
 
@@ -38,15 +38,23 @@ def new_task(max_seq_length=10):
     ((9,), 6, (6,)),
     ((0, 9), 6, (0, 6)),
   ],
+  ids=[
+    "both_fit",
+    "first_is_longer",
+    "second_is_longer",
+    "both_too_long",
+    "one_text",
+    "first_is_empty",
+  ],
 )
-def test_the_longest_text_is_cut_first_and_at_its_end(sizes, room, left):
+def test_longest_text_is_truncated_first_and_at_its_end(sizes, room, left):
   ids = [list(range(size)) for size in sizes]
   cut = sentence_tasks.shorten_longest(ids, room)
   assert [list(range(size)) for size in left] == cut
-  assert tuple(map(len, ids)) == sizes  # The rows given stay.
+  assert tuple(map(len, ids)) == sizes  # The input is unchanged.
 
 
-def test_what_is_cut_is_counted_and_fills_the_room():
+def test_truncated_pairs_are_counted_and_fill_the_input():
   task = new_task(max_seq_length=10)
   short, long = task.read(b"ab\tcd\tyes\nabcdef\tghijk\tno\n", "x", "train")
   (features,) = task.encode(short)
@@ -57,7 +65,7 @@ def test_what_is_cut_is_counted_and_fills_the_room():
   assert list(features["input_ids"]) == expected
 
 
-def test_unlabelled_pairs_come_with_an_id_or_take_that_of_their_line():
+def test_unlabelled_pairs_without_an_id_use_their_line_number():
   task = new_task()
   examples = task.read_unlabelled(b"a\tb\n\nc\td\n", "x")
   assert [(e.id, e.texts, e.gold) for e in examples] == [
@@ -69,7 +77,7 @@ def test_unlabelled_pairs_come_with_an_id_or_take_that_of_their_line():
   assert task.encode(example)[0]["label_id"] == -1
 
 
-def test_unlabelled_texts_get_their_labels_and_all_probabilities():
+def test_predictions_list_the_label_and_all_probabilities():
   task = new_task()
   examples = task.read_unlabelled(b"n\ta\tb\n", "x")
   outputs = [[{"probabilities": np.array([0.25, 0.75], np.float32)}]]
@@ -81,12 +89,12 @@ def test_unlabelled_texts_get_their_labels_and_all_probabilities():
   }
 
 
-def test_an_unlabelled_file_of_other_columns_is_refused_with_its_line():
+def test_unlabelled_file_with_other_columns_is_rejected():
   with pytest.raises(InputError, match="x:1: found 1 column, expected a head"):
     new_task().read_unlabelled(b"only one text\n", "x")
 
 
-def test_a_collapsed_checkpoint_ranks_below_all_others():
+def test_collapsed_checkpoint_ranks_below_all_others():
   task = new_task()
   task.metric = "f1"
   collapsed = task.rank({"f1": 0.69, "collapsed": True})
@@ -94,7 +102,7 @@ def test_a_collapsed_checkpoint_ranks_below_all_others():
   assert collapsed > task.rank({"f1": 0.68, "collapsed": True})
 
 
-def test_a_collapse_needs_gold_labels_that_differ():
+def test_collapse_requires_differing_gold_labels():
   assert sentence_tasks.is_collapsed(["a", "b"], ["a", "a"], "test")
   assert not sentence_tasks.is_collapsed(["a", "a"], ["a", "a"], "test")
   assert not sentence_tasks.is_collapsed(["a", "b"], ["b", "a"], "test")
