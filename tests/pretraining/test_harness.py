@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of pretraining.py, through run_pretraining.py's flags."""
+"""Tests of pretraining/harness.py, through run_pretraining.py's flags."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import modeling
 from pretraining import curves
 from pretraining import harness
 from tests.helpers import FIXTURES
+from tests.helpers import SPM
 from tests.helpers import pretraining_files
 from tests.helpers.pretraining_runs import CONFIG
 from tests.helpers.pretraining_runs import prepared
@@ -24,27 +25,27 @@ from training import estimators
 REFERENCE = os.path.join(FIXTURES, "reference_model")
 
 
-# The flags of the run that the fixture `trained` makes.
+# Flags of the run that the fixture `trained` makes.
 OF_TRAINED = {"num_train_steps": 4}
 
 
 def results(folder):
-  """eval_results.txt as {name: text}."""
+  """Returns eval_results.txt as {name: text}."""
   text = (folder / "output" / "eval_results.txt").read_text()
   return dict(line.split(" = ") for line in text.splitlines())
 
 
 def steps_of(folder):
-  """The steps of the checkpoints in folder/output."""
+  """Returns the steps of the checkpoints in folder/output."""
   names = [p.name for p in (folder / "output").glob("model.ckpt-*.index")]
   return {name.split("-")[1].split(".")[0] for name in names}
 
 
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch):
-  """Leaves pictures out, which take longer than the training here.
+  """Skips the plots, which take longer than the training here.
 
-  But not that of the run `trained`, made before.
+  The run of `trained` starts earlier and draws its plot.
   """
   monkeypatch.setattr(curves, "draw", lambda *_: False)
 
@@ -56,7 +57,7 @@ def folder(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-  """Folder in which a run of four steps was made; to be left as it is."""
+  """Returns the folder of a run of four steps; tests must not change it."""
   folder = prepared(tmp_path_factory.mktemp("trained"))
   run(folder, do_eval=True, eval_file=str(folder / "held-out"), **OF_TRAINED)
   return folder
@@ -64,14 +65,14 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def copy(trained, tmp_path):
-  """Folder with a copy of that run, which the same command takes further."""
+  """Returns a copy of that folder, which tests may change."""
   shutil.copytree(str(trained), str(tmp_path / "copy"))
   return tmp_path / "copy"
 
 
 @pytest.fixture
 def reference(tmp_path, request):
-  """Folder with the fixture's batch as a TFRecord file."""
+  """Returns a folder with the reference batch as a TFRecord file."""
   source = os.path.join(REFERENCE, getattr(request, "param", "base"))
   shutil.copy(os.path.join(source, "albert_config.json"), str(tmp_path))
   batch = np.load(os.path.join(source, "inputs.npz"))
@@ -90,7 +91,7 @@ OF_REFERENCE = dict(max_seq_length=32, max_predictions_per_seq=6)
 
 
 @pytest.mark.parametrize("reference", ["base", "groups"], indirect=True)
-def test_losses_and_accuracies_are_the_reference_implementations(reference):
+def test_losses_and_accuracies_equal_the_reference(reference):
   run(
     reference,
     init_checkpoint=str(reference / "source" / "model.ckpt"),
@@ -113,8 +114,8 @@ def test_losses_and_accuracies_are_the_reference_implementations(reference):
     )
 
 
-# And of LAMB in test_optimization.py.
-def test_six_updates_are_those_of_the_reference(reference):
+# test_optimization.py compares LAMB.
+def test_six_updates_equal_the_reference(reference):
   expected = np.load(str(reference / "source" / "train_adamw.npz"))
   run(
     reference,
@@ -140,7 +141,7 @@ def test_six_updates_are_those_of_the_reference(reference):
       )
 
 
-def test_a_run_leaves_checkpoints_the_best_curves_and_results(trained):
+def test_run_leaves_checkpoints_curves_and_results(trained):
   output = trained / "output"
   assert steps_of(trained) == {"0", "2", "4", "best"}
   for name in ("albert_config.json", "run_config.json", "training_state.json"):
@@ -158,7 +159,7 @@ def test_a_run_leaves_checkpoints_the_best_curves_and_results(trained):
   assert results(trained)["global_step"] == str(best[0])
 
 
-def test_the_output_is_a_model_to_fine_tune(trained):
+def test_output_is_a_model_to_fine_tune(trained):
   checkpoint = modeling.find_checkpoint(str(trained / "output"))
   names = modeling.checkpoint_shapes(checkpoint)
   assert "bert/pooler/dense/kernel" in names
@@ -166,9 +167,7 @@ def test_the_output_is_a_model_to_fine_tune(trained):
   assert "cls/seq_relationship/output_weights" in names
 
 
-def test_the_same_command_goes_on_and_a_finished_run_is_left_alone(
-  copy, caplog
-):
+def test_same_command_resumes_and_leaves_a_finished_run_alone(copy, caplog):
   output = copy / "output"
   for path in output.glob("model.ckpt-4*"):
     path.unlink()
@@ -184,7 +183,7 @@ def test_the_same_command_goes_on_and_a_finished_run_is_left_alone(
   assert (output / "model.ckpt-4.index").stat().st_mtime_ns == last
 
 
-def test_a_folder_takes_no_other_run(copy):
+def test_output_folder_of_another_run_is_rejected(copy):
   with pytest.raises(InputError, match="another learning_rate"):
     run(copy, learning_rate=1e-5, **OF_TRAINED)
   pretraining_files.write(copy / "train", 17)
@@ -192,7 +191,9 @@ def test_a_folder_takes_no_other_run(copy):
     run(copy, **OF_TRAINED)
 
 
-def test_weights_are_taken_over_without_the_optimizers_state(trained, folder):
+def test_init_checkpoint_restores_weights_without_optimizer_state(
+  trained, folder
+):
   first = trained / "output" / "model.ckpt-2"
   run(folder, init_checkpoint=str(first), learning_rate=0.0)
   before = variables(first)
@@ -205,7 +206,7 @@ def test_weights_are_taken_over_without_the_optimizers_state(trained, folder):
   assert not any(v.any() for n, v in start.items() if n.endswith("adam_m"))
 
 
-def test_with_the_optimizers_state_its_schedule_goes_on(trained, folder):
+def test_optimizer_state_continues_the_schedule(trained, folder):
   first = trained / "output" / "model.ckpt-2"
   run(
     folder,
@@ -237,26 +238,18 @@ def test_all_groups_can_start_from_the_first(trained, folder):
     np.testing.assert_array_equal(start[name], source)
 
 
-def test_without_sentence_order_its_weights_do_not_move(folder):
+def test_without_sentence_order_its_weights_do_not_change(folder):
   run(folder, use_sop=False)
   start = variables(folder / "output" / "model.ckpt-0")
   end = variables(folder / "output" / "model.ckpt-2")
   name = "cls/seq_relationship/output_weights"
   np.testing.assert_array_equal(start[name], end[name])
-  assert (start["bert/embeddings/word_embeddings"] != 0).any()
+  name = "bert/embeddings/word_embeddings"
+  assert not np.array_equal(start[name], end[name])
 
 
-def test_words_are_masked_anew_with_the_vocabulary_beside_the_files(
-  folder, repo
-):
-  vocabulary = os.path.join(repo, "examples", "vocab", "pubmed-8k.model")
-  config = dict(CONFIG, vocab_size=8000)
-  (folder / "albert_config.json").write_text(json.dumps(config))
-  run(folder, masked_lm_budget=0.15, spm_model_file=vocabulary)
-  assert "2" in steps_of(folder)
-
-
-def manifest(folder, **flags):
+def manifest(**flags):
+  """Returns the manifest of folder/train, made with these flags."""
   values = {
     "max_seq_length": pretraining_files.SEQUENCE,
     "max_predictions_per_seq": pretraining_files.MASKED,
@@ -270,16 +263,28 @@ def manifest(folder, **flags):
   }
 
 
-def test_a_folder_stands_for_its_shards_and_brings_its_vocabulary(folder):
+def test_folder_provides_its_shards_and_its_vocabulary(folder):
   data = folder / "data"
   data.mkdir()
   shutil.copy(str(folder / "train"), str(data))
-  (data / "manifest.json").write_text(json.dumps(manifest(folder)))
+  (data / "manifest.json").write_text(json.dumps(manifest()))
   (data / "tiny.model").write_bytes(b"vocabulary")
   assert harness.find_files(str(data)) == [str(data / "train")]
   assert harness.find_files(str(data / "*")) == [str(data / "train")]
   run(folder, input_file=str(data))
   assert (folder / "output" / "tiny.model").read_bytes() == b"vocabulary"
+
+
+def test_dynamic_masking_uses_the_vocabulary_beside_the_files(folder):
+  config = dict(CONFIG, vocab_size=8000)
+  (folder / "albert_config.json").write_text(json.dumps(config))
+  shutil.copy(SPM, str(folder))
+  values = dict(
+    manifest(), vocab_size=8000, vocabulary={os.path.basename(SPM): "0"}
+  )
+  (folder / "manifest.json").write_text(json.dumps(values))
+  run(folder, masked_lm_budget=0.15)  # Stops without a vocabulary.
+  assert "2" in steps_of(folder)
 
 
 @pytest.mark.parametrize(
@@ -292,17 +297,18 @@ def test_a_folder_stands_for_its_shards_and_brings_its_vocabulary(folder):
       "need --max_predictions_per_seq=2, found 3",
     ),
   ],
+  ids=["length", "permutation", "predictions"],
 )
-def test_a_manifest_of_other_flags_is_refused(folder, changed, message):
-  text = json.dumps(manifest(folder, **changed))
+def test_manifest_of_other_flags_is_rejected(folder, changed, message):
+  text = json.dumps(manifest(**changed))
   (folder / "manifest.json").write_text(text)
   with pytest.raises(InputError, match=message):
     run(folder)
   assert not (folder / "output").exists()
 
 
-def test_a_manifest_of_another_vocabulary_is_refused(folder):
-  text = json.dumps(dict(manifest(folder), vocab_size=30000))
+def test_manifest_of_another_vocabulary_is_rejected(folder):
+  text = json.dumps(dict(manifest(), vocab_size=30000))
   (folder / "manifest.json").write_text(text)
   with pytest.raises(InputError, match="vocabulary of 30000 pieces"):
     run(folder)
@@ -322,8 +328,20 @@ def test_a_manifest_of_another_vocabulary_is_refused(folder):
     ({"tpu_name": "pod"}, "--tpu_name has a meaning with --use_tpu only"),
     ({"masked_lm_budget": 0.1}, "spm_model_file"),
   ],
+  ids=[
+    "nothing_to_do",
+    "no_input",
+    "no_input_folder",
+    "state_without_checkpoint",
+    "warmup_too_long",
+    "warmup_starts_too_late",
+    "input_too_long",
+    "no_checkpoint",
+    "name_without_tpu",
+    "masking_without_vocabulary",
+  ],
 )
-def test_flags_that_cannot_be_are_refused_before_anything_is_written(
+def test_bad_flags_are_rejected_before_anything_is_written(
   folder, changed, message
 ):
   with pytest.raises(InputError, match=message):
@@ -336,14 +354,14 @@ def test_evaluating_needs_a_checkpoint(folder):
     run(folder, do_train=False, do_eval=True)
 
 
-def test_a_damaged_file_is_named_with_its_offset(folder):
+def test_damaged_file_is_named_with_its_offset(folder):
   data = (folder / "train").read_bytes()
   (folder / "train").write_bytes(data[:1000] + b"x" + data[1001:])
   with pytest.raises(InputError, match="train.* byte [1-9]"):
     run(folder)
 
 
-def test_a_loss_that_is_no_number_names_the_step(folder):
+def test_nan_loss_names_the_step(folder):
   with pytest.raises(InputError, match="step .*smaller --learning_rate"):
     run(folder, learning_rate=1e30, optimizer="adamw", num_train_steps=8)
 
@@ -354,24 +372,25 @@ def test_a_loss_that_is_no_number_names_the_step(folder):
     ({"learning_rate": 0.00176}, "root rule gives 5.5e-05"),
     ({"do_eval": True}, "no --eval_file"),
   ],
+  ids=["learning_rate", "eval_file"],
 )
-def test_what_is_seldom_meant_is_said(folder, caplog, changed, warning):
+def test_unusual_flags_warn(folder, caplog, changed, warning):
   with pytest.raises(InputError, match="no such file"):
     run(folder, input_file="absent", **changed)
   assert warning in caplog.text
 
 
-def test_an_evaluation_of_a_finished_run_ends_at_its_limit(copy, caplog):
+def test_evaluation_ends_at_max_eval_steps(copy, caplog):
   with caplog.at_level("INFO", logger="absl"):
     run(copy, do_train=False, do_eval=True, max_eval_steps=1)
   lines = [r.getMessage() for r in caplog.records]
-  # Without --eval_file it looks at the training files.
+  # Without --eval_file it evaluates on the training files.
   assert any("on 4 held-out examples" in line for line in lines)
   assert any("--max_eval_steps=1 ended it there" in line for line in lines)
 
 
-def test_the_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
-  """Its program runs on the CPU here: no master, no name."""
+def test_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
+  """Runs the TPU program on the CPU, as neither master nor name is given."""
   monkeypatch.setattr(estimators, "check_devices", lambda config: None)
   run(
     folder,

@@ -18,7 +18,7 @@ SIZES = " --max_seq_length=32 --max_predictions_per_seq=5"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-  """A folder with a small model's config, and shards of the bundled text."""
+  """Returns a folder with a small model and shards of the bundled text."""
   folder = tmp_path_factory.mktemp("pretraining")
   programs.write_model(folder / "model")
   text = os.path.join(REPO, "examples", "abstracts.txt")
@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 
 
 def command(data, output, steps, **flags):
-  """The arguments of run_pretraining.py."""
+  """Returns the arguments of run_pretraining.py."""
   flags = dict(
     {
       "input_file": data / "shards",
@@ -60,7 +60,10 @@ def command(data, output, steps, **flags):
 
 @pytest.fixture(scope="module")
 def pretrained(data):
-  """The output of a run that was killed after its first save; and its logs."""
+  """Kills a run, damages its last checkpoint and repeats the command.
+
+  Returns (output folder, damaged checkpoint, log of the killed run, log).
+  """
   output = data / "output"
   arguments = command(data, output, 30)
   process = subprocess.Popen(
@@ -81,12 +84,12 @@ def pretrained(data):
   newest = max(
     output.glob("model.ckpt-*.data-*"), key=lambda p: p.stat().st_mtime_ns
   )
-  newest.write_bytes(newest.read_bytes()[:1000])  # Cut short on the disk.
+  newest.write_bytes(newest.read_bytes()[:1000])  # As if the disk were full.
   _, log = programs.run("run_pretraining.py", arguments)
   return output, newest.name.split(".data")[0], killed, log
 
 
-def test_help_lists_alberts_flags_with_its_defaults():
+def test_help_lists_albert_flags_with_their_defaults():
   text, _ = programs.run("run_pretraining.py", "--help")
   text = " ".join(text.split())
   for flag, default in (
@@ -106,7 +109,7 @@ def test_help_lists_alberts_flags_with_its_defaults():
     assert "--%s:" % flag in text
 
 
-def test_a_killed_run_goes_on_from_the_last_whole_checkpoint(pretrained):
+def test_killed_run_resumes_from_the_last_intact_checkpoint(pretrained):
   _, damaged, killed, log = pretrained
   assert "training from step 0 to 30" in killed
   assert re.search(damaged + " is damaged and left out: ", log)
@@ -114,7 +117,7 @@ def test_a_killed_run_goes_on_from_the_last_whole_checkpoint(pretrained):
   assert start == int(damaged.split("-")[1]) - 10
 
 
-def test_progress_shows_losses_accuracies_rates_and_time_to_go(pretrained):
+def test_progress_shows_losses_accuracies_rates_and_time_left(pretrained):
   _, _, killed, log = pretrained
   (line,) = [x for x in (log).splitlines() if "step 30 of 30:" in x]
   for shown in (
@@ -130,7 +133,7 @@ def test_progress_shows_losses_accuracies_rates_and_time_to_go(pretrained):
     assert shown in line, shown
 
 
-def test_the_run_leaves_results_and_curves(pretrained):
+def test_run_leaves_results_and_curves(pretrained):
   output = pretrained[0]
   text = (output / "eval_results.txt").read_text()
   assert re.search(r"^masked_lm_accuracy = 0\.\d+$", text, re.MULTILINE)
@@ -139,7 +142,7 @@ def test_the_run_leaves_results_and_curves(pretrained):
   assert state["finished"] and [s for s, _ in state["scores"]][-1] == 30
 
 
-def test_the_output_folder_alone_is_a_model_to_fine_tune(pretrained, tmp_path):
+def test_output_folder_alone_is_a_model_to_fine_tune(pretrained, tmp_path):
   output = pretrained[0]
   assert (output / "pubmed-8k.model").exists()
   programs.write_corpus(tmp_path / "data", {"train.tsv": 8})
@@ -150,7 +153,7 @@ def test_the_output_folder_alone_is_a_model_to_fine_tune(pretrained, tmp_path):
     % (output, tmp_path / "data", tmp_path / "ner"),
   )
   assert "restored 25 variables from %s/model.ckpt-best" % output in log
-  assert "cls/seq_relationship/output_weights" in log  # Not used, and said.
+  assert "cls/seq_relationship/output_weights" in log  # Named as not used.
 
 
 @pytest.mark.parametrize(
@@ -160,8 +163,11 @@ def test_the_output_folder_alone_is_a_model_to_fine_tune(pretrained, tmp_path):
     ({"use_tpu": "true"}, "--use_tpu needs --tpu_name or --master"),
     ({"horovod": "true"}, "--horovod: there is no Horovod"),
   ],
+  ids=["no_input", "tpu_without_name", "horovod"],
 )
-def test_a_wrong_command_line_ends_in_one_line(data, tmp_path, flags, message):
+def test_wrong_command_lines_end_in_one_error_line(
+  data, tmp_path, flags, message
+):
   arguments = command(data, tmp_path / "out", 2)
   arguments += "".join(" --%s=%s" % item for item in flags.items())
   _, log = programs.run("run_pretraining.py", arguments, code=1)
