@@ -12,16 +12,14 @@ import collections
 import contextlib
 import functools
 import os
-import sys
-import time
 
 from absl import flags
 from absl import logging
-import tqdm
 
 from common import files
 from common import flag_groups
 from common import processes
+from common import progress
 from common.errors import InputError
 from pretraining import instances
 from pretraining import manifests
@@ -29,7 +27,6 @@ from pretraining import shards
 from pretraining import sources
 import tokenization
 
-LOG_SECONDS = 10
 RUNNERS = (
   "DirectRunner",
   "FlinkRunner",
@@ -39,48 +36,6 @@ RUNNERS = (
 )
 # Looked for in --bioalbert_dir, in this order.
 VOCABULARY_NAMES = ("30k-clean.model", "spiece.model", "*.model", "vocab.txt")
-
-
-class Progress:
-  """A bar on a terminal, else a line now and then; counts bytes of input."""
-
-  def __init__(self, total):
-    self._total = total
-    self._begin, self._at = 0, 0
-    self._started = self._said = time.time()
-    self._bar = tqdm.tqdm(
-      total=total,
-      unit="B",
-      unit_scale=True,
-      dynamic_ncols=True,
-      disable=not sys.stderr.isatty(),
-    )
-
-  def skip(self, at):
-    """Takes note of what an earlier run did: it is in no rate."""
-    self._begin, self._started = at, time.time()
-    self._bar.initial = at
-    self.show(at)
-
-  def show(self, at):
-    """Takes note of how far the run is."""
-    self._bar.update(at - self._at)
-    self._at = at
-    now = time.time()
-    if self._bar.disable and now - self._said >= LOG_SECONDS:
-      self._said = now
-      rate = max(at - self._begin, 1) / max(now - self._started, 1e-3)
-      logging.info(
-        "%.1f of %.1f MB, %.2f MB/s, %s to go",
-        at / manifests.MEGABYTE,
-        self._total / manifests.MEGABYTE,
-        rate / manifests.MEGABYTE,
-        tqdm.tqdm.format_interval((self._total - at) / rate),
-      )
-
-  def close(self):
-    """Leaves the screen to others."""
-    self._bar.close()
 
 
 def run_here(plan, encoding, description, earlier, num_workers):
@@ -95,10 +50,10 @@ def run_here(plan, encoding, description, earlier, num_workers):
   """
   files.make_folder(plan.folder)
   dropped = collections.Counter()
-  progress = Progress(plan.bytes)
-  with files.locked(plan.folder), contextlib.closing(progress):
+  bar = progress.Bar(plan.bytes, "B", scale=True)
+  with files.locked(plan.folder), contextlib.closing(bar):
     output = shards.Output(plan, description, earlier)
-    tasks = unfinished_chunks(plan, len(earlier), dropped, progress)
+    tasks = unfinished_chunks(plan, len(earlier), dropped, bar)
     try:
       with contextlib.closing(
         processes.ordered_map(shards.Encoder, encoding, tasks, num_workers)
@@ -107,14 +62,14 @@ def run_here(plan, encoding, description, earlier, num_workers):
           if i == 0:
             warn_of_unknown(encoded.counts, plan.inputs[encoded.file].path)
           output.add(encoded)
-          progress.show(encoded.end)
+          bar.update(encoded.end)
       output.finish()
     finally:
       output.discard()
   return output.outcome(dropped)
 
 
-def unfinished_chunks(plan, stripes, dropped, progress):
+def unfinished_chunks(plan, stripes, dropped, bar):
   """Yields the shards.Chunks after so many finished stripes."""
   if stripes:
     logging.info("Keeping %d of %d finished stripes", stripes, plan.stripes)
@@ -122,7 +77,7 @@ def unfinished_chunks(plan, stripes, dropped, progress):
     if chunk.stripe >= stripes:
       yield chunk
     else:
-      progress.skip(chunk.end)
+      bar.skip(chunk.end)
 
 
 def warn_of_unknown(counts, name):
