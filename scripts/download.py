@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fetches weights and corpora; scripts/download.sh is its shell and its help.
+"""Downloads weights and corpora; scripts/download.sh starts it and has its
+help.
 
-What there is, where, and under which conditions stands in configs/downloads.ini
-and nowhere else. A file grows as <file>.part and gets its name only once it is
-complete and agrees with its checksum. No package is needed, so this runs before
-an environment is set up.
+Addresses, checksums and licences are in common/data_sets.py and
+common/weights.py. A file grows as <file>.part and gets its name once it is
+complete and matches its checksum. This needs no package, so it runs before an
+environment is set up.
 """
 
 import argparse
 import collections
-import configparser
 import errno
 import gzip
 import http.client
@@ -30,16 +30,15 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import data_sets
 from common import errors
 from common import files
+from common import weights
 
-REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TABLE = os.path.join(REPO, "configs", "downloads.ini")
 KINDS = {"corpus": "corpora", "weights": "weights"}
-KEYS = ["kind", "licence", "agreement", "page", "take", "after", "files"]
 SUMS = "SHA256SUMS"
 CHUNK = 1 << 16
-# How a file begins that is what its name says.
+# The first bytes of a file of each kind, and its name.
 MAGIC = {
   ".zip": (b"PK", "a zip archive"),
   ".gz": (b"\x1f\x8b", "a gzip archive"),
@@ -50,109 +49,69 @@ HTML = re.compile(
   rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head)\b",
   re.IGNORECASE | re.DOTALL,
 )
-# Answers after which the same request may well succeed.
+# Status codes after which the same request may succeed.
 BUSY = {408, 429, 500, 502, 503, 504}
 
-Entry = collections.namedtuple("Entry", ["name"] + KEYS)
-File = collections.namedtuple("File", "name address sha256 size page")
+# take: what a person downloads; unpacking: what is left to do by hand.
+Entry = collections.namedtuple(
+  "Entry", "name kind licence agreement page take unpacking files"
+)
+File = collections.namedtuple("File", "name address sha256 page")
 
 
 class Failure(Exception):
-  """Why one file was not had, in one line; the others are still tried."""
+  """Why a file could not be downloaded, in one line; the rest goes on."""
 
 
 class Broken(Failure):
-  """A transfer that ended early; trying again goes on where it stopped."""
+  """A transfer that ended early; another attempt continues it."""
 
 
 # -- the table ---------------------------------------------------------------
 
 
-def read_table(path):
-  """Returns {name: Entry} of a table, in its order; raises InputError."""
-  parser = configparser.ConfigParser(
-    interpolation=None,
-    delimiters=("=",),
-    comment_prefixes=("#",),
-    empty_lines_in_values=False,
-  )
-  try:
-    with open(path, encoding="utf-8") as f:
-      parser.read_file(f)
-  except OSError as error:
-    raise errors.InputError(
-      "%s: cannot be read (%s)" % (path, error.strerror)
-    ) from error
-  except (configparser.Error, UnicodeDecodeError) as error:
-    raise errors.InputError(
-      "%s: %s" % (path, " ".join(str(error).split()))
-    ) from error
-  return {
-    name: parse_entry(name, parser[name], "%s: [%s]" % (path, name))
-    for name in parser.sections()
-  }
-
-
-def parse_entry(name, section, where):
-  """Returns the Entry of a section; `where` names it in messages."""
-  values = {key: section.get(key, "") for key in KEYS}
-  problem = problem_of(name, values, sorted(set(section) - set(KEYS)))
-  if problem:
-    raise errors.InputError("%s: %s" % (where, problem))
-  lines = [line for line in values["files"].splitlines() if line]
-  values["files"] = [parse_file(line, values["page"], where) for line in lines]
-  return Entry(name, **values)
-
-
-def problem_of(name, values, unknown):
-  """Returns what is wrong with the keys of a section, "" where all is right."""
-  if unknown:
-    return "unknown key '%s'; known are %s" % (unknown[0], ", ".join(KEYS))
-  if not re.match(r"\w[\w.+-]*$", name):
-    return "a name is made of letters, digits, . + - and _"
-  if values["kind"] not in KINDS:
-    return "the kind is '%s', not corpus or weights" % values["kind"]
-  for needed in ["licence", "page"]:
-    if not values[needed]:
-      return "the key '%s' is missing" % needed
-  if bool(values["files"]) == bool(values["take"]):
-    return "one of 'files' (fetched) and 'take' (by hand) is needed"
-  if values["files"] and values["agreement"]:
-    return "has files to fetch, yet needs an agreement"
-  return ""
-
-
-def parse_file(line, page, where):
-  """Returns the File of a line `name address [sha256=...] [size=...]`."""
-  match = re.match(
-    r"(?P<name>\w[\w.+-]*)\s+(?P<address>https?://\S+)"
-    r"(\s+sha256=(?P<sha256>[0-9a-f]{64}))?(\s+size=(?P<size>\d+))?$",
-    line,
-  )
-  if not match or not is_address(match.group("address")):
-    raise errors.InputError(
-      "%s: %s is not 'name address [sha256=64 hex digits] [size=bytes]' with"
-      " an http or https address" % (where, errors.shorten(line, 200))
+def read_tables():
+  """Returns {name: Entry} of all corpora and weights."""
+  entries = [
+    Entry(
+      row.name,
+      "corpus",
+      row.licence,
+      row.agreement,
+      row.home,
+      row.input_files,
+      row.unpacking,
+      _files(row),
     )
-  values = match.groupdict()
-  values["size"] = int(values["size"]) if values["size"] else None
-  return File(page=page, **values)
+    for row in data_sets.converted()
+  ]
+  entries += [
+    Entry(
+      row.name,
+      "weights",
+      row.licence,
+      "",
+      row.home,
+      row.archive,
+      "",
+      _files(row),
+    )
+    for row in weights.WEIGHTS
+  ]
+  return {entry.name: entry for entry in entries}
 
 
-def is_address(text):
-  """Whether urllib can make sense of an address."""
-  try:
-    return bool(urllib.parse.urlsplit(text).hostname)
-  except ValueError:
-    return False
+def _files(row):
+  """Returns the Files of a row of either table."""
+  return [File(*file, page=row.home) for file in row.files]
 
 
 def table_lines(entries):
-  """Returns the lines of --list."""
-  rows = [("name", "kind", "licence", "how it is had")]
+  """Returns the lines that --list prints."""
+  rows = [("name", "kind", "licence", "how to get it")]
   for entry in entries.values():
     way = "ask at " if entry.agreement else "by hand at "
-    how = "fetched" if entry.files else way + entry.page
+    how = "download.sh" if entry.files else way + entry.page
     rows.append((entry.name, entry.kind, entry.licence, how))
   widths = [max(len(row[i]) for row in rows) for i in range(3)]
   return [
@@ -162,9 +121,9 @@ def table_lines(entries):
 
 
 def select(names, entries):
-  """Returns ([Entry], names of those that were asked for one by one).
+  """Returns ([Entry], the names that were given one by one).
 
-  Names are matched in any case; `corpora`, `weights` and `all` stand for many.
+  Case does not matter; `corpora`, `weights` and `all` stand for many.
   """
   chosen, single = {}, set()
   for name in names:
@@ -174,7 +133,7 @@ def select(names, entries):
       group = [x for x in entries.values() if name in ("all", KINDS[x.kind])]
     if not group:
       raise errors.InputError(
-        "'%s' is unknown; known are %s, and corpora, weights, all"
+        "found the name '%s', expected one of %s, or corpora, weights, all"
         % (name, ", ".join(entries))
       )
     chosen.update((x.name, x) for x in group)
@@ -196,7 +155,7 @@ def recorded(folder):
     match = re.match(r"([0-9a-f]{64})[ ][ *](.+)$", line)
     if not match:
       raise Failure(
-        "%s, line %d: %s is not a checksum, two spaces and a file"
+        "%s:%d: found %s, expected a checksum, two blanks and a file"
         % (path, number, errors.shorten(line))
       )
     sums[match.group(2)] = match.group(1)
@@ -204,7 +163,7 @@ def recorded(folder):
 
 
 def record(folder, name, checksum):
-  """Adds a file to SHA256SUMS, which `sha256sum -c` reads; whole or not."""
+  """Adds a file to SHA256SUMS, which `sha256sum -c` reads."""
   sums = dict(recorded(folder), **{name: checksum})
   path = os.path.join(folder, SUMS)
   with open(path + ".part", "w", encoding="utf-8") as f:
@@ -213,20 +172,20 @@ def record(folder, name, checksum):
 
 
 def known_checksum(file, folder):
-  """Returns (the SHA-256 a file must have or None, where that is written)."""
+  """Returns (the SHA-256 a file must have or None, where it is recorded)."""
   if file.sha256:
-    return file.sha256, "the table"
+    return file.sha256, "the project's table"
   return recorded(folder).get(file.name), os.path.join(folder, SUMS)
 
 
-def settle(path, actual, file, folder):
-  """Records a checksum that was not known, and prints it."""
+def confirm(path, actual, file, folder):
+  """Prints a checksum, and records it if it was not known."""
   expected, source = known_checksum(file, folder)
   if expected is None:
     record(folder, file.name, actual)
-    source = "none is published: recorded in " + source
+    source = "no published one to compare; recorded in " + source
   else:
-    source = "as in " + source
+    source = "matches " + source
   print("%s: SHA-256 %s (%s)" % (path, actual, source))
 
 
@@ -234,12 +193,12 @@ def settle(path, actual, file, folder):
 
 
 def is_http(address):
-  """Whether an address is of the web."""
+  """Returns whether an address is http or https."""
   return bool(re.match("https?://", address, re.IGNORECASE))
 
 
 class HttpOnly(urllib.request.HTTPRedirectHandler):
-  """Follows redirections to http and https, and to nothing else."""
+  """Follows redirections to http and https only."""
 
   def redirect_request(self, req, fp, code, msg, headers, newurl):
     if not is_http(newurl):
@@ -248,7 +207,7 @@ class HttpOnly(urllib.request.HTTPRedirectHandler):
 
 
 def make_opener():
-  """Returns an opener without urllib's handlers of file:, ftp: and data:."""
+  """Returns an opener without urllib's handlers for file:, ftp: and data:."""
   opener = urllib.request.OpenerDirector()
   for handler in [
     urllib.request.ProxyHandler(),
@@ -264,33 +223,31 @@ def make_opener():
 
 
 def explain(error, timeout):
-  """Returns in a few words why an address did not give its file."""
+  """Returns in a few words why a request failed."""
   if isinstance(error, urllib.error.HTTPError):
     if 300 <= error.code < 400:
       target = error.headers.get("Location", "none named")
       if is_http(target):
-        return "is redirected again and again (now to %s)" % target
-      return "is redirected to an address that is not http or https (%s)" % (
-        target
-      )
+        return "too many redirections (the last to %s)" % target
+      return "redirects to an address that is not http or https (%s)" % target
     return "HTTP %d %s" % (error.code, error.reason)
   cause = getattr(error, "reason", error)
   if isinstance(cause, socket.gaierror):
-    return "the host was not found"
+    return "host not found"
   if isinstance(cause, ConnectionRefusedError):
-    return "the connection was refused"
+    return "connection refused"
   if isinstance(cause, socket.timeout):
     return "no answer within %g s" % timeout
   if isinstance(cause, ssl.SSLError) and "CERTIFICATE" in str(cause):
     return (
-      "its certificate cannot be verified; SSL_CERT_FILE may name the"
+      "its certificate cannot be verified; SSL_CERT_FILE names the file of"
       " authorities to trust"
     )
   return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def is_passing(error):
-  """Whether the same request may succeed a little later."""
+  """Returns whether the same request may succeed a little later."""
   if isinstance(error, urllib.error.HTTPError):
     return error.code in BUSY
   cause = getattr(error, "reason", error)
@@ -300,26 +257,26 @@ def is_passing(error):
 
 
 def size_of(path):
-  """Returns the bytes of a file, 0 where there is none."""
+  """Returns the size of a file in bytes; 0 if there is no file."""
   return os.path.getsize(path) if os.path.exists(path) else 0
 
 
 def version_path(part):
-  """Where it is kept of which version of the remote file a part is."""
+  """Returns the path of the file that names the version of a part."""
   return part + ".version"
 
 
 def discard(part):
-  """Removes a part and what is known of it."""
+  """Removes a part and its version."""
   for path in [part, version_path(part)]:
     if os.path.lexists(path):
       os.remove(path)
 
 
 def make_request(address, part):
-  """Returns the request for what a part lacks.
+  """Returns the request for the rest of a file.
 
-  If-Range makes a server whose file changed meanwhile send all of it.
+  If-Range makes the server send the whole file if it has changed since.
   """
   request = urllib.request.Request(address)
   if size_of(part):
@@ -331,9 +288,9 @@ def make_request(address, part):
 
 
 def keep_version(headers, part):
-  """Keeps what identifies the version of a file that a part begins."""
+  """Records the version of the file that a part belongs to."""
   etag = headers.get("ETag", "")
-  # A weak tag may be shared by files that differ in their bytes.
+  # Files that differ in bytes may share a weak tag (W/"...").
   version = etag if etag.startswith('"') else headers.get("Last-Modified")
   if version:
     with open(version_path(part), "w", encoding="utf-8") as f:
@@ -343,13 +300,13 @@ def keep_version(headers, part):
 
 
 def ask(file, part, timeout):
-  """Returns the answer with what a part lacks, None if it lacks nothing."""
+  """Returns the response with the rest of a file; None if nothing is left."""
   done = size_of(part)
   request = make_request(file.address, part)
   try:
     return make_opener().open(request, timeout=timeout)
   except (OSError, http.client.HTTPException, ValueError) as error:
-    # The part has all bytes of the file, or more.
+    # 416: the part has all bytes of the file, or more.
     if getattr(error, "code", None) == 416 and done:
       if error.headers.get("Content-Range") == "bytes */%d" % done:
         return None
@@ -362,15 +319,16 @@ def ask(file, part, timeout):
 
 
 def transfer(file, part, timeout):
-  """Makes a part complete, going on from what there is of it."""
+  """Completes a part with one request."""
   done = size_of(part)
   response = ask(file, part, timeout)
   if response is None:
     return
   with response:
     if response.status != 206:
-      # All of it: the server knows no ranges, or has another version by now.
-      # The old bytes go before the new version comes, so they never mix.
+      # The whole file: the server supports no ranges, or its file has changed.
+      # Empty the part before recording the new version, so that a crash in
+      # between cannot mix the two.
       open(part, "wb").close()
       keep_version(response.headers, part)
       done = 0
@@ -378,12 +336,12 @@ def transfer(file, part, timeout):
       "bytes %d-" % done
     ):
       discard(part)
-      raise Broken("%s: sent another range than asked for" % file.address)
+      raise Broken("%s: the server sent the wrong range" % file.address)
     receive(response, file, part, done, timeout)
 
 
 def receive(response, file, part, done, timeout):
-  """Writes an answer's bytes behind the first `done` ones of a part."""
+  """Writes a response's bytes after the first `done` ones of a part."""
   length = response.headers.get("Content-Length", "")
   total = done + int(length) if length.isdigit() else None
   try:
@@ -407,7 +365,7 @@ def receive(response, file, part, done, timeout):
 
 
 def chunks(response, file, timeout):
-  """Yields the bytes of an answer; raises Broken where it breaks off."""
+  """Yields the bytes of a response; raises Broken if it ends early."""
   while True:
     try:
       chunk = response.read(CHUNK)
@@ -421,23 +379,24 @@ def chunks(response, file, timeout):
 
 
 def write_all(f, data):
-  """Writes bytes to an unbuffered file, which may take them piece by piece."""
+  """Writes bytes to an unbuffered file, whose write() may take only some."""
   view = memoryview(data)
   while view:
     view = view[f.write(view) :]
 
 
 def cannot_write(path, error):
-  """Returns the message on a file that could not be written."""
+  """Returns the message about a file that could not be written."""
   if error.errno in (errno.ENOSPC, errno.EDQUOT):
     return (
-      "%s: the disk is full; the same command goes on once it is not" % path
+      "%s: the disk is full; free some space and repeat the command to "
+      "continue" % path
     )
   return "%s: cannot be written (%s)" % (path, error.strerror or error)
 
 
 def show_progress(name, done, total):
-  """Shows on a terminal how far a transfer is."""
+  """Shows the progress of a transfer on a terminal."""
   if sys.stderr.isatty():
     of = " of %.1f" % (total / 1e6) if total else ""
     sys.stderr.write("\r%s: %.1f%s MB " % (name, done / 1e6, of))
@@ -453,30 +412,30 @@ def end_progress():
 
 
 def check_kind(path, file, folder):
-  """Raises Failure if a file is not what its name says, or not whole.
+  """Raises Failure if a file has another format than its name, or is damaged.
 
-  The latter is left to the checksum where one is published.
+  The checksum shows damage too where one is published.
   """
   with open(path, "rb") as f:
     start = f.read(1024)
   suffix = os.path.splitext(file.name)[1]
-  magic, expected = MAGIC.get(suffix, (b"", "no web page"))
+  magic, expected = MAGIC.get(suffix, (b"", "a file"))
   found = ""
   if HTML.match(start):
     found = "an HTML page"
   elif not start.startswith(magic):
-    found = "a file that begins %r" % start[:8]
+    found = "a file that starts with %r" % start[:8]
   elif not file.sha256 and not is_whole(path, suffix):
-    found = "a damaged one"
+    found = "a damaged archive"
   if found:
     raise Failure(
-      "%s: found %s, expected %s; fetch %s by hand from %s into %s"
+      "%s: found %s, expected %s; download %s by hand from %s into %s"
       % (file.address, found, expected, file.name, file.page, folder)
     )
 
 
 def is_whole(path, suffix):
-  """Whether an archive agrees with the checksums that it has inside."""
+  """Returns whether an archive matches the checksums inside it."""
   try:
     if suffix == ".zip":
       with zipfile.ZipFile(path) as archive:
@@ -485,7 +444,7 @@ def is_whole(path, suffix):
       with gzip.open(path) as f:
         for _ in iter(lambda: f.read(CHUNK), b""):
           pass
-  # Until Python 3.8 gzip raises an OSError without a number for a wrong sum.
+  # Before Python 3.8, gzip raises an OSError without errno for a wrong sum.
   except DAMAGES + (OSError,) as error:
     if getattr(error, "errno", None):
       raise
@@ -493,60 +452,55 @@ def is_whole(path, suffix):
   return True
 
 
-def check_bytes(path, file, folder):
-  """Returns a file's SHA-256; raises Failure if that or its size is wrong."""
-  if file.size is not None and size_of(path) != file.size:
-    raise Failure(
-      "%s: has %d bytes, expected %d; removed"
-      % (file.address, size_of(path), file.size)
-    )
+def check_sum(path, file, folder):
+  """Returns a file's SHA-256; raises Failure if it is not the known one."""
   actual = files.sha256(path)
   expected, source = known_checksum(file, folder)
   if expected not in (None, actual):
     raise Failure(
-      "%s: its SHA-256 is %s, in %s it is %s; removed. Only if the file was"
-      " issued anew, correct %s"
-      % (file.address, actual, source, expected, source)
+      "%s: found the SHA-256 %s, expected %s as in %s; removed the file. If its"
+      " owners have released a new version, correct %s"
+      % (file.address, actual, expected, source, source)
     )
   return actual
 
 
 def is_there(path, file, folder):
-  """Whether a file is in place and need not be fetched; says so."""
+  """Returns whether a file is in place and intact, and prints which."""
   if not os.path.exists(path):
     return False
   actual = files.sha256(path)
   expected, source = known_checksum(file, folder)
   if expected not in (None, actual):
-    print("%s: is not as in %s: fetching it anew" % (path, source))
+    print("%s: differs from %s, downloading it again" % (path, source))
     return False
-  print("%s: is there already" % path)
-  settle(path, actual, file, folder)
+  print("%s: already there" % path)
+  confirm(path, actual, file, folder)
   return True
 
 
 def fetch(file, folder, retries, timeout):
-  """Puts a file into a folder, unless it is there; raises Failure."""
+  """Downloads a file into a folder, unless it is there; raises Failure."""
   path = os.path.join(folder, file.name)
   part = path + ".part"
   os.makedirs(folder, exist_ok=True)
   if is_there(path, file, folder):
     return
-  print("%s: fetching %s" % (path, file.address), flush=True)
+  print("%s: downloading %s" % (path, file.address), flush=True)
   persist(file, part, retries, timeout)
   try:
     check_kind(part, file, folder)
-    actual = check_bytes(part, file, folder)
+    actual = check_sum(part, file, folder)
   except Failure:
     discard(part)
     raise
-  settle(path, actual, file, folder)
+  confirm(path, actual, file, folder)
   os.replace(part, path)
   discard(part)
 
 
 def persist(file, part, retries, timeout):
-  """Makes a part complete in one transfer or, where they break, in several."""
+  """Completes a part, with further requests if the connection breaks."""
   for attempt in range(retries + 1):
     try:
       return transfer(file, part, timeout)
@@ -558,10 +512,10 @@ def persist(file, part, retries, timeout):
 
 
 def unpack(path, folder):
-  """Puts the files of a tar archive side by side into a folder.
+  """Extracts the files of a tar archive side by side into a folder.
 
-  Whatever folders and paths the archive names are dropped, so nothing lands
-  elsewhere. A file gets its name when it is complete.
+  Folders in the archive are dropped, so no file lands elsewhere. A file gets
+  its name when it is complete.
   """
   try:
     with tarfile.open(path) as archive:
@@ -573,7 +527,7 @@ def unpack(path, folder):
           os.replace(target + ".part", target)
   except DAMAGES as error:
     raise Failure(
-      "%s: cannot be unpacked (%s); remove it and call again" % (path, error)
+      "%s: cannot be unpacked (%s); remove it and try again" % (path, error)
     ) from error
 
 
@@ -581,7 +535,7 @@ def unpack(path, folder):
 
 
 def folder_of(entry, arguments):
-  """Returns where the files of an entry belong."""
+  """Returns the folder for the files of an entry."""
   root = (
     arguments.output_dir if entry.kind == "corpus" else arguments.weights_dir
   )
@@ -589,7 +543,7 @@ def folder_of(entry, arguments):
 
 
 def next_command(entry, folder):
-  """Returns what to type once the files of an entry are in their folder."""
+  """Returns the command to use the files of an entry."""
   if entry.kind == "weights":
     return "--bioalbert_dir=%s of any program" % shlex.quote(folder)
   return (
@@ -602,14 +556,14 @@ def next_command(entry, folder):
   )
 
 
-def tell(entry, folder):
-  """Prints how an entry is had that is not fetched."""
+def explain_by_hand(entry, folder):
+  """Prints how a person gets an entry."""
   if entry.agreement:
-    print("%s: not fetched, since it needs %s" % (entry.name, entry.agreement))
+    print("%s: not downloaded, it needs %s" % (entry.name, entry.agreement))
   else:
-    print("%s: not fetched, since its page needs a browser" % entry.name)
+    print("%s: not downloaded, its page needs a browser" % entry.name)
   print("  page: %s" % entry.page)
-  print("  take: %s" % entry.take)
+  print("  get: %s" % entry.take)
   if entry.kind == "weights":
     print("  unpack into: %s (checkpoint, vocabulary, configuration)" % folder)
   else:
@@ -618,7 +572,7 @@ def tell(entry, folder):
 
 
 def obtain(entry, arguments):
-  """Fetches all files of an entry; returns whether all are there now."""
+  """Downloads all files of an entry; returns whether all are there."""
   folder = folder_of(entry, arguments)
   missing = 0
   for file in entry.files:
@@ -635,21 +589,20 @@ def obtain(entry, arguments):
       )
       missing += 1
   if not missing:
-    if entry.after:
-      print("  left to do: %s" % entry.after)
+    if entry.unpacking:
+      print("  first: %s" % entry.unpacking)
     print("  then: %s" % next_command(entry, folder))
   return not missing
 
 
 def complain(text):
-  """Prints a line on standard error, as the scripts do."""
+  """Prints a line on standard error."""
   sys.stdout.flush()
   print("download.sh: %s" % text, file=sys.stderr)
 
 
-def run(arguments):
-  """Does what is asked for; returns the exit code."""
-  entries = read_table(arguments.table)
+def run(arguments, entries):
+  """Lists or downloads entries; returns the exit code."""
   if arguments.list:
     print("\n".join(table_lines(entries)))
     return 0
@@ -660,46 +613,49 @@ def run(arguments):
       if not obtain(entry, arguments):
         failed.append(entry.name)
     elif entry.name in single:
-      tell(entry, folder_of(entry, arguments))
+      explain_by_hand(entry, folder_of(entry, arguments))
       failed.append(entry.name)
     else:
       print(
-        "%s: passed over; ask for it by name to see how it is had" % entry.name
+        "%s: skipped; download.sh %s explains how to get it"
+        % (entry.name, entry.name)
       )
   if failed:
-    complain("not fetched: %s (see above)" % ", ".join(failed))
+    complain("not downloaded: %s (see above)" % ", ".join(failed))
   return 1 if failed else 0
 
 
 def parse_arguments():
-  """The options; download.sh --help says what each is for."""
+  """Returns the options, which download.sh --help explains."""
   parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
   parser.add_argument("names", nargs="*")
   parser.add_argument("--list", action="store_true")
   parser.add_argument("--output_dir", default=os.path.join("data", "raw"))
   parser.add_argument("--weights_dir", default="weights")
-  parser.add_argument("--table", default=TABLE)
   parser.add_argument("--retries", type=int, default=3)
   parser.add_argument("--timeout", type=float, default=60)
   arguments = parser.parse_args()
   if not arguments.names and not arguments.list:
-    raise errors.InputError("nothing is asked for; --list shows all there is")
+    raise errors.InputError("no name given; --list shows all names")
   if arguments.retries < 0 or arguments.timeout <= 0:
-    raise errors.InputError("--retries is 0 or more, --timeout more than 0")
+    raise errors.InputError(
+      "found --retries=%d --timeout=%g, expected --retries of 0 or more and "
+      "--timeout of more than 0" % (arguments.retries, arguments.timeout)
+    )
   return arguments
 
 
-def main():
-  """Ends with one line, and no traceback, on whatever a user can put right."""
+def main(entries):
+  """Runs with these entries; an error of the user ends in one line."""
   try:
-    sys.exit(run(parse_arguments()))
+    sys.exit(run(parse_arguments(), entries))
   except errors.InputError as error:
     complain(error)
     sys.exit(1)
   except KeyboardInterrupt:
-    complain("interrupted; the same command goes on where this one stopped")
+    complain("interrupted; repeat the command to continue")
     sys.exit(130)
 
 
 if __name__ == "__main__":
-  main()
+  main(read_tables())

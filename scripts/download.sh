@@ -1,46 +1,48 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Fetches published weights and corpora, or says where to ask for them.
+# Downloads published weights and corpora, or explains how to get them.
 #
 # usage: scripts/download.sh --list
 #        scripts/download.sh NAME... [--output_dir DIR] [--weights_dir DIR]
-#          [--table FILE] [--retries N] [--timeout SECONDS]
+#          [--retries N] [--timeout SECONDS]
 #
-#   --list         a table of all names: kind, licence, how they are had
-#   NAME           a name of that table, in any case; or corpora, weights or all
-#   --output_dir   corpora are put into DIR/NAME (default: data/raw)
-#   --weights_dir  weights are unpacked into DIR/NAME (default: weights)
-#   --table        addresses and checksums (default: configs/downloads.ini)
-#   --retries      how often a transfer that broke is taken up again (default 3)
-#   --timeout      give up on a server that is silent for so long (default 60)
+#   --list         show all names with their licence and how to get them
+#   NAME           a name of that list, in any case; or corpora, weights or all
+#   --output_dir   put corpora into DIR/NAME (default: data/raw)
+#   --weights_dir  unpack weights into DIR/NAME (default: weights)
+#   --retries      how often to continue a broken transfer (default: 3)
+#   --timeout      give up on a server after so many silent seconds (default: 60)
 #
-# An interrupted download is taken up where it stopped by the same command; a
-# file that is there and agrees with its checksum is not fetched again. Where
-# no checksum is published, that of the first download is recorded in
-# SHA256SUMS beside the file and holds from then on: it shows later damage or
-# change, not that the first copy was right.
+# Repeat the command to continue an interrupted download. Files that are there
+# and match their checksum are not downloaded again. Where no checksum is
+# published, SHA256SUMS beside the file records that of the first download: it
+# reveals later damage or changes, but does not prove that the first copy was
+# right. Addresses and checksums are in common/data_sets.py and
+# common/weights.py.
 #
-# What needs an agreement or a browser is not fetched: the page, what to take
-# there and where to put it are told. The exit code is 1 if anything asked for
-# by name could not be fetched; corpora, weights and all pass over the rest.
+# Some corpora need an agreement and some pages need a browser; then the script
+# prints the page, what to get there and where to put it. The exit code is 1 if
+# something requested by name was not downloaded; corpora, weights and all skip
+# what cannot be downloaded.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 parse_arguments() {
   ARGUMENTS=()
-  [ $# -gt 0 ] || die "nothing is asked for; --list shows all there is"
+  [ $# -gt 0 ] || die "no name given; --list shows all names"
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage && exit ;;
-      --output_dir | --weights_dir | --table | --retries | --timeout)
+      --output_dir | --weights_dir | --retries | --timeout)
         [ $# -gt 1 ] || die "$1 needs a value"
         ARGUMENTS+=("$1=$2")
         shift
         ;;
-      --list | --output_dir=* | --weights_dir=* | --table=* | --retries=* | \
-        --timeout=*) ARGUMENTS+=("$1") ;;
+      --list | --output_dir=* | --weights_dir=* | --retries=* | --timeout=*)
+        ARGUMENTS+=("$1")
+        ;;
       -*) die "unknown argument '$1'; --help lists all" ;;
       *) ARGUMENTS+=("$1") ;;
     esac
@@ -48,7 +50,7 @@ parse_arguments() {
   done
 }
 
-# Any that BioALBERT runs on will do; no package is needed.
+# Any Python that BioALBERT supports will do, with or without packages.
 choose_python() {
   local tensorflow
   CHOSEN=${PYTHON:-}
@@ -66,7 +68,7 @@ choose_python() {
 main() {
   parse_arguments "$@"
   choose_python
-  # As the process itself, so that Ctrl-C reaches it and nothing else.
+  # exec: Ctrl-C then reaches Python directly.
   exec "$CHOSEN" "$REPO/scripts/download.py" "${ARGUMENTS[@]}"
 }
 
