@@ -149,7 +149,7 @@ def test_every_flag_that_a_page_mentions_is_defined(page, known_flags):
   assert set(FLAG.findall(read(page))) <= known_flags
 
 
-@pytest.mark.parametrize("page", MARKDOWN)
+@pytest.mark.parametrize("page", [p for p in MARKDOWN if p != "CHANGELOG.md"])
 def test_every_file_that_a_page_mentions_exists(page):
   for path in PATH.findall(read(page)):
     places = (path, os.path.join(os.path.dirname(page), path))
