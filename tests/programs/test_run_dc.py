@@ -18,7 +18,7 @@ import tokenization
 ASPECTS = ",".join("%d_%d" % (i, i in (2, 8)) for i in range(10))
 NONE = ",".join("%d_0" % i for i in range(10))
 ENERGETICS, SIGNALING = label_sets.HALLMARKS[2], label_sets.HALLMARKS[8]
-# BLUE's create_hoc.py: a name more than there are columns.
+# BLUE's create_hoc.py names one column more than it writes.
 BLUE = (
   "index\tsentence1\tsentence2\tlabel\n"
   "5_s0\tCells grow.\t%s,%s\n5_s1\tNone.\t\n" % (ENERGETICS, SIGNALING)
@@ -59,15 +59,27 @@ def rows_of(text, **options):
     '{"id": "5_s0", "text": "Cells grow.", "labels": "%s"}\n'
     '{"id": "5_s1", "text": "None.", "labels": ""}\n' % ASPECTS,
   ],
+  ids=[
+    "aspects_first",
+    "aspects_without_header",
+    "aspects_last",
+    "blue",
+    "blue_with_fitting_header",
+    "blue_with_windows_line_ends",
+    "blue_without_header",
+    "names_first",
+    "a_column_per_label",
+    "json_lines",
+  ],
 )
-def test_every_notation_of_labels_tells_the_same(text):
+def test_every_notation_of_labels_is_read_alike(text):
   assert rows_of(text, task_name="hoc") == [
     ("5_s0", "Cells grow.", [ENERGETICS, SIGNALING]),
     ("5_s1", "None.", []),
   ]
 
 
-def test_text_and_labels_alone_need_no_id():
+def test_rows_without_an_id_use_their_line_number():
   assert rows_of("Cells grow.\tb, a\nNone.\t\n") == [
     ("1", "Cells grow.", ["a", "b"]),
     ("2", "None.", []),
@@ -75,12 +87,12 @@ def test_text_and_labels_alone_need_no_id():
   assert rows_of("0_1,1_0\tCells grow.\n") == [("1", "Cells grow.", ["0"])]
 
 
-def test_aspects_have_numbers_where_they_are_not_the_hallmarks():
+def test_aspects_are_numbered_unless_they_are_the_ten_hallmarks():
   assert rows_of("x\t%s\n" % ASPECTS) == [("1", "x", ["2", "8"])]
   assert rows_of("x\t0_0,1_1\n", task_name="hoc") == [("1", "x", ["1"])]
 
 
-def test_a_test_set_may_be_without_labels():
+def test_test_set_may_lack_labels():
   for text in ("Cells grow.\n", "index\tsentence\n1\tCells grow.\n"):
     assert [e.gold for e in read(text, "test")] == [None]
 
@@ -100,13 +112,26 @@ def test_a_test_set_may_be_without_labels():
     ("text\ta\nx\t1\ny\t\n", "x.tsv:3: found no a, expected one in every row"),
     ('{"text": "x", "labels": "a"}\n{"text": "y"}\n', "x.tsv:2: found no lab"),
   ],
+  ids=[
+    "empty_file",
+    "only_a_header",
+    "no_label_column",
+    "no_text_column",
+    "missing_column",
+    "no_text",
+    "aspect_of_two",
+    "aspects_and_names",
+    "indicator_of_two",
+    "no_indicator",
+    "partly_labelled",
+  ],
 )
-def test_what_is_no_training_set_is_refused_with_its_line(text, message):
+def test_bad_training_files_are_rejected_with_the_line(text, message):
   with pytest.raises(InputError, match=message):
     read(text)
 
 
-def test_a_test_set_of_which_a_part_is_labelled_is_refused():
+def test_partly_labelled_test_set_is_rejected():
   text = '{"text": "x", "labels": "a"}\n{"text": "y"}\n'
   with pytest.raises(InputError, match="x.tsv:2: found no labels"):
     read(text, "test")
@@ -118,7 +143,7 @@ def task_of(labels, tokenizer=None, **options):
   return task
 
 
-def test_labels_are_in_the_order_of_names_and_aspects_of_numbers():
+def test_labels_sort_by_name_and_aspects_by_number():
   task = run_dc.Dc(None, 32)
   assert task.learn(read("x\tb,c\ny\ta\n")) == {"labels": ["a", "b", "c"]}
   aspects = ",".join("%d_1" % i for i in range(12))
@@ -126,7 +151,7 @@ def test_labels_are_in_the_order_of_names_and_aspects_of_numbers():
   assert learned["labels"] == [str(i) for i in range(12)]
 
 
-def test_a_training_set_without_any_label_is_refused():
+def test_training_set_without_any_label_is_rejected():
   with pytest.raises(InputError, match="x.tsv:2: found no label in this row"):
     run_dc.Dc(None, 32).learn(read("text\tlabels\nx\t\ny\t\n"))
 
@@ -137,10 +162,9 @@ def test_a_training_set_without_any_label_is_refused():
     ("x\ta\ny\ta,c\n", "x.tsv:2: .* 'c', expected .* training set's: a, b"),
     ("text\ta\nx\t1\ny\t0\n", "x.tsv:3: found no 0 or 1 for the label 'b'"),
   ],
+  ids=["unknown_label", "missing_column"],
 )
-def test_labels_that_do_not_fit_the_training_set_are_refused(
-  tokenizer, text, message
-):
+def test_labels_unlike_the_training_set_are_rejected(tokenizer, text, message):
   task = task_of(["a", "b"], tokenizer)
   first, second = read(text, "dev")
   assert task.encode(first)[0]["gold"].tolist() == [1, 0]
@@ -148,7 +172,7 @@ def test_labels_that_do_not_fit_the_training_set_are_refused(
     task.encode(second)
 
 
-def test_a_long_text_becomes_windows_that_miss_nothing(tokenizer):
+def test_windows_of_a_long_text_cover_every_piece(tokenizer):
   task = task_of(["a", "b"], tokenizer)
   text = " ".join("p%d grows" % i for i in range(60))
   (example,) = read(text + "\tb\n")
@@ -168,7 +192,7 @@ def test_a_long_text_becomes_windows_that_miss_nothing(tokenizer):
   assert covered == ids
 
 
-def test_a_text_without_a_piece_is_an_input_all_the_same(tokenizer):
+def test_text_without_pieces_is_one_empty_input(tokenizer):
   task = task_of(["a"], tokenizer)
   (example,) = task.read_unlabelled(b'{"text": "\\u200b"}\n', "x.jsonl")
   (window,) = task.encode(example)
@@ -187,7 +211,7 @@ def test_dev_fraction_keeps_documents_whole():
 
 
 def outputs_of(*rows):
-  """Outputs for examples of one window each, or of several: a list."""
+  """Returns outputs for rows of probabilities; a list has several windows."""
   return [
     [
       {"probabilities": np.array(p, np.float32)}
@@ -200,7 +224,7 @@ def outputs_of(*rows):
 FOUR = "1_s0\tx\ta\n1_s1\ty\t\n2_s0\tz\tb\n3_s0\tw\t\n"
 
 
-def test_a_document_has_the_labels_of_its_sentences_and_their_windows():
+def test_document_labels_join_those_of_its_sentences_and_windows():
   task = task_of(["a", "b"])
   outputs = outputs_of((0.1, 0.2), [(0.0, 0.9), (0.6, 0.1)], (0.2, 0.5), (0, 0))
   scores, files = task.score(read(FOUR, "test"), outputs, "test")
@@ -223,14 +247,14 @@ def test_a_document_has_the_labels_of_its_sentences_and_their_windows():
   assert "Threshold: 0.5" in task.report(scores)
 
 
-def test_a_test_set_without_labels_is_predicted_and_not_scored():
+def test_test_set_without_labels_is_predicted_and_not_scored():
   task = task_of(["a"])
   scores, files = task.score(read("x\n", "test"), outputs_of((0.7,)), "test")
   assert not scores
   assert files["test_documents.tsv"].endswith("1\t\ta\t0.700000\n")
 
 
-# Right at 0.3 for a, where one document lies above and below 0.5; at 0.5 for b.
+# 0.3 separates the documents with and without a; 0.5 does so for b.
 TUNING = [(0.4, 0.1), (0.1, 0.1), (0.2, 0.9), (0.1, 0.2)]
 
 
@@ -260,14 +284,14 @@ def test_thresholds_are_tuned_on_the_development_set_and_kept():
   assert scores["f1"] == pytest.approx(2 / 3) and scores["threshold"] == "0.5"
 
 
-def test_scores_say_if_nothing_was_there_to_tune_on():
+def test_scores_name_the_threshold_if_nothing_was_tuned():
   task = task_of(["a", "b"], tune_threshold=True)
   scores, _ = task.score(read(FOUR, "test"), outputs_of(*TUNING), "test")
   assert scores["threshold"] == "0.5 (no development set was tuned on)"
   assert set(scores["thresholds"].values()) == {0.5}
 
 
-def test_a_model_that_predicts_no_label_is_called_collapsed(caplog):
+def test_model_that_predicts_no_label_is_collapsed(caplog):
   task = task_of(["a", "b"])
   low = outputs_of(*[(0.1, 0.1)] * 4)
   scores, _ = task.score(read(FOUR, "test"), low, "test")
@@ -277,12 +301,12 @@ def test_a_model_that_predicts_no_label_is_called_collapsed(caplog):
   assert not scores["collapsed"] and not caplog.text
 
 
-# What a text says, and its labels.
+# Texts of one word and their labels.
 SAYS = {"no": "", "fever": "Sign", "cancer": "Disease", "lung": "Disease,Sign"}
 
 
 def write_corpus(folder, sizes):
-  """Documents of three sentences in BLURB's layout."""
+  """Writes documents of three sentences in BLURB's layout."""
   os.makedirs(str(folder))
   random = np.random.RandomState(0)
   for name, size in sizes.items():
@@ -293,7 +317,7 @@ def write_corpus(folder, sizes):
     (folder / name).write_text("\n".join(lines) + "\n")
 
 
-def test_a_trivial_corpus_is_learnt_to_the_full_and_text_is_labelled(tmp_path):
+def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):
   data = tmp_path / "data"
   write_corpus(data, {"train.tsv": 64, "dev.tsv": 12, "test.tsv": 12})
   results = tiny.run(
@@ -311,7 +335,7 @@ def test_a_trivial_corpus_is_learnt_to_the_full_and_text_is_labelled(tmp_path):
   (tmp_path / "x.jsonl").write_text(
     '{"id": "n", "text": "fever"}\n{"text": "lung"}\n'
   )
-  tiny.run(  # The same again: finished, and the thresholds stay.
+  tiny.run(  # Training is finished; the thresholds stay.
     run_dc,
     tmp_path,
     task_name="generic",
@@ -330,6 +354,6 @@ def test_a_trivial_corpus_is_learnt_to_the_full_and_text_is_labelled(tmp_path):
   assert 0 <= first["p(Disease)"] < 0.5 < first["p(Sign)"] <= 1
 
 
-def test_tuning_without_a_development_set_is_refused(tmp_path):
+def test_tuning_needs_a_development_set(tmp_path):
   with pytest.raises(InputError, match="--tune_threshold needs --do_eval"):
     tiny.run(run_dc, tmp_path, task_name="hoc", tune_threshold=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of run_ner.py's task; from a shell it is tested in test_programs.py."""
+"""Tests of run_ner.py's task; test_programs.py runs it from a shell."""
 
 import numpy as np
 import pytest
@@ -22,10 +22,10 @@ def task_for(tokenizer, sentences, max_seq_length=128):
 
 
 def oracle(task, features):
-  """The outputs of a model that always gives the label it is shown."""
+  """Returns the outputs of a model that predicts every gold label."""
   return [
     {
-      "word": np.append(f["word"], [-1, -1]),  # As padded in a batch.
+      "word": np.append(f["word"], [-1, -1]),  # Two pieces of padding.
       "label": np.append(np.maximum(f["label_ids"], 0), [0, 0]),
       "probability": np.full(len(f["word"]) + 2, 0.9),
     }
@@ -39,7 +39,7 @@ SENTENCE = conll.Sentence(
 )
 
 
-def test_labels_stand_on_first_pieces_and_every_word_has_one(tokenizer):
+def test_every_word_is_labelled_on_its_first_piece(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   (features,) = task.encode(SENTENCE)
   pieces = [len(tokenizer.encode(w)) or 1 for w in SENTENCE.words]
@@ -52,14 +52,14 @@ def test_labels_stand_on_first_pieces_and_every_word_has_one(tokenizer):
   assert set(others) == {-1}
 
 
-def test_a_word_without_a_piece_is_an_unknown_piece(tokenizer):
+def test_word_without_pieces_becomes_the_unknown_piece(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   (features,) = task.encode(SENTENCE)
   at = np.flatnonzero(features["word"] == 2)[0]
   assert features["input_ids"][at] == tokenizer.unk_id
 
 
-def test_an_input_begins_with_cls_and_ends_with_sep(tokenizer):
+def test_input_begins_with_cls_and_ends_with_sep(tokenizer):
   (features,) = task_for(tokenizer, [SENTENCE]).encode(SENTENCE)
   ids = features["input_ids"]
   assert ids[0] == tokenizer.cls_id and ids[-1] == tokenizer.sep_id
@@ -68,7 +68,7 @@ def test_an_input_begins_with_cls_and_ends_with_sep(tokenizer):
 
 
 @pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
-def test_no_label_is_lost_however_small_the_windows(tokenizer, max_seq_length):
+def test_small_windows_lose_no_label(tokenizer, max_seq_length):
   random = np.random.RandomState(max_seq_length)
   words = ["fever", "retinoblastoma", "p53", "\u200b", "x" * 300, "of"]
   sentences = []
@@ -89,7 +89,7 @@ def test_no_label_is_lost_however_small_the_windows(tokenizer, max_seq_length):
   assert conll.parse(text.encode(), "x") == sentences
 
 
-def test_a_label_that_training_has_not_seen_is_scored_and_not_learned(
+def test_unseen_label_is_scored_but_not_learned(
   tokenizer,
 ):
   task = task_for(tokenizer, [conll.Sentence(["fever"], ["O"])])
@@ -102,7 +102,7 @@ def test_a_label_that_training_has_not_seen_is_scored_and_not_learned(
   assert scores["gold"] == 1 and scores["recall"] == 0.0
 
 
-def test_a_word_without_a_prediction_is_a_fault_not_an_o(tokenizer):
+def test_word_without_a_prediction_is_an_error(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   outputs = oracle(task, task.encode(SENTENCE))
   outputs[0]["word"][1] = -1
@@ -128,7 +128,7 @@ def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
   assert found == ["fever.", "Cancer", "."]
 
 
-def test_raw_text_is_cut_as_the_training_set_was(tokenizer):
+def test_raw_text_is_split_like_the_training_set(tokenizer):
   whole = [conll.Sentence(["IL-2", "x"], ["B", "O"])] * 20
   apart = [conll.Sentence(["IL", "-", "2"], ["B", "I", "I"])] * 20
   for sentences, words in (
@@ -140,7 +140,7 @@ def test_raw_text_is_cut_as_the_training_set_was(tokenizer):
     assert example.words == words
 
 
-def test_a_document_without_words_is_kept(tokenizer):
+def test_document_without_words_is_kept(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   data = b'{"id": "a", "text": " "}\n{"id": "b", "text": "fever"}\n'
   examples = task.read_unlabelled(data, "x.jsonl")
@@ -150,7 +150,7 @@ def test_a_document_without_words_is_kept(tokenizer):
   assert files["x.entities.jsonl"].count("\n") == 2
 
 
-def test_an_untyped_corpus_has_entities_of_one_name(tokenizer):
+def test_untyped_entities_are_scored_as_entity(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   outputs = [oracle(task, task.encode(SENTENCE))]
   assert list(task.score([SENTENCE], outputs, "dev")[0]["types"]) == ["entity"]

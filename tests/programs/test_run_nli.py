@@ -25,7 +25,7 @@ def read(task, text, split="train"):
 
 
 def mednli(sentence1, sentence2, label, pair_id="p-1"):
-  """A line as MedNLI is distributed."""
+  """Returns a line of MedNLI's files."""
   return json.dumps(
     {
       "sentence1": sentence1,
@@ -50,13 +50,14 @@ def mednli(sentence1, sentence2, label, pair_id="p-1"):
     "entailment\tp-1\tLactate 3.0.\t High lactate\n",
     "p-1\tLactate 3.0.\t High lactate\tentailment\n",
   ],
+  ids=["mednli", "label_last", "label_first", "no_header"],
 )
-def test_mednli_and_both_orders_of_columns_say_the_same(task, text):
+def test_mednli_and_both_orders_of_columns_are_read_alike(task, text):
   expected = ("p-1", "Lactate 3.0.", " High lactate", "entailment")
   assert read(task, text) == expected
 
 
-def test_a_test_set_may_be_without_labels(task):
+def test_test_set_may_lack_labels(task):
   text = '{"sentence1": "a", "sentence2": "b", "pairID": "7"}'
   assert read(task, text, "test") == ("7", "a", "b", None)
 
@@ -73,26 +74,27 @@ def test_a_test_set_may_be_without_labels(task):
     ),
     ("index\tsentence1\tlabel\n1\ta\tb\n", "expected also sentence2/"),
   ],
+  ids=["one_sentence", "list", "not_json", "no_label", "no_second_column"],
 )
-def test_what_is_no_pair_is_refused_with_its_line(task, text, message):
+def test_bad_pairs_are_rejected_with_the_line(task, text, message):
   with pytest.raises(InputError, match=message):
     read(task, text)
 
 
-def test_a_label_in_some_rows_only_is_refused(task):
+def test_partly_labelled_test_set_is_rejected(task):
   lines = '{"sentence1": "a", "sentence2": "b", "label": "neutral"}\n'
   lines += '{"sentence1": "a", "sentence2": "b"}\n'
   with pytest.raises(InputError, match="x:2: found no label, .* or in none"):
     task.read(lines.encode(), "x", "test")
 
 
-def test_pairs_without_consensus_are_left_out_and_counted(task, caplog):
+def test_pairs_without_consensus_are_skipped_and_counted(task, caplog):
   lines = [mednli("a", "b", "-"), mednli("a", "b", "neutral")]
   assert len(task.read("\n".join(lines).encode(), "x", "train")) == 1
   assert "left out 1 of 2 pairs" in caplog.text
 
 
-def test_a_trivial_corpus_in_mednli_s_form_is_learnt_to_the_full(tmp_path):
+def test_trivial_mednli_corpus_is_learned(tmp_path):
   random = np.random.RandomState(0)
   words = dict(zip(LABELS, ("no", "with", "the")))
   data = tmp_path / "data"

@@ -33,7 +33,7 @@ def defaults():
 
 @pytest.fixture
 def new_task(tokenizer, defaults):
-  """Makes a task with flags changed that has learned from examples."""
+  """Returns a function that makes a task, with flags changed."""
 
   def make(examples=None, golden=None, **changed):
     values = dict(defaults, **changed)
@@ -53,9 +53,9 @@ SMALL = {"max_seq_length": 24, "max_query_length": 6, "doc_stride": 5}
 
 
 def oracle(features):
-  """The outputs of a model that is sure of what it is to be trained on.
+  """Returns the outputs of a model that is sure of every training target.
 
-  As in a batch, two pieces of padding follow.
+  Two pieces of padding follow, as in a batch.
   """
   outputs = []
   for f in features:
@@ -72,14 +72,14 @@ def oracle(features):
   return outputs
 
 
-# ------------------------------------------------------------ from end to end
+# ---------------------------------------------------------------- end to end
 
 
 def write_questions(path, kind, size, seed, impossible=0):
-  """SQuAD's form of questions whose answer is always the word fever.
+  """Writes SQuAD's JSON of questions whose answer is the word fever.
 
-  Of `impossible` in 3 texts it is not there. The texts of yesno questions
-  consist of it, and the answer is yes, or are without it: no.
+  `impossible` of 3 texts lack it. Texts of yesno questions either consist of
+  it (yes) or lack it (no).
   """
   random = np.random.RandomState(seed)
   paragraphs = []
@@ -147,7 +147,7 @@ def test_factoid_questions_are_learned_and_scored_by_the_golden_file(
   assert submission["questions"][0]["exact_answer"][0] == ["fever"]
 
 
-def test_yes_and_no_are_learned(go, tmp_path):
+def test_yesno_questions_are_learned(go, tmp_path):
   results = go(
     task_name="bioasq-yesno",
     train_file=write_questions(tmp_path / "a.json", "yesno", 64, 0, 2),
@@ -163,9 +163,7 @@ def test_yes_and_no_are_learned(go, tmp_path):
   assert (output / "labels.txt").read_text() == "no\nyes\n"
 
 
-def test_squad_2_is_learned_with_questions_that_have_no_answer(
-  go, tmp_path, caplog
-):
+def test_squad_2_is_learned_with_unanswerable_questions(go, tmp_path, caplog):
   caplog.set_level("INFO")
   results = go(
     task_name="squad",
@@ -181,7 +179,7 @@ def test_squad_2_is_learned_with_questions_that_have_no_answer(
   assert odds["q0_000"] > 0 > odds["q0_001"]
   assert not (output / "BioASQform_BioASQ-answer.json").exists()
   caplog.clear()
-  go(  # The second half of the usual recipe.
+  go(  # Fine-tunes further on BioASQ, as is usual.
     train_file=write_questions(tmp_path / "d.json", "factoid", 8, 0),
     bioalbert_dir=str(output),
     output_dir=str(tmp_path / "bioasq"),
@@ -215,8 +213,17 @@ def test_squad_2_is_learned_with_questions_that_have_no_answer(
     ({"train_file": "nowhere"}, "nowhere: no such file"),
     ({"do_train": True}, "--do_train needs --data_dir, or --train_file"),
   ],
+  ids=[
+    "stride_too_long",
+    "question_too_long",
+    "two_test_files",
+    "golden_file_for_squad",
+    "no_golden_file",
+    "no_train_file",
+    "no_data",
+  ],
 )
-def test_what_is_wrong_with_the_flags_is_said_first(
+def test_bad_flags_are_rejected_before_anything_is_written(
   go, tmp_path, changed, message
 ):
   with pytest.raises(InputError, match=message):
@@ -233,7 +240,7 @@ CONTEXT = (
 
 
 def question_of(context, answers, name="a_000", text="Which protein binds?"):
-  """A Question of (answer, how many times it comes before) pairs."""
+  """Returns a Question from (answer, number of earlier occurrences) pairs."""
   found = []
   for answer, before in answers:
     start = -1
@@ -244,7 +251,7 @@ def question_of(context, answers, name="a_000", text="Which protein binds?"):
 
 
 def text_between(question, features):
-  """What the features say is the answer."""
+  """Returns the text of the span that the features mark."""
   begin = features["char_start"][features["start"]]
   return question.context[begin : features["char_end"][features["end"]]]
 
@@ -270,7 +277,7 @@ def test_windows_hold_every_piece_and_own_it_once(new_task, stride):
     assert f["start"] == f["end"] == run_qa.UNKNOWN
 
 
-def test_the_next_window_begins_doc_stride_pieces_later(new_task):
+def test_windows_begin_doc_stride_pieces_apart(new_task):
   task = new_task(**SMALL)
   found = task.encode(question_of("fever " * 40, []))
   begins = [f["char_start"][f["char_end"] > 0][0] // 6 for f in found]
@@ -290,8 +297,19 @@ def test_the_next_window_begins_doc_stride_pieces_later(new_task):
     ("We", 0),
     ("cancer.", 2),
   ],
+  ids=[
+    "part_of_a_word",
+    "word",
+    "ligature",
+    "in_brackets",
+    "brackets",
+    "end_of_a_word",
+    "several_words",
+    "at_the_start",
+    "at_the_end",
+  ],
 )
-def test_an_answer_is_trained_on_character_for_character(
+def test_training_span_matches_the_answer_character_for_character(
   new_task, answer, before
 ):
   question = question_of(CONTEXT, [(answer, before)])
@@ -305,7 +323,7 @@ def test_an_answer_is_trained_on_character_for_character(
   assert place == question.answers[0].start
 
 
-def test_each_answer_is_trained_on_but_the_same_only_once(new_task):
+def test_each_distinct_answer_is_trained_on_once(new_task):
   question = question_of(CONTEXT, [("JNK", 0), ("CAGE", 0), ("JNK", 0)])
   task = new_task([question], **dict(SMALL, doc_stride=15))
   found = [text_between(question, f) for f in task.encode(question)]
@@ -313,7 +331,7 @@ def test_each_answer_is_trained_on_but_the_same_only_once(new_task):
   assert len(found) == 2
 
 
-def test_only_what_is_trained_on_is_cut_at_its_answer(new_task):
+def test_only_training_texts_are_split_at_their_answers(new_task):
   question = question_of(CONTEXT, [("blast", 0)])
   task = new_task([question], **SMALL)
   begin = question.answers[0].start
@@ -326,7 +344,7 @@ def test_only_what_is_trained_on_is_cut_at_its_answer(new_task):
   assert all(f["start"] == -1 for f in task.encode(held_out))
 
 
-def test_what_is_trained_on_and_then_scored_is_scored_like_all(new_task):
+def test_training_questions_are_scored_like_all_others(new_task):
   question = question_of(CONTEXT, [("JNK", 0)])
   task = new_task([question], **SMALL)
   trained, to_score = task.encode(question), task.encode(question)
@@ -348,7 +366,7 @@ def test_every_answer_of_the_4b_training_set_is_trained_on(shared, new_task):
       assert text_between(question, f) == question.answers[0].synonyms[0]
 
 
-def test_answers_that_are_nowhere_are_counted_and_named(new_task, caplog):
+def test_missing_answers_are_counted_and_named(new_task, caplog):
   missing = [
     Question("q%d" % i, "Who?", "It is so.", [Answer(("IL-%d" % i,), 0)])
     for i in range(7)
@@ -366,15 +384,13 @@ def test_answers_that_are_nowhere_are_counted_and_named(new_task, caplog):
   assert "q6 'IL-6'" in caplog.text
 
 
-def test_a_training_set_without_any_answer_in_its_place_is_refused(new_task):
+def test_training_set_without_a_findable_answer_is_rejected(new_task):
   question = Question("q", "Who?", "It is so.", [Answer(("JAK",), 0)])
   with pytest.raises(InputError, match="none of the 1 training answers occurs"):
     new_task([question])
 
 
-def test_an_answer_longer_than_a_window_is_told_and_not_trained_on(
-  new_task, caplog
-):
+def test_answer_longer_than_a_window_warns_and_is_skipped(new_task, caplog):
   answer = CONTEXT.strip()
   question = question_of(CONTEXT, [(answer, 0)])
   task = new_task([question], **SMALL)
@@ -382,7 +398,7 @@ def test_an_answer_longer_than_a_window_is_told_and_not_trained_on(
   assert "question a_000: no window holds the answer 'We found" in caplog.text
 
 
-def test_a_question_too_long_is_cut_counted_and_named(new_task, caplog):
+def test_long_question_is_truncated_counted_and_named(new_task, caplog):
   question = question_of(CONTEXT, [], text="Which protein is it? " * 9)
   task = new_task(**SMALL)
   found = task.encode(question)
@@ -391,7 +407,7 @@ def test_a_question_too_long_is_cut_counted_and_named(new_task, caplog):
   assert {int((f["segment_ids"] == 0).sum()) for f in found} == {8}
 
 
-def test_a_text_without_a_piece_is_one_window(new_task):
+def test_text_without_pieces_is_one_window(new_task):
   task = new_task(**SMALL)
   (features,) = task.encode(question_of(" ", []))
   assert not features["own"].any() and not features["allowed"].any()
@@ -404,7 +420,7 @@ def test_a_text_without_a_piece_is_one_window(new_task):
   assert "answered" in scores
 
 
-def test_windows_without_the_answer_are_trained_to_say_so_in_squad_2(new_task):
+def test_squad_2_trains_windows_without_the_answer_as_unanswerable(new_task):
   answerable = question_of(CONTEXT, [("(CTG)n repeats", 1)])
   impossible = question_of(CONTEXT, [], "b")
   task = new_task([answerable, impossible], task_name="squad", **SMALL)
@@ -430,7 +446,7 @@ def test_windows_without_the_answer_are_trained_to_say_so_in_squad_2(new_task):
   assert all(f["allowed"][0] == 1 for f in found + windows)
 
 
-def test_the_flag_of_squad_2_serves_where_every_question_has_an_answer(
+def test_version_2_flag_makes_answered_questions_unanswerable_too(
   new_task,
 ):
   question = question_of(CONTEXT, [("JNK", 0)])
@@ -439,7 +455,7 @@ def test_the_flag_of_squad_2_serves_where_every_question_has_an_answer(
   assert task.learned["unanswerable"]
 
 
-def test_held_out_are_whole_questions_and_whole_paragraphs(new_task):
+def test_questions_and_paragraphs_are_held_out_whole(new_task):
   a, b = question_of("x", [], "q_000"), question_of("y", [], "q_001")
   assert new_task().group(a) == new_task().group(b) == "q"
   squad = new_task(task_name="squad")
@@ -450,7 +466,7 @@ def test_held_out_are_whole_questions_and_whole_paragraphs(new_task):
 
 
 def outputs_for(task, question, *answers):
-  """The outputs of a model that gives weight to (answer, weight) pairs."""
+  """Returns the outputs of a model with these logits for (answer, logit)."""
   outputs = oracle(task.encode(question))
   for text, weight in answers:
     start = question.context.index(text)
@@ -463,13 +479,13 @@ def outputs_for(task, question, *answers):
 
 
 def scored(task, examples, answers, split="test"):
-  """(scores, {file: content}) for the answers given to each example."""
+  """Returns (scores, {file: content}) for the answers to each example."""
   outputs = [outputs_for(task, e, *a) for e, a in zip(examples, answers)]
   scores, files = task.score(examples, outputs, split)
   return scores, {name: json.loads(text) for name, text in files.items()}
 
 
-def test_answers_to_squad_have_bert_s_names_and_its_scores(new_task):
+def test_squad_predictions_have_bert_file_names_and_scores(new_task):
   examples = [
     question_of(CONTEXT, [("CAGE", 0), ("(CAGE)", 0)], "a"),
     question_of(CONTEXT, [("lung cancer", 0)], "b"),
@@ -490,7 +506,7 @@ def test_answers_to_squad_have_bert_s_names_and_its_scores(new_task):
   assert sum(shares) == pytest.approx(1)
 
 
-def test_files_of_the_development_set_have_names_of_their_own(new_task):
+def test_development_files_have_names_of_their_own(new_task):
   task = new_task(**SMALL)
   example = question_of(CONTEXT, [("CAGE", 0)])
   _, files = scored(task, [example], [[("CAGE", 9)]], "dev")
@@ -507,7 +523,7 @@ PAIR = [
 ]
 
 
-def test_a_question_has_one_answer_from_all_its_texts(new_task):
+def test_question_has_one_answer_from_all_its_texts(new_task):
   task = new_task(**SMALL)
   answers = [[("lung cancer", 5), ("fever", 4)], [("fever", 5)]]
   scores, files = scored(task, PAIR, answers)
@@ -527,7 +543,7 @@ def test_a_question_has_one_answer_from_all_its_texts(new_task):
     (0.3, [["lung cancer"], ["eye"]]),
   ],
 )
-def test_a_list_is_what_weighs_enough(new_task, threshold, expected):
+def test_list_holds_answers_above_the_threshold(new_task, threshold, expected):
   task = new_task(task_name="bioasq-list", list_threshold=threshold, **SMALL)
   answers = [[("lung cancer", 9)], [("eye", 2.5)]]
   _, files = scored(task, PAIR, answers)
@@ -535,14 +551,14 @@ def test_a_list_is_what_weighs_enough(new_task, threshold, expected):
   assert entry["exact_answer"] == expected
 
 
-def test_a_list_s_gold_answers_are_those_in_all_its_texts(new_task):
+def test_list_gold_joins_answers_of_all_texts(new_task):
   task = new_task(task_name="bioasq-list", **SMALL)
   answers = [[("lung cancer", 9)], [("fever", 9)]]
   scores, _ = scored(task, PAIR, answers)
   assert (scores["precision"], scores["recall"]) == (0.5, 0.5)
 
 
-def test_without_gold_answers_there_are_predictions_and_no_scores(new_task):
+def test_questions_without_gold_are_predicted_and_not_scored(new_task):
   examples = [q._replace(answers=None) for q in PAIR]
   for task_name in ("squad", "bioasq-factoid", "bioasq-list"):
     task = new_task(task_name=task_name, **SMALL)
@@ -551,7 +567,7 @@ def test_without_gold_answers_there_are_predictions_and_no_scores(new_task):
     assert set(files["predictions.json"].values()) == {"fever"}
 
 
-def test_the_golden_file_scores_the_test_set_alone(new_task, caplog):
+def test_golden_file_scores_only_the_test_set(new_task, caplog):
   golden = {
     "q": ("factoid", [["FEVER"]]),
     "r": ("factoid", [["x"]]),
@@ -569,7 +585,7 @@ def test_the_golden_file_scores_the_test_set_alone(new_task, caplog):
 
 
 @pytest.mark.parametrize("threshold, answer", [(0.0, ""), (3.0, "fever")])
-def test_no_answer_is_given_if_its_odds_are_above_the_threshold(
+def test_null_odds_above_the_threshold_give_no_answer(
   new_task, threshold, answer
 ):
   task = new_task(
@@ -592,7 +608,7 @@ def test_no_answer_is_given_if_its_odds_are_above_the_threshold(
   assert sum(e["probability"] for e in n_best) == pytest.approx(1)
 
 
-def test_yes_or_no_is_the_mean_over_windows_and_then_over_texts(new_task):
+def test_yes_or_no_averages_over_windows_and_then_over_texts(new_task):
   examples = [
     Question("q_000", "Is it?", "fever " * 40, "yes"),
     Question("q_001", "Is it?", "fever", "yes"),
@@ -622,7 +638,7 @@ def test_yes_or_no_is_the_mean_over_windows_and_then_over_texts(new_task):
   assert scores["accuracy"] == scores["macro_f1"] == 1
 
 
-def test_bioasq_s_own_json_is_trained_on_where_an_answer_occurs(new_task):
+def test_bioasq_json_trains_on_snippets_that_hold_an_answer(new_task):
   data = {
     "questions": [
       {

@@ -33,7 +33,7 @@ def read(tokenizer, text, split="train", **options):
 
 
 def taught(tokenizer, sentences, **options):
-  """A task that has learned from these sentences, labelled 0 and 1 in turn."""
+  """Returns a task that learned sentences labelled 0 and 1 in turn."""
   task = new_task(tokenizer, **options)
   text = "".join("%s\t%d\n" % (s, i % 2) for i, s in enumerate(sentences))
   examples = task.read(text.encode("utf-8"), "x.tsv", "train")
@@ -59,15 +59,16 @@ def taught(tokenizer, sentences, **options):
       ("1", "@GENE$ \t @DISEASE$", "1"),
     ),
   ],
+  ids=["biobert_train", "biobert_test", "blue", "blurb", "json_lines"],
 )
-def test_the_layouts_of_biobert_blue_and_blurb_are_told_apart(
+def test_layouts_of_biobert_blue_and_blurb_are_recognized(
   tokenizer, text, expected
 ):
   example = read(tokenizer, text)[0]
   assert (example.id,) + example.texts + (example.gold,) == expected
 
 
-def test_a_test_file_may_be_without_labels(tokenizer):
+def test_test_set_may_lack_labels(tokenizer):
   examples = read(tokenizer, "@GENE$ and @DISEASE$\n", "test")
   assert [e.gold for e in examples] == [None]
   header = "index\tsentence\n7\t@GENE$ and @DISEASE$\n"
@@ -85,15 +86,24 @@ def test_a_test_file_may_be_without_labels(tokenizer):
     (" \n", "x.tsv: found no rows, the file is empty"),
     ("sentence\tlabel\n", "x.tsv: found a header and no rows"),
   ],
+  ids=[
+    "no_label_column",
+    "missing_column",
+    "one_column",
+    "no_label",
+    "no_sentence",
+    "empty_file",
+    "only_a_header",
+  ],
 )
-def test_what_is_no_training_set_is_refused_with_its_line(
+def test_bad_training_files_are_rejected_with_the_line(
   tokenizer, text, message
 ):
   with pytest.raises(InputError, match=message):
     read(tokenizer, text)
 
 
-def test_a_label_that_training_has_not_seen_is_refused_with_its_line(tokenizer):
+def test_unseen_label_is_rejected_with_the_line(tokenizer):
   task, _ = taught(tokenizer, ["@GENE$ @DISEASE$"] * 2)
   (example,) = task.read(b"@GENE$ @DISEASE$\t2\n", "dev.tsv", "dev")
   with pytest.raises(InputError, match="dev.tsv:1: .* '2', expected .*: 0, 1"):
@@ -101,9 +111,11 @@ def test_a_label_that_training_has_not_seen_is_refused_with_its_line(tokenizer):
 
 
 @pytest.mark.parametrize(
-  "options", [{"task_name": "chemprot"}, {"negative_label": "none"}]
+  "options",
+  [{"task_name": "chemprot"}, {"negative_label": "none"}],
+  ids=["of_the_task", "of_the_flag"],
 )
-def test_a_training_set_without_the_negative_label_is_refused(
+def test_training_set_without_the_negative_label_is_rejected(
   tokenizer, options
 ):
   with pytest.raises(InputError, match="x.tsv:1 and on: found the labels 0, 1"):
@@ -130,8 +142,9 @@ def test_a_training_set_without_the_negative_label_is_refused(
       ["PIP", "TeCP", "TrNAP", "TrWP", "false"],
     ),
   ],
+  ids=["gad", "chemprot", "ddi", "i2b2"],
 )
-def test_labels_have_the_order_of_the_programs_before(
+def test_label_order_matches_biobert_and_blue(
   tokenizer, task_name, labels, order
 ):
   task = new_task(tokenizer, task_name=task_name)
@@ -140,23 +153,23 @@ def test_labels_have_the_order_of_the_programs_before(
   assert learned["labels"] == order
 
 
-def test_rows_without_their_marks_are_named_by_line(tokenizer, caplog):
+def test_rows_without_entity_marks_are_named_by_line(tokenizer, caplog):
   read(tokenizer, BIOBERT_TRAIN + "only @GENE$\t0\n@CHEM-GENE$\t1\n")
   assert "1 of 4 rows" in caplog.text and "x.tsv:3" in caplog.text
 
 
-def test_a_generic_corpus_needs_no_marks(tokenizer, caplog):
+def test_generic_corpus_needs_no_marks(tokenizer, caplog):
   read(tokenizer, "plain\ta\n", task_name="generic")
   assert "rows" not in caplog.text
 
 
 def ids_of(task, sentence):
-  """The pieces' ids of a sentence between [CLS] and [SEP]."""
+  """Returns the piece ids of a sentence between [CLS] and [SEP]."""
   (example,) = task.read_unlabelled(sentence.encode("utf-8"), "x")
   return list(task.encode(example)[0]["input_ids"][1:-1])
 
 
-def test_marks_as_they_are_are_fed_like_the_published_command(tokenizer):
+def test_marks_as_is_are_tokenized_like_text(tokenizer):
   task, _ = taught(tokenizer, ["@GENE$ in @DISEASE$"] * 2)
   assert task.learned["entity_marks"] == "as_is"
   sentence = "5-@GENE$(6) in @DISEASE$"
@@ -169,7 +182,7 @@ def test_marks_as_words_lose_their_signs(tokenizer):
   assert ids_of(task, "the @drug_n$ and @DRUG$.") == expected
 
 
-def test_marks_as_tokens_are_one_piece_each_that_no_text_has(tokenizer):
+def test_marks_as_tokens_are_single_pieces_that_no_text_has(tokenizer):
   task, _ = taught(
     tokenizer, ["@GENE$ in @DISEASE$", "the @gene$"], entity_marks="tokens"
   )
@@ -187,7 +200,7 @@ def test_marks_as_tokens_are_one_piece_each_that_no_text_has(tokenizer):
 
 
 @pytest.mark.parametrize("entity_marks", ["as_is", "words", "tokens"])
-def test_what_is_too_long_is_cut_around_its_marks_and_counted(
+def test_long_sentence_is_truncated_around_its_marks_and_counted(
   tokenizer, entity_marks
 ):
   far = "no " * 50
@@ -202,7 +215,7 @@ def test_what_is_too_long_is_cut_around_its_marks_and_counted(
   assert at and abs(at[0] - (18 - at[0] - len(whole))) <= 1
 
 
-def test_marks_too_far_apart_both_stay(tokenizer):
+def test_marks_too_far_apart_are_both_kept(tokenizer):
   assert run_re.cut_around(list(range(100)), (10, 90), 6) == [
     10,
     11,
@@ -214,7 +227,7 @@ def test_marks_too_far_apart_both_stay(tokenizer):
 
 
 @pytest.mark.parametrize("size", range(2, 30))
-def test_a_cut_has_the_size_of_the_room(size):
+def test_cut_around_fills_the_room_in_order(size):
   random = np.random.RandomState(size)
   first, end = sorted(random.randint(0, size + 1, 2))
   for room in range(1, size + 1):
@@ -226,7 +239,7 @@ def probabilities(*rows):
   return [[{"probabilities": np.array(row, np.float32)}] for row in rows]
 
 
-def test_predictions_keep_biobert_s_form_and_add_a_readable_one(tokenizer):
+def test_predictions_are_written_for_biobert_and_for_readers(tokenizer):
   task, examples = taught(tokenizer, ["@GENE$ a @DISEASE$", "@GENE$ @DISEASE$"])
   outputs = probabilities([0.75, 0.25], [0.125, 0.875])
   scores, files = task.score(examples, outputs, "test")
@@ -241,7 +254,7 @@ def test_predictions_keep_biobert_s_form_and_add_a_readable_one(tokenizer):
   assert "Confusion" in task.report(scores)
 
 
-def test_without_gold_there_are_predictions_and_no_scores(tokenizer):
+def test_sentences_without_gold_are_predicted_and_not_scored(tokenizer):
   task, _ = taught(tokenizer, ["@GENE$ @DISEASE$"] * 2)
   examples = task.read(b"@GENE$ of @DISEASE$\n", "x", "test")
   scores, files = task.score(examples, probabilities([0.5, 0.5]), "test")
@@ -249,14 +262,14 @@ def test_without_gold_there_are_predictions_and_no_scores(tokenizer):
   assert "@DISEASE$\t\t0\t0.5" in files["test_predictions.tsv"]
 
 
-def test_one_class_throughout_is_named_a_collapse(tokenizer, caplog):
+def test_one_predicted_class_is_a_collapse(tokenizer, caplog):
   task, examples = taught(tokenizer, ["@GENE$ @DISEASE$"] * 4)
   scores, _ = task.score(examples, probabilities(*[[0.4, 0.6]] * 4), "dev")
   assert scores["collapsed"] and scores["specificity"] == 0.0
   assert "dev: collapse: each of the 4 predictions is '1'" in caplog.text
 
 
-def test_a_class_absent_from_the_test_file_shifts_nothing(tokenizer):
+def test_class_absent_from_the_test_set_shifts_no_score(tokenizer):
   task = new_task(tokenizer, task_name="chemprot")
   task.learned = {
     "labels": ["CPR:3", "CPR:4", "false"],
@@ -270,7 +283,7 @@ def test_a_class_absent_from_the_test_file_shifts_nothing(tokenizer):
 
 
 def write_data(folder, sizes):
-  """Sentences whose relation hangs on one word."""
+  """Writes sentences whose relation depends on one word."""
   os.makedirs(str(folder))
   random = np.random.RandomState(0)
   for name, size in sizes.items():
@@ -283,14 +296,14 @@ def write_data(folder, sizes):
     (folder / name).write_text("".join(line + "\n" for line in lines))
 
 
-def test_the_unknown_pieces_of_marks_raise_no_alarm(tokenizer):
+def test_unknown_pieces_of_marks_are_expected(tokenizer):
   task, _ = taught(tokenizer, ["@GENE$ in @DISEASE$"] * 2)
   task.expected_unknown = 0
   ids = ids_of(task, "@GENE$ in @DISEASE$")
   assert task.expected_unknown == ids.count(tokenizer.unk_id) == 2
 
 
-def test_a_trivial_corpus_is_learnt_to_the_full_and_text_is_labelled(tmp_path):
+def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):
   data = tmp_path / "data"
   write_data(data, {"train.tsv": 64, "test.tsv": 16})
   results = tiny.run(

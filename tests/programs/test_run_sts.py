@@ -31,12 +31,13 @@ def read(text, split="train", highest=4.0):
     ),
     ('a "b\tc\t3.5\n', "1"),
   ],
+  ids=["blurb", "glue", "n2c2"],
 )
-def test_blurb_s_glue_s_and_n2c2_s_layouts_say_the_same(text, name):
+def test_layouts_of_blurb_glue_and_n2c2_are_read_alike(text, name):
   assert read(text) == (name, 'a "b', "c", 3.5)
 
 
-def test_a_test_set_may_be_without_scores():
+def test_test_set_may_lack_scores():
   assert read("a\tb\n", "test") == ("1", "a", "b", None)
   assert read("index\tsentence1\tsentence2\n4\ta\tb\n", "test")[0] == "4"
 
@@ -54,7 +55,7 @@ def test_a_test_set_may_be_without_scores():
     ("high", 5.0, True),
   ],
 )
-def test_scores_outside_the_corpus_s_scale_are_refused_with_their_line(
+def test_scores_outside_the_scale_are_rejected_with_the_line(
   score, highest, refused
 ):
   text = "a\tb\t1\nc\td\t%s\n" % score
@@ -67,7 +68,7 @@ def test_scores_outside_the_corpus_s_scale_are_refused_with_their_line(
     task.read(text.encode(), "x.tsv", "dev")
 
 
-def test_the_correlation_is_over_the_whole_file_and_written_beside_texts():
+def test_correlation_covers_the_whole_file_and_predictions_keep_texts():
   task = new_task()
   examples = task.read(b"a\tb\t0\nc\td\t4\ne\tf\t1\n", "x", "test")
   outputs = [[{"value": np.float32(v)}] for v in (0.5, 3.0, 1.0)]
@@ -82,14 +83,14 @@ def test_the_correlation_is_over_the_whole_file_and_written_beside_texts():
   ]
 
 
-def test_without_gold_there_are_values_and_no_scores():
+def test_pairs_without_gold_are_predicted_and_not_scored():
   task = new_task()
   examples = task.read(b"a\tb\n", "x", "test")
   scores, files = task.score(examples, [[{"value": np.float32(2)}]], "test")
   assert scores == {} and files["test_results.tsv"] == "2\n"
 
 
-def test_a_trivial_corpus_is_learnt_and_pairs_are_valued(tmp_path):
+def test_trivial_corpus_is_learned_and_pairs_are_scored(tmp_path):
   random = np.random.RandomState(0)
   data = tmp_path / "data"
   os.makedirs(str(data))
@@ -110,7 +111,9 @@ def test_a_trivial_corpus_is_learnt_and_pairs_are_valued(tmp_path):
     num_train_epochs=30.0,
   )
   assert results["test"]["pearson"] > 0.99
-  assert results["test"]["spearman"] > 0.8  # Equal scores, unequal values.
+  assert (
+    results["test"]["spearman"] > 0.8
+  )  # The gold has ties, the predictions none.
   (tmp_path / "new.tsv").write_text("fever\tthe\n")
   tiny.run(
     run_sts,
