@@ -1,33 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the logits of a text's windows to its best answers, as BERT gives them.
+"""Finds the best answers in the logits of a text's windows, as BERT does.
 
-An answer is a dict of text, probability, start_logit and end_logit, the form of
-nbest_predictions.json; the empty text says that there is none. A window is a
-dict of arrays [S]: start_logits and end_logits, and for each of its pieces
-PER_PIECE.
+An answer is a dict of text, probability, start_logit and end_logit, as in
+nbest_predictions.json; an empty text means "no answer". A window is a dict of
+arrays [S]: start_logits, end_logits and the features PER_PIECE.
 """
 
 import numpy as np
 
-# Where a piece stands in the text, whether an answer may begin there, and
-# whether it may be there at all.
+# A piece's place in the text, whether an answer may begin at it, and whether an
+# answer may contain it.
 PER_PIECE = ("char_start", "char_end", "own", "allowed")
 
 
 def n_best(context, windows, size, max_answer_length, unanswerable):
-  """Returns the `size` best answers, best first; an empty one if none is found.
+  """Returns the `size` best answers, best first, or a single empty one.
 
   Args:
     context: the text.
-    windows: of the text.
-    size: how many.
-    max_answer_length: of an answer, in pieces.
-    unanswerable: whether [CLS], at position 0, stands for "no answer", which
-      is then added to them.
+    windows: windows of the text.
+    size: number of answers.
+    max_answer_length: in pieces.
+    unanswerable: whether [CLS], at position 0, stands for "no answer"; if so,
+      this answer is added to the others.
   """
   entries = best_answers(context, windows, size, max_answer_length)
   if unanswerable:
-    # The window that says so the least: another may hold the answer.
+    # The lowest score of all windows, since any of them may hold the answer.
     logits = [(w["start_logits"][0], w["end_logits"][0]) for w in windows]
     entries.append(_entry("", *min(logits, key=sum)))
   entries = sorted(entries, key=_score, reverse=True) or [_entry("", 0, 0)]
@@ -39,14 +38,16 @@ def n_best(context, windows, size, max_answer_length, unanswerable):
 
 
 def best_answers(context, windows, size, max_answer_length):
-  """Returns the `size` best different texts that windows find, best first.
+  """Returns the `size` best answers with different texts, best first.
 
-  An answer begins among a window's own pieces, where it has more context than
-  in any other window, and ends there or later in the window. Its score is the
-  sum of both logits; of equal scores the first in the text comes first.
+  An answer begins at one of the window's own pieces, which have more context
+  there than in any other window, and ends there or later in the window. Its
+  score is the sum of both logits; ties go to the earlier answer in the text.
   """
   found = []
   for window in windows:
+    # Example: own pieces 3 and 4, max_answer_length 2 -> starts [3, 4] and, one
+    # row per start, ends [[3, 4], [4, 5]].
     starts = np.flatnonzero(window["own"])
     ends = starts[:, np.newaxis] + np.arange(max_answer_length)
     last = len(window["allowed"]) - 1
@@ -72,13 +73,13 @@ def best_answers(context, windows, size, max_answer_length):
 
 
 def null_odds(n_best):
-  """Returns by how much "no answer" scores above the best answer."""
+  """Returns the score of "no answer" minus that of the best answer."""
   scores = {bool(entry["text"]): _score(entry) for entry in reversed(n_best)}
   return scores[False] - scores.get(True, float(np.finfo(np.float32).min))
 
 
 def choose(n_best, odds, threshold):
-  """Returns the best text; "" if the odds of "no answer" are too high."""
+  """Returns the best text, or "" if the odds exceed the threshold."""
   if odds is None:
     return n_best[0]["text"]
   texts = [entry["text"] for entry in n_best if entry["text"]]
@@ -86,7 +87,7 @@ def choose(n_best, odds, threshold):
 
 
 def _entry(text, start_logit, end_logit):
-  """An answer in BERT's form."""
+  """Returns an answer in BERT's form, its probability still unknown."""
   return {
     "text": text,
     "probability": None,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents with what people have annotated in them.
+"""Annotated documents: texts with entity mentions and relations.
 
-All spans are half-open and count characters of the document's text. A mention
-has a span for each of its parts, in order; most have one.
+All spans are half-open and count characters of the document's text. A
+discontinuous mention has one span per part, in order; most mentions have one.
 """
 
 import bisect
@@ -11,8 +11,8 @@ import collections
 from common.errors import InputError
 from common.errors import shorten
 
-# `title` is None, or the beginning of the text; `place` is file:line, here and
-# below.
+# `title` is None or the beginning of the text; `place` is "file:line", for
+# error messages, here and below.
 Document = collections.namedtuple(
   "Document", ["id", "text", "title", "mentions", "relations", "place"]
 )
@@ -28,120 +28,124 @@ _MAX_DIGITS = 18  # Python refuses to read numbers of thousands of digits.
 
 
 class Mismatch(InputError):
-  """The text of an annotation is not at its offsets."""
+  """The text at an annotation's offsets is not the annotation's text."""
 
 
-def mention(text, name, kind, spans, said, place):
-  """Returns a Mention whose spans are what the annotation says they are.
+def mention(text, name, kind, spans, expected, place):
+  """Returns a Mention after checking its spans against the document's text.
 
-  White space at the ends of a span is left out, and so is a span of nothing
-  else where there are others.
+  Spans lose the white space at their ends; blank parts are dropped.
 
   Args:
-    text: of the document.
+    text: text of the document.
     name: id of the mention.
     kind: its type.
     spans: list of (start, end).
-    said: its text according to the annotation, compared without white space;
-      None where it does not say.
+    expected: the text that the annotation gives for it, compared without white
+      space; None if it gives none.
     place: file:line of the annotation.
 
   Raises:
-    InputError: a span is outside of the text or empty; all together are blank.
-    Mismatch: they hold other text.
+    InputError: a span is empty or outside the text, or all spans are blank.
+    Mismatch: the spans hold other text than `expected`.
   """
   trimmed = []
   for start, end in sorted(spans):
     if not 0 <= start < end <= len(text):
       raise InputError(
-        "%s: found the offsets %d to %d, expected some within the %d "
-        "characters of its text" % (place, start, end, len(text))
+        "%s: found the offsets %d to %d, expected offsets within the %d "
+        "characters of the text" % (place, start, end, len(text))
       )
     part = text[start:end]
     left = len(part) - len(part.lstrip())
     if left < len(part):
       trimmed.append((start + left, start + left + len(part.strip())))
   found = " ".join(text[start:end] for start, end in trimmed)
-  if not found or (said is not None and _squeezed(found) != _squeezed(said)):
+  if not found or (
+    expected is not None and _remove_space(found) != _remove_space(expected)
+  ):
     raise (Mismatch if found else InputError)(
-      "%s: found %s at the offsets %s, expected %s there as the annotation says"
+      "%s: found %s at the offsets %s, expected %s there as annotated"
       % (
         place,
         shorten(found),
         ", ".join("%d-%d" % span for span in sorted(spans)),
-        shorten(said or "text"),
+        shorten(expected or "text"),
       )
     )
   return Mention(name, kind, tuple(trimmed), found, place)
 
 
-def add(document, kind, spans, said, place, make=mention):
-  """Adds a mention to a document that gives it no id: T1, T2, ... in order.
+def add(document, kind, spans, expected, place, make=mention):
+  """Adds a mention without an id to a document, numbered T1, T2, ...
 
   Args:
     document: a Document.
-    kind, spans, said, place: as in `mention`.
-    make: what to call for `mention`.
+    kind, spans, expected, place: see `mention`.
+    make: function to call instead of `mention`.
   """
   name = "T%d" % (len(document.mentions) + 1)
-  document.mentions.append(make(document.text, name, kind, spans, said, place))
+  document.mentions.append(
+    make(document.text, name, kind, spans, expected, place)
+  )
 
 
 def offsets(cells, place):
-  """Returns the numbers that cells hold as a tuple, or raises InputError."""
+  """Returns cells of whole numbers as a tuple; InputError for any other."""
   return tuple(whole_number(cell, "offset", place) for cell in cells)
 
 
 def whole_number(text, what, place):
-  """Returns the number that a cell holds, or raises InputError."""
+  """Returns a cell's whole number; InputError if it holds anything else."""
   if not text.strip().isdecimal() or len(text) > _MAX_DIGITS:
     raise InputError(
       "%s: found %s, expected the %s as a whole number"
       % (place, shorten(text), what)
     )
-  return int(text.strip())  # Which strips more than int itself does.
+  return int(text.strip())  # str.strip() removes more kinds of space than int.
 
 
 def check_new(name, known, place):
-  """Raises InputError if an id has occurred before."""
+  """Raises InputError if an id is already known."""
   if name in known:
     raise InputError(
-      "%s: found the id %s again, expected each once" % (place, shorten(name))
+      "%s: found the id %s again, expected each id once"
+      % (place, shorten(name))
     )
 
 
 def without_repeats(documents):
-  """Returns documents without exact copies, and how many these were.
+  """Returns the documents without exact copies, and the number of copies.
 
   Raises:
-    InputError: two documents of one id differ in text or annotations.
+    InputError: two documents with the same id differ in text or annotations.
   """
   kept = {}
   for document in documents:
     other = kept.setdefault(document.id, document)
     if _content(other) != _content(document):
       raise InputError(
-        "%s: found another text or other annotations under the id %s than at "
-        "%s, expected an id a document"
+        "%s: found the id %s of %s with another text or other annotations, "
+        "expected a different id for each document"
         % (document.place, shorten(document.id), other.place)
       )
   return list(kept.values()), len(documents) - len(kept)
 
 
 def extent(mention):
-  """Returns the (start, end) of a mention, its gaps included."""
+  """Returns the (start, end) of a mention, including its gaps."""
   return mention.spans[0][0], max(end for _, end in mention.spans)
 
 
 def joined_sentences(sentences, mentions):
-  """Returns the spans of sentences, joined where a mention goes over an end.
+  """Joins the sentences that a mention crosses the boundary of.
 
   Args:
     sentences: [(start, end)] in order.
-    mentions: of the document.
+    mentions: mentions of the document.
 
   Returns:
-    The spans, and how many mentions go over an end.
+    (spans of the joined sentences, number of mentions that cross a boundary).
   """
   ends = [end for _, end in sentences]
   borders, crossing = set(), 0
@@ -159,11 +163,11 @@ def joined_sentences(sentences, mentions):
 
 
 def _content(document):
-  """What copies of a document have in common: all but places."""
+  """Returns what two copies of a document share: everything but places."""
   return [document.text, document.title] + [
     part[:-1] for part in document.mentions + document.relations
   ]
 
 
-def _squeezed(text):
+def _remove_space(text):
   return "".join(text.split())

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads annotated documents in BioC's XML.
 
-Read with lxml, which DDI and ShARe/CLEF need anyway, and not with the library
-bioc: errors here name the line, and offsets are checked against the text. DTDs,
-entities and the network are off.
+This uses lxml, which the DDI corpus needs anyway, and not the library bioc, so
+that errors name the line and offsets are checked against the text.
 """
 
 from lxml import etree
@@ -20,20 +19,20 @@ _EXPECTED = "a BioC collection with documents, passages and annotations"
 def parse(data, path, skip=lambda infons: False):
   """Returns the documents of a file's bytes as a list of annotated.Document.
 
-  The text is that of the passages, or of their sentences, at their offsets,
-  with blanks between; the title is the first passage if its type says so.
-  Annotations of the document itself, of passages and of sentences are taken; of
-  an annotation with several locations each is a part. Its type is the infon
-  `type`. Relations have the roles of their first two nodes in order.
+  The text joins the passages (or their sentences) at their offsets, with blanks
+  in between; the title is the first passage if its type is "title". Annotations
+  of documents, passages and sentences become mentions, with one part per
+  location and the infon "type" as type. Relations connect their first two
+  nodes, in order.
 
   Args:
     data: the file's bytes.
-    path: its name.
-    skip: tells, of the {key: text} of an annotation's infons, whether it is
-      left out.
+    path: its name, for error messages.
+    skip: function of an annotation's infons, {key: text}, that returns whether
+      to leave the annotation out.
 
   Raises:
-    InputError: what is no such XML, with the line.
+    InputError: the file is not BioC; the message names the line.
   """
   root = safe_xml.parse(data, path, _EXPECTED)
   if root.tag != "collection":
@@ -63,7 +62,7 @@ def _document(element, path, skip):
 
 
 def _text(element, path):
-  """(text, title or None) of a document's passages, put at their offsets."""
+  """Returns (text, title or None) of a document's passages."""
   text, title = "", None
   for passage in element.iter("passage"):
     is_first = not text
@@ -76,22 +75,22 @@ def _text(element, path):
 
 
 def _with_part(text, element, path):
-  """A text, and that of a passage or sentence behind it at its offset."""
+  """Returns the text so far, padded to the offset of a part, and the part."""
   where = safe_xml.place(element, path)
   offset = annotated.whole_number(
     safe_xml.child_text(element, "offset", path), "offset", where
   )
   if not len(text) <= offset <= _MAX_OFFSET:
     raise InputError(
-      "%s: found a %s at offset %d, where the text before it ends at %d; "
-      "expected them one after another"
+      "%s: found a %s at offset %d, but the text before it ends at %d; "
+      "expected passages and sentences in order"
       % (where, element.tag, offset, len(text))
     )
   return text + " " * (offset - len(text)) + element.findtext("text", "")
 
 
 def _infons(element):
-  """{key: text} of an element's infons, of the first of a key."""
+  """Returns {key: text} of an element's infons; the first of a key counts."""
   infons = {}
   for infon in element.findall("infon"):
     infons.setdefault(infon.get("key"), (infon.text or "").strip())
@@ -111,33 +110,37 @@ def _mention(element, text, path):
       "%s: found an annotation without %s, expected one"
       % (place, "a location" if kind else "a type")
     )
-  said = element.find("text")
+  covered = element.find("text")
   return annotated.mention(
     text,
     element.get("id", ""),
     kind,
     spans,
-    None if said is None else said.text or "",
+    None if covered is None else covered.text or "",
     place,
   )
 
 
 def _relation(element, path):
   place = safe_xml.place(element, path)
-  ends = [node.get("refid") for node in element.findall("node")]
-  if not ends:  # PubTator's own BioC has the concepts as infons.
-    ends = [
+  arguments = [node.get("refid") for node in element.findall("node")]
+  if not arguments:  # PubTator's own BioC stores the concepts as infons.
+    arguments = [
       text
       for key, text in _infons(element).items()
       if key not in ("relation", "type")
     ]
   infons = _infons(element)
   kind = infons.get("type") or infons.get("relation") or ""
-  if len(ends) < 2:
+  if len(arguments) < 2:
     raise InputError(
-      "%s: found a relation of %d ends, expected two: %s"
-      % (place, len(ends), shorten(etree.tostring(element).decode("ascii")))
+      "%s: found a relation with %d arguments, expected two: %s"
+      % (
+        place,
+        len(arguments),
+        shorten(etree.tostring(element).decode("ascii")),
+      )
     )
   return annotated.Relation(
-    element.get("id", ""), kind, ends[0], ends[1], place
+    element.get("id", ""), kind, arguments[0], arguments[1], place
   )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads annotated documents in brat's standoff format, a .txt and a .ann each.
+"""Reads annotated documents in brat's standoff format (.txt and .ann).
 
   T1<TAB>Chemical 0 8<TAB>Naloxone
   T2<TAB>Disease 10 14;20 28<TAB>left weakness
   R1<TAB>CID Arg1:T1 Arg2:T2
 
-Offsets count characters of the .txt file, the end is exclusive.
+Offsets count characters of the .txt file; the end is exclusive.
 """
 
 import re
@@ -18,7 +18,7 @@ from formats import annotated
 _SPANS = r"(?:\d+ \d+)(?:;\d+ \d+)*"
 _MENTION = re.compile(r"(T\S+)\t(\S+) (%s)\t(.*)" % _SPANS)
 _RELATION = re.compile(r"(R\S+)\t(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
-# Events, attributes, notes, equivalences: of no use here.
+# Events, attributes, notes and equivalences, which nothing here uses.
 _OTHER = re.compile(r"[EAMN#*]\S*\t.*")
 
 
@@ -26,18 +26,18 @@ def parse(text_data, ann_data, name, text_path, ann_path):
   """Returns the annotated.Document of two files' bytes.
 
   Line ends of the text stay as they are. Mentions (T) and binary relations (R)
-  are taken; events, attributes, notes and equivalences are left out.
+  are read; events, attributes, notes and equivalences are ignored.
 
   Raises:
-    InputError: any other line; a mention's id that comes again; a relation to
-      a mention that is not there.
+    InputError: another kind of line, a repeated id of a mention, or a relation
+      to an unknown mention.
   """
   text = decode(text_data, text_path)
   mentions, relations = {}, []
   for number, line in enumerate(decode(ann_data, ann_path).split("\n"), 1):
     line, place = line.rstrip("\r"), "%s:%d" % (ann_path, number)
     if line.strip():
-      _take(line, place, text, mentions, relations)
+      _read_line(line, place, text, mentions, relations)
   for relation in relations:
     missing = {relation.first, relation.second} - set(mentions)
     if missing:
@@ -50,16 +50,16 @@ def parse(text_data, ann_data, name, text_path, ann_path):
   )
 
 
-def _take(line, place, text, mentions, relations):
-  """Adds what a line says."""
+def _read_line(line, place, text, mentions, relations):
+  """Adds the mention or relation of a line to the two collections."""
   match = _MENTION.fullmatch(line)
   if match:
-    name, kind, spans, said = match.groups()
+    name, kind, spans, covered = match.groups()
     annotated.check_new(name, mentions, place)
     pairs = [
       annotated.offsets(pair.split(), place) for pair in spans.split(";")
     ]
-    mentions[name] = annotated.mention(text, name, kind, pairs, said, place)
+    mentions[name] = annotated.mention(text, name, kind, pairs, covered, place)
     return
   match = _RELATION.fullmatch(line)
   if match:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads and writes corpora of labelled words, one word a line.
+"""Reads and writes corpora of labelled words, one word per line.
 
-File contents are bytes on the way in and text on the way out; a path serves
-only to name the file in messages. Labels are passed on as they stand in the
-file, whatever their scheme (IOB1, IOB2, IOBES) and types.
+Files are read from bytes and written to text; a path only names the file in
+error messages. Labels stay as they are in the file, whatever their scheme
+(IOB1, IOB2, IOBES) and types.
 """
 
 import collections
@@ -18,25 +18,28 @@ Sentence = collections.namedtuple("Sentence", ["words", "labels"])
 _LABEL = re.compile(r"O|[BIES](-\S+)?")
 _EXPECTED_LABEL = "O, B, I, E or S, the last four also with -type"
 _EXPECTED_COLUMNS = "2 to 4 columns, the word first and its label last"
-# The mark of a document and its id; MTL's and CoNLL-2003's has columns as of a
-# word in its place.
+# The marker of a document and its id. In MTL's files and CoNLL-2003 the marker
+# has the columns of a word in place of an id.
 _DOCUMENT = re.compile(
   r" *(?:-DOCSTART-(?=\s|$)|###MEDLINE:)(?:(?:\s+(?:-X-|O))+\s*$)?(.*)"
 )
 _LABEL_HEADERS = "label labels tag tags ner ner_tag ner_tags".split()
-# So many times must a character be seen inside words before it counts as part
-# of them. JNLPBA's test set has "*" 8 times, all in the names of three alleles.
+# A character counts as part of words if it occurs this often inside them.
+# JNLPBA's test set has "*" 8 times, all in the names of three alleles.
 _MIN_INSIDE = 10
 
 
 def parse(data, path):
   """Returns the sentences of a file's bytes as a list of Sentence.
 
-  A line holds 2 to 4 columns, the word first and its label last, cut by tabs
-  if it has any (then a word may contain other white space), else by spaces.
-  A blank line ends a sentence, and so does the mark of a document:
-  -DOCSTART- with or without more columns (MTL, BLURB), ###MEDLINE:id (JNLPBA).
-  Anything else, and a file without a word, raises InputError.
+  A line has 2 to 4 columns, the word first and its label last. Columns are
+  separated by tabs if the line has any (a word may then contain other white
+  space), else by spaces. A blank line ends a sentence, and so does the marker
+  of a document: -DOCSTART- with or without more columns (MTL, BLURB),
+  ###MEDLINE:id (JNLPBA).
+
+  Raises:
+    InputError: another kind of line, or a file without words.
   """
   return [
     sentence
@@ -48,12 +51,12 @@ def parse(data, path):
 def parse_documents(data, path):
   """Returns [(id, list of Sentence)] of the documents of a file's bytes.
 
-  The id is what their mark says, "" if it says none or if there is no mark.
-  For the rest see `parse`.
+  The id comes from the document's marker; it is "" without a marker or an id.
+  For the format see `parse`.
   """
   documents = [("", [])]
   words, labels = [], []
-  seen = {}  # nine lines in ten have occurred before
+  seen = {}  # A cache: nine lines in ten repeat an earlier one.
 
   def end_sentence():
     if words:
@@ -63,7 +66,7 @@ def parse_documents(data, path):
   for number, line in enumerate(decode(data, path).split("\n"), 1):
     if line not in seen:
       is_first = not words and not any(found for _, found in documents)
-      seen[line] = _word_and_label(line, is_first, "%s:%d" % (path, number))
+      seen[line] = _parse_line(line, is_first, "%s:%d" % (path, number))
     if seen[line]:
       words.append(seen[line][0])
       labels.append(seen[line][1])
@@ -83,17 +86,23 @@ def parse_documents(data, path):
 
 
 def labels_of(sentences):
-  """Returns the distinct labels: O, there or not, then by type B, I, E, S."""
+  """Returns the distinct labels: always O, then B, I, E, S of each type."""
   labels = {label for sentence in sentences for label in sentence.labels}
   return ["O"] + sorted(labels - {"O"}, key=_label_order)
 
 
 def format_predictions(sentences, predicted):
-  """Returns lines `word gold predicted`, the file that conlleval.pl reads.
+  """Returns lines of "word gold predicted", the input of conlleval.pl.
 
-  `predicted` has one label sequence a sentence; one of another length is a
-  ValueError. White space inside a word becomes "_", so that every line has
-  three columns, and a blank line follows each sentence.
+  White space inside a word becomes "_", so that every line has three columns;
+  a blank line follows each sentence.
+
+  Args:
+    sentences: list of Sentence.
+    predicted: list of label sequences, one per sentence.
+
+  Raises:
+    ValueError: the lengths do not match.
   """
   if len(sentences) != len(predicted):
     raise ValueError(
@@ -113,14 +122,13 @@ def format_predictions(sentences, predicted):
 
 
 def inner_punctuation(sentences):
-  """Returns the punctuation that this corpus leaves inside words, sorted.
+  """Returns the punctuation that this corpus keeps inside words, sorted.
 
-  It tells how raw text must be cut to look like the corpus: "" for BioBERT's
-  files, whose words are cut at all punctuation ("IL", "-", "2"), "-./" for
-  JNLPBA ("IL-2", "0.5"). A character counts if it stands between two
-  alphanumerics inside a word more often than as a word between two words that
-  touch it with alphanumerics; the full stop that ends a sentence thus has no
-  say about "0.5".
+  Raw text split accordingly looks like the corpus: "" for BioBERT's files,
+  whose words are split at all punctuation ("IL", "-", "2"), "-./" for JNLPBA
+  ("IL-2", "0.5"). A character counts if it stands between two alphanumerics
+  within a word more often than as a separate word between two alphanumerics.
+  The full stop at the end of a sentence thus does not count against "0.5".
   """
   inside, apart = collections.Counter(), collections.Counter()
   for words, _ in sentences:
@@ -140,18 +148,18 @@ def inner_punctuation(sentences):
   )
 
 
-def _word_and_label(line, is_first, place):
+def _parse_line(line, is_first, place):
   """Returns (word, label), or None if the line ends a sentence."""
-  columns = _columns(line.rstrip("\r"))
+  columns = _split_columns(line.rstrip("\r"))
   if not columns or _DOCUMENT.match(line):
     return None
-  fault = _fault(columns, is_first)
+  fault = _find_fault(columns, is_first)
   if fault:
     raise InputError("%s: found %s, expected %s" % ((place,) + fault))
   return columns[0], columns[-1]
 
 
-def _columns(line):
+def _split_columns(line):
   """Returns the columns of a line; none if it is blank."""
   if "\t" not in line:
     return [column for column in line.split(" ") if column]
@@ -162,8 +170,8 @@ def _columns(line):
   return columns
 
 
-def _fault(columns, is_first):
-  """Returns (what was found, what was expected), None for a labelled word."""
+def _find_fault(columns, is_first):
+  """Returns (found, expected) for an error message; None if all is well."""
   word, label = columns[0], columns[-1]
   if not 2 <= len(columns) <= 4:
     count = "1 column" if len(columns) == 1 else "%d columns" % len(columns)
@@ -172,7 +180,7 @@ def _fault(columns, is_first):
     return "an empty word", _EXPECTED_COLUMNS
   if is_first and label.lower() in _LABEL_HEADERS:
     found = "what looks like a header (%s)" % shorten(" ".join(columns))
-    return found, "a word and its label in the first line already"
+    return found, "a word and its label on the first line"
   if not _LABEL.fullmatch(label):
     found = "label %s of word %s" % (shorten(label), shorten(word))
     return found, _EXPECTED_LABEL

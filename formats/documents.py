@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads unlabelled text and cuts it into sentences and words.
+"""Reads unlabelled text and splits it into sentences and words.
 
-File contents are bytes; a path serves to name the file in messages and, by its
-ending, to tell JSON lines. All spans are half-open and count characters of the
-document's text, which is kept as it stands in the file. Time is linear in the
+Files are read from bytes; a path names the file in error messages and, by its
+ending, identifies JSON lines. All spans are half-open and count characters of
+the document's text, which stays as it is in the file. Time is linear in the
 length of ordinary text.
 """
 
@@ -25,18 +25,24 @@ Document = collections.namedtuple("Document", ["id", "text", "title"])
 
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _PUBTATOR_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
-_ZERO_WIDTH_SPACES = "\u200b\ufeff"  # they part words, whatever their category
+# These separate words, although Unicode does not class them as white space.
+_ZERO_WIDTH_SPACES = "\u200b\ufeff"
 
 
 def parse(data, path):
   """Returns the documents of a file's bytes as a list of Document.
 
-  Read are JSON lines ({"text": ..., "id": ...}, the id optional), PubTator
-  (id|t|title, id|a|abstract, then annotations, which are left out and counted
-  in the log), else plain text with a document or a sentence a line. Ids are
-  strings; where there is none it is the number of the line. The title is None
-  but in PubTator, where text == title + " " + abstract, as its offsets count.
-  Raises InputError for a file without text and for what its format forbids.
+  The content decides the format:
+    JSON lines: {"text": ..., "id": ...}, the id being optional.
+    PubTator: id|t|title, id|a|abstract; text is title + " " + abstract, as
+      PubTator's offsets count. Annotations are ignored; the log counts them.
+    Plain text: a document or a sentence per line.
+  A document without an id gets the number of its line. Only PubTator has
+  titles; elsewhere the title is None.
+
+  Raises:
+    InputError: the file has no text, a line breaks its format, or an id
+      repeats.
   """
   text = decode(data, path)
   lines = [line.rstrip("\r") for line in text.split("\n")]
@@ -60,9 +66,9 @@ def parse(data, path):
 def split_sentences(document):
   """Returns the (start, end) spans of a document's sentences, in order.
 
-  They do not overlap, begin and end with no white space, together hold every
-  other character, and none reaches over the end of the title. The rules are
-  those of splitting.spans.
+  Sentences do not overlap and neither begin nor end with white space. Together
+  they cover every other character. None crosses the end of the title. For the
+  rules see splitting.spans.
   """
   border = len(document.title or "")
   return splitting.spans(document.text[:border]) + [
@@ -74,16 +80,16 @@ def split_sentences(document):
 def words_of(text, start, end, inner_punctuation=""):
   """Returns the (start, end) spans of the words in text[start:end], in order.
 
-  A word is a run of letters and digits or one other visible character; a
+  A word is a run of letters and digits, or one other visible character; a
   character of `inner_punctuation` between two letters or digits does not end
   a run. Combining marks and soft hyphens belong to the character before them.
-  This is how the corpora of BioBERT are cut; what conll.inner_punctuation
-  returns serves other corpora.
+  BioBERT's corpora are split like this; for other corpora pass what
+  conll.inner_punctuation returns.
 
   "IL-2 (0.5)" -> IL - 2 ( 0 . 5 ), with "-./" -> IL-2 ( 0.5 )
   """
   part = text[start:end]
-  pattern = _word_pattern(inner_punctuation, *_unseen(part))
+  pattern = _word_pattern(inner_punctuation, *_find_invisible(part))
   return [
     (start + match.start(), start + match.end())
     for match in pattern.finditer(part)
@@ -93,11 +99,11 @@ def words_of(text, start, end, inner_punctuation=""):
 def pubtator_blocks(text, path):
   """Yields (line number, id, title, abstract, rows) of PubTator's documents.
 
-  The abstract is None where there is no line of it; a row is (line number,
-  line) of an annotation.
+  The abstract is None if its line is missing; `rows` is a list of
+  (line number, line) of the annotations.
 
   Raises:
-    InputError: a line of another form, or of another document.
+    InputError: a line of another form or of another document.
   """
   block = None
   for number, line in enumerate(text.split("\n"), 1):
@@ -114,7 +120,7 @@ def pubtator_blocks(text, path):
     elif line.strip():
       raise InputError(
         "%s:%d: found %s, expected id|t|title, then id|a|abstract and "
-        "annotations of the same id in columns cut by tabs"
+        "annotations of the same id in columns separated by tabs"
         % (path, number, shorten(line, 60))
       )
   if block:
@@ -130,7 +136,7 @@ def _parse_json_lines(numbered, path):
       values = json.loads(line)
     except ValueError as error:
       raise InputError(
-        "%s: found no JSON (%s), expected an object a line" % (place, error)
+        "%s: found no JSON (%s), expected an object per line" % (place, error)
       ) from error
     if not isinstance(values, dict) or not isinstance(values.get("text"), str):
       raise InputError(
@@ -156,27 +162,27 @@ def _parse_pubtator(text, path):
     text = title + " " + abstract if abstract else title
     documents.append((number, Document(name, text, title)))
     annotations += len(rows)
-  logging.info("%s: left out %d annotations", path, annotations)
+  logging.info("%s: ignored %d annotations", path, annotations)
   return documents
 
 
 def _check_ids(documents, path):
-  """Raises InputError if two documents bear the same id."""
+  """Raises InputError if two documents have the same id."""
   first = {}
   for number, document in documents:
     if document.id in first:
       raise InputError(
-        "%s:%d: found the id %s of line %d again, expected an id of its own"
+        "%s:%d: found the id %s of line %d again, expected unique ids"
         % (path, number, shorten(document.id, 60), first[document.id])
       )
     first[document.id] = number
 
 
-def _unseen(text):
-  """Returns the characters of a text that belong to others, and the blank ones.
+def _find_invisible(text):
+  """Returns (joined, blank) characters of a text, as sorted strings.
 
-  The first are combining marks, soft hyphens, joiners; the second controls and
-  spaces without width. Both are sorted strings.
+  The joined ones belong to the character before them: combining marks, soft
+  hyphens, joiners. The blank ones are control characters and zero-width spaces.
   """
   joined, blank = [], []
   for character in sorted(set(text)):
@@ -190,7 +196,7 @@ def _unseen(text):
 
 @functools.lru_cache(maxsize=1000)
 def _word_pattern(inner_punctuation, joined, blank):
-  """Returns the compiled pattern of a word; for the strings see _unseen."""
+  """Returns the compiled pattern of a word; see _find_invisible."""
   letter = r"[^\W_]"
   more = letter
   if inner_punctuation:

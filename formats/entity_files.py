@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the entities found in documents, as data and as a page to read.
+"""Writes predicted entities as JSON lines, PubTator, brat or an HTML page.
 
-Every function takes documents with id, text and title (None, or the beginning
-of the text) beside a list of the entities of each, and returns text. Offsets
-are half-open and count characters of the document's text: text[start:end] is
-the entity's text. The entities of a document are in order and do not overlap.
-The type of an untyped corpus, "", is written "entity" everywhere.
+Every function takes documents with id, text and title (None or the beginning
+of the text), and for each document the list of its entities, and returns text.
+Offsets are half-open and count characters of the document's text:
+text[start:end] is the entity's text. The entities of a document are in order
+and do not overlap. The empty type of an untyped corpus is written "entity".
 """
 
 import collections
@@ -17,16 +17,17 @@ import urllib.parse
 
 from common import html_page
 
-UNTYPED = "entity"  # The type that an untyped corpus's entities are given.
+UNTYPED = "entity"  # Written in place of an empty type.
 
 Entity = collections.namedtuple(
   "Entity", ["start", "end", "type", "score", "text"]
 )
 
-_MAX_NAME = 200  # of the 255 bytes that file systems allow a name
+# File systems allow names of 255 bytes; this leaves room for an ending.
+_MAX_NAME = 200
 
-# Eight hues, four kinds of line: types next to each other in the legend differ
-# in both, so that they can be told apart without seeing colours too.
+# Neighbours in the legend differ in hue and in line style, so that readers who
+# do not see colours can tell them apart too.
 _HUES = (210, 30, 150, 330, 55, 270, 180, 0)
 _STROKES = ("solid", "dashed", "dotted", "double")
 _STYLE = """
@@ -66,9 +67,9 @@ _BODY = """<p class="note">{note}</p>
 
 
 def to_jsonl(documents, entities):
-  """Returns a JSON object a document and line: id, text, entities.
+  """Returns JSON lines, one document per line: id, text, entities.
 
-  An entity has start, end, type, text and score, rounded to 4 digits.
+  An entity has start, end, type, text and a score rounded to 4 digits.
   """
   lines = []
   for document, found in zip(documents, entities):
@@ -88,11 +89,11 @@ def to_jsonl(documents, entities):
 
 
 def to_pubtator(documents, entities):
-  """Returns PubTator: title, abstract and annotation lines a document.
+  """Returns PubTator: a title, an abstract and annotations per document.
 
-  The whole text of a document without a title stands in the title line.
-  Tabs and line ends become spaces and so keep the offsets; "|", "%" and white
-  space in ids are percent-encoded.
+  A document without a title has its whole text in the title line. Tabs and
+  line ends become spaces, which keeps the offsets; "|", "%" and white space in
+  ids are percent-encoded.
   """
   blocks = []
   for document, found in zip(documents, entities):
@@ -112,10 +113,10 @@ def to_pubtator(documents, entities):
 
 
 def to_brat(document, entities):
-  """Returns (txt, ann), the two files of a document in brat's standoff format.
+  """Returns (txt, ann), a document's two files in brat's standoff format.
 
-  An entity with a line end inside is written in fragments, one a line. What
-  brat forbids in the name of a type becomes "_".
+  An entity that contains a line end is written as one fragment per line.
+  Characters that brat forbids in the name of a type become "_".
   """
   lines = []
   for i, entity in enumerate(entities, 1):
@@ -131,10 +132,10 @@ def to_brat(document, entities):
 
 
 def brat_name(document_id):
-  """Returns a file name, without ending, that no other id has.
+  """Returns a file name without ending that is unique to a document's id.
 
-  Letters, digits, "_", "-" and inner dots stay, the rest is percent-encoded;
-  the end of what is too long for a file name gives way to a digest.
+  Letters, digits, "_", "-" and inner dots stay, the rest is percent-encoded. A
+  name that is too long ends in a digest instead.
   """
   name = urllib.parse.quote(document_id, safe="")
   if name.startswith("."):
@@ -146,10 +147,10 @@ def brat_name(document_id):
 
 
 def to_html(documents, entities, title, note):
-  """Returns a page to read in a browser, complete in itself.
+  """Returns a self-contained HTML page.
 
-  Entities are marked in colour with their type beside them and their score on
-  hover; a legend counts the types. `title` and `note` are plain text.
+  Entities are marked in colour and labelled with their type, and show their
+  score on hover; a legend counts the types. `title` and `note` are plain text.
   """
   counts = collections.Counter(
     _shown_type(entity) for found in entities for entity in found
@@ -191,16 +192,16 @@ def _count(number, one, many):
 
 
 def _type_styles(number):
-  """Returns the style sheet of so many types, classes t0, t1 and so on."""
+  """Returns the style sheet for the classes t0, t1, ... of `number` types."""
   return "".join(
     ".t%d { --hue: %d; --stroke: %s; }\n"
-    % (i, _HUES[i % 8], _STROKES[(i + i // 8) % 4])  # 32 until they repeat
+    % (i, _HUES[i % 8], _STROKES[(i + i // 8) % 4])  # 32 pairs
     for i in range(number)
   )
 
 
 def _article(document, entities, classes):
-  """Returns the HTML of a document, its title as a paragraph of its own."""
+  """Returns the HTML of a document, with its title as a separate paragraph."""
   size = len(document.text)
   if document.title is None:
     parts = [("text", 0, size)]
@@ -219,7 +220,7 @@ def _article(document, entities, classes):
 
 
 def _marked(text, start, end, entities, classes):
-  """Returns text[start:end] as HTML with the entities that it holds marked."""
+  """Returns text[start:end] as HTML with its entities marked."""
   pieces = []
   for entity in entities:
     if start <= entity.start < end:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes arrays to a file that opens without this code: NumPy's .npz or HDF5.
+"""Writes arrays to a NumPy .npz or an HDF5 file.
 
-`writing` gives a file of either format; its arrays are made with their full
-shape and filled a slice at a time. An .npz is held in memory until it is
-written; HDF5 goes to the disk as it comes. The file has its name when it is
-whole, and an earlier one of that name stays until then.
+`writing` opens a file of either format; its arrays are created with their full
+shape and filled slice by slice. An .npz stays in memory until the end; HDF5 is
+written as it is filled. The file gets its name once it is complete; an earlier
+file of that name stays until then.
 """
 
 import contextlib
@@ -18,12 +18,13 @@ import numpy as np
 from common import files
 from common.errors import InputError
 
-FORMATS = {"npz": (".npz",), "hdf5": (".h5", ".hdf5")}  # And their endings.
-CHUNK_BYTES = 1 << 19  # Half of what HDF5 keeps of an array in memory.
+# {format: its file endings}
+FORMATS = {"npz": (".npz",), "hdf5": (".h5", ".hdf5")}
+CHUNK_BYTES = 1 << 19  # Half of HDF5's default cache per array.
 
 
 def format_of(path):
-  """Returns the format that a file's ending tells; InputError for another."""
+  """Returns the format of a file by its ending; InputError if unknown."""
   for name, endings in FORMATS.items():
     if path.endswith(endings):
       return name
@@ -34,7 +35,7 @@ def format_of(path):
 
 
 class _Npz:
-  """The arrays of an .npz."""
+  """An .npz file to fill."""
 
   def __init__(self, path):
     self._path = path
@@ -47,7 +48,7 @@ class _Npz:
     pass
 
   def create(self, name, shape, dtype):
-    """Returns an array of zeros to be filled by slices."""
+    """Returns an array of zeros to fill by slices."""
     self._arrays[name] = np.zeros(shape, dtype)
     return self._arrays[name]
 
@@ -56,17 +57,17 @@ class _Npz:
     self._arrays[name] = np.array(values, str)
 
   def describe(self, meta):
-    """Adds a dict as JSON, a single string."""
+    """Adds a dict of metadata as a JSON string."""
     self._arrays["meta"] = np.array(json.dumps(meta))
 
   def save(self):
-    """Puts on the disk what is not there."""
+    """Writes everything that is not on disk yet."""
     with open(self._path, "wb") as f:
       np.savez(f, **self._arrays)
 
 
 class _Hdf5:
-  """The same as an HDF5 file, whose arrays can grow later."""
+  """An HDF5 file to fill, like _Npz; its arrays can be extended later."""
 
   def __init__(self, path):
     self._path = path
@@ -79,7 +80,8 @@ class _Hdf5:
     if kind is None or not issubclass(kind, OSError):
       self._file.close()
       return
-    # HDF5 insists on writing the rest, and crashes where the disk is full.
+    # On closing, HDF5 writes the rest and crashes if the disk is full: make
+    # room first.
     os.truncate(self._path, 0)
     with contextlib.suppress(RuntimeError):
       self._file.close()
@@ -112,23 +114,24 @@ class _Hdf5:
 
 @contextlib.contextmanager
 def writing(path, format, size):
-  """Yields a file to fill, which is whole when this ends, or not there.
+  """Opens a file to fill; at the end it exists complete or not at all.
 
-  It has create(name, shape, dtype), strings(name, values), describe(meta).
+  The file has create(name, shape, dtype), strings(name, values) and
+  describe(meta).
 
   Args:
-    path: of this machine; its folder is made.
+    path: a local path; missing folders are created.
     format: a key of FORMATS.
-    size: bytes that it will have, or a few less.
+    size: approximate size in bytes, from below.
 
   Raises:
-    InputError: it cannot be written there, or memory does not hold it.
+    InputError: the file cannot be written, or does not fit into memory.
   """
   if files.is_remote(path) or files.is_folder(path):
-    raise InputError("%s: expected the name of a file on this machine" % path)
+    raise InputError("%s: expected the path of a local file" % path)
   partial = path + ".partial"
   try:
-    _make_room(path, size)
+    _prepare_folder(path, size)
     with {"npz": _Npz, "hdf5": _Hdf5}[format](partial) as file:
       yield file
       file.save()
@@ -139,20 +142,20 @@ def writing(path, format, size):
     raise InputError("%s: cannot be written (%s)" % (path, e)) from e
   except MemoryError as e:
     raise InputError(
-      "%s: memory does not hold its %.1f GB; expected --output_format=hdf5, "
-      "which is written as it comes" % (path, size / 1e9)
+      "%s: %.1f GB do not fit into memory; expected --output_format=hdf5, "
+      "which is written in parts" % (path, size / 1e9)
     ) from e
   finally:
     files.remove(partial)
 
 
-def _make_room(path, size):
-  """Makes the folder of a file; InputError if its disk is too full."""
+def _prepare_folder(path, size):
+  """Makes the folder of a file; InputError if the disk lacks space."""
   folder = os.path.dirname(path) or "."
   files.make_folder(folder)
   free = shutil.disk_usage(folder).free
   if size > free:
     raise InputError(
-      "%s: gets %.1f GB, and %.1f GB are free there"
+      "%s: needs %.1f GB, but only %.1f GB are free"
       % (path, size / 1e9, free / 1e9)
     )

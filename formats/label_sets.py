@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads tables of texts that have any number of labels each.
+"""Reads tables of texts with any number of labels each.
 
-Three notations are told apart by content: 0_1,1_0,... (every aspect with 1 or
-0, BLURB), names with commas between them (BLUE), and a column of 0 and 1 for
-each label. Gold is a dict {label: whether the text has it}; names tell of those
-it has alone, the other two notations tell of all.
+The content decides between three notations: 0_1,1_0,... (every aspect with 1
+or 0, BLURB), names separated by commas (BLUE), and a column of 0 and 1 for each
+label. Gold is a dict {label: whether the text has it}. The notation of names
+lists only the labels that a text has; the other two list all labels.
 """
 
 import re
@@ -38,16 +38,16 @@ def parse(data, path, columns, gold, split, names=()):
 
   Args:
     data: the file's bytes.
-    path: its name.
-    columns: {name: spellings} of the id and the text, named id and sentence.
-    gold: {"labels": spellings} of the column that has all labels.
-    split: "train" and "dev" must have labels; of a "test" without them the
-      gold is None throughout.
-    names: of the aspects from 0 on, where a row has as many; else an aspect's
-      name is its number.
+    path: its name, for error messages.
+    columns: {name: spellings} of the columns "id" and "sentence".
+    gold: {"labels": spellings} of the column that lists all labels.
+    split: "train" and "dev" must have labels; without labels in "test", gold
+      is None in every row.
+    names: names of the aspects from 0 on, used if a row has as many; otherwise
+      an aspect's name is its number.
 
   Raises:
-    InputError: see tables.parse; and for labels in no notation.
+    InputError: see tables.parse; also labels in none of the notations.
   """
   data = without_surplus_name(data)
   first, second = _first_rows(data, path)
@@ -73,10 +73,10 @@ def parse(data, path, columns, gold, split, names=()):
 
 
 def without_surplus_name(data):
-  """Returns a table without a column that only its header has.
+  """Removes a column that only the header of a table has.
 
-  BLUE's create_hoc.py writes index, sentence1, sentence2, label above rows of
-  an index, a sentence and its labels.
+  BLUE's create_hoc.py writes the header index, sentence1, sentence2, label
+  above rows of an index, a sentence and its labels.
   """
   head, feed, rest = data.partition(b"\n")
   names, cells = head.split(b"\t"), rest.partition(b"\n")[0].split(b"\t")
@@ -87,26 +87,26 @@ def without_surplus_name(data):
 
 
 def document_of(name):
-  """Returns the document of a sentence's id: 123_s0 and 123_0 -> 123."""
+  """Returns the document's part of a sentence id: 123_s0 and 123_0 -> 123."""
   return re.sub(r"(?<=.)_s\d+$|(?<=\d)_\d+$", "", name)
 
 
 def order(label):
-  """Returns what labels are sorted by: aspects by number, names by name."""
+  """Returns a sort key: aspects by number, names by name."""
   return int(label) if label.isdecimal() else 0, label
 
 
 def _first_rows(data, path):
-  """The cells of a table's first two rows, [""] for none."""
+  """Returns the cells of a table's first two rows, [""] for a missing one."""
   lines = [line for line in decode(data, path).split("\n") if line.strip()]
   return [line.rstrip("\r").split("\t") for line in (lines + ["", ""])[:2]]
 
 
 def _flag_columns(first, second, known, gold):
-  """The names of a header's 0/1 columns; [] if it has none.
+  """Returns the names of a header's 0/1 columns; [] if it has none.
 
-  They are the columns that are not otherwise known and hold 0 or 1 in the row
-  below. `gold` are spellings of the column that would have all labels in it.
+  These are the columns without another meaning that hold 0 or 1 in the row
+  below. A header with a column of all labels (`gold`, its spellings) has none.
   """
   names = [name.strip() for name in first]
   spelt = {name.lower() for name in names}
@@ -120,9 +120,9 @@ def _flag_columns(first, second, known, gold):
 
 
 def _layouts(cells, split):
-  """The orders of columns without a header, told by the first row.
+  """Returns the layouts of a table without a header, by its first row.
 
-  BLURB's labels, sentence, id is the other order's reverse.
+  BLURB's order (labels, sentence, id) is the reverse of the other.
   """
   orders = {2: ("sentence", "labels"), 3: ("id", "sentence", "labels")}
   if _FIRST_ASPECT.match(cells[0]) or _SENTENCE_ID.fullmatch(cells[-1]):
@@ -133,10 +133,10 @@ def _layouts(cells, split):
 
 
 def _gold(record, flags, names):
-  """The gold of a row: of its 0/1 columns, if it has any, or of one cell."""
+  """Returns the gold of a row, from its 0/1 columns or its cell of labels."""
   if not flags:
     cell = record.values["labels"]
-    return None if cell is None else _listed(cell, record.place, names)
+    return None if cell is None else _parse_labels(cell, record.place, names)
   cells = {name: record.values[name].strip() for name in flags}
   for name, cell in cells.items():
     if cell not in ("0", "1"):
@@ -147,8 +147,8 @@ def _gold(record, flags, names):
   return {name: cell == "1" for name, cell in cells.items()}
 
 
-def _listed(text, place, names):
-  """The gold of a cell with names or aspects."""
+def _parse_labels(text, place, names):
+  """Returns the gold of a cell of names or aspects."""
   found = [name.strip() for name in text.split(",") if name.strip()]
   if not found or not _ASPECT.fullmatch(found[0]):
     return {name: True for name in found}

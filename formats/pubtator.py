@@ -6,7 +6,7 @@
   227508<TAB>0<TAB>8<TAB>Naloxone<TAB>Chemical<TAB>D009270
   227508<TAB>CID<TAB>D008750<TAB>D007022
 
-Offsets count characters of title + " " + abstract, the end is exclusive.
+Offsets count characters of title + " " + abstract; the end is exclusive.
 """
 
 from common.errors import InputError
@@ -17,7 +17,7 @@ from formats import documents
 
 _EXPECTED = (
   "id|t|title, then id|a|abstract, then annotations of the same id in columns "
-  "cut by tabs"
+  "separated by tabs"
 )
 
 
@@ -25,13 +25,13 @@ def parse(data, path):
   """Returns the documents of a file's bytes as a list of annotated.Document.
 
   Mentions have 5 to 7 columns (id, start, end, text, type, concept, parts),
-  relations 4 (id, type, two concepts); blank lines are left out. A document may
-  come twice (see annotated.without_repeats). Mentions are numbered within their
+  relations 4 (id, type, two concepts); blank lines are ignored. Documents may
+  repeat (see annotated.without_repeats). Mentions are numbered within their
   document: T1, T2, ...
 
   Raises:
-    InputError: any other line, with its number; a title without an abstract;
-      a file whose last line does not end, as of a broken download.
+    InputError: another kind of line, a title without an abstract, or a last
+      line without an end, as broken downloads have.
   """
   found = []
   text = decode(data, path)
@@ -41,7 +41,7 @@ def parse(data, path):
     place = "%s:%d" % (path, number)
     if abstract is None:
       raise InputError(
-        "%s: found the title of %s and no abstract below it, expected %s"
+        "%s: found the title of %s without an abstract, expected %s"
         % (place, shorten(name), _EXPECTED)
       )
     rows = [("%s:%d" % (path, n), line.split("\t")) for n, line in rows]
@@ -50,7 +50,7 @@ def parse(data, path):
     raise InputError("%s: found no document, expected %s" % (path, _EXPECTED))
   if not text.endswith("\n"):
     raise InputError(
-      "%s:%d: found the end of the file within a line, expected it whole"
+      "%s:%d: found the end of the file within a line, expected a whole file"
       % (path, text.count("\n") + 1)
     )
   return found
@@ -71,8 +71,8 @@ def _document(place, name, title, abstract, rows):
       mentions.append(_mention(text, "T%d" % number, cells, place_of_row))
     else:
       raise InputError(
-        "%s: found %d columns, expected 5 to 7 of a mention (id, start, end, "
-        "text, type, concept, parts) or 4 of a relation (id, type, two "
+        "%s: found %d columns, expected 5 to 7 for a mention (id, start, end, "
+        "text, type, concept, parts) or 4 for a relation (id, type, two "
         "concepts)" % (place_of_row, len(cells))
       )
   return annotated.Document(name, text, title, mentions, relations, place)
@@ -81,7 +81,7 @@ def _document(place, name, title, abstract, rows):
 def _mention(text, name, cells, place):
   span = annotated.offsets(cells[1:3], place)
   if not cells[4].strip():
-    raise InputError("%s: found no type of the mention, expected one" % place)
+    raise InputError("%s: found a mention without a type" % place)
   return annotated.mention(
     text, name, cells[4].strip(), [span], cells[3], place
   )

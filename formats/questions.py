@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads questions, each with a text that may hold the answer.
+"""Reads questions, each with a context that may contain the answer.
 
-File contents are bytes; a path serves to name the file in messages, which also
-say where in the JSON something is wrong (data[0].paragraphs[2].qas[0]) or in
-which line. All spans are half-open and count characters of the context, which
-is kept as it stands in the file.
+Files are read from bytes; a path only names the file in error messages, which
+also name the line or the place in the JSON (data[0].paragraphs[2].qas[0]). All
+spans are half-open and count characters of the context, which stays as it is in
+the file.
 """
 
 import collections
@@ -20,14 +20,14 @@ from common.errors import shorten
 from common.text import decode
 from formats import tables
 
-# A question and one text. `answers` is None where the file has none; "yes" or
-# "no" for a yesno question; else a list of Answer, empty where it is known
-# that the text holds no answer.
+# A question about one context. `answers` is None if the file gives none, "yes"
+# or "no" for a yesno question, else a list of Answer; an empty list means that
+# the context is known to contain no answer.
 Question = collections.namedtuple(
   "Question", ["id", "text", "context", "answers"]
 )
-# An answer's spellings, any of them right, and where the file says that the
-# (only) one begins in the context; None where it does not say.
+# An answer's spellings, all of them correct, and the offset in the context of
+# the only one; None if the file does not give it.
 Answer = collections.namedtuple("Answer", ["synonyms", "start"])
 
 KINDS = ("factoid", "yesno", "list", "squad")
@@ -47,20 +47,21 @@ _LAYOUTS = {3: ("id", "question", "context"), 2: ("question", "context")}
 def parse(data, path, kind, needs_answers=False):
   """Returns the questions of a file's bytes as a list of Question.
 
-  The form is told by the content:
+  The content decides the format:
     {"data": ...}: SQuAD 1.1 and 2.0, and BioBERT's files of BioASQ questions.
-    {"questions": ...}: BioASQ's own, whose questions of this kind come once
-      with each of their snippets, ids numbered as in BioBERT's files (_000).
-    JSON lines {"id", "question", "context"}, the id optional, and tables with
-      these columns, cut by tabs: without answers. An id that comes again, with
-      another context, is numbered likewise.
+    {"questions": ...}: BioASQ's own. A question of this kind is repeated for
+      each of its snippets, with ids numbered as in BioBERT's files (_000).
+    JSON lines {"id", "question", "context"}, the id being optional, or tables
+      of these columns, separated by tabs; they have no answers. Repeated ids
+      with different contexts are numbered too.
 
   Args:
-    data: the bytes.
-    path: their file.
+    data: the file's bytes.
+    path: its name, for error messages.
     kind: one of KINDS.
-    needs_answers: whether a question without answers is an InputError; else
-      one such question leaves all without.
+    needs_answers: whether a question without answers raises InputError.
+      Otherwise a single one drops the answers of all, since a score of some
+      questions would mislead.
   """
   root = _load(data, path)
   if root is None:
@@ -73,12 +74,11 @@ def parse(data, path, kind, needs_answers=False):
   lacking = [place for place, q in found if q.answers is None]
   if lacking and needs_answers:
     raise InputError(
-      "%s: found no answer, expected one to train on or to score by"
-      % lacking[0]
+      "%s: found no answer, expected one for training and scoring" % lacking[0]
     )
   if 0 < len(lacking) < len(found):
     logging.warning(
-      "%s: %d of %d questions have no answer, so none is scored by this file",
+      "%s: %d of %d questions have no answer, so this file gives no scores",
       *(path, len(lacking), len(found)),
     )
   if lacking:
@@ -89,14 +89,14 @@ def parse(data, path, kind, needs_answers=False):
 def parse_exact_answers(data, path, submitted=False):
   """Returns {question id: (type, exact answer)} of BioASQ's JSON.
 
-  Questions without an exact answer, such as summary questions, have None.
-  Where an id comes again the first counts, as in the official measure.
+  Questions without an exact answer, such as summary questions, have None. The
+  first of repeated ids counts, as in the official measure.
 
   Args:
     data: the file's bytes.
-    path: its name.
-    submitted: whether a system gave the answers: then nothing but lists of
-      lists and strings will do, but the strings need not say yes or no.
+    path: its name, for error messages.
+    submitted: whether these are a system's answers. They must be lists of lists
+      or strings, but the strings need not be yes or no.
   """
   root = _load(data, path)
   if root is None or "questions" not in root:
@@ -114,19 +114,19 @@ def parse_exact_answers(data, path, submitted=False):
     result[name] = (kind, _exact_answer(question, kind, where, submitted))
   if repeated:
     logging.warning(
-      "%s: %d ids come again, of which the first counts: %s",
+      "%s: %d ids repeat; the first of each counts: %s",
       *(path, len(repeated), ", ".join(repeated[:5])),
     )
   return result
 
 
 def locate(context, answer):
-  """Returns the (start, end) of an answer in its context; None if nowhere.
+  """Returns the (start, end) of an answer in its context; None if not found.
 
-  It is where the file says, if it stands there. Else it is looked for without
-  regard to case, compatibility forms, accents and kinds of white space: a
-  whole word comes before a part of one, an earlier synonym before a later, and
-  then what is nearest to where it should be (the beginning, if nothing says).
+  The offset in the file counts if the answer stands there. Otherwise the search
+  ignores case, compatibility forms, accents and kinds of white space. It
+  prefers whole words, then earlier synonyms, then the occurrence nearest to
+  the offset in the file (or to the beginning, without one).
   """
   found = []
   for i, text in enumerate(answer.synonyms):
@@ -142,7 +142,7 @@ def exact_answer(answers):
   """Returns a question's exact answer in BioASQ's form.
 
   Args:
-    answers: what the Questions that it occurs in have under that name.
+    answers: list of the `answers` of all Questions made from this question.
   """
   if isinstance(answers[0], str):
     return answers[0]
@@ -150,23 +150,26 @@ def exact_answer(answers):
 
 
 def _occurrences(context, text):
-  """(whether it is part of a word, span) of each occurrence; see `locate`."""
-  plain, origins = _plain(context)
-  wanted = _plain(text)[0].strip()
+  """Yields (whether it is part of a word, span) of each occurrence."""
+  plain, origins = _simplify(context)
+  wanted = _simplify(text)[0].strip()
   for match in re.finditer(re.escape(wanted), plain) if wanted else ():
     first, last = match.start(), match.end()
     before, after = plain[first - 1 : first], plain[last : last + 1]
     is_part = before.isalnum() or after.isalnum()
-    # Marks that _plain has left out belong to the character before them.
+    # Marks that _simplify dropped belong to the character before them.
     end = origins[last] if last < len(origins) else len(context)
     yield is_part, (origins[first], max(end, origins[last - 1] + 1))
 
 
-@functools.lru_cache(maxsize=16)  # One context, and the answers to it.
-def _plain(text):
-  """Text in plain characters, and the place in `text` that each is from."""
+@functools.lru_cache(maxsize=16)  # One context and its answers.
+def _simplify(text):
+  """Returns the text in plain characters, and each one's offset in `text`.
+
+  Example: "Café  x" -> ("cafe x", [0, 1, 2, 3, 4, 6]).
+  """
   forms, origins = [], []
-  for i, form in enumerate(map(_plain_form, text)):
+  for i, form in enumerate(map(_simplify_character, text)):
     if form != " " or forms[-1:] != [" "]:
       forms += form
       origins += [i] * len(form)
@@ -174,7 +177,7 @@ def _plain(text):
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _plain_form(character):
+def _simplify_character(character):
   if character.isspace():
     return " "
   form = unicodedata.normalize("NFKD", character).casefold()
@@ -182,13 +185,11 @@ def _plain_form(character):
 
 
 def _load(data, path):
-  """The object that a file is; None for JSON lines and tables."""
+  """Returns a file's JSON object; None for JSON lines and tables."""
   text = decode(data, path)
   first_line = text.strip().split("\n")[0]
   if not first_line:
-    raise InputError(
-      "%s: found nothing, the file is empty, expected %s" % (path, _EXPECTED)
-    )
+    raise InputError("%s: found an empty file, expected %s" % (path, _EXPECTED))
   if first_line[0] not in "{[":
     return None
   try:
@@ -204,7 +205,7 @@ def _load(data, path):
     return None
   if not isinstance(root, dict) or not {"data", "questions"} & set(root):
     raise InputError(
-      "%s: found %s, expected %s" % (path, _outline(root), _EXPECTED)
+      "%s: found %s, expected %s" % (path, _describe(root), _EXPECTED)
     )
   return root
 
@@ -217,15 +218,17 @@ def _is_json(text):
   return True
 
 
-def _outline(root):
-  """What kind of JSON that is, for messages."""
+def _describe(root):
+  """Returns a description of unexpected JSON, for error messages."""
   if not isinstance(root, dict):
-    return "JSON that is no object"
-  return "an object with %s" % (", ".join(sorted(root)[:5]) or "nothing in it")
+    return "JSON that is not an object"
+  return "an object with the keys %s" % (
+    ", ".join(sorted(root)[:5]) or "(none)"
+  )
 
 
 def _from_table(data, path):
-  """(place, Question) pairs of JSON lines, and of lines cut by tabs."""
+  """Returns (place, Question) pairs of JSON lines or tab-separated lines."""
   records = tables.parse(data, path, _COLUMNS, _LAYOUTS, optional=("id",))
   names = [r.values["id"] or str(r.line) for r in records]
   total, seen = collections.Counter(names), collections.Counter()
@@ -240,7 +243,7 @@ def _from_table(data, path):
 
 
 def _from_squad(root, path, kind):
-  """(place, Question) pairs of SQuAD's and BioBERT's form."""
+  """Returns (place, Question) pairs of SQuAD's and BioBERT's format."""
   found = [
     (
       where,
@@ -263,11 +266,11 @@ def _from_squad(root, path, kind):
 
 
 def _squad_answers(qa, kind, place):
-  """What the `answers` of a Question are; BioBERT has a string for yes/no."""
+  """Returns the `answers` of a Question; BioBERT's yes/no is a string."""
   answers = qa.get("answers")
   if kind != "yesno" and qa.get("is_impossible") is True:
     return []
-  if not answers:  # An empty list says no more than none.
+  if not answers:  # An empty list means the same as no list.
     return None
   if kind == "yesno" and isinstance(answers, str):
     return _yes_or_no(qa, "answers", place)
@@ -284,7 +287,7 @@ def _squad_answers(qa, kind, place):
 
 
 def _from_bioasq(root, path, kind):
-  """(place, Question) pairs of BioASQ's form, one a snippet."""
+  """Returns (place, Question) pairs of BioASQ's format, one per snippet."""
   found, counts, bare = [], collections.Counter(), []
   for question, where in _objects(root, "questions", path + ":"):
     counts[_field(question, "type", str, where)] += 1
@@ -312,17 +315,17 @@ def _from_bioasq(root, path, kind):
     )
   if bare:
     logging.warning(
-      "%s: %d questions have no snippet and get no answer: %s",
+      "%s: %d questions have no snippet and will get no answer: %s",
       *(path, len(bare), ", ".join(bare[:5])),
     )
   return found
 
 
 def _exact_answer(question, kind, place, submitted=False):
-  """The exact answer in BioASQ's form; None if there is none.
+  """Returns the exact answer in BioASQ's form; None if there is none.
 
-  Some training sets have a factoid's synonyms, and a list's answers, without
-  the inner list.
+  Some training sets lack the inner lists, around a factoid's synonyms or each
+  answer of a list question; they are added.
   """
   value = question.get("exact_answer")
   if value is None or kind not in ("yesno", "factoid", "list"):
@@ -331,18 +334,19 @@ def _exact_answer(question, kind, place, submitted=False):
     return _field(question, "exact_answer", str, place)
   if kind == "yesno":
     return _yes_or_no(question, "exact_answer", place)
-  if not submitted and _are(str, value) and value:
+  if not submitted and _is_list_of(str, value) and value:
     return [value] if kind == "factoid" else [[item] for item in value]
-  if not _are(list, value) or not all(_are(str, item) for item in value):
+  if not _is_list_of(list, value) or not all(
+    _is_list_of(str, item) for item in value
+  ):
     raise InputError(
       "%s: found %s, expected a list of lists of strings"
-      % (_at(place, "exact_answer"), _shown(value))
+      % (_at(place, "exact_answer"), _show(value))
     )
   return value
 
 
-def _are(kind, values):
-  """Whether that is a list of such values."""
+def _is_list_of(kind, values):
   return isinstance(values, list) and all(isinstance(v, kind) for v in values)
 
 
@@ -351,64 +355,64 @@ def _yes_or_no(parent, key, place):
   match = re.match(r"\s*(yes|no)\b", value, re.IGNORECASE)
   if not match:
     raise InputError(
-      "%s: found %s, expected yes or no" % (_at(place, key), _shown(value))
+      "%s: found %s, expected yes or no" % (_at(place, key), _show(value))
     )
   return match.group(1).lower()
 
 
 def _check_ids(found):
-  """Raises InputError where an id comes again: its answer would be lost."""
+  """Raises InputError if an id repeats: one of its answers would be lost."""
   first = {}
   for place, question in found:
     if question.id in first:
       raise InputError(
-        "%s: found the id %s of %s again, expected an id of its own"
+        "%s: found the id %s of %s again, expected unique ids"
         % (place, question.id, first[question.id].split(": ")[-1])
       )
     first[question.id] = place
 
 
 def _id(parent, place):
-  """The id of a question, as a string."""
+  """Returns the id of a question as a string."""
   value = parent.get("id")
   if type(value) not in (str, int) or value == "":
     raise InputError(
       "%s: found %s, expected a string or a whole number"
-      % (_at(place, "id"), _shown(value))
+      % (_at(place, "id"), _show(value))
     )
   return str(value)
 
 
 def _field(parent, key, kind, place):
-  """parent[key], which must be of that type."""
+  """Returns parent[key]; InputError unless it is of type `kind`."""
   value = parent.get(key)
   if type(value) is not kind:
     raise InputError(
       "%s: found %s, expected %s"
-      % (_at(place, key), _shown(value), _TYPES[kind])
+      % (_at(place, key), _show(value), _TYPES[kind])
     )
   return value
 
 
 def _objects(parent, key, place):
-  """(object, its place) pairs of the list parent[key]."""
+  """Returns (object, its place) pairs of the list parent[key]."""
   pairs = []
   for i, value in enumerate(_field(parent, key, list, place)):
     where = "%s[%d]" % (_at(place, key), i)
     if not isinstance(value, dict):
       raise InputError(
-        "%s: found %s, expected an object" % (where, _shown(value))
+        "%s: found %s, expected an object" % (where, _show(value))
       )
     pairs.append((value, where))
   return pairs
 
 
 def _at(place, key):
-  """The place of a key: "x.json:" -> "x.json: data", then with a point."""
+  """Returns the place of a key: "x.json: data", then "x.json: data[0].id"."""
   return place + (" " if place.endswith(":") else ".") + key
 
 
-def _shown(value):
+def _show(value):
   if value is None:
     return "nothing"
   return shorten(json.dumps(value, ensure_ascii=False))

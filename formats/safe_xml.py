@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""XML that is not trusted: no DTD is loaded, no entity resolved, no network."""
+"""Parses untrusted XML: loads no DTD, resolves no entity, uses no network."""
 
 from lxml import etree
 
@@ -11,8 +11,8 @@ def parse(data, path, expected):
   """Returns the root element of a file's bytes.
 
   Raises:
-    InputError: it is no well-formed XML, or refers to an entity, whose text
-      would be missing; says the line.
+    InputError: the XML is not well-formed, or refers to an entity, whose text
+      would be missing; the message names the line.
   """
   parser = etree.XMLParser(
     resolve_entities=False,
@@ -43,7 +43,7 @@ def place(element, path):
 
 
 def attribute(element, name, path):
-  """Returns an attribute's value, or raises InputError."""
+  """Returns an attribute's value; InputError if there is none."""
   value = element.get(name)
   if value is None:
     raise InputError(
@@ -54,7 +54,7 @@ def attribute(element, name, path):
 
 
 def child_text(element, name, path):
-  """Returns the text of a child element, or raises InputError."""
+  """Returns the text of a child element; InputError if it is missing."""
   child = element.find(name)
   if child is None or not (child.text or "").strip():
     raise InputError(

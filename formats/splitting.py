@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cuts text into sentences as segtok does, five times as fast.
+"""Splits text into sentences as segtok does, five times as fast.
 
-All spans are half-open and count characters of the text as it stands.
+All spans are half-open and count characters of the text.
 """
 
 import re
 
 from segtok import segmenter
 
-# The end of a sentence is a terminal, a quote, brackets and white space, or a
-# blank line: segtok's own pattern, with a fixed set of first characters, for
-# speed.
+# Possible ends of a sentence: a terminal, a quote, brackets and white space, or
+# a blank line. This is segtok's own pattern, but it begins with a fixed set of
+# characters, for speed.
 _TERMINAL = re.compile(
   r"[%s\n](?:(?<!\n)['\u2019\"\u201D]?[\])]*\s+|(?<=\n)\n+)"
   % segmenter.SENTENCE_TERMINALS
@@ -22,18 +22,18 @@ _ABBREVIATIONS = frozenset(
   "ie iv jan jun jul j\xe4n mag mar may med mr mrs mt m\xe4r nat no nov nr oct "
   "okt pe phil prof rer sci sep sept sgt sr sra srta st univ vol vs".split()
 )
-_MAX_DOUBT = 10000  # characters; segtok's time grows with their square
-_CITING = "([0123456789"  # what a citation's year or number begins with
+_MAX_DOUBT = 10000  # Characters; segtok's time is quadratic.
+_CITING = "([0123456789"  # A citation's year or number begins with these.
 
 
 def spans(text):
-  """Returns the (start, end) of a text's sentences, without white space around.
+  """Returns the (start, end) of a text's sentences, without surrounding space.
 
-  They are segtok's (made for biomedical text), but that none ends between
-  "et al." and a year or number. segtok is asked only about those parts of a
-  text where an end of a sentence is in doubt, one sentence in sixteen, which
-  makes it five times as fast. Parts in doubt of more than 10,000 characters
-  are no prose and are cut at a blank.
+  The sentences are those of segtok, which was made for biomedical text, except
+  that none ends between "et al." and a year or number. segtok only runs on the
+  parts of a text where the end of a sentence is doubtful, one sentence in
+  sixteen. A doubtful part of more than 10,000 characters is not prose and is
+  split at a blank.
   """
   spans, start = [], 0
   for end, in_doubt in _parts(text):
@@ -50,10 +50,10 @@ def spans(text):
 
 
 def _parts(text):
-  """Yields (end, whether segtok is to be asked) of the parts of a text.
+  """Yields (end, whether segtok must decide) of the parts of a text.
 
-  A part ends where segtok ends a sentence whatever else stands around, so that
-  what it says of the parts is what it says of the whole.
+  A part ends where segtok ends a sentence regardless of the context, so that
+  segtok splits the parts as it would split the whole text.
   """
   previous, in_doubt, opened = 0, False, [0, 0]
   for match in _TERMINAL.finditer(text):
@@ -70,10 +70,10 @@ def _parts(text):
 
 
 def _is_certain(text, previous, terminal):
-  """Returns whether segtok ends a sentence here, no bracket being open.
+  """Returns whether segtok surely ends a sentence here, outside brackets.
 
-  It does before a capital, a digit or a bracket, unless a full stop comes after
-  an abbreviation, a single letter, a date's day or a number alone.
+  It does before a capital, a digit or a bracket, unless a full stop follows an
+  abbreviation, a single letter, the day of a date or a number on its own.
   """
   start, end = terminal.span()
   following = text[end : end + 1]
@@ -95,7 +95,7 @@ def _is_certain(text, previous, terminal):
 
 
 def _spans_in_doubt(text, start, end):
-  """Returns the spans of the sentences in text[start:end], as segtok says."""
+  """Returns the spans of segtok's sentences in text[start:end]."""
   spans = []
   while start < end:
     stop = end

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads and writes tables of texts: lines cut by tabs, and JSON lines.
+"""Reads and writes tables of texts: tab-separated columns and JSON lines.
 
-File contents are bytes; a path serves to name the file in messages. Nothing is
-quoted: a quotation mark is a character like any other, as in all corpora of
-the benchmark. Blank lines are left out.
+Files are read from bytes; a path only names the file in error messages. There
+is no quoting: a quotation mark is a character like any other, as in all corpora
+of the benchmark. Blank lines are ignored.
 """
 
 import collections
@@ -15,8 +15,8 @@ from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
 
-# `place` is file:line, for messages; `line` counts from 1; `values` maps the
-# names of columns to strings, None for what a row has not.
+# `place` is "file:line", for messages; `line` counts from 1; `values` maps the
+# names of columns to strings, or to None where a row has no value.
 Record = collections.namedtuple("Record", ["place", "line", "values"])
 
 
@@ -24,22 +24,22 @@ def parse(data, path, columns, layouts, optional=(), lists=()):
   """Returns the rows of a table as a list of Record.
 
   The first row is a header if one of its cells is a known spelling of a
-  column's name; else the number of cells tells which column stands where. JSON
-  lines ({"name": value}) are told by their first character and have the same
-  names. Columns that nobody asked for are left out.
+  column's name; otherwise the number of cells decides the order of columns.
+  JSON lines ({"name": value}) are recognized by their first character and use
+  the same names. Other columns are ignored.
 
   Args:
     data: the file's bytes.
-    path: its name.
+    path: its name, for error messages.
     columns: {name: its spellings in lower case}.
-    layouts: {number of cells: names of the columns in order; None for one
-      that is left out}, for tables without a header.
+    layouts: {number of cells: names of the columns in order, None for a column
+      to ignore}, for tables without a header.
     optional: names of columns that may be missing, or empty in a row.
-    lists: names of columns that JSON may have as a list of strings, which are
-      joined by commas.
+    lists: names of columns that JSON may hold as a list of strings; they are
+      joined with commas.
 
   Raises:
-    InputError: the file has no row, or a row is not what it should be.
+    InputError: the file has no rows, or a row is malformed.
   """
   lines = decode(data, path).split("\n")
   rows = [
@@ -50,7 +50,7 @@ def parse(data, path, columns, layouts, optional=(), lists=()):
   if not rows:
     raise InputError(
       "%s: found no rows, the file is empty, expected %s"
-      % (path, _described(columns, layouts))
+      % (path, _describe(columns, layouts))
     )
   if rows[0][2].lstrip().startswith("{"):
     records = [_from_json(row, columns, lists) for row in rows]
@@ -66,15 +66,15 @@ def parse(data, path, columns, layouts, optional=(), lists=()):
 def to_tsv(header, rows):
   """Returns a table of strings and numbers as text, with its header.
 
-  Probabilities and other floats get six digits after the point; white space
-  inside a cell becomes a single space, so that a row stays a line.
+  Floats get six decimals; white space inside a cell becomes a single space, so
+  that every row is one line.
   """
   lines = [header] + [[_cell(value) for value in row] for row in rows]
   return "".join("\t".join(cells) + "\n" for cells in lines)
 
 
 def to_jsonl(header, rows):
-  """Returns the same as JSON lines, texts as they stand."""
+  """Returns the table as JSON lines, with texts as they are."""
   return "".join(
     json.dumps(dict(zip(header, row)), ensure_ascii=False) + "\n"
     for row in rows
@@ -82,9 +82,9 @@ def to_jsonl(header, rows):
 
 
 def _from_cells(rows, columns, layouts, optional):
-  """The Records of lines that are cut by tabs."""
+  """Returns the Records of tab-separated lines."""
   cells = [line.split("\t") for _, _, line in rows]
-  names = _header(cells[0], columns)
+  names = _parse_header(cells[0], columns)
   if names:
     missing = [n for n in columns if n not in names and n not in optional]
     if missing:
@@ -103,7 +103,7 @@ def _from_cells(rows, columns, layouts, optional):
     if names is None:
       raise InputError(
         "%s: found %s, expected %s"
-        % (rows[0][0], _count(cells[0]), _described(columns, layouts))
+        % (rows[0][0], _count(cells[0]), _describe(columns, layouts))
       )
     expected = "%d as in line %d" % (len(names), rows[0][1])
   records = []
@@ -118,21 +118,24 @@ def _from_cells(rows, columns, layouts, optional):
   return records
 
 
-def _header(cells, columns):
-  """The names of a header's columns, None for a foreign one; or None."""
+def _parse_header(cells, columns):
+  """Returns the names of a header's columns, None for unknown ones.
+
+  Returns None if the cells are no header at all.
+  """
   spelt = {s: name for name, spellings in columns.items() for s in spellings}
   names = [spelt.get(cell.strip().lower()) for cell in cells]
   return names if any(names) else None
 
 
 def _from_json(row, columns, lists):
-  """The Record of a JSON object."""
+  """Returns the Record of a JSON object."""
   place, line, text = row
   try:
     found = json.loads(text)
   except ValueError as e:
     raise InputError(
-      "%s: found no JSON (%s), expected an object a line" % (place, e)
+      "%s: found no JSON (%s), expected an object per line" % (place, e)
     ) from None
   if not isinstance(found, dict):
     raise InputError(
@@ -155,7 +158,7 @@ def _from_json(row, columns, lists):
 
 
 def _check(record, optional):
-  """Stops at a row that lacks what it must have."""
+  """Raises InputError if a row lacks a required value."""
   for name, value in record.values.items():
     if name not in optional and not (value or "").strip():
       raise InputError(
@@ -163,8 +166,8 @@ def _check(record, optional):
       )
 
 
-def _described(columns, layouts):
-  """What a file should have been."""
+def _describe(columns, layouts):
+  """Returns a description of the expected table, for error messages."""
   orders = [
     ", ".join(name or "(anything)" for name in layouts[size])
     for size in sorted(layouts)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the tables of corpora: lines of cells, without quoting."""
+"""Reads tables of fixed columns without header or quoting, as in corpora."""
 
 from common import text
 from common.errors import InputError
@@ -12,10 +12,10 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
 
   Args:
     data: the file's bytes.
-    path: its name.
-    sizes: how many cells a line may have.
-    expected: what they are, for the message of an InputError.
-    cut_by: what stands between cells.
+    path: its name, for error messages.
+    sizes: allowed numbers of cells per line.
+    expected: names of the columns, for the message of an InputError.
+    cut_by: separator between cells.
     decode: function from (bytes, path) to text.
   """
   found = []
@@ -36,9 +36,9 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
 
 
 def abstracts(data, path, report):
-  """Returns {PMID: annotated.Document} of a table of PMID, title, abstract.
+  """Reads a table of PMID, title, abstract as {PMID: annotated.Document}.
 
-  A corpus.Report is told of a last line without its end.
+  Notes in the corpus.Report if the file looks truncated.
   """
   check_end(data, path, report)
   found = {}
@@ -59,13 +59,13 @@ def unquoted(cell):
 
 
 def check_end(data, path, report):
-  """Tells a corpus.Report of a last line without its end: it may be cut."""
+  """Notes in the corpus.Report if the last line has no end: a cut file?"""
   if not data.endswith(b"\n"):
     report.note("%s ends without a line feed: is it whole?" % path)
 
 
 def check_size(cells, size, expected, place):
-  """Raises InputError if a row has another number of cells."""
+  """Raises InputError unless a row has `size` cells."""
   if len(cells) != size:
     raise InputError(
       "%s: found %d columns, expected %s" % (place, len(cells), expected)
@@ -73,7 +73,7 @@ def check_size(cells, size, expected, place):
 
 
 def check_same_number(first, first_path, second, second_path):
-  """Raises InputError if two tables that belong together differ in length."""
+  """Raises InputError if two parallel tables differ in length."""
   if len(first) != len(second):
     raise InputError(
       "%s: found %d rows, expected %d as %s has"
@@ -85,5 +85,5 @@ def check_known(name, known, place):
   """Raises InputError if an id is not among those of the texts."""
   if name not in known:
     raise InputError(
-      "%s: found the id %s, expected that of a text" % (place, shorten(name))
+      "%s: found the id %s, expected the id of a text" % (place, shorten(name))
     )

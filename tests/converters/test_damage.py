@@ -289,7 +289,7 @@ def test_each_file_that_is_missing_is_told(tmp_path, dataset):
       "linnaeus",
       "manual-corpus-species-1.0/tags.tsv",
       b"species:ncbi:1\tpmcA1\t" + b"9" * 5000 + b"\t3\tx\t\n",
-      "tags.tsv:1: found the id 'pmcA1', expected that of a text",
+      "tags.tsv:1: found the id 'pmcA1', expected the id of a text",
     ),
     (
       "s800",

@@ -46,7 +46,7 @@ def slow_best(context, found, size, longest):
 
 @pytest.mark.parametrize("size, longest", [(1, 30), (20, 4), (5, 1), (999, 9)])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_best_answers_are_those_of_a_search_through_all(
+def test_the_best_answers_equal_those_of_an_exhaustive_search(
   seed, size, longest
 ):
   found = windows(seed)
@@ -57,7 +57,7 @@ def test_the_best_answers_are_those_of_a_search_through_all(
   ]
 
 
-def test_probabilities_are_a_softmax_over_the_answers_given():
+def test_probabilities_are_a_softmax_over_the_returned_answers():
   best = spans.n_best(CONTEXT, windows(0), 3, 2, unanswerable=False)
   scores = np.array([e["start_logit"] + e["end_logit"] for e in best])
   expected = np.exp(scores) / np.exp(scores).sum()
@@ -65,7 +65,7 @@ def test_probabilities_are_a_softmax_over_the_answers_given():
   assert list(scores) == sorted(scores, reverse=True) and len(best) == 3
 
 
-def test_no_answer_scores_as_in_the_window_that_says_so_the_least():
+def test_no_answer_gets_its_lowest_score_over_the_windows():
   found = windows(0)
   best = spans.n_best(CONTEXT, found, 3, 2, unanswerable=True)
   (empty,) = [e for e in best if not e["text"]]
@@ -75,7 +75,7 @@ def test_no_answer_scores_as_in_the_window_that_says_so_the_least():
   )
 
 
-def test_without_any_piece_the_answer_is_empty():
+def test_without_pieces_the_answer_is_empty():
   found = windows(0)[:1]
   found[0]["own"][:] = 0
   (best,) = spans.n_best(CONTEXT, found, 3, 2, unanswerable=False)
@@ -93,7 +93,7 @@ def entry(text, score):
     ([entry("", 3.0), entry("b", 0.0)], 3.0),
   ],
 )
-def test_the_odds_of_no_answer_are_against_the_best_answer(n_best, odds):
+def test_the_odds_compare_no_answer_with_the_best_answer(n_best, odds):
   assert spans.null_odds(n_best) == odds
 
 
@@ -101,5 +101,7 @@ def test_the_odds_of_no_answer_are_against_the_best_answer(n_best, odds):
   "odds, threshold, answer",
   [(None, 0.0, "a"), (-1.0, 0.0, "a"), (1.0, 0.0, ""), (1.0, 2.0, "a")],
 )
-def test_no_answer_is_given_if_its_odds_are_too_high(odds, threshold, answer):
+def test_no_answer_is_chosen_if_its_odds_exceed_the_threshold(
+  odds, threshold, answer
+):
   assert spans.choose([entry("a", 1.0)], odds, threshold) == answer

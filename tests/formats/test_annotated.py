@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""annotated: spans hold what annotations say, and join sentences."""
+"""Tests of annotated.py: spans match the text, sentences join."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def message(call, *args):
   return str(caught.value)
 
 
-def test_a_mention_holds_what_stands_at_its_offsets():
+def test_a_mention_has_the_text_at_its_offsets():
   assert mention([(6, 11)], "renal") == annotated.Mention(
     "T1", "Disorder", ((6, 11),), "renal", "a.ann:3"
   )
@@ -39,48 +39,45 @@ SPANS = [
 
 
 @pytest.mark.parametrize(("spans", "said", "kept", "text", "why"), SPANS)
-def test_spans_are_in_order_and_without_white_space_around(
-  spans, said, kept, text, why
-):
+def test_spans_are_sorted_and_trimmed(spans, said, kept, text, why):
   found = mention(spans, said)
   assert (found.spans, found.text) == (kept, text), why
 
 
 @pytest.mark.parametrize("span", [(3, 3), (4, 2), (20, 27), (-1, 3), (90, 99)])
-def test_offsets_outside_of_the_text_are_told(span):
+def test_offsets_outside_the_text_are_rejected(span):
   assert message(mention, [span]) == (
-    "a.ann:3: found the offsets %d to %d, expected some within the 26 "
-    "characters of its text" % span
+    "a.ann:3: found the offsets %d to %d, expected offsets within the "
+    "26 characters of the text" % span
   )
 
 
-def test_other_text_than_the_annotation_says_is_told():
+def test_a_mention_with_other_text_than_annotated_is_rejected():
   assert message(mention, [(0, 4), (6, 11)], "Left pain") == (
     "a.ann:3: found 'Left renal' at the offsets 0-4, 6-11, expected "
-    "'Left pain' there as the annotation says"
+    "'Left pain' there as annotated"
   )
 
 
-def test_case_counts():
+def test_the_text_of_a_mention_is_compared_with_case():
   assert "found 'Left'" in message(mention, [(0, 4)], "left")
 
 
-def test_a_mention_of_white_space_is_told():
+def test_a_mention_of_white_space_is_rejected():
   assert message(mention, [(4, 6)]) == (
-    "a.ann:3: found '' at the offsets 4-6, expected 'text' there as the "
-    "annotation says"
+    "a.ann:3: found '' at the offsets 4-6, expected 'text' there as annotated"
   )
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), (" 17\r", 17)])
-def test_whole_numbers_are_read(text, number):
+def test_whole_numbers_are_parsed(text, number):
   assert annotated.whole_number(text, "offset", "a:1") == number
 
 
 @pytest.mark.parametrize(
   "text", ["", " ", "-1", "+1", "1.0", "1e3", "1_0", "x", "\u00b2", "9" * 5000]
 )
-def test_what_is_no_whole_number_is_told(text):
+def test_anything_but_a_whole_number_is_rejected(text):
   said = message(annotated.whole_number, text, "offset", "a:1")
   assert said == (
     "a:1: found %s, expected the offset as a whole number"
@@ -96,12 +93,12 @@ def document(name="1", text=TEXT, spans=((0, 4),), place="a.txt:1"):
   return annotated.Document(name, text, None, mentions, [], place)
 
 
-def test_copies_of_a_document_are_left_out_and_counted():
+def test_copies_of_a_document_are_dropped_and_counted():
   documents = [document(), document("2"), document(place="a.txt:9")]
   assert annotated.without_repeats(documents) == (documents[:2], 1)
 
 
-def test_documents_of_one_text_and_two_ids_are_two():
+def test_the_same_text_under_two_ids_is_two_documents():
   assert annotated.without_repeats([document("1"), document("2")])[1] == 0
 
 
@@ -113,10 +110,10 @@ def test_documents_of_one_text_and_two_ids_are_two():
     document(spans=((6, 11),), place="a.txt:9"),
   ],
 )
-def test_two_documents_of_one_id_are_refused(other):
+def test_different_documents_with_the_same_id_are_rejected(other):
   assert message(annotated.without_repeats, [document(), other]) == (
-    "a.txt:9: found another text or other annotations under the id '1' than "
-    "at a.txt:1, expected an id a document"
+    "a.txt:9: found the id '1' of a.txt:1 with another text or other "
+    "annotations, expected a different id for each document"
   )
 
 
@@ -128,7 +125,7 @@ def test_two_documents_of_one_id_are_refused(other):
     ([(0, 16), (6, 11)], (0, 16)),
   ],
 )
-def test_an_extent_has_the_gaps_and_all_parts(spans, extent):
+def test_the_extent_covers_all_parts_and_gaps(spans, extent):
   assert annotated.extent(mention(spans)) == extent
 
 
@@ -148,7 +145,7 @@ JOINED = [
 
 
 @pytest.mark.parametrize(("spans", "sentences", "crossing", "why"), JOINED)
-def test_sentences_that_end_within_a_mention_are_joined(
+def test_sentences_that_end_inside_a_mention_are_joined(
   spans, sentences, crossing, why
 ):
   mentions = [
@@ -158,8 +155,8 @@ def test_sentences_that_end_within_a_mention_are_joined(
   assert found == (sentences, crossing), why
 
 
-def test_an_id_that_comes_again_is_rejected():
+def test_a_repeated_id_is_rejected():
   annotated.check_new("2", {"1"}, "t.tsv:2")
   assert message(annotated.check_new, "1", {"1"}, "t.tsv:2") == (
-    "t.tsv:2: found the id '1' again, expected each once"
+    "t.tsv:2: found the id '1' again, expected each id once"
   )

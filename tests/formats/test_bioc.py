@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bioc: passages, sentences, annotations and relations of BioC's XML."""
+"""Tests of bioc.py: passages, sentences, annotations and relations."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_documents_have_text_title_and_mentions():
   ]
 
 
-def test_passages_stand_at_their_offsets():
+def test_passages_are_placed_at_their_offsets():
   (document,) = parse(
     "<document><id>1</id><passage><offset>2</offset><text>One.</text></passage>"
     "<passage><offset>10</offset><text>Two.</text></passage></document>"
@@ -73,7 +73,7 @@ def test_passages_stand_at_their_offsets():
   assert document.title is None
 
 
-def test_sentences_stand_at_their_offsets():
+def test_sentences_are_placed_at_their_offsets():
   (document,) = parse(
     '<document><id>1</id><passage><infon key="type">title</infon>'
     "<offset>0</offset>"
@@ -100,7 +100,7 @@ def test_only_the_first_passage_is_the_title():
   assert (document.text, document.title) == ("It. Methods", None)
 
 
-def test_the_text_of_a_passage_is_not_taken_again_from_its_sentences():
+def test_a_passage_with_text_ignores_the_text_of_its_sentences():
   (document,) = parse(
     "<document><id>1</id><passage><offset>0</offset><text>It rose.</text>"
     "<sentence><offset>0</offset><text>It rose.</text></sentence>"
@@ -109,7 +109,7 @@ def test_the_text_of_a_passage_is_not_taken_again_from_its_sentences():
   assert document.text == "It rose."
 
 
-def test_annotations_of_the_document_itself_are_taken():
+def test_annotations_of_the_document_itself_are_read():
   xml = PASSAGES % mention_xml([(9, 1)], "<text>&amp;</text>")
   assert parse(xml)[0].mentions[-1].spans == ((9, 10),)
 
@@ -120,22 +120,22 @@ def test_an_annotation_with_several_locations_has_several_parts():
   assert (mention.spans, mention.text) == (((0, 8), (27, 31)), "Naloxone rats")
 
 
-def test_an_annotation_without_text_is_taken_as_its_offsets_say():
+def test_an_annotation_without_text_gets_the_text_at_its_offsets():
   xml = PASSAGES % mention_xml([(27, 4)])
   assert parse(xml)[0].mentions[-1].text == "rats"
 
 
-def test_annotations_are_skipped_as_asked():
+def test_annotations_can_be_skipped():
   found = parse(PASSAGES % "", skip=lambda infons: infons["type"] == "Species")
   assert [m.type for m in found[0].mentions] == ["Chemical"]
 
 
-def test_what_is_skipped_may_be_wrong():
+def test_skipped_annotations_are_not_checked():
   xml = PASSAGES % mention_xml([(990, 4)])
   assert parse(xml, skip=lambda infons: infons["type"] == "X")
 
 
-def test_relations_have_the_ends_of_their_nodes():
+def test_relations_connect_their_nodes():
   xml = PASSAGES % (
     '<relation id="R7"><infon key="type">CID</infon>'
     '<node refid="0" role="Chemical"/><node refid="1" role="Species"/>'
@@ -146,7 +146,7 @@ def test_relations_have_the_ends_of_their_nodes():
   ]
 
 
-def test_relations_between_concepts_have_them_as_infons():
+def test_relations_between_concepts_are_read_from_infons():
   xml = PASSAGES % (
     '<relation id="R0"><infon key="relation">CID</infon>'
     '<infon key="Chemical">D1</infon><infon key="Disease">D2</infon></relation>'
@@ -154,7 +154,7 @@ def test_relations_between_concepts_have_them_as_infons():
   assert parse(xml)[0].relations[0][:4] == ("R0", "CID", "D1", "D2")
 
 
-def test_comments_and_marked_sections_are_no_gaps():
+def test_comments_and_cdata_sections_leave_no_gaps():
   (document,) = parse(
     "<document><id>1</id><passage><offset>0</offset>"
     "<text>It <!-- no -->ro<![CDATA[se <&]]>.</text></passage></document>"
@@ -162,7 +162,7 @@ def test_comments_and_marked_sections_are_no_gaps():
   assert document.text == "It rose <&."
 
 
-def test_another_encoding_is_read_as_the_file_says():
+def test_the_encoding_of_the_xml_declaration_is_used():
   data = HEAD.replace("UTF-8", "ISO-8859-1") + (
     "<document><id>1</id><passage><offset>0</offset><text>caf\xe9</text>"
     "</passage></document></collection>"
@@ -196,11 +196,11 @@ FAULTS = [
       "<passage><offset>0</offset><text>One.</text></passage>\n"
       "<passage><offset>3</offset><text>Two.</text></passage>"
     ),
-    "c.xml:5: found a passage at offset 3, where the text before it ends at 4;",
+    "c.xml:5: found a passage at offset 3, but the text before it ends at 4;",
   ),
   (
     ONE % "<passage><offset>999999999999</offset><text>x</text></passage>",
-    "c.xml:4: found a passage at offset 999999999999, where the text before",
+    "c.xml:4: found a passage at offset 999999999999, but the text before",
   ),
   (
     PASSAGES % mention_xml([(1, 4)], "<text>Nalo</text>"),
@@ -208,7 +208,7 @@ FAULTS = [
   ),
   (
     PASSAGES % mention_xml([(30, 90)]),
-    "c.xml:15: found the offsets 30 to 120, expected some within the 40 char",
+    "c.xml:15: found the offsets 30 to 120, expected offsets within the 40",
   ),
   (
     PASSAGES % mention_xml([]),
@@ -225,17 +225,17 @@ FAULTS = [
   ),
   (
     PASSAGES % '<relation id="R0"><node refid="0"/></relation>',
-    "c.xml:15: found a relation of 1 ends, expected two: '<relation id=",
+    "c.xml:15: found a relation with 1 arguments, expected two: '<relation id=",
   ),
 ]
 
 
 @pytest.mark.parametrize(("documents", "message"), FAULTS)
-def test_what_is_no_bioc_is_refused_with_its_place(documents, message):
+def test_malformed_bioc_is_rejected_with_its_line(documents, message):
   assert refused(documents).startswith(message)
 
 
-def test_other_xml_is_refused_with_its_place():
+def test_other_xml_is_rejected_with_its_line():
   with pytest.raises(errors.InputError) as caught:
     bioc.parse(b"\n<html></html>", "c.xml")
   assert str(caught.value) == (
@@ -244,7 +244,7 @@ def test_other_xml_is_refused_with_its_place():
   )
 
 
-def test_an_entity_in_a_text_is_refused_for_its_text_would_be_missing():
+def test_an_entity_in_a_text_is_rejected_because_its_text_would_be_missing():
   said = refused(
     "<document><id>1</id><passage><offset>0</offset>\n"
     "<text>&beta;-clonidine</text></passage></document>"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""brat: mentions, in parts too, and relations of the standoff format."""
+"""Tests of brat.py: mentions, discontinuous ones too, and relations."""
 
 import pytest
 
@@ -40,27 +40,27 @@ def test_a_document_has_mentions_and_relations():
   )
 
 
-def test_a_relation_may_stand_before_its_mentions():
+def test_a_relation_may_precede_its_mentions():
   found = parse("R1\tX a:T1 b:T2 \nT1\tA 0 8\tNaloxone\nT2\tB 10 14\tLeft\n")
   assert found.relations[0][:4] == ("R1", "X", "T1", "T2")
 
 
 @pytest.mark.parametrize("ann", ["", "\n", " \r\n"])
-def test_a_document_may_have_no_mention(ann):
+def test_a_document_may_have_no_mentions(ann):
   assert parse(ann).mentions == []
 
 
-def test_line_ends_of_windows_end_annotations_and_stay_in_the_text():
+def test_windows_line_ends_end_annotations_and_stay_in_the_text():
   found = parse("T1\tA 0 8\tNaloxone\r\nT2\tA 10 14\tLeft\r\n")
   assert [m.text for m in found.mentions] == ["Naloxone", "Left"]
 
 
-def test_a_mention_over_the_end_of_a_line_has_a_blank_there():
+def test_a_mention_across_a_line_end_has_a_blank_there():
   found = parse("T1\tA 0 14\tNaloxone  Left\n")
   assert found.mentions[0].spans == ((0, 14),)
 
 
-def test_other_annotations_are_left_out():
+def test_other_annotations_are_ignored():
   ann = (
     "E1\tX:T1 Theme:T2\nA1\tNegation T1\nM1\tNegation T1\n*\tEquiv T1 T2\n"
     "#1\tAnnotatorNotes T1\tof old\nN1\tReference T1 MeSH:D1\tNaloxone\n"
@@ -90,7 +90,7 @@ FAULTS = [
   ("T1\tA 0 %s\tNaloxone\n" % ("9" * 5000), "1.ann:1: found '9999"),
   (
     MENTION + MENTION,
-    "1.ann:2: found the id 'T1' again, expected each once",
+    "1.ann:2: found the id 'T1' again, expected each id once",
   ),
   (
     MENTION + "R1\tCID Arg1:T1 Arg2:T3\n",
@@ -100,21 +100,21 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("ann", "message"), FAULTS)
-def test_what_is_no_brat_is_refused_with_its_place(ann, message):
+def test_malformed_annotations_are_rejected_with_their_line(ann, message):
   with pytest.raises(errors.InputError) as caught:
     parse(ann)
   assert str(caught.value).startswith(message)
   assert "\n" not in str(caught.value)
 
 
-def test_bytes_that_are_no_utf8_are_refused_with_their_file():
+def test_invalid_utf8_is_rejected_with_its_file():
   with pytest.raises(errors.InputError, match="1.txt:2: found byte 0xe9"):
     brat.parse(b"a\n\xe9", b"", "1", "1.txt", "1.ann")
   with pytest.raises(errors.InputError, match="1.ann:1: found byte 0xe9"):
     brat.parse(b"a\n", b"\xe9", "1", "1.txt", "1.ann")
 
 
-def test_what_annotations_writes_is_read_again():
+def test_the_output_of_entity_files_can_be_read():
   text = "\u03b2-APC & FAP\r\n \r\nrose.\nIt fell."
   spans = [(0, 5), (8, 21), (22, 24)]
   entities = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""conll: the layouts that corpora come in, and what is refused."""
+"""Tests of conll.py: the layouts of the corpora, and malformed files."""
 
 import os
 
@@ -50,7 +50,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("data", "sentences", "why"), LAYOUTS)
-def test_corpora_are_read_in_the_layouts_they_come_in(data, sentences, why):
+def test_all_layouts_of_the_corpora_are_read(data, sentences, why):
   assert labelled(data) == sentences, why
 
 
@@ -73,20 +73,20 @@ DOCUMENTS = [
 
 
 @pytest.mark.parametrize(("data", "found", "why"), DOCUMENTS)
-def test_documents_are_named_by_their_marks(data, found, why):
+def test_documents_get_their_ids_from_their_markers(data, found, why):
   assert [
     "%s:%s" % (name, "|".join(" ".join(words) for words, _ in sentences))
     for name, sentences in conll.parse_documents(data, "train.tsv")
   ] == found, why
 
 
-def test_a_word_that_only_begins_as_a_mark_is_a_word():
+def test_a_word_that_begins_like_a_marker_is_a_word():
   assert labelled(b"-DOCSTART-s\tO\n-docstart-\tB\n") == (
     "-DOCSTART-s/O -docstart-/B"
   )
 
 
-def test_a_header_behind_a_mark_is_refused_with_its_place():
+def test_a_header_after_a_marker_is_rejected_with_its_line():
   with pytest.raises(errors.InputError, match="train.tsv:2: found what looks"):
     conll.parse_documents(b"-DOCSTART- 9\nword\ttag\na\tO\n", "train.tsv")
 
@@ -115,7 +115,7 @@ FAULTS = [
   (
     b"word\ttag\na\tO\n",
     "train.tsv:1: found what looks like a header ('word tag'), expected a word "
-    "and its label in the first line already",
+    "and its label on the first line",
   ),
   (b"\nToken Label\na O\n", "train.tsv:2: found what looks like a header"),
   (b"Word\tPOS\tNER\na\tNN\tO\n", "train.tsv:1: found what looks like a head"),
@@ -134,20 +134,20 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("data", "message"), FAULTS)
-def test_what_is_no_corpus_is_refused_with_its_place(data, message):
+def test_malformed_files_are_rejected_with_their_line(data, message):
   with pytest.raises(errors.InputError) as caught:
     conll.parse(data, "train.tsv")
   assert str(caught.value).startswith(message)
   assert "\n" not in str(caught.value)
 
 
-def test_messages_quote_no_more_than_the_beginning_of_a_long_line():
+def test_messages_quote_only_the_beginning_of_a_long_line():
   with pytest.raises(errors.InputError) as caught:
     conll.parse(b"x" * 100000, "train.tsv")
   assert len(str(caught.value)) < 200
 
 
-def test_labels_are_in_order_of_type_and_tag_with_o_first():
+def test_labels_are_sorted_by_type_and_tag_after_o():
   data = b"a\tS-B\nb\tI-A\nc\tO\nd\tB-A\ne\tE-B\nf\tI-B\ng\tB\nh\tB-B\ni\tB-A\n"
   labels = conll.labels_of(conll.parse(data, "train.tsv"))
   assert labels == "O B B-A I-A B-B I-B E-B S-B".split()
@@ -157,19 +157,19 @@ def test_o_is_a_label_of_every_corpus():
   assert conll.labels_of([conll.Sentence(["a"], ["B"])]) == ["O", "B"]
 
 
-def test_predictions_stand_beside_gold_with_a_blank_line_after_sentences():
+def test_predictions_follow_gold_with_a_blank_line_after_each_sentence():
   sentences = conll.parse(b"a\tB-X\nb\tO\n\nc\tO\n", "test.tsv")
   text = conll.format_predictions(sentences, [["B-X", "I-X"], ["O"]])
   assert text == "a B-X B-X\nb O I-X\n\nc O O\n\n"
 
 
-def test_white_space_in_words_does_not_add_columns():
+def test_white_space_in_words_adds_no_columns():
   sentences = [conll.Sentence(["a b\u00a0c", "\u00a0"], ["O", "O"])]
   text = conll.format_predictions(sentences, [["O", "O"]])
   assert text == "a_b_c O O\n_ O O\n\n"
 
 
-def test_predictions_can_be_read_again():
+def test_written_predictions_can_be_parsed():
   sentences = conll.parse(b"a\tB-X\nb\tO\n\nc\tO\n", "test.tsv")
   predicted = [["B-X", "I-X"], ["O"]]
   text = conll.format_predictions(sentences, predicted)
@@ -178,7 +178,7 @@ def test_predictions_can_be_read_again():
   assert [sentence.labels for sentence in again] == predicted
 
 
-def test_predictions_of_another_length_are_refused():
+def test_predictions_of_another_length_are_rejected():
   sentences = conll.parse(b"a\tO\nb\tO\n", "test.tsv")
   with pytest.raises(ValueError, match="1 sentences, 0 predicted"):
     conll.format_predictions(sentences, [])
@@ -205,7 +205,7 @@ INNER = [
 
 
 @pytest.mark.parametrize(("text", "times", "punctuation", "why"), INNER)
-def test_punctuation_is_inner_if_the_corpus_leaves_it_in_words(
+def test_punctuation_is_inner_if_the_corpus_keeps_it_in_words(
   text, times, punctuation, why
 ):
   assert conll.inner_punctuation(corpus(text) * times) == punctuation, why

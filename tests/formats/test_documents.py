@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""documents: what text comes in, and where its sentences and words are."""
+"""Tests of documents.py: the formats of texts, their sentences and words."""
 
 import gzip
 import json
 import logging
 import os
-import time
 
 import pytest
 
@@ -22,7 +21,7 @@ PUBTATOR = b"""12|t|Naloxone | and clonidine.
 """
 
 
-def test_a_line_of_plain_text_is_a_document_named_by_its_number():
+def test_a_line_of_plain_text_is_a_document_with_its_number_as_id():
   found = documents.parse(b"\nOne  is here. \n \n\tTwo.\n\n", "notes.txt")
   assert found == [
     documents.Document("2", "One  is here. ", None),
@@ -40,7 +39,7 @@ def test_a_line_of_plain_text_is_a_document_named_by_its_number():
     b"One.\nTwo.\n\n\n",
   ],
 )
-def test_line_ends_and_byte_order_marks_are_no_text(data):
+def test_line_ends_and_byte_order_marks_are_removed(data):
   found = documents.parse(data, "notes.txt")
   assert [document.text for document in found] == ["One.", "Two."]
 
@@ -50,7 +49,7 @@ def test_only_line_feeds_end_lines():
   assert [document.text for document in found] == ["a\u2028b\x0bc\x85d"]
 
 
-def test_json_lines_have_a_text_and_perhaps_an_id():
+def test_json_lines_have_a_text_and_an_optional_id():
   data = b'{"text": "a\\nb", "id": "x"}\n\n{"text": "", "id": 7}\n{"text": "c"}'
   assert documents.parse(data, "notes.jsonl") == [
     documents.Document("x", "a\nb", None),
@@ -59,27 +58,27 @@ def test_json_lines_have_a_text_and_perhaps_an_id():
   ]
 
 
-def test_json_lines_are_known_by_their_beginning_too():
+def test_json_lines_are_recognized_by_their_beginning_too():
   found = documents.parse(b' { "text": "a"}\n', "notes.txt")
   assert found == [documents.Document("1", "a", None)]
 
 
-def test_text_in_braces_is_text():
+def test_text_in_braces_is_not_json():
   found = documents.parse(b"{beta}-catenin\n", "notes.txt")
   assert found[0].text == "{beta}-catenin"
 
 
-def test_pubtator_offsets_hold_in_the_text():
+def test_pubtator_offsets_fit_the_text():
   first, second = documents.parse(PUBTATOR, "corpus.txt")
   title = "Naloxone | and clonidine."
   assert first == documents.Document("12", title + " In rats, x fell.", title)
   assert second == documents.Document("13", "A title alone.", "A title alone.")
 
 
-def test_pubtator_annotations_are_left_out_and_counted(caplog):
+def test_pubtator_annotations_are_ignored_and_counted(caplog):
   with caplog.at_level(logging.INFO):
     documents.parse(PUBTATOR, "corpus.txt")
-  assert "corpus.txt: left out 2 annotations" in caplog.text
+  assert "corpus.txt: ignored 2 annotations" in caplog.text
 
 
 def test_pubtator_needs_no_blank_line_between_documents():
@@ -87,7 +86,7 @@ def test_pubtator_needs_no_blank_line_between_documents():
   assert [document.id for document in found] == ["12", "13"]
 
 
-def test_blocks_of_pubtator_have_lines_and_their_numbers():
+def test_pubtator_blocks_have_lines_and_line_numbers():
   text = PUBTATOR.decode("ascii").replace("\n\n", "\r\n\n \n")
   assert list(documents.pubtator_blocks(text, "corpus.txt")) == [
     (
@@ -104,12 +103,12 @@ def test_blocks_of_pubtator_have_lines_and_their_numbers():
   ]
 
 
-def test_an_empty_line_of_an_abstract_is_one():
+def test_an_abstract_may_be_empty():
   (block,) = documents.pubtator_blocks("1|t|Title.\n1|a|\n", "corpus.txt")
   assert block == (1, "1", "Title.", "", [])
 
 
-def test_a_text_without_lines_has_no_blocks():
+def test_an_empty_text_has_no_pubtator_blocks():
   assert list(documents.pubtator_blocks("\n \r\n", "corpus.txt")) == []
 
 
@@ -123,13 +122,13 @@ def test_a_text_without_lines_has_no_blocks():
     ("1|t|a\n1|x|b\n", 2),
   ],
 )
-def test_lines_of_no_block_are_refused_with_their_place(text, line):
+def test_lines_outside_of_blocks_are_rejected_with_their_number(text, line):
   with pytest.raises(errors.InputError) as caught:
     list(documents.pubtator_blocks(text, "corpus.txt"))
   assert str(caught.value).startswith("corpus.txt:%d: found " % line)
 
 
-def test_an_empty_abstract_leaves_the_title_as_it_is():
+def test_with_an_empty_abstract_the_text_is_the_title():
   found = documents.parse(b"1|t|Title.\n1|a|\n", "corpus.txt")
   assert found == [documents.Document("1", "Title.", "Title.")]
 
@@ -173,7 +172,7 @@ FAULTS = [
   (
     b'{"text": "a", "id": "x"}\n\n{"text": "b", "id": "x"}\n',
     "a.jsonl",
-    "a.jsonl:3: found the id 'x' of line 1 again, expected an id of its own",
+    "a.jsonl:3: found the id 'x' of line 1 again, expected unique ids",
   ),
   (
     b'{"text": "a", "id": 2}\n{"text": "b"}',
@@ -183,7 +182,7 @@ FAULTS = [
   (
     b"1|t|a\n\n1|t|b\n",
     "a.txt",
-    "a.txt:3: found the id '1' of line 1 again, expected an id of its own",
+    "a.txt:3: found the id '1' of line 1 again, expected unique ids",
   ),
   (b"1|a|b\n", "a.txt", "a.txt:1: found '1|a|b', expected id|t|title, then"),
   (b"1|t|a\n2|a|b\n", "a.txt", "a.txt:2: found '2|a|b', expected id|t|title"),
@@ -198,7 +197,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("data", "path", "message"), FAULTS)
-def test_what_cannot_be_read_is_refused_with_its_place(data, path, message):
+def test_malformed_files_are_rejected_with_their_line(data, path, message):
   with pytest.raises(errors.InputError) as caught:
     documents.parse(data, path)
   assert str(caught.value).startswith(message)
@@ -243,7 +242,7 @@ def test_sentences_end_where_a_reader_ends_them(text, why):
   assert sentences(text.replace("|", "")) == parts, why
 
 
-def test_no_sentence_reaches_over_the_end_of_the_title():
+def test_no_sentence_crosses_the_end_of_the_title():
   title = "Effects of E. coli in vitro"
   assert sentences(title + " and so on. It fell.", title) == [
     title,
@@ -282,24 +281,13 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("text", "inner", "words", "why"), WORDS)
-def test_words_are_cut_as_the_corpora_cut_them(text, inner, words, why):
+def test_words_are_split_as_in_the_corpora(text, inner, words, why):
   found = documents.words_of(text, 0, len(text), inner)
   assert " ".join(text[start:end] for start, end in found) == words, why
 
 
-def test_words_come_from_the_part_asked_for():
+def test_words_come_from_the_given_part_only():
   assert documents.words_of("ab-cd ef", 1, 7, "-") == [(1, 5), (6, 7)]
-
-
-@pytest.mark.parametrize("unit", ["a-", "e\u0301", "a ", "--", "a. "])
-def test_time_for_words_is_linear(unit):
-  times = []
-  for count in (20000, 80000):
-    text = unit * count
-    began = time.process_time()
-    documents.words_of(text, 0, len(text), "-.")
-    times.append(time.process_time() - began)
-  assert times[1] < 12 * times[0] + 0.1  # four times the text; 16 if quadratic
 
 
 def abstracts(shared, source):
@@ -316,7 +304,7 @@ def abstracts(shared, source):
   ]
 
 
-def test_sentences_of_real_abstracts_hold_all_their_characters(shared):
+def test_sentences_of_real_abstracts_cover_all_their_characters(shared):
   for document in abstracts(shared, "NCBI-disease/devel"):
     end = 0
     for start, next_end in documents.split_sentences(document):
@@ -328,7 +316,7 @@ def test_sentences_of_real_abstracts_hold_all_their_characters(shared):
     assert not document.text[end:].strip()
 
 
-def test_words_of_real_abstracts_are_those_of_their_corpus(shared):
+def test_words_of_real_abstracts_equal_those_of_their_corpus(shared):
   path = os.path.join(shared, "data", "benchmarks", "NER", "NCBI-disease")
   with open(os.path.join(path, "test.tsv"), "rb") as f:
     corpus = conll.parse(f.read(), "test.tsv")
@@ -345,7 +333,7 @@ def test_words_of_real_abstracts_are_those_of_their_corpus(shared):
   assert sum(words in gold for words in found) == 20
 
 
-def test_real_pubtator_annotations_cut_the_texts_they_name(shared):
+def test_real_pubtator_offsets_match_the_annotated_texts(shared):
   path = os.path.join(
     shared, "data", "official", "BC5CDR", "CDR_TestSet.PubTator.txt"
   )
@@ -360,7 +348,7 @@ def test_real_pubtator_annotations_cut_the_texts_they_name(shared):
     assert texts[row[0]][int(row[1]) : int(row[2])] == row[3]
 
 
-def test_what_json_dumps_writes_is_read_again():
+def test_the_output_of_json_dumps_can_be_parsed():
   text = 'a "b"\t\u2028\U0001f600\n'
   line = json.dumps({"id": "\u00e4", "text": text}).encode()
   assert documents.parse(line, "a.jsonl")[0].text == text

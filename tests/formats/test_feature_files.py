@@ -27,7 +27,7 @@ def write(path, format, size=1):
     file.describe({"layers": [1]})
 
 
-def test_an_npz_is_read_by_numpy_without_pickle(tmp_path):
+def test_numpy_reads_an_npz_without_pickle(tmp_path):
   write(tmp_path / "x.npz", "npz")
   with np.load(str(tmp_path / "x.npz"), allow_pickle=False) as read:
     np.testing.assert_array_equal(read["rows"], ROWS)
@@ -37,7 +37,7 @@ def test_an_npz_is_read_by_numpy_without_pickle(tmp_path):
     assert json.loads(str(read["meta"])) == {"layers": [1]}
 
 
-def test_hdf5_has_the_same_in_chunks_that_can_grow(tmp_path):
+def test_hdf5_has_the_same_arrays_in_chunks_that_can_grow(tmp_path):
   write(tmp_path / "x.h5", "hdf5")
   with h5py.File(str(tmp_path / "x.h5"), "r") as read:
     np.testing.assert_array_equal(read["rows"][:], ROWS)
@@ -49,7 +49,7 @@ def test_hdf5_has_the_same_in_chunks_that_can_grow(tmp_path):
     assert json.loads(read.attrs["meta"]) == {"layers": [1]}
 
 
-def test_a_chunk_of_wide_rows_is_small(tmp_path):
+def test_chunks_of_wide_rows_are_small(tmp_path):
   with feature_files.writing(str(tmp_path / "x.h5"), "hdf5", 1) as file:
     array = file.create("rows", (10000, 13, 768), "float32")
     rows, layers, width = array.chunks
@@ -58,7 +58,7 @@ def test_a_chunk_of_wide_rows_is_small(tmp_path):
 
 
 @pytest.mark.parametrize("format", sorted(feature_files.FORMATS))
-def test_what_fails_leaves_an_earlier_file_and_nothing_else(tmp_path, format):
+def test_a_failure_leaves_an_earlier_file_and_nothing_else(tmp_path, format):
   path = tmp_path / "x"
   path.write_bytes(b"earlier")
   with pytest.raises(KeyError):
@@ -70,26 +70,28 @@ def test_what_fails_leaves_an_earlier_file_and_nothing_else(tmp_path, format):
 
 
 @pytest.mark.parametrize("format", sorted(feature_files.FORMATS))
-def test_a_folder_that_is_not_there_is_made(tmp_path, format):
+def test_a_missing_folder_is_created(tmp_path, format):
   write(tmp_path / "a" / "b" / "x", format)
   assert os.listdir(str(tmp_path / "a" / "b")) == ["x"]
 
 
 @pytest.mark.parametrize("format", sorted(feature_files.FORMATS))
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path, format):
+def test_an_unwritable_path_is_reported(tmp_path, format):
   (tmp_path / "file").write_text("")
   with pytest.raises(InputError, match="file/x: cannot be written"):
     write(tmp_path / "file" / "x", format)
-  with pytest.raises(InputError, match="expected the name of a file"):
+  with pytest.raises(InputError, match="expected the path of a local file"):
     write(tmp_path, format)
-  with pytest.raises(InputError, match="expected the name of a file"):
+  with pytest.raises(InputError, match="expected the path of a local file"):
     write("gs://bucket/x", format)
 
 
-def test_what_disk_or_memory_cannot_hold_is_refused(tmp_path, monkeypatch):
+def test_too_little_disk_or_memory_is_reported(tmp_path, monkeypatch):
   usage = types.SimpleNamespace(free=10**9)
   monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-  with pytest.raises(InputError, match="gets 2.0 GB, and 1.0 GB are free"):
+  with pytest.raises(
+    InputError, match="needs 2.0 GB, but only 1.0 GB are free"
+  ):
     write(tmp_path / "x.h5", "hdf5", 2 * 10**9)
   with pytest.raises(InputError, match="expected --output_format=hdf5"):
     with feature_files.writing(str(tmp_path / "x.npz"), "npz", 1) as file:
@@ -100,11 +102,11 @@ def test_what_disk_or_memory_cannot_hold_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
   "name, format", [("a.npz", "npz"), ("a.h5", "hdf5"), ("a.b/c.hdf5", "hdf5")]
 )
-def test_an_ending_tells_the_format(name, format):
+def test_the_ending_decides_the_format(name, format):
   assert feature_files.format_of(name) == format
 
 
 @pytest.mark.parametrize("name", ["a.json", "npz", "a.npz.gz"])
-def test_an_unknown_ending_is_refused_with_those_that_are_known(name):
+def test_an_unknown_ending_is_rejected_with_the_known_ones(name):
   with pytest.raises(InputError, match="ends in .npz, .h5, .hdf5, or --output"):
     feature_files.format_of(name)

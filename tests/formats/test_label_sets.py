@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of label_sets.py; of what run_dc.py makes of it in test_run_dc.py."""
+"""Tests of label_sets.py; tests/programs/test_run_dc.py tests its use."""
 
 import pytest
 
@@ -37,12 +37,12 @@ def parse(text, split="train", names=()):
     ),
   ],
 )
-def test_all_notations_of_labels_are_told_apart(text, gold):
+def test_all_notations_of_labels_are_recognized(text, gold):
   ((name, sentence, found),) = parse(text)
   assert name in ("7", "7_s0") and sentence == "x" and found == gold
 
 
-def test_aspects_take_names_where_there_is_one_for_each():
+def test_aspects_get_names_if_there_is_one_for_each():
   assert parse("x\t0_1,1_0\n", names=("p", "q"))[0][2] == {
     "p": True,
     "q": False,
@@ -67,7 +67,7 @@ def test_a_test_set_without_the_column_has_no_gold():
     ("note_1", "note_1"),
   ],
 )
-def test_the_end_of_a_sentences_id_is_its_number(name, document):
+def test_a_sentence_id_ends_in_its_number(name, document):
   assert label_sets.document_of(name) == document
 
 

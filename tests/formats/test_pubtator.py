@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pubtator: documents, their mentions and relations, and what is refused."""
+"""Tests of pubtator.py: documents, mentions, relations, malformed files."""
 
 import gzip
 import os
@@ -46,7 +46,7 @@ def test_documents_have_text_title_mentions_and_relations():
   )
 
 
-def test_a_name_of_several_concepts_is_one_mention():
+def test_an_annotation_of_several_concepts_is_one_mention():
   second = parse(CORPUS)[1]
   assert [m.text for m in second.mentions] == ["Left and right pain"]
   assert second.place == "c.txt:7"
@@ -63,19 +63,19 @@ def test_line_ends_and_blank_lines_do_not_matter(old, new):
   ]
 
 
-def test_an_empty_abstract_is_one():
+def test_an_abstract_may_be_empty():
   (document,) = parse("1|t|Pain.\n1|a|\n")
   assert (document.text, document.title) == ("Pain. ", "Pain.")
 
 
-def test_a_mention_may_stand_in_the_abstract_and_over_the_title():
+def test_a_mention_may_be_in_the_abstract_or_cross_the_title():
   (document,) = parse(
     "1|t|Left\n1|a|pain\n1\t5\t9\tpain\tX\n1\t0\t9\tLeft pain\tX\n"
   )
   assert [m.spans for m in document.mentions] == [((5, 9),), ((0, 9),)]
 
 
-def test_a_document_may_come_twice():
+def test_a_document_may_repeat():
   block = "1|t|Pain.\n1|a|It rose.\n1\t0\t4\tPain\tX\n\n"
   assert annotated.without_repeats(parse(block + block))[1] == 1
 
@@ -87,7 +87,7 @@ FAULTS = [
   ("\n \n", "c.txt: found no document"),
   (
     "1|t|Pain.\n\n2|t|Pain.\n2|a|It rose.\n",
-    "c.txt:1: found the title of '1' and no abstract below it, expected id|t|",
+    "c.txt:1: found the title of '1' without an abstract, expected id|t|",
   ),
   ("1|a|It rose.\n", "c.txt:1: found '1|a|It rose.', expected id|t|title"),
   (HEAD + "1|a|More.\n", "c.txt:3: found '1|a|More.', expected id|t|title"),
@@ -95,17 +95,17 @@ FAULTS = [
   (HEAD + "more\n", "c.txt:3: found 'more', expected id|t|title"),
   (
     HEAD + "1\t0\t4\n",
-    "c.txt:3: found 3 columns, expected 5 to 7 of a mention (id, start, end, "
-    "text, type, concept, parts) or 4 of a relation (id, type, two concepts)",
+    "c.txt:3: found 3 columns, expected 5 to 7 for a mention (id, start, end, "
+    "text, type, concept, parts) or 4 for a relation (id, type, two concepts)",
   ),
-  (HEAD + "1\t0\t4\tPain\n", "c.txt:3: found 4 columns, expected 5 to 7 of a"),
+  (HEAD + "1\t0\t4\tPain\n", "c.txt:3: found 4 columns, expected 5 to 7 for a"),
   (HEAD + "1\t0\t4\tPain\tX\ta\tb\tc\n", "c.txt:3: found 8 columns, expected"),
   (
     HEAD + "1\t0\tx\tPain\tX\n",
     "c.txt:3: found 'x', expected the offset as a whole number",
   ),
   (HEAD + "1\t-1\t4\tPain\tX\n", "c.txt:3: found '-1', expected the offset"),
-  (HEAD + "1\t0\t4\tPain\t \n", "c.txt:3: found no type of the mention"),
+  (HEAD + "1\t0\t4\tPain\t \n", "c.txt:3: found a mention without a type"),
   (
     HEAD + "1\t1\t5\tPain\tX\n",
     "c.txt:3: found 'ain.' at the offsets 1-5, expected 'Pain' there",
@@ -113,25 +113,25 @@ FAULTS = [
   (HEAD + "1\t0\t99\tPain\tX\n", "c.txt:3: found the offsets 0 to 99, expect"),
   (
     HEAD + "1\t0\t4\tPain\tX\n1\t0\t4\tPain\tDis",
-    "c.txt:4: found the end of the file within a line, expected it whole",
+    "c.txt:4: found the end of the file within a line, expected a whole file",
   ),
 ]
 
 
 @pytest.mark.parametrize(("text", "message"), FAULTS)
-def test_what_is_no_pubtator_is_refused_with_its_place(text, message):
+def test_malformed_files_are_rejected_with_their_line(text, message):
   with pytest.raises(errors.InputError) as caught:
     parse(text)
   assert str(caught.value).startswith(message)
   assert "\n" not in str(caught.value)
 
 
-def test_bytes_that_are_no_utf8_are_refused_with_their_place():
+def test_invalid_utf8_is_rejected_with_its_line():
   with pytest.raises(errors.InputError, match="c.txt:2: found byte 0xe9"):
     pubtator.parse(b"1|t|Pain.\n1|a|caf\xe9\n", "c.txt")
 
 
-def test_what_annotations_writes_is_read_again():
+def test_the_output_of_entity_files_can_be_parsed():
   title = "\u03b2-APC & FAP."
   texts = [title + " In FAP, CRC rose.", "a\tb\nFAP"]
   found = [
@@ -170,7 +170,7 @@ def both(shared):
   return first, second
 
 
-def test_real_texts_of_both_formats_agree(both):
+def test_real_texts_agree_with_bioc(both):
   first, second = both
   assert len(first) == len(second) == 500
   assert [(d.id, d.text, d.title) for d in first] == [
@@ -178,7 +178,7 @@ def test_real_texts_of_both_formats_agree(both):
   ]
 
 
-def test_real_mentions_of_both_formats_agree(both):
+def test_real_mentions_agree_with_bioc(both):
   first, second = (
     [
       sorted((m.spans, m.type, m.text) for m in document.mentions)
@@ -190,7 +190,7 @@ def test_real_mentions_of_both_formats_agree(both):
   assert sum(map(len, first)) == 4424 + 5385
 
 
-def test_real_relations_of_both_formats_agree(both):
+def test_real_relations_agree_with_bioc(both):
   first, second = (
     [sorted(r[1:4] for r in document.relations) for document in found]
     for found in both

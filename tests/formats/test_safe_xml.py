@@ -23,21 +23,21 @@ def bomb(use):
   return (dtd + use).encode("ascii")
 
 
-def test_the_root_of_whole_xml_is_returned():
+def test_the_root_element_is_returned():
   root = safe_xml.parse(b"<?xml version='1.0'?>\n<a><b/></a>", "c.xml", "a")
   assert (root.tag, root[0].tag) == ("a", "b")
 
 
 @pytest.mark.parametrize("use", ["<a>&e11;</a>", "<a b='&e11;'/>"])
-def test_entities_that_stand_for_too_much_are_refused(use):
+def test_entities_that_expand_too_far_are_rejected(use):
   assert refused(bomb(use)).startswith("c.xml:1: found ")
 
 
-def test_a_bomb_that_is_not_used_harms_nobody():
+def test_an_unused_entity_bomb_does_no_harm():
   assert safe_xml.parse(bomb("<a>b</a>"), "c.xml", "a").text == "b"
 
 
-def test_files_are_not_read_into_a_text(tmp_path):
+def test_an_entity_in_a_text_reads_no_file(tmp_path):
   (tmp_path / "secret").write_bytes(b"42")
   uri = (tmp_path / "secret").as_uri()
   data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a>1 &x;</a>' % uri
@@ -46,7 +46,7 @@ def test_files_are_not_read_into_a_text(tmp_path):
   )
 
 
-def test_files_are_not_read_into_an_attribute(tmp_path):
+def test_an_entity_in_an_attribute_reads_no_file(tmp_path):
   (tmp_path / "secret").write_bytes(b"42")
   uri = (tmp_path / "secret").as_uri()
   data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a b="&x;"/>' % uri
@@ -60,12 +60,12 @@ def test_a_dtd_is_not_loaded(tmp_path):
   assert safe_xml.parse(data.encode("ascii"), "c.xml", "a").get("b") is None
 
 
-def test_the_five_entities_of_xml_and_numbers_are_characters():
+def test_predefined_and_numeric_entities_are_characters():
   root = safe_xml.parse(b"<a>&lt;&amp;&gt;&quot;&apos;&#946;</a>", "c.xml", "a")
   assert root.text == "<&>\"'\u03b2"
 
 
-def test_comments_and_instructions_leave_no_trace():
+def test_comments_and_processing_instructions_are_removed():
   root = safe_xml.parse(b"<a>1<!-- x -->2<?x y?>3</a>", "c.xml", "a")
   assert root.text == "123"
   assert len(root) == 0
@@ -84,7 +84,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("data", "message"), FAULTS)
-def test_what_is_no_xml_is_refused_with_its_line(data, message):
+def test_malformed_xml_is_rejected_with_its_line(data, message):
   said = refused(data)
   assert said.startswith(message)
   assert said.endswith("), expected a BioC collection")
@@ -101,13 +101,13 @@ def root():
   return safe_xml.parse(b'<a>\n<b c="" d="1"> x </b><e> </e></a>', "c.xml", "a")
 
 
-def test_attributes_and_texts_of_children_are_returned():
+def test_attributes_and_child_texts_are_returned():
   assert safe_xml.attribute(root()[0], "d", "c.xml") == "1"
   assert safe_xml.attribute(root()[0], "c", "c.xml") == ""
   assert safe_xml.child_text(root(), "b", "c.xml") == "x"
 
 
-def test_a_missing_attribute_is_told_with_its_place():
+def test_a_missing_attribute_is_rejected_with_its_line():
   with pytest.raises(errors.InputError) as caught:
     safe_xml.attribute(root()[0], "id", "c.xml")
   assert str(caught.value) == (
@@ -116,7 +116,7 @@ def test_a_missing_attribute_is_told_with_its_place():
 
 
 @pytest.mark.parametrize("name", ["e", "f"])
-def test_a_missing_or_empty_child_is_told_with_its_place(name):
+def test_a_missing_or_empty_child_is_rejected_with_its_line(name):
   with pytest.raises(errors.InputError) as caught:
     safe_xml.child_text(root(), name, "c.xml")
   assert str(caught.value) == (

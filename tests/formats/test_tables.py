@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of tables.py; of what its callers make of it in test_run_*.py."""
+"""Tests of tables.py; tests/programs test its use."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def parse(text, optional=("id",)):
   return [(r.place, r.line, r.values["id"], r.values["text"]) for r in records]
 
 
-def test_without_a_header_the_number_of_cells_says_which_is_which():
+def test_without_a_header_the_number_of_cells_decides_the_columns():
   assert parse("a b\n") == [("x.tsv:1", 1, None, "a b")]
   assert parse("7\ta\n") == [("x.tsv:1", 1, "7", "a")]
   assert parse("7\tzz\ta\n") == [("x.tsv:1", 1, "7", "a")]
@@ -35,7 +35,7 @@ def test_quotation_marks_are_characters_like_any_other():
   assert parse('7\t"a "b"" c\n')[0][3] == '"a "b"" c'
 
 
-def test_json_lines_have_the_same_names():
+def test_json_lines_use_the_same_names():
   assert parse('{"Text": "a\\tb", "id": 7}\n{"sentence": "c"}\n') == [
     ("x.tsv:1", 1, "7", "a\tb"),
     ("x.tsv:2", 2, None, "c"),
@@ -61,19 +61,19 @@ def test_json_lines_have_the_same_names():
     ("\0\n", "UTF-16 text or a binary file"),
   ],
 )
-def test_what_is_no_table_is_refused_in_one_line(text, message):
+def test_malformed_tables_are_rejected_in_one_line(text, message):
   with pytest.raises(InputError, match=message) as caught:
     parse(text)
   assert "\n" not in str(caught.value)
 
 
-def test_written_rows_stay_lines_and_floats_get_six_digits():
+def test_written_rows_stay_single_lines_and_floats_get_six_digits():
   assert tables.to_tsv(["a", "b"], [["x\ty\nz", 0.5], [1, 1e-9]]) == (
     "a\tb\nx y z\t0.500000\n1\t0.000000\n"
   )
 
 
-def test_written_json_keeps_texts_as_they_stand():
+def test_written_json_keeps_texts_unchanged():
   assert tables.to_jsonl(["a", "b"], [["x\ty\n\u03b1", 0.5]]) == (
     '{"a": "x\\ty\\n\u03b1", "b": 0.5}\n'
   )

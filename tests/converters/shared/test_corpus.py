@@ -304,5 +304,5 @@ def test_allow_incomplete_takes_its_offsets_and_counts_it():
 
 def test_offsets_outside_the_text_are_always_an_error():
   made = report(allow_incomplete=True)
-  with pytest.raises(errors.InputError, match="expected some within"):
+  with pytest.raises(errors.InputError, match="expected offsets within"):
     made.mention("a", "T1", "Species", [(2, 7)], "mice", "x:3")

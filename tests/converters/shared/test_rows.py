@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rows: tables of corpora are read line by line, faults told with theirs."""
+"""Tests of rows.py: tables are read line by line, errors name the line."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def message(call, *args, **options):
   return str(caught.value)
 
 
-def test_lines_become_cells_with_their_places():
+def test_lines_become_cells_with_their_place():
   assert parse(b"1\ta b\n2\tc\n") == [
     ("t.tsv:1", ["1", "a b"]),
     ("t.tsv:2", ["2", "c"]),
@@ -38,7 +38,7 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("data", "cells", "why"), TABLES)
-def test_tables_are_read_as_they_stand(data, cells, why):
+def test_cells_are_read_unchanged(data, cells, why):
   assert [found for _, found in parse(data)] == cells, why
 
 
@@ -49,7 +49,7 @@ def test_places_count_blank_lines():
   ]
 
 
-def test_cells_may_be_cut_by_something_else():
+def test_cells_may_have_another_separator():
   assert parse(b"1||a\tb\n", cut_by="||") == [("t.tsv:1", ["1", "a\tb"])]
 
 
@@ -57,52 +57,52 @@ def test_lines_may_have_several_sizes():
   assert len(parse(b"1\ta\n1\n1\ta\tb\n", range(1, 4))) == 3
 
 
-def test_another_encoding_may_be_asked_for():
+def test_another_encoding_can_be_chosen():
   found = parse(
     b"1\tcaf\xe9\n", decode=lambda data, path: data.decode("latin-1")
   )
   assert found[0][1] == ["1", "caf\xe9"]
 
 
-def test_a_line_of_another_size_is_told():
+def test_a_line_with_another_number_of_cells_is_rejected():
   assert message(parse, b"1\ta\n\n1\ta\tb\n") == (
     "t.tsv:3: found 3 columns ('1\\ta\\tb'), expected id, text"
   )
 
 
-def test_a_long_line_is_quoted_in_part():
+def test_only_part_of_a_long_line_is_quoted():
   assert len(message(parse, b"x" * 9999)) < 150
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \r\n"])
-def test_a_table_without_rows_is_told(data):
+def test_a_table_without_rows_is_rejected(data):
   assert message(parse, data) == "t.tsv: found no rows, expected id, text"
 
 
-def test_bytes_that_are_no_utf8_are_told():
+def test_invalid_utf8_is_rejected():
   assert message(parse, b"1\ta\n2\t\xe9\n").startswith(
     "t.tsv:2: found byte 0xe9, which is not UTF-8"
   )
 
 
-def test_a_row_of_another_size_is_told():
+def test_a_row_of_another_size_is_rejected():
   rows.check_size(["1", "a"], 2, "id, text", "t.tsv:2")
   assert message(rows.check_size, ["1"], 2, "id, text", "t.tsv:2") == (
     "t.tsv:2: found 1 columns, expected id, text"
   )
 
 
-def test_two_tables_of_different_lengths_are_told():
+def test_parallel_tables_of_different_lengths_are_rejected():
   rows.check_same_number([1], "a.tsv", [2], "b.tsv")
   assert message(rows.check_same_number, [1], "a.tsv", [], "b.tsv") == (
     "b.tsv: found 0 rows, expected 1 as a.tsv has"
   )
 
 
-def test_an_id_that_is_not_known_is_told():
+def test_an_unknown_id_is_rejected():
   rows.check_known("1", {"1"}, "t.tsv:2")
   assert message(rows.check_known, "2", {"1"}, "t.tsv:2") == (
-    "t.tsv:2: found the id '2', expected that of a text"
+    "t.tsv:2: found the id '2', expected the id of a text"
   )
 
 
@@ -116,5 +116,5 @@ def test_an_id_that_is_not_known_is_told():
     ('"a" b', '"a" b'),
   ],
 )
-def test_quotation_marks_around_a_cell_are_taken_off(cell, text):
+def test_quotation_marks_around_a_cell_are_removed(cell, text):
   assert rows.unquoted(cell) == text
