@@ -1,36 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several test files share: where the checkout is, and the real data."""
+"""Fixtures that several test files use."""
 
 import os
 from unittest import mock
 
 import pytest
 
-# Before TensorFlow: 1.15 shows its protobuf to all that is loaded after it, on
-# which SentencePiece's trainer crashes.
+# Must come before TensorFlow: 1.15 exposes its protobuf to every library loaded
+# later, and SentencePiece's trainer crashes on it.
 import sentencepiece  # noqa: F401
 from tensorflow.python.training import training_util
 
 from tests.helpers import REPO
+from tests.helpers import SPM
+import tokenization
 
 
 @pytest.fixture(scope="session")
 def repo():
-  """The folder of the checkout."""
+  """Returns the folder of the checkout."""
   return REPO
 
 
 @pytest.fixture(scope="session")
 def shared():
-  """The folder of real corpora beside the checkout; skips where it is not."""
+  """Returns the folder of real corpora beside the checkout, or skips."""
   path = os.path.join(os.path.dirname(REPO), "shared")
   if not os.path.isdir(path):
     pytest.skip("no folder ../shared with the real corpora")
   return path
 
 
+@pytest.fixture(scope="session")
+def tokenizer():
+  """Returns the tokenizer of the bundled vocabulary."""
+  return tokenization.load(spm_model_file=SPM)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def without_graph_files():
-  """Leaves graph.pbtxt out, a tenth of the time of so small a training."""
+  """Skips writing graph.pbtxt, a tenth of the time of a small training."""
   with mock.patch.object(training_util, "write_graph"):
     yield

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-tunes run_ner.py on two machines; run by test_finetuning.py.
+"""Fine-tunes run_ner.py on two machines; run by finetuning/test_harness.py.
 
-The argument is the folder of test_programs.py's data. Without TF_CONFIG it
-starts itself twice; the second process fails if it writes anything.
+The argument is a folder with the corpus in data/. Without TF_CONFIG it starts
+itself twice; the second process fails if it writes anything.
 """
 
 import os

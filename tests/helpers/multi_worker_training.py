@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pretrains the same in one process and in two; run by test_replicas.py.
+"""Compares pretraining in one process and in two; run by test_replicas.py.
 
-Without arguments it starts itself twice, as two machines would, and prints for
-each the largest difference of any variable.
+Without arguments it starts itself twice, as two machines would, and prints the
+largest difference of any variable for each.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.helpers import mirrored_training
 
 
 def free_ports(count):
-  """Ports that nobody listens on."""
+  """Returns free ports."""
   sockets = [socket.socket() for _ in range(count)]
   for s in sockets:
     s.bind(("localhost", 0))
@@ -30,7 +30,7 @@ def free_ports(count):
 
 
 def work(folder):
-  """One worker's part; it leaves folder/values-INDEX."""
+  """Trains as one worker and writes folder/values-INDEX."""
   values = mirrored_training.pretrain(
     folder,
     distribution="multi_worker_mirrored",
@@ -43,7 +43,7 @@ def work(folder):
 
 
 def start_two(script, *arguments):
-  """Runs a script twice, as two machines, to the end of both."""
+  """Runs a script twice, as two machines, and waits for both."""
   hosts = ["localhost:%d" % port for port in free_ports(2)]
   workers = []
   for index in range(2):
@@ -57,7 +57,7 @@ def start_two(script, *arguments):
     )
   while any(worker.poll() is None for worker in workers):
     time.sleep(0.2)
-    if any(worker.poll() for worker in workers):  # The other would wait.
+    if any(worker.poll() for worker in workers):  # The other would wait for it.
       for worker in workers:
         worker.kill()
   assert not any(worker.poll() for worker in workers)

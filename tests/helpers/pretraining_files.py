@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small pretraining files, made with TensorFlow's own writer."""
+"""Writes small pretraining files with TensorFlow's own writer."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -10,7 +10,7 @@ VOCABULARY = 40
 
 
 def example(random, length=SEQUENCE, masked=MASKED, vocabulary=VOCABULARY):
-  """{feature: values} of a random example whose last pieces are padding."""
+  """Returns {feature: values} of a random example that ends in padding."""
   pieces = random.randint(length // 2, length)
   places = np.sort(random.choice(np.arange(1, pieces), masked - 1, False))
   ids = np.zeros([length], int)
@@ -29,7 +29,7 @@ def example(random, length=SEQUENCE, masked=MASKED, vocabulary=VOCABULARY):
 
 
 def serialized(values):
-  """An example as bytes."""
+  """Returns an example as bytes."""
   features = {
     name: tf.train.Feature(float_list=tf.train.FloatList(value=x))
     if x.dtype == float

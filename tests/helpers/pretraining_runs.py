@@ -23,7 +23,7 @@ CONFIG = dict(
 
 
 def run(folder, **changed):
-  """Runs the harness with flags changed; its output is folder/output."""
+  """Runs the harness with flags changed; writes to folder/output."""
   values = tiny.flags_of(run_pretraining)
   values.update(
     albert_config_file=str(folder / "albert_config.json"),
@@ -45,13 +45,13 @@ def run(folder, **changed):
 
 
 def variables(prefix):
-  """{name: value} of a checkpoint."""
+  """Returns {name: value} of a checkpoint."""
   reader = tf.train.load_checkpoint(str(prefix))
   return {n: reader.get_tensor(n) for n in reader.get_variable_to_shape_map()}
 
 
 def prepared(folder):
-  """Puts what a run needs into a folder; returns it."""
+  """Writes a config and examples into a folder; returns the folder."""
   (folder / "albert_config.json").write_text(json.dumps(CONFIG))
   pretraining_files.write(folder / "train", 16)
   pretraining_files.write(folder / "held-out", 6, seed=1)

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs programs as a person does, on a small corpus and a small model."""
+"""Runs programs from a shell, on a small corpus and a small model."""
 
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 import modeling
 from tests.helpers import REPO
+from tests.helpers import SPM
 
-# The published command, but for its paths.
+# The published command; only its paths differ.
 PUBLISHED = (
   "--do_train=true --do_eval=true --vocab_file={model}/vocab.txt "
   "--bert_config_file={model}/bert_config.json "
   "--init_checkpoint={model}/model.ckpt-1000000 --num_train_epochs=10.0 "
   "--data_dir={data} --output_dir={output}"
 )
-
 
 QUICK = (
   " --max_seq_length=32 --train_batch_size=8 --learning_rate=3e-3 "
@@ -28,7 +31,7 @@ QUICK = (
 
 
 def run(program, arguments, folder=REPO, code=0):
-  """Runs a program and returns its (standard output, standard error)."""
+  """Runs a program, checks its exit code and returns (stdout, stderr)."""
   process = subprocess.run(
     [sys.executable, os.path.join(REPO, program)] + arguments.split(),
     cwd=str(folder),
@@ -39,8 +42,27 @@ def run(program, arguments, folder=REPO, code=0):
   return process.stdout, process.stderr
 
 
+def kill_at(program, arguments, text):
+  """Starts a program, kills it at a log line with a text, returns its log."""
+  process = subprocess.Popen(
+    [sys.executable, os.path.join(REPO, program)] + arguments.split(),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    encoding="utf-8",
+  )
+  log = ""
+  with process.stdout:
+    for line in process.stdout:
+      log += line
+      if text in line:
+        process.kill()
+        break
+    process.wait()
+  return log
+
+
 def write_corpus(folder, sizes):
-  """Sentences in which 'fever' and the words after 'lung' are entities."""
+  """Writes sentences whose entities are "fever" and "lung cancer"."""
   os.makedirs(str(folder))
   random = np.random.RandomState(0)
   for name, size in sizes.items():
@@ -61,8 +83,18 @@ def write_corpus(folder, sizes):
 
 
 def write_model(folder, initializer_range=0.02):
-  """A pretrained model as published: optimizer slots, cls heads and all."""
-  os.makedirs(str(folder))
+  """Writes a small pretrained model with the files of a published one.
+
+  Its checkpoint has the optimizer's slots and the heads of pretraining.
+  """
+  shutil.copytree(_model(initializer_range).name, str(folder))
+
+
+@functools.lru_cache(maxsize=None)
+def _model(initializer_range):
+  """Makes the model once a process; returns its TemporaryDirectory."""
+  temporary = tempfile.TemporaryDirectory()
+  folder = temporary.name
   config = modeling.AlbertConfig(
     vocab_size=8000,
     embedding_size=16,
@@ -73,12 +105,16 @@ def write_model(folder, initializer_range=0.02):
     max_position_embeddings=32,
     initializer_range=initializer_range,
   )
-  config.to_json_file(str(folder / "bert_config.json"))
-  for name in ("pubmed-8k.model", "pubmed-8k.vocab"):
-    with open(os.path.join(REPO, "examples", "vocab", name), "rb") as f:
-      data = f.read()
-    target = "vocab.txt" if name.endswith(".vocab") else "30k-clean.model"
-    (folder / target).write_bytes(data)
+  config.to_json_file(os.path.join(folder, "bert_config.json"))
+  shutil.copy(SPM, os.path.join(folder, "30k-clean.model"))
+  shutil.copy(
+    SPM.replace(".model", ".vocab"), os.path.join(folder, "vocab.txt")
+  )
+  _save_random_weights(config, os.path.join(folder, "model.ckpt"))
+  return temporary
+
+
+def _save_random_weights(config, path):
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(0)
     modeling.AlbertModel(config, False, tf.zeros([1, 2], tf.int32))
@@ -88,11 +124,12 @@ def write_model(folder, initializer_range=0.02):
     step = tf.train.get_or_create_global_step()
     session.run(tf.global_variables_initializer())
     session.run(step.assign(1000000))
-    tf.train.Saver().save(session, str(folder / "model.ckpt"), global_step=step)
+    saver = tf.train.Saver(save_relative_paths=True)
+    saver.save(session, path, global_step=step)
 
 
 def squad(*triples):
-  """BioBERT's file of (id, context, answer) triples; the question is one."""
+  """Returns BioBERT's JSON of (id, context, answer), all with one question."""
   paragraphs = [
     {
       "context": context,

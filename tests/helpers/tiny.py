@@ -12,7 +12,7 @@ from tests.helpers import programs
 
 
 def flags_of(program):
-  """A program's flags at their defaults; other programs' do not get in."""
+  """Returns {name: default} of one program's flags."""
   program.define_flags()
   flags.FLAGS.mark_as_parsed()
   values = vars(flag_groups.values(program.__name__))
@@ -24,11 +24,11 @@ def flags_of(program):
 def run(program, folder, **changed):
   """Runs a program's main with flags changed; returns results.json.
 
-  The model is made in folder/model; folder/output is the output.
+  Writes the model to folder/model and the output to folder/output.
   """
   if not (folder / "model").exists():
-    # So thin a layer tells words apart at once only if it starts with larger
-    # weights than a trained one has.
+    # A layer this thin separates words within few steps only if it starts
+    # with larger weights than usual.
     programs.write_model(folder / "model", initializer_range=0.2)
   values = flags_of(program)
   values.update(

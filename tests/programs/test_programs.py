@@ -15,6 +15,7 @@ from formats import entity_files
 from tests.helpers import REPO
 from tests.helpers.programs import PUBLISHED
 from tests.helpers.programs import QUICK
+from tests.helpers.programs import kill_at
 from tests.helpers.programs import run
 from tests.helpers.programs import squad
 from tests.helpers.programs import write_corpus
@@ -156,18 +157,7 @@ def test_other_flags_in_the_same_folder_are_rejected_by_name(trained):
 def test_killed_run_resumes_from_its_last_checkpoint(trained, tmp_path):
   command = trained["command"].replace(str(trained["output"]), str(tmp_path))
   command += " --num_train_epochs=3"
-  process = subprocess.Popen(
-    [sys.executable, os.path.join(REPO, "run_ner.py")] + command.split(),
-    stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
-    encoding="utf-8",
-  )
-  for line in process.stdout:
-    if "step 20: f1" in line:
-      process.kill()
-      break
-  process.wait()
-  process.stdout.close()
+  kill_at("run_ner.py", command, "step 20: f1")
   saved = tf.train.latest_checkpoint(str(tmp_path)).split("-")[-1]
   _, log = run("run_ner.py", command)
   assert "training from step %s to 30" % saved in log

@@ -11,9 +11,7 @@ from common.errors import InputError
 from finetuning import harness
 from formats import label_sets
 import run_dc
-from tests.helpers import SPM
 from tests.helpers import tiny
-import tokenization
 
 ASPECTS = ",".join("%d_%d" % (i, i in (2, 8)) for i in range(10))
 NONE = ",".join("%d_0" % i for i in range(10))
@@ -23,11 +21,6 @@ BLUE = (
   "index\tsentence1\tsentence2\tlabel\n"
   "5_s0\tCells grow.\t%s,%s\n5_s1\tNone.\t\n" % (ENERGETICS, SIGNALING)
 )
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-  return tokenization.load(None, SPM, None)
 
 
 def read(text, split="train", task_name="generic"):

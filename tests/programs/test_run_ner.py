@@ -6,13 +6,6 @@ import pytest
 
 from formats import conll
 import run_ner
-from tests.helpers import SPM
-import tokenization
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-  return tokenization.load(spm_model_file=SPM)
 
 
 def task_for(tokenizer, sentences, max_seq_length=128):

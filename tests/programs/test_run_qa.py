@@ -14,16 +14,9 @@ from formats import questions
 from formats.questions import Answer
 from formats.questions import Question
 import run_qa
-from tests.helpers import SPM
 from tests.helpers import tiny
-import tokenization
 
 WORDS = ["the", "patients", "had", "no", "with"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-  return tokenization.load(None, SPM, None)
 
 
 @pytest.fixture(scope="module")

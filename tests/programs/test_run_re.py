@@ -9,17 +9,10 @@ import pytest
 
 from common.errors import InputError
 import run_re
-from tests.helpers import SPM
 from tests.helpers import tiny
-import tokenization
 
 BIOBERT_TRAIN = "@GENE$ causes @DISEASE$.\t1\nNo @GENE$ in @DISEASE$.\t0\n"
 BIOBERT_TEST = "index\tsentence\tlabel\n0\t@GENE$ and @DISEASE$.\t1\n"
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-  return tokenization.load(None, SPM, None)
 
 
 def new_task(tokenizer, room=32, **options):
