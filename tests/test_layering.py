@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who imports whom: packages import from rows below their own only."""
+"""Tests of the layout: packages import only from rows below their own."""
 
 import ast
+import functools
 import glob
 import os
-
-import pytest
 
 from tests.helpers import REPO
 
@@ -21,7 +20,7 @@ PROGRAMS = {
   "run_re",
   "run_sts",
 }
-# From the top to the bottom. Neighbours in a row never import each other.
+# From top to bottom. Packages of one row never import each other.
 ROWS = [
   {"finetuning", "pretraining", "exporting"},
   {"evaluation", "training", "converters"},
@@ -30,38 +29,35 @@ ROWS = [
 ]
 LIBRARY = set().union(*ROWS)
 WITHOUT_TENSORFLOW = {"common", "converters", "evaluation", "formats"}
-# The files of other machines (gs://...) are reached by TensorFlow.
+# TensorFlow opens the files of other machines (gs://...).
 REMOTE_FILES = os.path.join("common", "files.py")
-# What one of the TensorFlows lacks, or what hides misspelt flags.
+# Missing in one of the TensorFlows, or (tf.app) silent about misspelt flags.
 NOT_PORTABLE = {"tf.contrib", "tf.flags", "tf.app", "tf.layers", "tf.to_int32"}
 
 
 def files_of(name):
-  """The Python files of a package, or the one of a module in the root."""
-  module = os.path.join(REPO, name + ".py")
-  if os.path.exists(module):
-    return [module]
-  return sorted(
-    glob.glob(os.path.join(REPO, name, "**", "*.py"), recursive=True)
-  )
+  """Returns the files of a package or of a module, relative to the root."""
+  found = glob.glob(os.path.join(REPO, name + ".py"))
+  found += glob.glob(os.path.join(REPO, name, "**", "*.py"), recursive=True)
+  return sorted(os.path.relpath(path, REPO) for path in found)
 
 
 LIBRARY_FILES = [
-  (name, os.path.relpath(path, REPO))
-  for name in sorted(LIBRARY)
-  for path in files_of(name)
+  (name, path) for name in sorted(LIBRARY) for path in files_of(name)
 ]
 
 
-def tree(path):
+@functools.lru_cache(maxsize=None)
+def nodes_of(path):
+  """Returns all nodes of a file's syntax tree."""
   with open(os.path.join(REPO, path), encoding="utf-8") as f:
-    return ast.parse(f.read())
+    return list(ast.walk(ast.parse(f.read())))
 
 
 def imported(path):
-  """The packages and modules, by their first name, that a file imports."""
+  """Returns the top-level packages and modules that a file imports."""
   names = set()
-  for node in ast.walk(tree(path)):
+  for node in nodes_of(path):
     if isinstance(node, ast.Import):
       names |= {alias.name.split(".")[0] for alias in node.names}
     elif isinstance(node, ast.ImportFrom):
@@ -69,43 +65,63 @@ def imported(path):
   return names
 
 
-def test_the_root_holds_programs_and_the_model_only():
+def attributes_of(path):
+  """Yields (line, "x.y") of each attribute of a name in a file."""
+  for node in nodes_of(path):
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+      yield node.lineno, "%s.%s" % (node.value.id, node.attr)
+
+
+def reads_flags(path):
+  """Returns whether a file uses FLAGS or imports absl.flags."""
+  for node in nodes_of(path):
+    if isinstance(node, ast.Name) and node.id == "FLAGS":
+      return True
+    if isinstance(node, ast.ImportFrom) and node.module == "absl":
+      if "flags" in {alias.name for alias in node.names}:
+        return True
+  return False
+
+
+def test_root_holds_only_programs_and_the_model():
   found = {os.path.basename(p)[:-3] for p in glob.glob(REPO + "/*.py")}
   assert found == PROGRAMS | {"modeling", "optimization", "tokenization"}
 
 
-@pytest.mark.parametrize("name, path", LIBRARY_FILES)
-def test_a_file_imports_from_rows_below_its_own_only(name, path):
-  (row,) = (i for i, names in enumerate(ROWS) if name in names)
-  allowed = set().union(*ROWS[row + 1 :]) | {name}
-  wrong = imported(path) & (LIBRARY | PROGRAMS) - allowed
-  assert not wrong, "%s imports %s" % (path, wrong)
+def test_files_import_only_from_lower_rows():
+  wrong = {}
+  for row, names in enumerate(ROWS):
+    below = set().union(*ROWS[row + 1 :])
+    for name, path in LIBRARY_FILES:
+      if name in names:
+        wrong[path] = imported(path) & (LIBRARY | PROGRAMS) - below - {name}
+  assert len(wrong) == len(LIBRARY_FILES)
+  assert not {path: names for path, names in wrong.items() if names}
 
 
-@pytest.mark.parametrize("name", sorted(PROGRAMS))
-def test_no_program_imports_a_program(name):
-  assert not imported(name + ".py") & PROGRAMS
+def test_programs_import_no_program():
+  wrong = {name: imported(name + ".py") & PROGRAMS for name in PROGRAMS}
+  assert not {name: names for name, names in wrong.items() if names}
 
 
-@pytest.mark.parametrize("name, path", LIBRARY_FILES)
-def test_packages_that_need_no_tensorflow_do_not_import_it(name, path):
-  if name in WITHOUT_TENSORFLOW and path != REMOTE_FILES:
-    assert "tensorflow" not in imported(path)
+def test_packages_that_need_no_tensorflow_do_not_import_it():
+  assert not [
+    path
+    for name, path in LIBRARY_FILES
+    if name in WITHOUT_TENSORFLOW and path != REMOTE_FILES
+    if "tensorflow" in imported(path)
+  ]
 
 
-@pytest.mark.parametrize("name, path", LIBRARY_FILES)
-def test_flags_are_read_in_programs_only(name, path):
-  if path == os.path.join("common", "flag_groups.py"):
-    return
-  for node in ast.walk(tree(path)):
-    assert not (isinstance(node, ast.Name) and node.id == "FLAGS")
-    if isinstance(node, ast.ImportFrom) and node.module == "absl":
-      assert "flags" not in {alias.name for alias in node.names}
+def test_only_programs_read_flags():
+  found = [path for _, path in LIBRARY_FILES if reads_flags(path)]
+  assert found == [os.path.join("common", "flag_groups.py")]
 
 
-@pytest.mark.parametrize("name, path", LIBRARY_FILES)
-def test_only_what_every_tensorflow_has_is_used(name, path):
-  for node in ast.walk(tree(path)):
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-      used = "%s.%s" % (node.value.id, node.attr)
-      assert used not in NOT_PORTABLE, "%s:%d" % (path, node.lineno)
+def test_code_uses_only_what_every_tensorflow_has():
+  assert not [
+    (path, line, name)
+    for _, path in LIBRARY_FILES
+    for line, name in attributes_of(path)
+    if name in NOT_PORTABLE
+  ]
