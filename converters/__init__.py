@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module a corpus: from its owners' files to examples (see
-shared.corpus). prepare_data.py is their only caller.
+"""One module per corpus: from its owners' files to examples and files for
+run_*.py. shared/corpus.py has the contract; prepare_data.py calls them.
 """

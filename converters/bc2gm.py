@@ -24,8 +24,8 @@ PUBLISHED = corpus.Published(
   certain=("sentences", "mentions"),
   source="BLURB's card; the split of MTL-Bioinformatics-2016",
 )
-# Gold mentions with what else is right, a sentence a line, in the order of the
-# set's own file: scripts/bc2gm_score.py reads it.
+# Gold mentions with their alternatives, a sentence per line, in the order of
+# the data set; scripts/bc2gm_score.py reads these files.
 _ALTERNATIVES = {
   "dev": "devel_alternatives.jsonl",
   "test": "test_alternatives.jsonl",
@@ -43,18 +43,18 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT and BLURB."""
+  """Returns the files in BioBERT's layout, which is BLURB's."""
   del options
   return writers.conll(tagged)
 
 
 def _whole(document):
-  """A document is a sentence, whatever full stops are in it."""
+  """Returns one span: each document is a sentence, full stops or not."""
   return [(0, len(document.text))]
 
 
 def _attach_alternatives(source, divided, report):
-  """Adds the files of alternatives to a corpus.Report."""
+  """Attaches the files of alternatives to a corpus.Report."""
   for split, part in (("dev", "train"), ("test", "test")):
     acceptable = {
       sentence.id: sentence.mentions
@@ -72,10 +72,11 @@ def _attach_alternatives(source, divided, report):
 
 
 def _with_alternatives(sentence, alternatives):
-  """(for each mention its words and those of its alternatives, how many stray).
+  """Returns (the words of each mention and its alternatives, strays).
 
-  A mention is [[first word, end], ...], its own first. An alternative is one to
-  the mentions that it overlaps.
+  A mention is [[first word, end], ...], starting with its own words. An
+  alternative belongs to the mentions that it overlaps; one that overlaps none
+  counts as a stray.
   """
   spans = documents.words_of(sentence.text, 0, len(sentence.text))
   starts, ends = zip(*spans)
@@ -104,7 +105,7 @@ def _overlap(first, second):
 
 
 def _read(source, part, eval_name):
-  """The sentences of a part as documents with mentions."""
+  """Returns the sentences of a part as documents with mentions."""
   data, path = source.read(
     part + "ing sentences", "%s/%s.in" % (part, part), part + ".in"
   )
@@ -116,7 +117,7 @@ def _read(source, part, eval_name):
       continue
     if not blank or not text.strip() or name in sentences:
       raise InputError(
-        "%s: found %s, expected an id of its own, a blank and a sentence"
+        "%s: found %s, expected a new id, a blank and a sentence"
         % (place, shorten(line))
       )
     sentences[name] = annotated.Document(name, text, None, [], [], place)
@@ -139,8 +140,9 @@ def _add_mention(sentences, cells, place, is_alternative):
     )
   text = sentences[name].text
   span = _span(text, offsets, place)
-  # "/translation upstream factor" lacks the slash; some alternatives have more
-  # text than their offsets, which are what counts (README.GM).
+  # One mention, "/translation upstream factor", lacks its slash. Some
+  # alternatives quote more text than their offsets cover; README.GM says that
+  # the offsets count.
   if is_alternative or _letters(text[slice(*span)]) == _letters(said):
     said = None
   annotated.add(sentences[name], "GENE", [span], said, place)
@@ -151,20 +153,21 @@ def _letters(text):
 
 
 def _span(text, offsets, place):
-  """The half-open span that offsets of non-white characters mean.
+  """Returns the half-open span of offsets that do not count white space.
 
   The second offset is that of the last character.
   """
   numbers = offsets.split()
   if len(numbers) != 2:
     raise InputError(
-      "%s: found the offsets %s, expected two" % (place, shorten(offsets))
+      "%s: found the offsets %s, expected two numbers"
+      % (place, shorten(offsets))
     )
   first, last = annotated.offsets(numbers, place)
   visible = [i for i, character in enumerate(text) if not character.isspace()]
   if not first <= last < len(visible):
     raise InputError(
-      "%s: found the offsets %s, expected some within the %d visible "
+      "%s: found the offsets %s, expected offsets within the %d visible "
       "characters of the sentence" % (place, offsets, len(visible))
     )
   return visible[first], visible[last] + 1

@@ -31,10 +31,7 @@ PUBLISHED = corpus.Published(
     }
   },
   certain=("documents",),
-  because={
-    "mentions": "of mentions that overlap one is kept, and BioBERT's files "
-    "have lost some"
-  },
+  because={"mentions": "we keep one of overlapping mentions"},
   source="Krallinger et al. 2015",
 )
 
@@ -49,13 +46,13 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT."""
+  """Returns the files in BioBERT's layout."""
   del options
   return writers.conll(tagged)
 
 
 def _read(source, part, report):
-  """The abstracts of a part with their mentions."""
+  """Returns the abstracts of a part with their mentions."""
   data, path = source.read("%s abstracts" % part, part + ".abstracts.txt")
   abstracts = rows.abstracts(data, path, report)
   data, path = source.read("%s annotations" % part, part + ".annotations.txt")

@@ -25,8 +25,8 @@ PUBLISHED = corpus.Published(
   },
   certain=("documents", "mentions"),
   because={
-    "sentences": "BioBERT's files were split by another program; here segtok's "
-    "rules split, as in all of this project"
+    "sentences": "BioBERT used another sentence splitter than segtok's rules, "
+    "which we use throughout"
   },
   source="BLUE's README; sentences: BioBERT's files",
 )
@@ -44,7 +44,7 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT (and BLURB), or of BLUE."""
+  """Returns the files in BioBERT's layout, which is BLURB's, or in BLUE's."""
   if options.layout == "blue":
     return writers.conll_with_offsets(tagged)
   return writers.conll(tagged)
@@ -61,5 +61,8 @@ def _read(source, part):
 
 
 def _is_part_of_composite(infons):
-  """The parts of a composite name, some with wrong offsets, are no mentions."""
+  """Returns whether an annotation is a part of a composite name.
+
+  Parts are not mentions of their own, and some have wrong offsets.
+  """
   return infons.get("CompositeRole") == "IndividualMention"

@@ -18,7 +18,7 @@ from formats import safe_xml
 
 KINDS = ("factoid", "yesno", "list")
 BATCHES = "12345"
-# What quality and tally look at is that of an examples.Row.
+# Has the fields of an examples.Row, which quality and tally use, and more.
 Asked = collections.namedtuple(
   "Asked", ["id", "document", "texts", "label", "kind", "batch", "answers"]
 )
@@ -29,15 +29,15 @@ PUBLISHED = corpus.Published(
     "bioasq-6b": {"factoid questions": {"train": 618, "test": 161}},
   },
   because={
-    "factoid questions": "BioASQ has issued its training sets several times, "
-    "and not all may be there"
+    "factoid questions": "BioASQ has released its training sets several times; "
+    "some questions may be missing"
   },
   source="Lee et al. 2020 (BioBERT)",
 )
 
 
 def convert(source, options, report):
-  """Returns a pair of question and text for each snippet, or each abstract."""
+  """Returns a question and text, as Asked, for each snippet or abstract."""
   year = options.dataset[len("bioasq-") : -1]
   abstracts = _read_abstracts(source, report)
   found = {"train": [], "test": []}
@@ -67,7 +67,7 @@ def convert(source, options, report):
 
 
 def write(found, options):
-  """Returns BioBERT's JSON files, a training set a kind, a test set a batch."""
+  """Returns BioBERT's JSON files: training sets by kind, test sets by batch."""
   year = options.dataset[len("bioasq-") :]
   files = {}
   for kind in KINDS:
@@ -101,7 +101,7 @@ def _check_ids(asked, source):
 
 
 def _training_files(source, year, report):
-  """The files of training questions."""
+  """Returns the files of training questions."""
   names = ("*train*ng*%sb*.json" % year, "*train*%sb*.json" % year)
   files = source.find(*names)
   if not files:
@@ -114,14 +114,14 @@ def _training_files(source, year, report):
       )
   if not files:
     raise InputError(
-      "%s: found no training questions, looked for %s, and for golden files of "
+      "%s: found no training questions, expected %s, or golden files of "
       "earlier years" % (source.folder, " or ".join(names))
     )
   return files
 
 
 def _pairs(file, batch, abstracts, report, split):
-  """The Asked of a file, those of all kinds."""
+  """Returns the Asked of all kinds in a file."""
   root = _load(file.read(), file.path)
   counts = collections.Counter([_kind_of(file.name)])
   if "questions" in root:
@@ -156,12 +156,12 @@ def _question_of(name):
 
 
 def _kind_of(name):
-  """The kind of the questions in a file of BioBERT's, which its name tells."""
+  """Returns the kind of questions that the name of a BioBERT file states."""
   return next((kind for kind in KINDS if kind in name.lower()), "factoid")
 
 
 def _kinds(root, report, split):
-  """How many questions of each kind can be asked; others lose their kind."""
+  """Counts usable questions of each kind; changes the kind of the others."""
   counts = collections.Counter()
   for question in root["questions"]:
     kind = question.get("type")
@@ -205,7 +205,7 @@ def _load(data, path):
 
 
 def _take_abstracts(root, abstracts, report, split):
-  """Puts abstracts of questions' documents in place of their snippets."""
+  """Replaces the snippets of questions by the abstracts of their documents."""
   for question in root["questions"] if abstracts else ():
     listed = question.get("documents")
     pmids = map(_pmid, listed if isinstance(listed, list) else ())
@@ -217,12 +217,12 @@ def _take_abstracts(root, abstracts, report, split):
 
 
 def _pmid(address):
-  """The PMID at the end of an address of PubMed."""
+  """Returns the PMID at the end of a PubMed address."""
   return str(address).rstrip("/").rsplit("/", 1)[-1]
 
 
 def _read_abstracts(source, report):
-  """{PMID: title and abstract} of the files of abstracts; {} without any."""
+  """Returns {PMID: title and abstract} of all files of abstracts."""
   abstracts = {}
   for file in source.find("abstracts*.tsv"):
     for _, cells in rows.parse(
@@ -245,7 +245,7 @@ def _read_abstracts(source, report):
 
 
 def _squad(asked, year, with_answers):
-  """BioBERT's JSON, a paragraph for each pair of question and text."""
+  """Returns BioBERT's JSON, with a paragraph per question and text."""
   paragraphs = []
   for row in asked:
     qa = {"id": row.id, "question": row.texts[0]}
@@ -261,7 +261,7 @@ def _squad(asked, year, with_answers):
 
 
 def _answers(row):
-  """The answers that stand in the text; of a factoid question the first."""
+  """Returns the answers found in the text; only one of a factoid question."""
   if not isinstance(row.answers, list):
     return row.answers
   found = []

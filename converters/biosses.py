@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BIOSSES: 100 pairs of biomedical sentences, how similar they are from 0 to 4
+"""BIOSSES: the similarity, from 0 to 4, of 100 pairs of biomedical sentences
 (Sogancioglu et al. 2017).
 """
 
@@ -15,7 +15,7 @@ from formats import annotated
 PUBLISHED = corpus.Published(
   counts={"biosses": {"rows": {"train": 64, "dev": 16, "test": 20}}},
   certain=("rows",),
-  source="BLUE and BLURB, which have the same split",
+  source="BLUE and BLURB, which share the split",
 )
 
 
@@ -26,8 +26,8 @@ def convert(source, options, report):
   if set(texts) != set(scores):
     odd = min(set(texts) ^ set(scores))
     raise InputError(
-      "%s: found pair %d in one of Annotation-Pairs.docx and "
-      "Annotator-Scores.docx only, expected the same pairs in both"
+      "%s: found pair %d in only one of Annotation-Pairs.docx and "
+      "Annotator-Scores.docx, expected the same pairs in both"
       % (source.folder, odd)
     )
   rows = [
@@ -38,14 +38,14 @@ def convert(source, options, report):
 
 
 def write(rows, options):
-  """Returns the files in the layout of BLURB or BLUE."""
+  """Returns the files in BLURB's or BLUE's layout."""
   if options.layout == "blue":
     return pairs.blue(rows, "biomedical", "BIOSSES", "2017")
   return pairs.blurb(rows)
 
 
 def _read_table(source, name, columns):
-  """{pair number: (place, the cells after it)} of a document's table."""
+  """Returns {pair number: (place, the cells after it)} of a table."""
   data, path = source.read("table of pairs", name)
   found = {}
   for table in word_tables.parse(data, path):
@@ -58,7 +58,7 @@ def _read_table(source, name, columns):
       pair = annotated.whole_number(cells[0], "number of a pair", place)
       if pair in found:
         raise InputError(
-          "%s: found pair %d again, expected each once" % (place, pair)
+          "%s: found pair %d twice, expected each once" % (place, pair)
         )
       found[pair] = place, cells[1:]
   if not found:

@@ -14,15 +14,15 @@ from formats import annotated
 from formats import documents
 
 _PARTS = {"train": "training", "dev": "development", "test": "test"}
-# The groups that the task evaluates; the others count as no relation.
+# The task evaluates these groups; pairs of other groups have no relation.
 _EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
 _GROUPS = frozenset("CPR:%d" % i for i in range(11))
 _NONE = "false"
 _LOST = "relations of missing entities (skipped)"
 _NAMES = {"CHEMICAL": "CHEMICAL", "GENE-Y": "GENE", "GENE-N": "GENE"}
 _SPLITTER = (
-  "pairs are those within a sentence, and BLURB's sentences are NLTK's, here "
-  "segtok's"
+  "pairs are within a sentence; BLURB split sentences with NLTK, we with "
+  "segtok's rules"
 )
 PUBLISHED = corpus.Published(
   counts={
@@ -39,7 +39,7 @@ PUBLISHED = corpus.Published(
 
 
 def convert(source, options, report):
-  """Returns a row for each pair of a chemical and a gene in a sentence."""
+  """Returns a row for each chemical and gene in the same sentence."""
   return {
     split: _convert(source, split, part, options, report)
     for split, part in _PARTS.items()
@@ -47,7 +47,7 @@ def convert(source, options, report):
 
 
 def write(pairs, options):
-  """Returns the files in the layout of BLURB or BLUE."""
+  """Returns the files in BLURB's or BLUE's layout."""
   return writers.labelled_sentences(pairs, options.layout)
 
 
@@ -129,7 +129,7 @@ def _add_relations(abstracts, data, path, report, split):
 
 
 def _argument(cell, place):
-  """The entity of a cell such as Arg1:T12."""
+  """Returns the entity in a cell such as Arg1:T12."""
   key, colon, entity = cell.strip().partition(":")
   if not colon or not key.startswith("Arg") or not entity:
     raise InputError(
@@ -140,7 +140,7 @@ def _argument(cell, place):
 
 
 def _pairs(document, split, report):
-  """The rows of an abstract."""
+  """Returns the rows of an abstract."""
   groups = {}
   for relation in document.relations:
     if relation.type in _EVALUATED:
@@ -184,7 +184,10 @@ def _pairs(document, split, report):
 
 
 def _comes_first(gene, chemical):
-  """Whether BLURB's ids have the gene first: where it does, or they overlap."""
+  """Returns whether BLURB's id of a pair names the gene first.
+
+  It does if the gene comes first in the text, or if the two overlap.
+  """
   return annotated.extent(gene)[0] < annotated.extent(chemical)[1]
 
 

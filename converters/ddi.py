@@ -17,7 +17,7 @@ PUBLISHED = corpus.Published(
     "ddi": {"rows": {"train": 25296, "dev": 2496, "test": 5716}},
   },
   certain=("rows",),
-  source="BLURB, whose development set is taken in both layouts",
+  source="BLURB; both layouts have its development set",
 )
 _EXPECTED = "a document of the DDI corpus, with sentences, entities and pairs"
 
@@ -41,12 +41,12 @@ def convert(source, options, report):
 
 
 def write(rows, options):
-  """Returns the files in the layout of BLURB or BLUE."""
+  """Returns the files in BLURB's or BLUE's layout."""
   return writers.labelled_sentences(rows, options.layout)
 
 
 def _read(source, what, pattern):
-  """The documents of a part, each with a Document for each sentence."""
+  """Returns a splits.Group per document of a part, with its sentences."""
   documents = []
   for file in source.files("%s set" % what, pattern):
     root = safe_xml.parse(file.read(), file.path, _EXPECTED)
@@ -94,7 +94,7 @@ def _sentence(element, path):
 
 
 def _mention(element, text, path):
-  """A drug; the ends of the corpus's offsets are inclusive."""
+  """Returns the Mention of a drug; the corpus's end offsets are inclusive."""
   place = safe_xml.place(element, path)
   spans = []
   for part in safe_xml.attribute(element, "charOffset", path).split(";"):
@@ -105,7 +105,7 @@ def _mention(element, text, path):
       )
     start, last = annotated.offsets((start, last), place)
     spans.append((start, last + 1))
-  # The text of a discontinuous entity is not always that of its parts.
+  # The text given for a discontinuous entity may differ from that of its parts.
   said = None if len(spans) > 1 else element.get("text")
   return annotated.mention(
     text,
@@ -118,7 +118,7 @@ def _mention(element, text, path):
 
 
 def _label(pair, path):
-  """The label; None for an interaction whose type the corpus does not say."""
+  """Returns the label; None for an interaction without a type."""
   is_true = safe_xml.attribute(pair, "ddi", path)
   kind = pair.get("type")
   if is_true == "false" and kind is None:
@@ -161,7 +161,7 @@ def _rows(document, options, report, split):
   return rows
 
 
-# What an entity's mark is called.
+# The name of an entity's mark.
 _NAMES = {
   "blurb": lambda mention: "DRUG",
   "blue": lambda mention: mention.type,

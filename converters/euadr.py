@@ -14,7 +14,8 @@ from converters.shared import rows
 from converters.shared import writers
 from formats import annotated
 
-# Positive, negative and speculative associations, and false ones.
+# Positive, negative and speculative associations count as related, false ones
+# do not.
 _LABELS = {"PA": "1", "NA": "1", "SA": "1", "FA": "0"}
 _COLUMNS = (
   "association, PMID, number of the sentence, text, begin, end and type of "
@@ -22,12 +23,13 @@ _COLUMNS = (
 )
 _NUMBER_OF_COLUMNS = 12
 _HEADER = "ASSOCIATION_TYPE"
-# The marks of entities whose type begins so: "Genes & Molecular Sequences".
+# (start of an entity's type, its mark): "Genes & Molecular Sequences" is a
+# @GENE$.
 _NAMES = (("SNP", "GENE"), ("Genes", "GENE"), ("Diseases", "DISEASE"))
 PUBLISHED = corpus.Published(
   counts={"euadr": {"records": {"all": 355}, "positive": {"all": 262}}},
   certain=("records", "positive"),
-  source="the folds of BioBERT, which have as many",
+  source="BioBERT's folds",
 )
 
 
@@ -50,12 +52,12 @@ def convert(source, options, report):
 
 
 def write(divided, options):
-  """Returns the files of each fold in the layout of BioBERT."""
+  """Returns the files of each fold in BioBERT's layout."""
   return writers.labelled_folds(divided, options.layout)
 
 
 def _decode(data, path):
-  """The file is in Latin-1; whoever has converted it to UTF-8 is read too."""
+  """Decodes the file, which is in Latin-1 unless someone converted it."""
   try:
     return decode(data, path)
   except InputError:
@@ -83,7 +85,7 @@ def _mention(text, cells, place, report):
   name = next((n for start, n in _NAMES if kind.startswith(start)), None)
   if name is None:
     raise InputError(
-      "%s: found the type %s, expected that of a target or a disease"
+      "%s: found the type %s, expected a type of target or disease"
       % (place, shorten(kind))
     )
   span = annotated.offsets((start, end), place)

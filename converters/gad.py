@@ -13,17 +13,17 @@ from converters.shared import rows
 from converters.shared import writers
 from formats import annotated
 
-# Associations, positive and negative, and false ones; one row has P, of which
-# the corpus's README says nothing.
+# Positive and negative associations count as related, false ones do not. One
+# row has P, which the corpus's README does not explain.
 _LABELS = {"Y": "1", "N": "1", "P": "1", "F": "0"}
 _COLUMNS = (
   "GAD_ID GAD_ASSOC GAD_GENE_SYMBOL GAD_GENE_NAME GAD_ENTREZ_ID "
   "NER_GENE_ENTITY NER_GENE_OFFSET GAD_DISEASE_NAME NER_DISEASE_ENTITY "
   "NER_DISEASE_OFFSET GAD_CONCLUSION"
 ).split()
-# BLURB takes so many rows of a training set to train, the others to develop.
+# BLURB trains on the first rows of a training set and develops on the others.
 _BLURB_TRAIN = 4261
-# Gene names that a spreadsheet took for dates.
+# Gene names that a spreadsheet turned into dates.
 _AS_DATE = {"09/15/14": "Sep15"}
 PUBLISHED = corpus.Published(
   counts={
@@ -31,12 +31,12 @@ PUBLISHED = corpus.Published(
     "gad/blurb": {"rows": {"train": 4261, "dev": 535, "test": 534}},
   },
   certain=("records", "positive", "rows"),
-  source="Bravo et al. 2015; BioBERT's folds have as many",
+  source="Bravo et al. 2015; BioBERT's folds have as many rows",
 )
 
 
 def convert(source, options, report):
-  """Returns the rows of ten folds."""
+  """Returns the rows of ten folds, or BLURB's split of them."""
   known = folds.read_biobert(source, "GAD", report)
   if options.layout == "blurb":
     return _blurb(known, source)
@@ -56,18 +56,18 @@ def convert(source, options, report):
 
 
 def write(divided, options):
-  """Returns the files of BioBERT's folds, or of BLURB's one split of them."""
+  """Returns the files of BioBERT's folds, or of BLURB's split."""
   if options.layout == "blurb":
     return writers.labelled_sentences(divided, "blue")  # With a header.
   return writers.labelled_folds(divided, options.layout)
 
 
 def _blurb(known, source):
-  """BLURB's split of BioBERT's first fold."""
+  """Returns BLURB's split, which is made from BioBERT's first fold."""
   if not known or "1" not in known:
     raise InputError(
-      "%s: found no 1/train.tsv and 1/test.tsv, which BLURB's split is made "
-      "of; expected BioBERT's folds" % source.folder
+      "%s: found no 1/train.tsv and 1/test.tsv, expected BioBERT's folds, from "
+      "which BLURB's split is made" % source.folder
     )
   train = known["1"]["train"]
   return {

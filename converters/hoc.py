@@ -20,8 +20,8 @@ PUBLISHED = corpus.Published(
     }
   },
   certain=("documents", "rows"),
-  source="BLURB, whose split is taken in both layouts; BLUE's 1,108, 157 and "
-  "315 documents were not published as a list",
+  source="BLURB; both layouts have its split, as BLUE's (1,108, 157 and 315 "
+  "documents) was not published as a list",
 )
 
 
@@ -39,7 +39,7 @@ def convert(source, options, report):
 
 
 def write(rows, options):
-  """Returns the files in the layout of BLURB (aspects) or BLUE (names)."""
+  """Returns the files in BLURB's layout (aspects) or BLUE's (names)."""
   if options.layout == "blue":
     return writers.tables(
       rows,
@@ -54,7 +54,7 @@ def write(rows, options):
 
 
 def _aspects(label):
-  """0_0,1_1,...: of every hallmark whether the sentence has it."""
+  """Returns 0_0,1_1,...: the number of each hallmark, and 1 if it is there."""
   names = label.split(",")
   return ",".join(
     "%d_%d" % (i, name in names) for i, name in enumerate(label_sets.HALLMARKS)
@@ -62,7 +62,7 @@ def _aspects(label):
 
 
 def _read(source):
-  """A splits.Group of the sentences of each abstract, by PMID."""
+  """Returns a splits.Group of sentences per abstract."""
   labels = {
     file.stem: file
     for file in source.files("labels of abstracts", "labels/*.txt")
@@ -79,7 +79,7 @@ def _read(source):
   if labels:
     file = min(labels.values())
     raise InputError(
-      "%s: found no text/%s.txt, expected one for each file of labels"
+      "%s: found no text/%s.txt, expected one for each label file"
       % (file.path, file.stem)
     )
   return abstracts
@@ -90,7 +90,7 @@ def _abstract(name, text_file, label_file):
   sentences = text.rstrip("\n").split("\n")
   if not text.endswith("\n"):
     raise InputError(
-      "%s:%d: found the end of the file within a line, expected it whole"
+      "%s:%d: found the end of the file within a line, expected a whole file"
       % (text_file.path, len(sentences))
     )
   for number, sentence in enumerate(sentences, 1):
@@ -103,7 +103,8 @@ def _abstract(name, text_file, label_file):
   cells = line.split("<")
   if cells[0].strip() or len(cells) - 1 != len(sentences):
     raise InputError(
-      "%s:1: found %d cells, expected %d, each after a <, as %s has sentences"
+      "%s:1: found %d cells, expected %d, each after a <, as many as %s has "
+      "sentences"
       % (label_file.path, len(cells) - 1, len(sentences), text_file.path)
     )
   rows = [
@@ -119,7 +120,7 @@ def _abstract(name, text_file, label_file):
 
 
 def _label(cell, place):
-  """The hallmarks of a cell, in alphabetical order, commas between."""
+  """Returns the hallmarks of a cell in alphabetical order, with commas."""
   names = set()
   for label in cell.split(" AND"):
     name = label.split("--")[0].strip().lower()

@@ -22,7 +22,7 @@ _NUMBER = r"(\d{1,9})"
 _CONCEPT = r'c="(.+?)" %s:%s %s:%s' % ((_NUMBER,) * 4)
 _CON_LINE = re.compile(_CONCEPT + r'\|\|t="(\w+)"\s*')
 _REL_LINE = re.compile(_CONCEPT + r'\|\|r="(\w+)"\|\|' + _CONCEPT + r"\s*")
-# Every so many-th note of the training set, by name, is for development.
+# One training note in so many, by name, is for development.
 _ONE_IN = 10
 _TOGETHER = "relations of train and dev"
 PUBLISHED = corpus.Published(
@@ -33,15 +33,15 @@ PUBLISHED = corpus.Published(
     },
   },
   because={
-    "relations": "BLUE's development set is one note by a slip of its program; "
-    "here every tenth note of the training set, by name"
+    "relations": "a slip in BLUE's program left its development set with one "
+    "note; ours is every tenth training note, by name"
   },
   source="BLUE's README",
 )
 
 
 def convert(source, options, report):
-  """Returns a row for each pair of concepts in a line of a note."""
+  """Returns a row for each pair of concepts in the same line of a note."""
   del options
   training = _read(source, report, "training", ("beth", "partners"))
   test = _read(
@@ -66,12 +66,12 @@ def convert(source, options, report):
 
 
 def write(found, options):
-  """Returns the files in the layout of BLUE."""
+  """Returns the files in BLUE's layout."""
   return writers.labelled_sentences(found, options.layout)
 
 
 def _read(source, report, what, folders):
-  """{name: annotated.Document with a sentence a line} of the notes."""
+  """Returns {name: annotated.Document} of the notes, a sentence per line."""
   files = {}
   for kind, ending in (("txt", "txt"), ("concept*", "con"), ("rel", "rel")):
     patterns = ["%s/%s/*.%s" % (f, kind, ending) for f in folders]
@@ -82,7 +82,7 @@ def _read(source, report, what, folders):
     for ending in ("txt", "con", "rel"):
       if ending not in found:
         raise InputError(
-          "%s: found no %s.%s beside %s, expected .txt, .con and .rel of each "
+          "%s: found no %s.%s beside %s, expected .txt, .con and .rel for each "
           "note"
           % (source.folder, name, ending, next(iter(found.values())).path)
         )
@@ -119,7 +119,7 @@ def _note(name, files, report):
       report.tolerate(
         "relations of missing concepts (skipped)",
         InputError(
-          "%s: found a relation of a concept at %s, expected one of %s"
+          "%s: found a relation of a concept at %s, expected one in %s"
           % (place, strange[0], files["con"].path)
         ),
       )
@@ -147,16 +147,16 @@ def _id(numbers):
 
 
 def _mention(lines, numbers, said, kind, place, report):
-  """The concept that a line and two tokens of it mean.
+  """Returns the Mention of a concept, given by its line and two tokens.
 
-  Lines count from 1, tokens from 0, and the last token is part of it. A line
-  that begins with a blank has an empty token 0.
+  Lines count from 1, tokens from 0; the last token belongs to the concept. A
+  line that starts with a blank has an empty token 0.
   """
   line, first, last_line, last = map(int, numbers)
   if line != last_line or not 1 <= line <= len(lines):
     raise InputError(
-      "%s: found a concept from line %d to line %d, expected one line of the "
-      "%d of its note" % (place, line, last_line, len(lines))
+      "%s: found a concept from line %d to line %d, expected one of the %d "
+      "lines of its note" % (place, line, last_line, len(lines))
     )
   offset = sum(len(text) + 1 for text in lines[: line - 1])
   spans = [
@@ -164,7 +164,7 @@ def _mention(lines, numbers, said, kind, place, report):
   ]
   if not first <= last < len(spans):
     raise InputError(
-      "%s: found tokens %d to %d, expected some of the %d of line %d"
+      "%s: found tokens %d to %d, expected some of the %d in line %d"
       % (place, first, last, len(spans), line)
     )
   start, end = spans[first][0], spans[last][1]
@@ -192,7 +192,7 @@ def _rows(note, split, report):
     mentions = by_line.get(number, [])
     for first, second in itertools.combinations(mentions, 2):
       if first.type == second.type != "problem":
-        continue  # No relation is defined for them.
+        continue  # The task defines no relation for them.
       kinds = sorted(set(labels.pop(frozenset((first.id, second.id)), [])))
       report.rule(
         "pairs with several relations (a row each)", split, len(kinds) > 1
@@ -213,7 +213,7 @@ def _rows(note, split, report):
 
 
 def _by_line(note):
-  """{line number: its concepts in order}."""
+  """Returns {line number: its concepts in order}."""
   groups = {}
   for mention in sorted(note.mentions, key=annotated.extent):
     groups.setdefault(int(mention.id.split(":")[0]), []).append(mention)

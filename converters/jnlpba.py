@@ -10,8 +10,8 @@ from converters.shared import writers
 from formats import conll
 
 _GENES = ("protein", "DNA", "RNA")
-# The development set of MTL-Bioinformatics-2016 and BLURB is so many abstracts
-# at the end of the training file.
+# MTL-Bioinformatics-2016 and BLURB develop on the last abstracts of the
+# training file.
 _LAST_ABSTRACTS = 200
 _DOCUMENTS = {"train": 1800, "dev": 200, "test": 404}
 _SENTENCES = {"train": 16807, "dev": 1739, "test": 3856}
@@ -35,8 +35,8 @@ PUBLISHED = corpus.Published(
 def convert(source, options, report):
   """Returns the tagged sentences of each split.
 
-  The layout of BLURB has all five types as plain B, that of BioBERT genes
-  (proteins, DNA, RNA) alone; words are those of the corpus.
+  BLURB's layout has all five types, BioBERT's only genes (proteins, DNA, RNA);
+  both label them with a plain B. Words are those of the corpus.
   """
   training = _read(source, "training", "Genia4ERtask2.iob2", report)
   divided = {
@@ -53,13 +53,16 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT, in which BLURB's are too."""
+  """Returns the files in BioBERT's layout, which is BLURB's."""
   del options
   return writers.conll(tagged)
 
 
 def _read(source, what, name, report):
-  """A splits.Group of each abstract; ids that come again get -2, as in MTL."""
+  """Returns a splits.Group per abstract.
+
+  Repeated ids get -2, as in MTL-Bioinformatics-2016.
+  """
   data, path = source.read("%s set" % what, name)
   groups, seen = [], {}
   for document, sentences in conll.parse_documents(data, path):

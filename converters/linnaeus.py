@@ -13,7 +13,7 @@ PUBLISHED = corpus.Published(
     "linnaeus": {"documents": {"train": 50, "dev": 17, "test": 33}},
   },
   certain=("documents",),
-  source="the split of MTL-Bioinformatics-2016, which BioBERT's files have",
+  source="the split of MTL-Bioinformatics-2016 and BioBERT",
 )
 _COLUMNS = "species id, document, start, end, text, code"
 
@@ -33,7 +33,7 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT."""
+  """Returns the files in BioBERT's layout."""
   del options
   return writers.conll(tagged)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MedNLI: pairs of clinical sentences, whether one follows from the other
-(Romanov and Shivade 2018).
+"""MedNLI: whether one clinical sentence follows from another (Romanov and
+Shivade 2018).
 """
 
 from common.errors import InputError
@@ -34,7 +34,7 @@ def convert(source, options, report):
 
 
 def write(rows, options):
-  """Returns the files with the columns of BLUE's converter."""
+  """Returns the files in BLUE's layout."""
   del options
   return writers.tables(
     rows,

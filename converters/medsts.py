@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MedSTS: pairs of clinical sentences, how similar they are from 0 to 5 (Wang
-et al. 2018; the task of n2c2 2019 with more of them).
+"""MedSTS: the similarity, from 0 to 5, of two clinical sentences (Wang et al.
+2018; n2c2 2019 has more pairs).
 """
 
 from common.errors import InputError
@@ -20,15 +20,15 @@ _SCORES = (
 PUBLISHED = corpus.Published(
   counts={"medsts": {"rows": {"train": 675, "dev": 75, "test": 318}}},
   because={
-    "rows": "BLUE has the edition of 2018, 750 and 318 pairs; that of 2019 has "
-    "1,642 and 412. Every tenth pair is the development set here, as BLUE's "
-    "was not published as a list"
+    "rows": "BLUE used the edition of 2018, 750 and 318 pairs; that of 2019 "
+    "has 1,642 and 412. BLUE's development set was not published as a list; "
+    "ours is every tenth training pair"
   },
   source="BLUE's README",
 )
 _EXPECTED = "sentence, sentence, score"
 _ONE_IN = 10
-_EDITIONS = (750, 318), (1642, 412)  # pairs to train and to test
+_EDITIONS = (750, 318), (1642, 412)  # training and test pairs
 
 
 def convert(source, options, report):
@@ -45,7 +45,7 @@ def convert(source, options, report):
   sizes = len(training), len(divided["test"])
   if sizes not in _EDITIONS and not options.allow_incomplete:
     raise InputError(
-      "%s: found %d pairs to train and %d to test, expected %s; "
+      "%s: found %d training and %d test pairs, expected %s; "
       "pass --allow_incomplete to convert them anyway"
       % ((path,) + sizes + (" or ".join("%d and %d" % e for e in _EDITIONS),))
     )
@@ -53,19 +53,19 @@ def convert(source, options, report):
 
 
 def write(divided, options):
-  """Returns the files in the layout of BLUE."""
+  """Returns the files in BLUE's layout."""
   del options
   return pairs.blue(divided, "clinical", "MedSTS", "2018")
 
 
 def _test(source, report):
-  """The test pairs, with the scores of a file of their own if need be."""
+  """Returns the test pairs; their scores may be in a separate file."""
   data, path = source.read("test pairs", *_TEST)
   rows.check_end(data, path, report)
   lines = rows.parse(data, path, (2, 3), _EXPECTED + ", the last optional")
   if all(len(cells) == 2 for _, cells in lines):
     data, scores_path = source.read("test scores", *_SCORES)
-    scores = rows.parse(data, scores_path, (1,), "a score a line")
+    scores = rows.parse(data, scores_path, (1,), "one score per line")
     rows.check_same_number(lines, path, scores, scores_path)
     lines = [
       (score_place, cells + score)

@@ -21,11 +21,11 @@ PUBLISHED = corpus.Published(
   },
   certain=("documents", "mentions"),
   because={
-    "sentences": "BioBERT's files were split by another program; here segtok's "
-    "rules split, as in all of this project"
+    "sentences": "BioBERT used another sentence splitter than segtok's rules, "
+    "which we use throughout"
   },
-  source="BLURB's card and BioBERT's files; the paper counts 793 abstracts "
-  "and 6,892 mentions, a document that comes twice included",
+  source="BLURB's card and BioBERT's files; the paper's 793 abstracts and "
+  "6,892 mentions include a duplicate document",
 )
 
 
@@ -42,6 +42,6 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT and BLURB."""
+  """Returns the files in BioBERT's layout, which is BLURB's."""
   del options
   return writers.conll(tagged)

@@ -15,7 +15,7 @@ PUBLISHED = corpus.Published(
     "s800": {"documents": {"train": 560, "dev": 80, "test": 160}},
   },
   certain=("documents",),
-  source="the split that BioBERT's files have",
+  source="BioBERT's split",
 )
 _PMID_COLUMNS = "name, PMID, category, its number, journal"
 
@@ -31,20 +31,20 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BioBERT."""
+  """Returns the files in BioBERT's layout."""
   del options
   return writers.conll(tagged)
 
 
 def _read(source):
-  """{name of an abstract: its Document}, whose id is the PMID."""
+  """Returns {name of an abstract: its Document}; its id is the PMID."""
   data, path = source.read("PMIDs of the abstracts", "pubmedid.tsv")
   pmids = _read_pmids(data, path)
   abstracts = {}
   for file in source.files("abstracts", "abstracts/*.txt"):
     if file.stem not in pmids:
       raise InputError(
-        "%s: found no PMID of this abstract in %s, expected one"
+        "%s: found no PMID for this abstract in %s, expected one"
         % (file.path, path)
       )
     abstracts[file.stem] = annotated.Document(
@@ -54,7 +54,7 @@ def _read(source):
 
 
 def _read_pmids(data, path):
-  """{name of an abstract: its PMID}."""
+  """Returns {name of an abstract: its PMID}."""
   pmids = {}
   for place, cells in rows.parse(data, path, range(2, 6), _PMID_COLUMNS):
     name, pmid = cells[0], cells[1].strip()
@@ -69,7 +69,7 @@ def _read_pmids(data, path):
 
 
 def _add_mentions(source, documents, report):
-  """Adds the rows of S800.tsv; their last offset is that of a character."""
+  """Adds the mentions in S800.tsv, whose end offsets are inclusive."""
   data, path = source.read("tags", "S800.tsv")
   for place, cells in rows.parse(
     data, path, (5,), "taxon, text, start, end, text"

@@ -18,9 +18,9 @@ from formats import safe_xml
 _TYPE = "Disease_Disorder"
 _XML_ENDING = ".knowtator.xml"
 _EXPECTED = "note||Disease_Disorder||concept||start||end, the last two repeated"
-# Every so many-th note of the training set, by name, is for development.
+# One training note in so many, by name, is for development.
 _ONE_IN = 5
-# De-identification marks and field separators, which BLUE blanks out.
+# De-identification marks and field separators, which BLUE replaces too.
 _MARK = re.compile(r"\[\*\*.*?\*\*\]", re.DOTALL)
 _SEPARATORS = re.compile(r"\|\|\|\||_{3,}|~~+")
 PUBLISHED = corpus.Published(
@@ -32,11 +32,11 @@ PUBLISHED = corpus.Published(
   },
   certain=("documents",),
   because={
-    "mentions": "BLUE's development notes were not published as a list; here "
-    "every fifth note of the training set, by name. Of mentions that overlap "
-    "one is kept"
+    "mentions": "BLUE's development notes were not published as a list; ours "
+    "are every fifth training note, by name. We keep one of overlapping "
+    "mentions"
   },
-  source="BLUE's README; documents: 199 training notes, of which every fifth",
+  source="BLUE's README; of its 199 training notes we develop on every fifth",
 )
 
 
@@ -67,13 +67,13 @@ def convert(source, options, report):
 
 
 def write(tagged, options):
-  """Returns the files in the layout of BLUE."""
+  """Returns the files in BLUE's layout."""
   del options
   return writers.conll_with_offsets(tagged)
 
 
 def _read(source, report, what, notes_pattern, gold_pattern):
-  """The notes of a part, by name, with their mentions."""
+  """Returns the notes of a part, in order of name, with their mentions."""
   texts = {}
   for file in source.files("%s notes" % what, notes_pattern):
     texts[_name(file)] = annotated.Document(
@@ -90,7 +90,7 @@ def _read(source, report, what, notes_pattern, gold_pattern):
       mentions += 1
   if not mentions:
     raise InputError(
-      "%s: found no mention in the %s annotations, expected some"
+      "%s: found no mentions in the %s annotations, expected some"
       % (source.folder, what)
     )
   report.rule("notes without an annotation file", what, len(bare))
@@ -98,7 +98,7 @@ def _read(source, report, what, notes_pattern, gold_pattern):
 
 
 def _name(file):
-  """The name of a note, of its file or of that of its annotations."""
+  """Returns the name of a note, from its file or its annotation file."""
   name = file.base
   for ending in (_XML_ENDING, ".txt"):
     if name.endswith(ending):
@@ -107,7 +107,7 @@ def _name(file):
 
 
 def _blanked(text):
-  """The text, as long as it was, in which BLUE's marks say nothing."""
+  """Returns a text of the same length without marks and separators."""
 
   def word(match):
     return (
@@ -121,7 +121,7 @@ def _blanked(text):
 
 
 def _from_lines(data, path, name):
-  """(place, spans) of the mentions in a file with a mention a line."""
+  """Returns (place, spans) of each mention in a file of lines."""
   found = []
   text = decode(data, path)
   if not text.strip():
@@ -138,8 +138,8 @@ def _from_lines(data, path, name):
 
 
 def _from_xml(data, path, name):
-  """The same of a file in Knowtator's XML, as eHOST writes it."""
-  root = safe_xml.parse(data, path, "annotations of Knowtator")
+  """Returns (place, spans) of each mention in Knowtator's XML, from eHOST."""
+  root = safe_xml.parse(data, path, "Knowtator's annotations")
   source = root.get("textSource", "")
   if root.tag != "annotations" or not source.startswith(name):
     raise InputError(
@@ -158,7 +158,7 @@ def _from_xml(data, path, name):
     name = None if mention is None else mention.get("id")
     if name not in kinds:
       raise InputError(
-        "%s: found no <classMention> of %s, expected one of each <annotation>"
+        "%s: found no <classMention> of %s, expected one per <annotation>"
         % (place, name)
       )
     named.add(name)
@@ -167,14 +167,14 @@ def _from_xml(data, path, name):
   lost = sorted(map(str, set(kinds) - named))
   if lost:
     raise InputError(
-      "%s:%d: found no <annotation> of %s, expected one of each <classMention>"
+      "%s:%d: found no <annotation> of %s, expected one per <classMention>"
       % (path, root.sourceline, lost[0])
     )
   return found
 
 
 def _spans(annotation, place):
-  """The spans of an <annotation>."""
+  """Returns the spans of an <annotation>."""
   spans = [
     annotated.offsets((span.get("start", ""), span.get("end", "")), place)
     for span in annotation.iter("span")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all converters of benchmark corpora are made of.
+"""The toolbox of the converters.
 
-Archives give annotated documents; tagging and marking make examples of them;
-quality and the report say what came of it. A rule that changes or drops
-something counts it.
+`archives` finds the files of a corpus; `tagging` and `marking` turn annotated
+documents into examples; `splits` and `folds` divide them; `writers` formats
+them; `corpus` has the contract and the report. Every rule that changes or
+drops something counts how often.
 """

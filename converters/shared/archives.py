@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds and reads the files of a downloaded corpus, in archives too.
+"""Finds and reads the files of a downloaded corpus, also inside archives.
 
-A folder is seen with all that is in its .zip, .tar, .tar.gz and .gz files, and
-in archives within them. Nothing is unpacked to disk, so the paths in an archive
-can do no harm: they name files in messages and are compared with patterns.
+Opens .zip, .tar, .tar.gz and .gz files, and archives within archives. Nothing
+is unpacked to disk, so paths in an archive can do no harm: they only appear in
+messages and are matched with patterns.
 """
 
 import collections
@@ -21,8 +21,8 @@ from common.errors import first_five
 from common.text import decode
 
 
-# `path` is for messages, archive and all; `name` is what patterns are compared
-# with, relative to the folder or the archive; `container` is either of these.
+# `path` is for messages and includes archives; `name`, relative to `container`
+# (a folder or an archive), is matched with patterns.
 class File(
   collections.namedtuple("File", ["path", "name", "container", "read"])
 ):
@@ -32,27 +32,27 @@ class File(
 
   @property
   def base(self):
-    """Its name without folders."""
+    """The name without folders."""
     return self.name.rsplit("/", 1)[-1]
 
   @property
   def stem(self):
-    """Its name without folders and ending, which many documents go by."""
+    """The name without folders and extension, the id of many documents."""
     return self.base.rpartition(".")[0]
 
   def text(self):
-    """Returns its text with the line ends that annotations count with."""
+    """Returns the text with Unix line ends, which annotations count."""
     return decode(self.read(), self.path).replace("\r\n", "\n")
 
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
 _CLOSED_ENDINGS = (".rar", ".7z", ".tar.xz")
 _MAX_DEPTH = 3  # archives within archives
-_MAX_BYTES = 1 << 30  # of what an archive or a file may unpack to
+_MAX_BYTES = 1 << 30  # unpacked, of an archive or a file
 
 
 class Source:
-  """The files of a corpus's folder, and of the archives there."""
+  """The files in a folder and in its archives."""
 
   def __init__(self, folder):
     if not os.path.isdir(folder):
@@ -62,7 +62,7 @@ class Source:
       )
     self.folder = folder
     self._files = []
-    self._digests = {}  # {name: SHA-256} of what was read
+    self._digests = {}  # {name: SHA-256} of the files read so far
     for path, name in _walk(folder):
       self._add(path, name, folder, _reader(path), 0)
 
@@ -70,20 +70,20 @@ class Source:
     """Returns a SHA-256, as hex, of the names and contents read so far."""
     total = hashlib.sha256()
     for name, content in sorted(self._digests.items()):
-      # What was no UTF-8 in a name stays what it was.
+      # Bytes of a name that are not UTF-8 stay as they are.
       line = "%s %s\n" % (content, name)
       total.update(line.encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
   def find(self, *patterns):
-    """Returns the Files whose name ends in one of these patterns, by name.
+    """Returns the Files whose names end in one of these patterns, by name.
 
-    Patterns have the wildcards of fnmatch, without regard to case; "a/*.txt"
-    fits "x/a/1.txt" too. Of copies of a file with the same content, such as an
-    archive and what was unpacked from it, one is returned.
+    Patterns have the wildcards of fnmatch and ignore case; "a/*.txt" also
+    matches "x/a/1.txt". Of identical copies, as in an archive and unpacked from
+    it, one is returned.
 
     Raises:
-      InputError: copies differ.
+      InputError: two files of the same name differ.
     """
     found = {}
     for file in self._files:
@@ -94,17 +94,17 @@ class Source:
     return sorted(chosen, key=lambda file: file.name)
 
   def files(self, what, *patterns):
-    """Returns what `find` does; an InputError says what was looked for."""
+    """Returns the Files of `find`; raises InputError if there are none."""
     found = self.find(*patterns)
     if not found:
       raise InputError(
-        "%s: found no %s, looked for %s there and in the archives there%s"
+        "%s: found no %s, expected %s in the folder or in its archives%s"
         % (self.folder, what, " or ".join(patterns), self._advice())
       )
     return found
 
   def file(self, what, *patterns):
-    """Returns the one File that fits, or raises InputError."""
+    """Returns the only File of `find`; raises InputError for none or many."""
     found = self.files(what, *patterns)
     if len(found) > 1:
       raise InputError(
@@ -119,21 +119,21 @@ class Source:
     return found[0]
 
   def read(self, what, *patterns):
-    """Returns (bytes, path) of the one file that fits."""
+    """Returns (bytes, path) of the only file that matches."""
     file = self.file(what, *patterns)
     return file.read(), file.path
 
   def _advice(self):
-    """What to do about archives that are not read."""
+    """Returns a hint about archives that cannot be opened here."""
     closed = [
       f.path for f in self._files if f.name.lower().endswith(_CLOSED_ENDINGS)
     ]
     if not closed:
       return ""
-    return "; %s is an archive that is not read, unpack it" % closed[0]
+    return "; unpack %s, which cannot be read as it is" % closed[0]
 
   def _add(self, path, name, container, read, depth):
-    """Takes in a file or, of an archive, those within."""
+    """Adds a file or, for an archive, the files inside."""
     lower = name.lower()
     if lower.endswith(".zip") and depth < _MAX_DEPTH:
       members = _zip_members(path, read())
@@ -149,10 +149,10 @@ class Source:
       self._add("%s/%s" % (path, inner), inner, path, read_inner, depth + 1)
 
   def _take(self, path, name, container, read):
-    """Takes in a file that is no archive."""
+    """Adds a file that is not an archive."""
 
     def noted():
-      base = name.rsplit("/", 1)[-1]  # What documents are called by.
+      base = name.rsplit("/", 1)[-1]  # Documents have it as their id.
       if base.encode("utf-8", "ignore").decode("utf-8") != base:
         raise InputError(
           "%s: found a file name that is not UTF-8, expected one that is"
@@ -166,7 +166,7 @@ class Source:
 
 
 def _walk(folder):
-  """Yields (path, name) of a folder's files in order, hidden ones left out."""
+  """Yields (path, name) of a folder's files in order, except hidden ones."""
   for top, folders, names in os.walk(folder):
     folders[:] = sorted(f for f in folders if not f.startswith("."))
     for name in sorted(names):
@@ -189,7 +189,7 @@ def _reader(path):
 
 
 def _matching_end(name, patterns):
-  """The end of a name, in lower case, that one of the patterns fits, or ""."""
+  """Returns the end of a name that matches a pattern, in lower case, or ""."""
   parts = name.lower().split("/")
   for pattern in patterns:
     end = "/".join(parts[-(pattern.count("/") + 1) :])
@@ -199,25 +199,25 @@ def _matching_end(name, patterns):
 
 
 def _one_of(files):
-  """One of files of the same name, which must have the same content."""
+  """Returns one of several files that must have the same content."""
   if len(files) > 1 and len({file.read() for file in files}) > 1:
     raise InputError(
-      "%s and %s: found two files of one name that differ, expected one of "
-      "them" % (files[0].path, files[1].path)
+      "%s and %s: found two files of the same name that differ, expected one "
+      "of them" % (files[0].path, files[1].path)
     )
   return files[0]
 
 
 def _zip_members(path, data):
-  """(name, function that reads it) of each file of a zip archive."""
-  with _damage_told(path):
+  """Returns (name, function that reads it) of each file in a zip archive."""
+  with _report_damage(path):
     archive = zipfile.ZipFile(io.BytesIO(data))
     infos = [info for info in archive.infolist() if not info.is_dir()]
   _check_size(path, sum(info.file_size for info in infos))
 
   def reader(info):
     def read():
-      with _damage_told("%s/%s" % (path, info.filename)):
+      with _report_damage("%s/%s" % (path, info.filename)):
         return archive.read(info)
 
     return read
@@ -230,9 +230,9 @@ def _zip_members(path, data):
 
 
 def _tar_members(path, data):
-  """(name, function that reads it) of each file of a tar archive."""
+  """Returns (name, function that reads it) of each file in a tar archive."""
   members, total = [], 0
-  with _damage_told(path):
+  with _report_damage(path):
     with tarfile.open(fileobj=io.BytesIO(data), errorlevel=2) as archive:
       for info in archive:
         if not info.isreg() or _is_litter(info.name):
@@ -243,15 +243,15 @@ def _tar_members(path, data):
         members.append((_plain(info.name), lambda content=content: content))
       _check_end(archive)
   if not members:
-    raise _damaged(path, "no file in it")
+    raise _damaged(path, "no file inside")
   return members
 
 
 def _check_end(archive):
   """Raises tarfile.ReadError if a tar archive was not read to its end.
 
-  tarfile takes a damaged header, and the end of the file, for that of the
-  archive, which is a block of zeros. Reading on checks gzip's checksum, too.
+  An archive ends with a block of zeros, but tarfile also stops at a damaged
+  header and at the end of the file. Reading on checks gzip's checksum too.
   """
   archive.fileobj.seek(archive.offset)
   end = archive.fileobj.read(_MAX_BYTES)[: tarfile.BLOCKSIZE]
@@ -260,8 +260,8 @@ def _check_end(archive):
 
 
 def _inflated(path, data):
-  """What a gzip file holds."""
-  with _damage_told(path):
+  """Returns the content of a gzip file."""
+  with _report_damage(path):
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as f:
       content = f.read(_MAX_BYTES + 1)
   _check_size(path, len(content))
@@ -271,26 +271,26 @@ def _inflated(path, data):
 def _check_size(path, size):
   if size > _MAX_BYTES:
     raise InputError(
-      "%s: found more than %d MiB in it, expected a corpus of the benchmark"
+      "%s: found more than %d MiB inside, expected a corpus of the benchmark"
       % (path, _MAX_BYTES >> 20)
     )
 
 
 @contextlib.contextmanager
-def _damage_told(path):
-  """Makes an InputError of whatever the reading of an archive raises."""
+def _report_damage(path):
+  """Turns any exception from reading an archive into an InputError."""
   try:
     yield
   except InputError:
     raise
-  except Exception as error:  # noqa: BLE001  Damage shows in many ways.
+  except Exception as error:  # noqa: BLE001  Damage raises errors of many kinds.
     reason = str(error).split("\n")[0].rstrip(":")
     raise _damaged(path, reason or type(error).__name__) from None
 
 
 def _damaged(path, reason):
   return InputError(
-    "%s: found a damaged or locked archive (%s), expected it whole and "
+    "%s: found a damaged or encrypted archive (%s), expected a whole one "
     "without a password" % (path, reason)
   )
 
@@ -300,7 +300,7 @@ def _plain(name):
 
 
 def _is_litter(name):
-  """Whether a file was added by macOS, or it or a folder of it is hidden."""
+  """Returns whether a file is hidden, by its folder too, or added by macOS."""
   return any(
     part == "__MACOSX" or part.startswith(".") and part not in (".", "..")
     for part in _plain(name).split("/")

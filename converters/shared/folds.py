@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ten folds of a corpus that has no published split."""
+"""Ten folds of a corpus without a published split."""
 
 import collections
 import hashlib
@@ -16,14 +16,14 @@ NUMBER = 10
 def ten_folds(rows, sentence_of, report):
   """Returns {"1": {"train", "dev", "test"}, ...}; the dev sets are empty.
 
-  A row's fold follows from its sentence alone, so that one sentence is in one
-  test set only, the order of the rows does not matter, and the folds are of
-  equal size within a few rows.
+  The fold of a row depends on its sentence only: a sentence is in a single test
+  set, the order of the rows does not matter, and the folds have nearly the same
+  size.
 
   Args:
     rows: list of examples.Row.
-    sentence_of: {id of a row: its sentence before marks were put in}.
-    report: a corpus.Report, which is told of it.
+    sentence_of: {id of a row: its sentence without marks}.
+    report: a corpus.Report.
   """
   _count(rows, report)
   report.note(
@@ -43,16 +43,17 @@ def ten_folds(rows, sentence_of, report):
 
 
 def read_biobert(source, name, report):
-  """Returns the folds in BioBERT's files, or None where there are none.
+  """Returns the folds in BioBERT's files, or None if there are none.
 
   Args:
     source: archives.Source with <name>/1/train.tsv, <name>/1/test.tsv, ...; or
       1/train.tsv, ...
-    name: of the corpus's folder.
-    report: a corpus.Report, which is told of it.
+    name: of the folder of the corpus.
+    report: a corpus.Report.
 
   Raises:
-    InputError: a fold lacks one of its files, or rows that another has.
+    InputError: a fold has no training or test file, or other rows than the
+      first.
   """
   folds = {}
   for fold in map(str, range(1, NUMBER + 1)):
@@ -76,13 +77,13 @@ def read_biobert(source, name, report):
 
 
 def _check_whole(folds, source):
-  """Raises InputError if a fold lacks a file, or rows that another has."""
+  """Raises InputError if a fold lacks a file or has other rows."""
   for fold, splits in folds.items():
     for split in ("train", "test"):
       if not splits[split]:
         raise InputError(
-          "%s: found fold %s without %s.tsv, expected the folds %s to have "
-          "train.tsv and test.tsv"
+          "%s: found fold %s without %s.tsv, expected train.tsv and test.tsv "
+          "in each of the folds %s"
           % (source.folder, fold, split, first_five(list(folds)))
         )
   contents = {fold: _content(splits) for fold, splits in folds.items()}
@@ -91,14 +92,14 @@ def _check_whole(folds, source):
     if content != whole:
       odd = next(iter((whole - content) or (content - whole)))
       raise InputError(
-        "%s: found other rows in %s/train.tsv and %s/test.tsv than in those of "
-        "fold %s (%s, for one), expected the same in each fold"
+        "%s: found other rows in %s/train.tsv and %s/test.tsv than in fold %s "
+        "(for example %s), expected the same rows in each fold"
         % (source.folder, fold, fold, first, shorten("\t".join(odd), 60))
       )
 
 
 def _content(splits):
-  """How often each sentence and label is in a fold."""
+  """Returns how often each sentence with its label is in a fold."""
   return collections.Counter(
     (row.texts[0], row.label) for row in splits["train"] + splits["test"]
   )
@@ -110,7 +111,7 @@ def _count(rows, report):
 
 
 def _rows(file, split):
-  """The examples.Rows of a file; see tables.parse."""
+  """Returns the examples.Rows of a file."""
   records = tables.parse(
     file.read(),
     file.path,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From documents with related mentions to sentences with two marked ones.
+"""Replaces two mentions in a sentence by marks.
 
-A mark stands in place of a mention: @CHEMICAL$; of two that overlap, one mark
-stands in place of both: @CHEMICAL-GENE$. A discontinuous mention is marked from
-the beginning of its first part to the end of its last.
+A mark such as @CHEMICAL$ replaces a mention; one mark such as @CHEMICAL-GENE$
+replaces two that overlap. The mark of a discontinuous mention replaces
+everything from its first part to its last.
 """
 
 import bisect
@@ -16,12 +16,10 @@ def mark(text, start, end, first, second, name_of, both=None):
 
   Args:
     text: of the document.
-    start: of the sentence.
-    end: of the sentence.
-    first: a mention.
-    second: another one; the order of the two does not matter.
-    name_of: gives the name of a mention's mark: CHEMICAL for @CHEMICAL$.
-    both: the name of the mark of two that overlap; None: both names, joined.
+    start, end: of the sentence.
+    first, second: mentions, in any order.
+    name_of: returns the name of a mention's mark: CHEMICAL for @CHEMICAL$.
+    both: name of the mark for two that overlap; None: both names, joined.
   """
   first, second = sorted(
     (first, second), key=lambda m: (annotated.extent(m), name_of(m))
@@ -42,17 +40,18 @@ def mark(text, start, end, first, second, name_of, both=None):
 
 
 def grouped(sentences, mentions):
-  """Returns [((start, end), its mentions in order)], and how many were joined.
+  """Groups mentions by sentence.
 
-  A sentence that ends within a mention is joined with the next one, as BLURB
-  and BLUE do.
+  A sentence that ends within a mention is joined with the next one, as in BLURB
+  and BLUE.
 
   Args:
     sentences: the spans of a document's sentences.
     mentions: of the document.
 
   Returns:
-    The sentences with their mentions, and how many mentions went over an end.
+    [((start, end) of a sentence, its mentions in order)], and how many mentions
+    cross the end of a sentence.
   """
   joined, crossing = annotated.joined_sentences(sentences, mentions)
   starts = [start for start, _ in joined]

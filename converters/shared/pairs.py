@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of sentences with a score of their similarity."""
+"""Pairs of sentences with a similarity score: values and columns."""
 
 from common.errors import InputError
 from common.errors import shorten

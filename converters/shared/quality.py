@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a data set should not have: repetitions, contradictions, and texts that
-stand in the training set and in the test set.
+"""Finds what a data set should not have: repeated texts, contradictory labels,
+and leaks, which are texts in two splits.
 
-Texts are compared in lower case and with white space as single blanks. A data
-set is {split: list of examples}; see examples.
+Texts are compared in lower case and with single blanks. A data set is {split:
+list of examples}.
 """
 
 import collections
@@ -15,7 +15,7 @@ _MAX_NAMED = 3
 
 
 def findings(corpus):
-  """Returns the Findings of a data set, those of count 0 too."""
+  """Returns the Findings of a data set, including those of count 0."""
   texts = {split: _labels_of(rows) for split, rows in corpus.items()}
   found = [
     _finding("repeated in " + split, _repeated(rows))
@@ -30,16 +30,16 @@ def findings(corpus):
 
 
 def without_leaks(corpus):
-  """Returns (corpus, examples left out): no text of test stands in train."""
+  """Returns (corpus without texts of test in train, number of those)."""
   tested = set(map(examples.text_of, corpus.get("test", ())))
   train = [e for e in corpus["train"] if examples.text_of(e) not in tested]
   return dict(corpus, train=train), len(corpus["train"]) - len(train)
 
 
 def without_contradictions(corpus):
-  """Returns (corpus, examples left out): no text of train has two labels there.
+  """Returns (corpus without contradictory texts in train, number of those).
 
-  The other sets have no say, as nothing is known of them in training.
+  Only the labels in train count: training must not know the other sets.
   """
   labels = _labels_of(corpus["train"])
   train = [e for e in corpus["train"] if len(labels[examples.text_of(e)]) == 1]
@@ -47,7 +47,7 @@ def without_contradictions(corpus):
 
 
 def _labels_of(rows):
-  """{text: set of its labels} of a split."""
+  """Returns {text: set of its labels} of a split."""
   labels = collections.defaultdict(set)
   for example in rows:
     labels[examples.text_of(example)].add(examples.label_of(example))
@@ -55,7 +55,7 @@ def _labels_of(rows):
 
 
 def _repeated(rows):
-  """The texts that come again with the same label, once for each time."""
+  """Returns the text of each example that repeats an earlier one."""
   seen, repeated = set(), []
   for example in rows:
     key = examples.text_of(example), examples.label_of(example)
@@ -66,7 +66,7 @@ def _repeated(rows):
 
 
 def _contradictory(texts):
-  """The texts that have different labels, in one split or in several."""
+  """Returns the texts with different labels, within or across splits."""
   labels = collections.defaultdict(set)
   for split in texts.values():
     for text, found in split.items():

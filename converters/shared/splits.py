@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The splits of the literature, lists of ids in converters/splits.
+"""The published splits: lists of ids in converters/splits.
 
-Where a list comes from is said in converters/splits/README.md.
+converters/splits/README.md has their sources.
 """
 
 import collections
@@ -13,7 +13,8 @@ FOLDER = os.path.join(
   os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "splits"
 )
 
-# What is not to be split: a document's sentences, say; `place` is file:line.
+# Examples that belong into the same split, as the sentences of a document do;
+# `place` is file:line.
 Group = collections.namedtuple("Group", ["id", "members", "place"])
 
 
@@ -27,9 +28,9 @@ def divide(documents, dev, test=frozenset()):
   """Returns {"train", "dev", "test"} of documents with an `id`.
 
   Args:
-    documents: list of them.
+    documents: the list to divide.
     dev: ids of the development set.
-    test: ids of the test set; where there is none, it is no key.
+    test: ids of the test set; without any the result has no key "test".
   """
   divided = {"train": [], "dev": []}
   if test:
@@ -41,21 +42,21 @@ def divide(documents, dev, test=frozenset()):
 
 
 def published(name, documents, source, options, report):
-  """Returns {split: documents} as the lists of a name have it.
+  """Returns {split: documents} according to published lists of ids.
 
-  There is a list of the development set, may be one of the test set and one of
-  the training set. Without the last the training set has what is in no other;
-  with it what is in no list is left out, and the report told.
+  There is a list for the development set, and maybe for the test and training
+  sets. Without a list for training, all other documents are for training; with
+  one, documents in no list are skipped and the report names them.
 
   Args:
     name: such as "hoc.blurb", for hoc.blurb.dev and hoc.blurb.test.
-    documents: list of what has an `id`.
-    source: archives.Source that they are from.
+    documents: a list of them, each with an `id`.
+    source: their archives.Source.
     options: corpus.Options.
     report: a corpus.Report.
 
   Raises:
-    InputError: documents of the lists are not there, but for
+    InputError: a document of the lists is missing, without
       --allow_incomplete.
   """
   lists = {
@@ -67,8 +68,8 @@ def published(name, documents, source, options, report):
   missing = sorted(wanted - {document.id for document in documents})
   if missing and not options.allow_incomplete:
     raise InputError(
-      "%s: found %d of the %d documents in the published splits, %s for one is "
-      "missing; pass --allow_incomplete to convert them anyway"
+      "%s: found %d of the %d documents in the published splits; %s is missing "
+      "(and maybe others); pass --allow_incomplete to convert them anyway"
       % (source.folder, len(wanted) - len(missing), len(wanted), missing[0])
     )
   if "train" in lists:

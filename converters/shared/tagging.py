@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From documents with mentions to sentences of words with IOB2 labels.
+"""Turns documents with mentions into sentences of words with IOB2 labels.
 
-The rules, each of which counts what it does:
+The rules, each of which is counted:
 
-- Words are cut as in BioBERT's files (documents.words_of). A mention that
-  begins or ends within a word takes in the whole word.
-- Of mentions that share a word the longest is kept, of equally long ones the
-  first.
+- Words are split as in BioBERT's files (documents.words_of). A mention that
+  begins or ends within a word covers the whole word.
+- Of mentions that share a word, the longest is kept, then the first.
 - A sentence that ends within a mention is joined with the next one.
-- A discontinuous mention is labelled B at its first word and I at the others,
-  its gaps O, as in BLUE's ShARe/CLEF. (conlleval counts it as several.)
+- A discontinuous mention has B at its first word, I at the others and O in its
+  gaps, as in BLUE's ShARe/CLEF. (conlleval counts it as several.)
 """
 
 import bisect
@@ -19,7 +18,7 @@ from converters.shared import examples
 from formats import annotated
 from formats import documents
 
-# What the counts of `tag` mean, for people.
+# {count of `tag`: what it means, for the report}.
 RULES = {
   "repeated": "repeat one in the same place (skipped)",
   "overlapping": "share a word with a longer mention (skipped)",
@@ -31,17 +30,17 @@ RULES = {
 
 
 def tag(document, types=None, typed=False, sentences=None, dropped=None):
-  """Returns (list of examples.Tagged, Counter of what RULES names).
+  """Returns (list of examples.Tagged, Counter of the RULES applied).
 
-  Every other mention is in the labels; "mentions" counts those that are.
+  The Counter also has "mentions", the number of labelled mentions.
 
   Args:
     document: an annotated.Document.
-    types: {type in the annotation: label}; of others mentions are not asked
-      for. None: all types, by their names.
-    typed: whether labels are B-label or a plain B.
-    sentences: [(start, end)] of its sentences; None: they are split here.
-    dropped: None, or a list to which mentions that are left out are added.
+    types: {type in the annotation: label}, other types are skipped; None: all
+      types, with their names as labels.
+    typed: whether to write B-label or a plain B.
+    sentences: [(start, end)] of its sentences; None: split the text here.
+    dropped: None, or a list to extend by the mentions that are skipped.
   """
   counts = collections.Counter()
   mentions = _wanted(document, types, counts)
@@ -65,12 +64,11 @@ def tag(document, types=None, typed=False, sentences=None, dropped=None):
 
 
 def words_in(spans, starts, ends):
-  """Returns the numbers of the words that some spans touch, in order.
+  """Returns the indices of the words that spans touch, in order.
 
   Args:
     spans: [(start, end)].
-    starts: of all words, in order.
-    ends: of all words, in order.
+    starts, ends: of all words, in order.
   """
   return sorted(
     {
@@ -84,15 +82,14 @@ def words_in(spans, starts, ends):
 
 
 def tag_all(divided, report, types=None, typed=False, sentences_of=None):
-  """Returns {split: list of examples.Tagged}, and tells a corpus.Report.
+  """Returns {split: list of examples.Tagged}; counts rules in a Report.
 
   Args:
     divided: {split: list of annotated.Document}.
-    report: where rules are counted.
-    types: as for `tag`.
-    typed: as for `tag`.
-    sentences_of: gives the spans of a document's sentences; None: they are
-      split.
+    report: a corpus.Report.
+    types, typed: as for `tag`.
+    sentences_of: returns the spans of a document's sentences; None: split the
+      text.
   """
   tagged = {}
   for split, split_documents in divided.items():
@@ -107,7 +104,7 @@ def tag_all(divided, report, types=None, typed=False, sentences_of=None):
 
 
 def _wanted(document, types, counts):
-  """The mentions of the types asked for, each once."""
+  """Returns the mentions of the wanted types without repetitions."""
   seen, wanted = set(), []
   for mention in document.mentions:
     if types is not None and mention.type not in types:
@@ -122,7 +119,7 @@ def _wanted(document, types, counts):
 
 
 def _chosen(mentions, words, counts, dropped):
-  """(mention, [index of each of its words]) of those that are labelled."""
+  """Returns (mention, indices of its words) of the mentions to label."""
   starts = [start for start, _ in words]
   ends = [end for _, end in words]
   taken, chosen = set(), []
@@ -151,7 +148,7 @@ def _longest_first(mention):
 
 
 def _sentences(document, words, labels):
-  """The examples.Tagged of a document's sentences that have words."""
+  """Returns the examples.Tagged of the sentences that have words."""
   tagged, position = [], 0
   for spans in words:
     if spans:

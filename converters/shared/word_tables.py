@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the tables of Word documents (.docx), by the library python-docx."""
+"""Reads the tables of Word documents (.docx) with python-docx."""
 
 import io
 
@@ -7,12 +7,12 @@ from common.errors import InputError
 
 
 def parse(data, path):
-  """Returns the tables of a file's bytes: lists of rows of cells' texts.
+  """Returns the tables in a file's bytes as lists of rows of cell texts.
 
   Raises:
-    InputError: it is no such document.
+    InputError: the file is not a whole Word document.
   """
-  import docx  # Here: no other format needs it.
+  import docx  # Imported here, as only BIOSSES needs it.
 
   try:
     document = docx.Document(io.BytesIO(data))
@@ -20,7 +20,7 @@ def parse(data, path):
       [[cell.text for cell in row.cells] for row in table.rows]
       for table in document.tables
     ]
-  except Exception as error:  # noqa: BLE001  Damage shows in many ways.
+  except Exception as error:  # noqa: BLE001  Damage raises errors of many kinds.
     raise InputError(
       "%s: found no whole Word document (%s: %s), expected a .docx with a table"
       % (path, type(error).__name__, str(error).split("\n")[0])

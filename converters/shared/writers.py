@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes examples as the files that the run_* programs read."""
+"""Formats examples as the files that run_*.py read."""
 
 import re
 
-# BioBERT calls the development set of its NER files so.
+# BioBERT calls the development set of its NER files devel.tsv.
 NER_NAMES = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}
 NAMES = {"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv"}
 
 
 def conll(corpus):
-  """Returns {file name: text}: a word and its label a line (BioBERT)."""
+  """Returns {file name: text} with a word and its label per line (BioBERT)."""
   return {
     NER_NAMES[split]: "".join(
       "".join("%s\t%s\n" % pair for pair in zip(row.words, row.labels)) + "\n"
@@ -20,9 +20,9 @@ def conll(corpus):
 
 
 def conll_with_offsets(corpus):
-  """Returns the same in BLUE's columns: word, document, offset, label.
+  """Returns {file name: text} with BLUE's word, document, offset, label.
 
-  The document is named at the first word of a sentence, at others it is "-".
+  Only the first word of a sentence has the document, others have "-".
   """
   return {
     NER_NAMES[split]: "".join(map(_sentence_with_offsets, rows))
@@ -31,7 +31,7 @@ def conll_with_offsets(corpus):
 
 
 def table(header, rows):
-  """Returns lines of cells cut by tabs; white space in a cell is a blank.
+  """Returns lines of tab-separated cells; white space in a cell is a blank.
 
   Args:
     header: the names of the columns, or None.
@@ -44,7 +44,7 @@ def table(header, rows):
 
 
 def tables(corpus, header, cells):
-  """Returns {file name: text} of splits, each a `table`.
+  """Returns {file name: `table`} of the splits.
 
   Args:
     corpus: {split: examples.Row}.
@@ -60,8 +60,8 @@ def tables(corpus, header, cells):
 def labelled_sentences(corpus, layout):
   """Returns {file name: text} of sentences with a label.
 
-  blue: a header, then id, sentence, label; blurb: the same without the header;
-  biobert: sentence and label, in the test set as BLUE has it.
+  Columns: blue has a header, then id, sentence and label; blurb has no header;
+  biobert has sentence and label, but in the test set the columns of blue.
   """
   header = ["index", "sentence", "label"]
   if layout == "blue":
@@ -77,7 +77,7 @@ def labelled_sentences(corpus, layout):
 
 
 def labelled_folds(folds, layout):
-  """Returns {fold/file name: text} of folds; see `labelled_sentences`."""
+  """Returns {fold/file name: text}; see `labelled_sentences`."""
   return {
     "%s/%s" % (fold, name): text
     for fold, corpus in folds.items()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damaged corpora, drawn by a seed: a conversion ends in one line that says
-where, or in the right result, or in a report that says how it differs.
+"""Random damage to corpora: a conversion ends with an error that says where,
+with the right result, or with a report that shows the difference.
 """
 
 import glob
@@ -13,9 +13,10 @@ import pytest
 
 from common.errors import InputError
 import prepare_data
+from tests.helpers import archive_files
 from tests.helpers import corpus_files
 
-TRIALS = 24  # of each data set
+TRIALS = 24  # per data set
 NUMBER = re.compile(rb"\d+")
 
 
@@ -93,13 +94,13 @@ def empty(data, draw):
 
 
 def _less(items, draw):
-  """A list without one of its items."""
+  """Returns a list without one of its items."""
   i = draw.randrange(len(items) or 1)
   return items[:i] + items[i + 1 :]
 
 
-# Those after which the words or labels that are left may all be right, and
-# nothing but their number tells.
+# After these, the remaining words and labels may be right; only their number
+# shows the damage.
 SHORTER = (cut_at_a_line, drop_a_line, empty)
 DAMAGES = SHORTER + (
   cut,
@@ -117,17 +118,17 @@ DAMAGES = SHORTER + (
 
 @pytest.fixture(autouse=True)
 def quietly():
-  """Without the warnings of readers, of which there are many."""
+  """Silences the readers' many warnings."""
   logging.disable(logging.CRITICAL)
   yield
   logging.disable(logging.NOTSET)
 
 
 def damaged(found, draw):
-  """(files of which one is damaged, how, its name) of a corpus."""
+  """Returns (files with one damaged, how, its name) of a corpus."""
   names = []
   corpus_files.inner(found, lambda name, data: names.append(name) or data)
-  if not names or not draw.randrange(8):  # An archive or a Word document.
+  if not names or not draw.randrange(8):  # A whole archive or Word document.
     name = draw.choice(sorted(found))
     how = draw.choice((cut, flip_a_bit, empty, to_utf16))
     return dict(found, **{name: how(found[name], draw)}), how, name
@@ -138,12 +139,12 @@ def damaged(found, draw):
   return changed, how, chosen
 
 
-def said(report):
+def summary(report):
   return report.counts, report.rules, report.notes
 
 
 @pytest.mark.parametrize("dataset", sorted(prepare_data.CONVERTERS))
-def test_damage_is_told_or_does_not_matter(tmp_path, dataset):
+def test_damage_is_reported_or_harmless(tmp_path, dataset):
   found = corpus_files.files(dataset)
   corpus_files.write(tmp_path / "whole", found)
   expected, report = corpus_files.convert(tmp_path / "whole", dataset)
@@ -160,15 +161,15 @@ def test_damage_is_told_or_does_not_matter(tmp_path, dataset):
       continue
     for text in files.values():
       text.encode("utf-8")
-    told = how in SHORTER or name.endswith((".zip", ".gz", ".docx"))
-    if told and files != expected:
-      assert said(found_report) != said(report), (how, name)
+    is_reported = how in SHORTER or name.endswith((".zip", ".gz", ".docx"))
+    if is_reported and files != expected:
+      assert summary(found_report) != summary(report), (how, name)
     outcomes.add("result")
-  # A Word document is an archive: no damage leaves it whole.
+  # A Word document is an archive, which no damage leaves readable.
   assert "error" in outcomes and (dataset == "biosses" or len(outcomes) == 2)
 
 
-# Of each real corpus the folder, and how the files end that are read there.
+# {real corpus: (folder, endings of its files)}
 REAL = {
   "bc2gm": ("BC2GM", (".in", "/GENE.eval")),
   "bc5cdr-chem": ("BC5CDR", (".PubTator.txt",)),
@@ -177,7 +178,7 @@ REAL = {
   "hoc": ("HoC", (".tar.gz",)),
   "ncbi-disease": ("NCBI-disease", ("corpus.txt",)),
 }
-# A change of a letter or of a number in running text can be seen by nobody.
+# Changed letters or numbers in running text cannot be detected.
 UNSEEN = (
   flip_a_bit,
   change_a_number,
@@ -189,7 +190,7 @@ REAL_TRIALS = 3
 
 
 def real_files(shared, dataset):
-  """{name: bytes} of the files of a real corpus that are read."""
+  """Returns {name: bytes} of the files of a real corpus."""
   folder, endings = REAL[dataset]
   top = os.path.join(shared, "data", "official", folder)
   found = {}
@@ -201,7 +202,7 @@ def real_files(shared, dataset):
 
 
 @pytest.mark.parametrize("dataset", sorted(REAL))
-def test_damage_to_a_real_corpus_is_told_or_does_not_matter(
+def test_damage_to_a_real_corpus_is_reported_or_harmless(
   tmp_path, shared, dataset
 ):
   found = real_files(shared, dataset)
@@ -224,7 +225,7 @@ def test_damage_to_a_real_corpus_is_told_or_does_not_matter(
 
 
 @pytest.mark.parametrize("dataset", sorted(prepare_data.CONVERTERS))
-def test_each_file_that_is_missing_is_told(tmp_path, dataset):
+def test_a_missing_file_is_reported(tmp_path, dataset):
   found = corpus_files.files(dataset)
   corpus_files.write(tmp_path / "whole", found)
   expected, report = corpus_files.convert(tmp_path / "whole", dataset)
@@ -238,7 +239,7 @@ def test_each_file_that_is_missing_is_told(tmp_path, dataset):
     except InputError as error:
       assert str(folder) in str(error)
       continue
-    assert files == expected or said(found_report) != said(report), name
+    assert files == expected or summary(found_report) != summary(report), name
 
 
 @pytest.mark.parametrize(
@@ -313,9 +314,7 @@ def test_each_file_that_is_missing_is_told(tmp_path, dataset):
     ),
   ],
 )
-def test_what_is_wrong_is_named_with_its_place(
-  tmp_path, dataset, name, content, message
-):
+def test_errors_name_the_place(tmp_path, dataset, name, content, message):
   found = dict(corpus_files.files(dataset), **{name: content})
   if message.startswith("903"):
     found["labels/903.txt"] = b"<<<"
@@ -332,7 +331,7 @@ def test_what_is_wrong_is_named_with_its_place(
     ("gad", "GAD_Corpus_IBIgroup/GAD_F.csv"),
   ],
 )
-def test_a_table_cut_within_its_last_text_is_noted(tmp_path, dataset, name):
+def test_a_table_without_a_final_line_feed_gets_a_note(tmp_path, dataset, name):
   found = corpus_files.inner(
     corpus_files.files(dataset),
     lambda file, data: data[:-2] if file == name else data,
@@ -344,7 +343,7 @@ def test_a_table_cut_within_its_last_text_is_noted(tmp_path, dataset, name):
 
 
 @pytest.mark.parametrize("dataset", ["bc2gm", "jnlpba", "medsts", "i2b2"])
-def test_a_nul_is_no_text(tmp_path, dataset):
+def test_a_zero_byte_is_an_error(tmp_path, dataset):
   def with_nul(name, data):
     end = (".in", ".iob2", "test.txt", ".con")
     return data + b"\nx\0y" if name.endswith(end) else data
@@ -355,10 +354,10 @@ def test_a_nul_is_no_text(tmp_path, dataset):
     corpus_files.convert(tmp_path, dataset)
 
 
-def test_a_name_of_a_document_that_is_no_utf8_is_refused(tmp_path):
+def test_a_document_name_that_is_not_utf8_is_an_error(tmp_path):
   name = "manual-corpus-species-1.0/txt/pmc\udce9.txt"
   found = corpus_files.files("linnaeus")
-  whole = corpus_files.tarred(dict(found, **{name: b"Text.\n"}))
+  whole = archive_files.tar_gz(dict(found, **{name: b"Text.\n"}))
   corpus_files.write(tmp_path, {"corpus.tar.gz": whole})
   with pytest.raises(InputError, match="file name that is not UTF-8"):
     corpus_files.convert(tmp_path, "linnaeus")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small invented corpora in the layouts in which their owners distribute them.
+"""Small invented corpora in the formats of their owners.
 
-files(data set) gives {path below --input_dir: bytes}; `write` puts them there.
+`files` returns {path below --input_dir: bytes}; `write` writes them there.
 """
 
 import io
@@ -14,6 +14,7 @@ from common import data_sets
 from converters.shared import corpus
 from converters.shared import splits
 import prepare_data
+from tests.helpers import archive_files
 
 
 def files(dataset):
@@ -42,7 +43,7 @@ def convert(
   alternatives=False,
   drops=(),
 ):
-  """Returns ({file name: text}, Report) of prepare_data on a folder."""
+  """Converts a folder; returns ({file name: text}, corpus.Report)."""
   options = prepare_data.make_options(
     dataset, layout, alternatives, allow_incomplete
   )
@@ -56,26 +57,6 @@ def empty_report():
     corpus.Published({}, "nobody"),
     corpus.Options("gad", "biobert", False, False),
   )
-
-
-def zipped(found):
-  """Returns a zip archive of {name: bytes or str}."""
-  buffer = io.BytesIO()
-  with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-    for name, data in found.items():
-      archive.writestr(name, data)
-  return buffer.getvalue()
-
-
-def tarred(found):
-  """Returns a gzipped tar archive of {name: bytes}."""
-  buffer = io.BytesIO()
-  with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-    for name, data in found.items():
-      info = tarfile.TarInfo(name)
-      info.size = len(data)
-      archive.addfile(info, io.BytesIO(data))
-  return buffer.getvalue()
 
 
 def unzipped(data):
@@ -95,13 +76,13 @@ def untarred(data):
 
 
 def inner(found, change):
-  """Returns files changed by a function of (name, bytes), archives' too."""
+  """Returns files changed by a function of (name, bytes), also in archives."""
   changed = {}
   for name, data in found.items():
     if name.endswith(".zip"):
-      data = zipped(inner(unzipped(data), change))
+      data = archive_files.zipped(inner(unzipped(data), change))
     elif name.endswith(".tar.gz"):
-      data = tarred(inner(untarred(data), change))
+      data = archive_files.tar_gz(inner(untarred(data), change))
     elif not name.endswith(".docx"):
       data = change(name, data)
     changed[name] = data
@@ -109,12 +90,12 @@ def inner(found, change):
 
 
 def _rows(rows):
-  """Lines of cells cut by tabs."""
+  """Returns lines of tab-separated cells."""
   return "".join("\t".join(map(str, row)) + "\n" for row in rows)
 
 
 def _span(text, phrase):
-  """The half-open span of a phrase's first occurrence."""
+  """Returns the half-open span of the first occurrence of a phrase."""
   start = text.index(phrase)
   return start, start + len(phrase)
 
@@ -130,7 +111,7 @@ _NOTE = (
 
 
 def _shareclefe():
-  """Ten notes to train on, two to test; gold in lines and in Knowtator's XML.
+  """Returns ten training and two test notes; gold in lines and Knowtator's XML.
 
   In each note one mention in two parts; in the first also one without a
   concept.
@@ -166,7 +147,7 @@ def clef_lines(name, mentions):
 
 
 def spans_of_knowtator(data):
-  """Returns [(concept, spans)] of a file that _knowtator wrote."""
+  """Returns [(concept, spans)] of a file written by _knowtator."""
   return [
     ("C0000001", [(int(a), int(b)) for a, b in _SPAN.findall(line)])
     for line in data.decode("utf-8").split("\n")
@@ -194,7 +175,7 @@ def _knowtator(name, mentions):
 
 
 def _bc2gm():
-  """Three sentences to train on, two to develop, two to test."""
+  """Returns three, two and two sentences to train, develop and test on."""
   dev = sorted(splits.ids("bc2gm.dev"))[:2]
   train = [
     ("P1T0000", "The alpha beta kinase binds Raf-1. It is bound.", ["Raf-1"]),
@@ -221,13 +202,13 @@ def _bc2gm():
 
 
 def _without_blanks(text, phrase):
-  """First and last offset among the characters that are no blanks."""
+  """Returns the first and last offset, not counting blanks."""
   start = len(text[: text.rindex(phrase)].replace(" ", ""))
   return start, start + len(phrase.replace(" ", "")) - 1
 
 
 def _bc4chemd():
-  """Two abstracts to train on, one to develop, one to test."""
+  """Returns two, one and one abstracts to train, develop and test on."""
   parts = {
     "training": [
       (
@@ -267,7 +248,7 @@ _PUBTATOR = "%s|t|%s\n%s|a|%s\n%s\n"
 
 
 def _pubtator(name, title, abstract, mentions, more=""):
-  """A document; mentions are (text, type, the columns after it)."""
+  """Returns a document; mentions are (text, type, further columns)."""
   text = title + " " + abstract
   rows = _rows(
     (name,) + _span(text, said) + (said, kind) + tuple(cells)
@@ -277,7 +258,7 @@ def _pubtator(name, title, abstract, mentions, more=""):
 
 
 def _bc5cdr():
-  """Two documents to train on, one to develop, one to test."""
+  """Returns two, one and one documents to train, develop and test on."""
   composite = _pubtator(
     "11",
     "Renal and hepatic failure after naloxone.",
@@ -302,7 +283,7 @@ def _bc5cdr():
 
 
 def _ncbi_disease():
-  """Three documents to train on, one of which comes twice; one each else."""
+  """Returns three, one and one documents; a training document is repeated."""
   twice = _pubtator(
     "22",
     "Familial ataxia.",
@@ -323,10 +304,10 @@ def _ncbi_disease():
   )
   dev = _pubtator("24", "Gout.", "It is.", [("Gout", "SpecificDisease", ["D"])])
   return {
-    "NCBItrainset_corpus.zip": zipped(
+    "NCBItrainset_corpus.zip": archive_files.zipped(
       {"NCBItrainset_corpus.txt": "\n" + first + twice + third + twice}
     ),
-    "NCBIdevelopset_corpus.zip": zipped(
+    "NCBIdevelopset_corpus.zip": archive_files.zipped(
       {"NCBIdevelopset_corpus.txt": "\n" + dev}
     ),
     "NCBItestset_corpus.txt": dev.replace("24", "25"),
@@ -334,7 +315,7 @@ def _ncbi_disease():
 
 
 def _jnlpba():
-  """202 abstracts to train on, of which the last 200 to develop; two to test.
+  """Returns 202 training abstracts, the last 200 for development; two for test.
 
   The first two have the same id.
   """
@@ -347,13 +328,15 @@ def _jnlpba():
   ).encode("utf-8")
   test = (abstract % 96000001 + abstract % 96000002).encode("utf-8")
   return {
-    "Genia4ERtraining.tar.gz": tarred({"Genia4ERtask2.iob2": training}),
-    "Genia4ERtest.tar.gz": tarred({"./Genia4EReval2.iob2": test}),
+    "Genia4ERtraining.tar.gz": archive_files.tar_gz(
+      {"Genia4ERtask2.iob2": training}
+    ),
+    "Genia4ERtest.tar.gz": archive_files.tar_gz({"./Genia4EReval2.iob2": test}),
   }
 
 
 def _linnaeus():
-  """Two texts to train on, one to develop, one to test; a tag in two lines."""
+  """Returns two, one and one texts; one mention crosses a line end."""
   found, tags = {}, []
   for split in ("train", "dev", "test"):
     names = sorted(splits.ids("linnaeus." + split))[: 1 + (split == "train")]
@@ -372,7 +355,7 @@ def _linnaeus():
 
 
 def _s800():
-  """Two abstracts to train on, one to develop, one to test; ends inclusive."""
+  """Returns two, one and one abstracts; end offsets are inclusive."""
   found, tags, pmids = {}, [], []
   chosen = [
     pmid
@@ -402,7 +385,7 @@ _GAD_COLUMNS = (
 
 
 def _gad():
-  """Twelve positive records, one of them P and a gene a date, and ten false."""
+  """Returns twelve positive records, one P, one gene a date; and ten false."""
   found = {}
   for name, labels, number in (("GAD_Y_N", "YN", 12), ("GAD_F", "F", 10)):
     rows = [_GAD_COLUMNS]
@@ -416,7 +399,7 @@ def _gad():
         + ("GOUT   ", "gout", "%d#%d" % gout, text)
       )
     found["GAD_Corpus_IBIgroup/%s.csv" % name] = _rows(rows)
-  return {"GAD_Corpus_IBIgroup.zip": zipped(found)}
+  return {"GAD_Corpus_IBIgroup.zip": archive_files.zipped(found)}
 
 
 def folds(name="GAD", number=3, rows=9):
@@ -443,7 +426,7 @@ _EUADR_COLUMNS = (
 
 
 def _euadr():
-  """Twelve records in Latin-1 and quotation marks; a disease comes first."""
+  """Returns twelve records in Latin-1 with quoted cells; diseases first."""
   rows = [_EUADR_COLUMNS]
   for i in range(12):
     text = 'In "naïve" gout %d, ABCG2 plays a rôle.' % i
@@ -467,8 +450,11 @@ def _euadr():
 
 
 def _chemprot():
-  """Archives in an archive; in each abstract a relation that counts, one
-  that does not, one over two sentences, and a pair that overlaps."""
+  """Returns nested archives.
+
+  Each abstract has an evaluated relation, one of another group, one across
+  sentences and a pair that overlaps.
+  """
   found = {}
   for number, part in enumerate(("sample", "training", "development", "test")):
     end = "_gs.tsv" if part == "test" else ".tsv"
@@ -500,17 +486,17 @@ def _chemprot():
         tables["relations"].append(
           (pmid, group, evaluated, kind, "Arg1:" + first, "Arg2:" + second)
         )
-    found["ChemProt_Corpus/%s.zip" % inner] = zipped(
+    found["ChemProt_Corpus/%s.zip" % inner] = archive_files.zipped(
       {
         "%s/chemprot_%s_%s%s" % (inner, part, kind, end): _rows(rows)
         for kind, rows in tables.items()
       }
     )
-  return {"ChemProt_Corpus.zip": zipped(found)}
+  return {"ChemProt_Corpus.zip": archive_files.zipped(found)}
 
 
 def _ddi():
-  """Two documents to train on, one to develop, one to test; blanks in names."""
+  """Returns two, one and one documents; names of folders have blanks."""
   dev = min(splits.ids("ddi.blurb.dev"))
   test = "DDICorpus/Test/Test for DDI Extraction task/"
   whole = {
@@ -528,7 +514,7 @@ def _ddi():
 
 
 def _ddi_document(name):
-  """Three drugs, one of which is in two parts; a pair's type is not said."""
+  """Returns three drugs, one in two parts; a pair has no type."""
   text = "Aspirin may raise left- or right-warfarin & zinc levels."
   drugs = (
     ("drug", ["Aspirin"], "Aspirin"),
@@ -570,7 +556,7 @@ _I2B2_TEXT = (
 
 
 def _i2b2():
-  """Ten notes to train on, of which one to develop, and one to test."""
+  """Returns ten training notes, one of them for development; one test note."""
   concepts = [
     ("chest pain", "2:3 2:4", "problem"),
     ('" aspirin "', "3:3 3:5", "treatment"),
@@ -612,7 +598,7 @@ def _i2b2():
 
 
 def _biosses(number=12):
-  """Pairs with the lowest numbers; line ends within the cells."""
+  """Returns the pairs with the lowest numbers; cells contain line ends."""
   header = ["", "Sentence 1", "Sentence 2"]
   texts = [
     ["%d  " % i, "Cells\tgrow %d.\nFast." % i, "Cells %d shrink." % i]
@@ -645,7 +631,7 @@ def word_table(rows):
 
 
 def _medsts():
-  """Twenty pairs to train on, of which two to develop, and three to test."""
+  """Returns twenty training pairs, two for development; three test pairs."""
   pairs = [
     ('Pt %d "stable" <10/10>.' % i, "[FIRST NAME] %d is well." % i)
     for i in range(23)
@@ -662,7 +648,7 @@ def _medsts():
 
 
 def _mednli():
-  """Six pairs to train on, three to develop, three to test."""
+  """Returns six, three and three pairs to train, develop and test on."""
   labels = ("entailment", "contradiction", "neutral")
   found = {}
   for split, number in (("train", 6), ("dev", 3), ("test", 3)):
@@ -686,7 +672,7 @@ def _mednli():
 
 
 def _hoc():
-  """Two abstracts to train on, one to develop, one to test."""
+  """Returns two, one and one abstracts to train, develop and test on."""
   dev, test = (min(splits.ids("hoc.blurb." + s)) for s in ("dev", "test"))
   found = {}
   for name in ("901", "902", dev, test):
@@ -699,14 +685,14 @@ def _hoc():
       "<NULL< "
     )
   return {
-    "HoC.tar.gz": tarred(
+    "HoC.tar.gz": archive_files.tar_gz(
       {"./" + name: text.encode("utf-8") for name, text in found.items()}
     )
   }
 
 
 def _bioasq(year):
-  """Four questions to train on, and one of each kind in five golden files."""
+  """Returns four training questions; five golden files with all kinds."""
   found = {"BioASQ-training%sb.json" % year: _questions("t", ("factoid",) * 2)}
   for batch in range(1, 6):
     found["Task%sBGoldenEnriched/%sB%d_golden.json" % (year, year, batch)] = (
@@ -716,7 +702,7 @@ def _bioasq(year):
 
 
 def _questions(name, kinds):
-  """A JSON of questions, each with two snippets, one of which has no answer."""
+  """Returns questions as JSON, each with two snippets, one without answer."""
   exact = {
     "factoid": [["β-catenin", "CTNNB1"]],
     "yesno": "Yes.",

@@ -3,10 +3,8 @@
 
 import contextlib
 import errno
-import gzip
 import hashlib
 import http.server
-import io
 import os
 import re
 import shutil
@@ -14,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 import zipfile
@@ -25,38 +22,20 @@ from common import data_sets
 from common import weights
 from scripts import download
 from tests.helpers import REPO
+from tests.helpers import archive_files
 
 SCRIPT = os.path.join(REPO, "scripts", "download.sh")
 PAGE = "https://example.org/corpus"
-
-
-def zipped(text):
-  """Returns an uncompressed zip archive of one file, the same at any time."""
-  data = io.BytesIO()
-  with zipfile.ZipFile(data, "w") as archive:
-    archive.writestr(zipfile.ZipInfo("corpus.txt"), text)
-  return data.getvalue()
-
-
-def tarred(files):
-  """Returns a .tar.gz of {name: bytes}, the same at any time."""
-  data = io.BytesIO()
-  with tarfile.open(fileobj=data, mode="w") as archive:
-    for name, content in files.items():
-      member = tarfile.TarInfo(name)
-      member.size = len(content)
-      archive.addfile(member, io.BytesIO(content))
-  packed = io.BytesIO()
-  with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as f:
-    f.write(data.getvalue())
-  return packed.getvalue()
 
 
 def digest(data):
   return hashlib.sha256(data).hexdigest()
 
 
-CORPUS = zipped("A sentence of the corpus.\n" * 4000)
+# Stored, so that cutting or changing bytes changes the text in it.
+CORPUS = archive_files.zipped(
+  {"corpus.txt": "A sentence of the corpus.\n" * 4000}, zipfile.ZIP_STORED
+)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -299,7 +278,7 @@ def test_weights_are_unpacked_side_by_side(place):
     "../../escaped.txt": b"outside",
     str(place.folder / "absolute.txt"): b"outside",
   }
-  place.server.files["/a.tar.gz"] = tarred(files)
+  place.server.files["/a.tar.gz"] = archive_files.tar_gz(files)
   place.add("W", "a.tar.gz", kind="weights")
   output, _ = place.run("W", "--weights_dir=my weights")
   folder = place.folder / "my weights" / "W"
@@ -436,7 +415,9 @@ def test_an_unpublished_checksum_is_printed_and_recorded(place):
 def test_a_recorded_checksum_is_checked_at_the_next_download(place):
   place.run("Toy")
   place.path("Toy", "corpus.zip").unlink()
-  place.server.files["/corpus.zip"] = zipped("Something else.")
+  place.server.files["/corpus.zip"] = archive_files.zipped(
+    {"corpus.txt": "Something else."}
+  )
   _, error = place.run("Toy", code=1)
   expected = "expected %s as in data/raw/Toy/SHA256SUMS" % digest(CORPUS)
   assert expected in error
@@ -482,7 +463,7 @@ HTML = b"\n<!DOCTYPE html><html>Google Drive can't scan this file</html>"
     ("a.zip", CORPUS[:60] + b"?" + CORPUS[61:], "a damaged archive", "a zip"),
     (
       "a.tar.gz",
-      tarred({"a": b"a"})[:-9],
+      archive_files.tar_gz({"a": b"a"})[:-9],
       "a damaged archive",
       "a gzip archive",
     ),

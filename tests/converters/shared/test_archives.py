@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""archives: a corpus is found however it was packed, and damage is told."""
+"""archives: finding files in packed corpora; damaged archives."""
 
 import bz2
-import gzip
 import io
 import os
 import tarfile
@@ -12,30 +11,16 @@ import pytest
 
 from common import errors
 from converters.shared import archives
-
-
-def zipped(files, compression=zipfile.ZIP_DEFLATED):
-  """Returns a zip archive of {name: bytes}."""
-  buffer = io.BytesIO()
-  with zipfile.ZipFile(buffer, "w", compression) as archive:
-    for name, content in files.items():
-      archive.writestr(name, content)
-  return buffer.getvalue()
-
-
-def tarred(files, mode="w"):
-  """Returns a tar archive of {name: bytes}."""
-  buffer = io.BytesIO()
-  with tarfile.open(fileobj=buffer, mode=mode) as archive:
-    for name, content in files.items():
-      info = tarfile.TarInfo(name)
-      info.size = len(content)
-      archive.addfile(info, io.BytesIO(content))
-  return buffer.getvalue()
+from tests.helpers import corpus_files
+from tests.helpers.archive_files import gzipped
+from tests.helpers.archive_files import tar_bz2
+from tests.helpers.archive_files import tar_gz
+from tests.helpers.archive_files import tarred
+from tests.helpers.archive_files import zipped
 
 
 def locked(files):
-  """Returns a zip archive whose entries say that they have a password."""
+  """Returns a zip archive with entries that claim to have a password."""
   data = bytearray(zipped(files))
   for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
     start = data.find(signature)
@@ -47,20 +32,16 @@ def locked(files):
 
 @pytest.fixture
 def source(tmp_path):
-  """Makes the Source of a folder with {name: bytes}."""
+  """Makes a Source of {name: bytes}."""
 
   def make(files):
-    for name, content in files.items():
-      path = tmp_path / "in" / name
-      path.parent.mkdir(parents=True, exist_ok=True)
-      path.write_bytes(content)
-    return archives.Source(str(tmp_path / "in"))
+    return archives.Source(corpus_files.write(tmp_path / "in", files))
 
   return make
 
 
 def message(call, *args):
-  """Returns the message of the InputError that a call ends in."""
+  """Returns the message of the InputError that a call raises."""
   with pytest.raises(errors.InputError) as caught:
     call(*args)
   assert "\n" not in str(caught.value)
@@ -77,18 +58,14 @@ PACKED = [
   ({"c.zip": zipped({"c/a.txt": b"x"}, zipfile.ZIP_BZIP2)}, "zip with bzip2"),
   ({"c.tar": tarred({"a.txt": b"x"})}, "tar"),
   ({"c.tar": tarred({"./c/a.txt": b"x"})}, "tar of a folder"),
-  ({"c.tar.gz": tarred({"a.txt": b"x"}, "w:gz")}, "tar.gz"),
-  ({"c.tgz": tarred({"a.txt": b"x"}, "w:gz")}, "tgz"),
-  ({"c.tar.bz2": tarred({"a.txt": b"x"}, "w:bz2")}, "tar.bz2"),
-  ({"a.txt.gz": gzip.compress(b"x")}, "gz"),
-  ({"c.zip": zipped({"a.txt.gz": gzip.compress(b"x")})}, "gz in zip"),
+  ({"c.tar.gz": tar_gz({"a.txt": b"x"})}, "tar.gz"),
+  ({"c.tgz": tar_gz({"a.txt": b"x"})}, "tgz"),
+  ({"c.tar.bz2": tar_bz2({"a.txt": b"x"})}, "tar.bz2"),
+  ({"a.txt.gz": gzipped(b"x")}, "gz"),
+  ({"c.zip": zipped({"a.txt.gz": gzipped(b"x")})}, "gz in zip"),
   ({"c.tar": tarred({"d.zip": zipped({"a.txt": b"x"})})}, "zip in tar"),
   (
-    {
-      "c.tar.gz": tarred(
-        {"d.zip": zipped({"e.tar": tarred({"a.txt": b"x"})})}, "w:gz"
-      )
-    },
+    {"c.tar.gz": tar_gz({"d.zip": zipped({"e.tar": tarred({"a.txt": b"x"})})})},
     "tar in zip in tar.gz",
   ),
 ]
@@ -97,17 +74,17 @@ PACKED = [
 @pytest.mark.parametrize(
   ("files", "why"), PACKED, ids=[why for _, why in PACKED]
 )
-def test_a_file_is_found_however_it_was_packed(source, files, why):
+def test_a_file_is_found_in_every_kind_of_archive(source, files, why):
   assert source(files).read("text", "a.txt")[0] == b"x", why
 
 
-def test_a_path_names_all_archives_around_a_file(source, tmp_path):
+def test_a_path_includes_all_archives_around_a_file(source, tmp_path):
   files = {"c.tar": tarred({"d.zip": zipped({"e/a.txt": b"x"})})}
   path = str(tmp_path / "in" / "c.tar") + "/d.zip/e/a.txt"
   assert source(files).file("text", "a.txt").path == path
 
 
-def test_archives_in_a_fourth_archive_stay_closed(source):
+def test_archives_nested_four_deep_stay_closed(source):
   data = zipped({"a.txt": b"x"})
   for _ in range(3):
     data = zipped({"inner.zip": data})
@@ -118,7 +95,7 @@ def test_archives_in_a_fourth_archive_stay_closed(source):
 
 PATTERNS = [
   # patterns, names found, why
-  (("*.txt",), ["a/1.txt", "b/2.TXT"], "without regard to folder and case"),
+  (("*.txt",), ["a/1.txt", "b/2.TXT"], "in any folder, in any case"),
   (("a/*.txt",), ["a/1.txt"], "a folder"),
   (("A/1.TXT",), ["a/1.txt"], "patterns in capitals"),
   (("*/*/1.txt",), [], "more folders than there are"),
@@ -130,12 +107,12 @@ PATTERNS = [
 
 
 @pytest.mark.parametrize(("patterns", "names", "why"), PATTERNS)
-def test_patterns_fit_the_ends_of_names(source, patterns, names, why):
+def test_patterns_match_the_ends_of_names(source, patterns, names, why):
   found = source({"a/1.txt": b"1", "b/2.TXT": b"2", "3.tsv": b"3"})
   assert [file.name for file in found.find(*patterns)] == names, why
 
 
-def test_a_folder_of_another_name_does_not_fit(source):
+def test_patterns_match_whole_folder_names(source):
   found = source({"11/train.tsv": b"x"})
   assert not found.find("1/train.tsv")
 
@@ -148,21 +125,21 @@ def test_names_are_relative_to_the_folder_or_the_archive(source, tmp_path):
   assert (b.name, b.container) == ("e/b.txt", folder)
 
 
-def test_a_file_both_packed_and_unpacked_is_one(source):
+def test_identical_copies_count_once(source):
   found = source({"a.txt": b"x", "c.zip": zipped({"c/a.txt": b"x"})})
   assert len(found.find("a.txt")) == 1
 
 
-def test_copies_that_differ_are_refused(source, tmp_path):
+def test_copies_that_differ_are_an_error(source, tmp_path):
   found = source({"a.txt": b"x", "c.zip": zipped({"a.txt": b"y"})})
   folder = str(tmp_path / "in")
   assert message(found.find, "a.txt") == (
-    "%s/a.txt and %s/c.zip/a.txt: found two files of one name that differ, "
-    "expected one of them" % (folder, folder)
+    "%s/a.txt and %s/c.zip/a.txt: found two files of the same name that "
+    "differ, expected one of them" % (folder, folder)
   )
 
 
-def test_files_of_one_name_in_two_folders_are_two_where_patterns_say_so(source):
+def test_a_pattern_with_folders_distinguishes_files_of_the_same_name(source):
   found = source({"train/a.txt": b"x", "test/a.txt": b"y"})
   assert found.read("text", "train/a.txt")[0] == b"x"
   assert [f.name for f in found.find("*/a.txt")] == [
@@ -182,7 +159,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("name", HARMLESS)
 @pytest.mark.parametrize("pack", [zipped, tarred])
-def test_paths_out_of_an_archive_do_no_harm(source, tmp_path, pack, name):
+def test_paths_that_leave_an_archive_do_no_harm(source, tmp_path, pack, name):
   ending = "zip" if pack is zipped else "tar"
   found = source({"c." + ending: pack({name: b"x"})})
   assert found.read("text", "a.txt")[0] == b"x"
@@ -194,7 +171,7 @@ LITTER = ["__MACOSX/a.txt", "__MACOSX/c/._a.txt", "._a.txt", ".svn/a.txt"]
 
 
 @pytest.mark.parametrize("name", LITTER)
-def test_what_macos_adds_and_what_is_hidden_is_left_out(source, name):
+def test_hidden_files_and_those_added_by_macos_are_skipped(source, name):
   files = {"c.zip": zipped({name: b"y", "1.txt": b"x"})}
   files["d.tar"] = tarred({name: b"z", "1.txt": b"x"})
   files[".hidden/2.txt"] = files[".3.txt"] = b"y"
@@ -216,7 +193,7 @@ def test_links_out_of_a_tar_archive_are_not_followed(source):
 TEXT = {"a.txt": bytes(range(256)) * 40, "b.txt": b"y" * 3000}
 LZMA = zipped(TEXT, zipfile.ZIP_LZMA)
 TAR = tarred(TEXT)
-GZ = tarred(TEXT, "w:gz")
+GZ = tar_gz(TEXT)
 DAMAGED = [
   # name, data, why
   ("c.zip", b"", "an empty zip"),
@@ -237,9 +214,9 @@ DAMAGED = [
   ("c.tar.gz", GZ[:-20], "a tar.gz cut off"),
   ("c.tar.gz", GZ[:-8] + b"\0\0\0\0" + GZ[-4:], "another checksum"),
   ("c.tar.bz2", bz2.compress(TAR)[:-20], "a tar.bz2 cut off"),
-  ("a.txt.gz", gzip.compress(b"x" * 999)[:-9], "a gz cut off"),
+  ("a.txt.gz", gzipped(b"x" * 999)[:-9], "a gz cut off"),
   ("a.txt.gz", b"plain text", "no gz"),
-  ("a.txt.gz", gzip.compress(b"x") + b"more", "more behind a gz"),
+  ("a.txt.gz", gzipped(b"x") + b"more", "more behind a gz"),
 ]
 
 
@@ -250,25 +227,25 @@ def read_all(source, files):
 @pytest.mark.parametrize(
   ("name", "data", "why"), DAMAGED, ids=[why for _, _, why in DAMAGED]
 )
-def test_damaged_and_locked_archives_are_told(
+def test_damaged_and_encrypted_archives_are_an_error(
   source, tmp_path, name, data, why
 ):
   said = message(read_all, source, {name: data})
   assert said.startswith(str(tmp_path / "in" / name)), why
-  assert ": found a damaged or locked archive (" in said
-  assert said.endswith("), expected it whole and without a password")
+  assert ": found a damaged or encrypted archive (" in said
+  assert said.endswith("), expected a whole one without a password")
 
 
-def test_a_tar_archive_named_as_compressed_is_read(source):
+def test_an_uncompressed_tar_archive_may_end_in_gz(source):
   assert read_all(source, {"c.tar.gz": TAR}) == list(TEXT.values())
 
 
-def test_a_password_is_told_with_the_name_of_its_file(source):
+def test_the_error_about_a_password_names_the_file(source):
   said = message(read_all, source, {"c.zip": locked({"d/a.txt": b"x"})})
   assert "c.zip/d/a.txt: " in said and "password required" in said
 
 
-def test_damage_in_an_archive_within_another_is_told_with_both(source):
+def test_the_error_about_a_nested_archive_names_both(source):
   said = message(source, {"c.tar": tarred({"d.zip": b"no zip"})})
   assert "c.tar/d.zip: found a damaged" in said
 
@@ -276,43 +253,45 @@ def test_damage_in_an_archive_within_another_is_told_with_both(source):
 BOMBS = [
   ("c.zip", zipped({"a.txt": b"x" * 600, "b.txt": b"x" * 600})),
   ("c.tar", tarred({"a.txt": b"x" * 600, "b.txt": b"x" * 600})),
-  ("c.tar.gz", tarred({"a.txt": b"x" * 1025}, "w:gz")),
-  ("a.txt.gz", gzip.compress(b"x" * 1025)),
-  ("c.zip", zipped({"a.txt.gz": gzip.compress(b"x" * 1025)})),
+  ("c.tar.gz", tar_gz({"a.txt": b"x" * 1025})),
+  ("a.txt.gz", gzipped(b"x" * 1025)),
+  ("c.zip", zipped({"a.txt.gz": gzipped(b"x" * 1025)})),
 ]
 
 
 @pytest.mark.parametrize(
   ("name", "data"), BOMBS, ids=[name for name, _ in BOMBS]
 )
-def test_what_unpacks_to_too_much_is_refused(source, monkeypatch, name, data):
+def test_an_archive_that_unpacks_to_too_much_is_an_error(
+  source, monkeypatch, name, data
+):
   monkeypatch.setattr(archives, "_MAX_BYTES", 1024)
   said = message(read_all, source, {name: data})
-  assert name in said and ": found more than 0 MiB in it, expected" in said
+  assert name in said and ": found more than 0 MiB inside, expected" in said
 
 
-def test_what_unpacks_to_just_enough_is_read(source, monkeypatch):
+def test_an_archive_of_the_largest_size_is_read(source, monkeypatch):
   monkeypatch.setattr(archives, "_MAX_BYTES", 1024)
-  files = {"a.gz": gzip.compress(b"x" * 1024), "c.zip": zipped({"b": b"y"})}
+  files = {"a.gz": gzipped(b"x" * 1024), "c.zip": zipped({"b": b"y"})}
   assert read_all(source, files) == [b"x" * 1024, b"y"]
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
   path = str(tmp_path / "no")
   assert message(archives.Source, path) == (
     "%s: no such folder; expected the corpus as its owners distribute it" % path
   )
 
 
-def test_a_missing_file_is_told_with_what_was_looked_for(source, tmp_path):
+def test_the_error_about_a_missing_file_names_the_patterns(source, tmp_path):
   said = message(source({"a.txt": b""}).read, "tags", "tags.tsv", "*.tag")
   assert said == (
-    "%s: found no tags, looked for tags.tsv or *.tag there and in the archives "
-    "there" % (tmp_path / "in")
+    "%s: found no tags, expected tags.tsv or *.tag in the folder or in its "
+    "archives" % (tmp_path / "in")
   )
 
 
-def test_several_files_in_place_of_one_are_told(source, tmp_path):
+def test_several_files_in_place_of_one_are_an_error(source, tmp_path):
   said = message(source({"a.txt": b"x", "b.txt": b"y"}).read, "text", "*.txt")
   folder = str(tmp_path / "in")
   assert said == (
@@ -321,13 +300,13 @@ def test_several_files_in_place_of_one_are_told(source, tmp_path):
   )
 
 
-def test_a_file_that_went_away_is_told(source, tmp_path):
+def test_a_file_that_has_vanished_is_an_error(source, tmp_path):
   file = source({"a.txt": b"x"}).file("text", "a.txt")
   os.remove(str(tmp_path / "in" / "a.txt"))
   assert "a.txt: cannot be read (No such file" in message(file.read)
 
 
-def test_the_digest_is_that_of_what_was_read(source):
+def test_the_digest_covers_the_files_read(source):
   found = source({"a.txt": b"x", "b.txt": b"y"})
   none = found.digest()
   found.read("text", "a.txt")
@@ -357,15 +336,13 @@ def test_the_digest_changes_with_the_content(source):
   assert len(digests) == 2
 
 
-def test_names_that_are_no_utf8_have_a_digest_too(source):
+def test_the_digest_accepts_names_that_are_not_utf8(source):
   found = source({"c.tar": tarred({"caf\udce9/a.txt": b"x"})})
   found.read("text", "a.txt")
   assert len(found.digest()) == 64
 
 
-def test_an_archive_that_is_not_read_is_named(tmp_path):
+def test_the_error_names_an_archive_to_unpack(tmp_path):
   (tmp_path / "corpus.rar").write_bytes(b"Rar!")
-  with pytest.raises(
-    errors.InputError, match=r"corpus\.rar is an archive that is not"
-  ):
+  with pytest.raises(errors.InputError, match=r"; unpack .*corpus\.rar, which"):
     archives.Source(str(tmp_path)).files("texts", "*.txt")

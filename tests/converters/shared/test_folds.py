@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""folds: ten of them, by sentence; or BioBERT's, as they are."""
+"""folds: ten folds by sentence, or BioBERT's unchanged."""
 
 import collections
 import random
@@ -14,7 +14,7 @@ from tests.helpers import corpus_files
 
 
 def sample(number=203):
-  """Returns rows, three a sentence at most, and {id: sentence}."""
+  """Returns rows, some of the same sentence, and {id: sentence}."""
   rng = random.Random(3)
   found, sentences = [], {}
   for i in range(number):
@@ -60,7 +60,7 @@ def test_no_sentence_is_in_two_test_sets():
   assert all(len(found) == 1 for found in folds_of.values())
 
 
-def test_no_sentence_is_trained_on_and_tested():
+def test_no_sentence_is_in_training_and_test():
   rows, sentences = sample()
   for splits in ten(rows, sentences).values():
     train, test = (
@@ -77,7 +77,7 @@ def test_the_order_of_the_rows_does_not_matter():
   assert ten(shuffled, sentences) == ten(rows, sentences)
 
 
-def test_folds_are_of_one_size_in_sentences():
+def test_folds_have_the_same_number_of_sentences():
   rows, sentences = sample()
   sizes = [
     len({sentences[row.id] for row in splits["test"]})
@@ -86,17 +86,17 @@ def test_folds_are_of_one_size_in_sentences():
   assert max(sizes) - min(sizes) <= 1
 
 
-def test_the_folds_of_today_are_those_of_tomorrow():
+def test_folds_are_reproducible():
   rows = [examples.Row(x, x, (x,), "0") for x in "abcdefghijkl"]
   found = ten(rows, {x: x for x in "abcdefghijkl"})
   tests = [
     "".join(row.id for row in splits["test"]) for splits in found.values()
   ]
-  # The letters in the order of what sha256sum says of them, dealt out.
+  # The letters, in order of their SHA-256, dealt out to the folds.
   assert tests == "gj di f c b e k h l a".split()
 
 
-def test_records_and_positive_ones_are_counted_once():
+def test_the_report_counts_records_and_positive_ones():
   report = corpus_files.empty_report()
   folds.ten_folds(*sample(), report)
   assert report.counts == {"records": {"all": 203}, "positive": {"all": 101}}
@@ -107,14 +107,11 @@ def test_records_and_positive_ones_are_counted_once():
 
 @pytest.fixture
 def source(tmp_path):
-  """Makes the Source of a folder with {name: text}."""
+  """Makes a Source of {name: text}."""
 
   def make(files):
-    for name, text in files.items():
-      path = tmp_path / "in" / name
-      path.parent.mkdir(parents=True, exist_ok=True)
-      path.write_bytes(text.encode("utf-8"))
-    return archives.Source(str(tmp_path / "in"))
+    encoded = {name: text.encode("utf-8") for name, text in files.items()}
+    return archives.Source(corpus_files.write(tmp_path / "in", encoded))
 
   return make
 
@@ -129,7 +126,7 @@ FILES = {
 }
 
 
-def test_biobert_files_are_folds_as_they_are(source):
+def test_biobert_folds_stay_unchanged(source):
   found = folds.read_biobert(source(FILES), "GAD", corpus_files.empty_report())
   assert list(found) == ["1", "2"]
   assert found["1"] == {
@@ -142,33 +139,33 @@ def test_biobert_files_are_folds_as_they_are(source):
   }
 
 
-def test_biobert_folders_may_stand_alone(source):
+def test_biobert_folds_need_no_folder_of_the_corpus(source):
   files = {name[len("GAD/") :]: text for name, text in FILES.items()}
   assert list(
     folds.read_biobert(source(files), "GAD", corpus_files.empty_report())
   ) == ["1", "2"]
 
 
-def test_another_corpus_beside_it_is_not_taken(source):
+def test_another_corpus_in_the_same_folder_is_ignored(source):
   files = dict(FILES, **{"euadr/1/train.tsv": TRAIN.replace("1", "0")})
   found = folds.read_biobert(source(files), "GAD", corpus_files.empty_report())
   assert found["1"]["train"][0].label == "1"
 
 
-def test_the_records_of_one_fold_are_all(source):
+def test_the_records_of_one_fold_are_counted(source):
   report = corpus_files.empty_report()
   folds.read_biobert(source(FILES), "GAD", report)
   assert report.counts == {"records": {"all": 3}, "positive": {"all": 1}}
   assert report.notes == ["2 of BioBERT's folds, unchanged: 1, 2."]
 
 
-def test_without_any_of_the_files_there_are_no_folds(source):
+def test_without_files_there_are_no_folds(source):
   report = corpus_files.empty_report()
   assert folds.read_biobert(source({"a.txt": ""}), "GAD", report) is None
   assert (report.counts, report.notes) == ({}, [])
 
 
-def refused(source):
+def message(source):
   with pytest.raises(errors.InputError) as caught:
     folds.read_biobert(source, "GAD", corpus_files.empty_report())
   assert "\n" not in str(caught.value)
@@ -176,27 +173,27 @@ def refused(source):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_fold_without_one_of_its_files_is_told(source, tmp_path, split):
+def test_a_fold_without_one_of_its_files_is_an_error(source, tmp_path, split):
   files = dict(FILES)
   del files["GAD/2/%s.tsv" % split]
-  assert refused(source(files)) == (
-    "%s: found fold 2 without %s.tsv, expected the folds 1, 2 to have "
-    "train.tsv and test.tsv" % (tmp_path / "in", split)
+  assert message(source(files)) == (
+    "%s: found fold 2 without %s.tsv, expected train.tsv and test.tsv in "
+    "each of the folds 1, 2" % (tmp_path / "in", split)
   )
 
 
-def test_a_fold_with_other_rows_is_told(source, tmp_path):
+def test_a_fold_with_other_rows_is_an_error(source, tmp_path):
   files = dict(FILES, **{"GAD/2/test.tsv": TEST})
-  said = refused(source(files))
-  assert said.startswith(
-    "%s: found other rows in 2/train.tsv and 2/test.tsv than in those of fold "
-    "1 (" % (tmp_path / "in")
+  error = message(source(files))
+  assert error.startswith(
+    "%s: found other rows in 2/train.tsv and 2/test.tsv than in fold 1 (for "
+    "example " % (tmp_path / "in")
   )
 
 
-def test_another_label_is_told_with_its_place(source, tmp_path):
+def test_an_unknown_label_is_an_error(source, tmp_path):
   files = dict(FILES, **{"GAD/1/train.tsv": TRAIN + "x\t2\n"})
-  assert refused(source(files)) == (
+  assert message(source(files)) == (
     "%s/GAD/1/train.tsv:3: found the label 2, expected 0 or 1"
     % (tmp_path / "in")
   )

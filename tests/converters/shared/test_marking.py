@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""marking: two mentions of a sentence give way to their marks."""
+"""marking: marks that replace two mentions of a sentence."""
 
 import pytest
 
@@ -32,7 +32,7 @@ MARKED = [
     [(8, 12)],
     [(12, 16)],
     "@CHEMICAL$@GENE$ blocks p53 binding here.",
-    "two that touch",
+    "two adjacent ones",
   ),
   (
     [(17, 27)],
@@ -50,19 +50,19 @@ MARKED = [
     [(24, 35)],
     [(24, 27)],
     "Naloxone blocks @GENE-CHEMICAL$ here.",
-    "one beginning",
+    "the same start",
   ),
   (
     [(24, 27)],
     [(24, 27)],
     "Naloxone blocks @CHEMICAL-GENE$ binding here.",
-    "one place",
+    "the same place",
   ),
   (
     [(8, 10), (14, 16)],
     [(24, 27), (36, 40)],
     "@CHEMICAL$ blocks @GENE$.",
-    "gaps are marked too",
+    "gaps are replaced too",
   ),
   (
     [(8, 16), (28, 35)],
@@ -75,23 +75,23 @@ MARKED = [
 
 
 @pytest.mark.parametrize(("chemical", "gene", "sentence", "why"), MARKED)
-def test_marks_stand_in_place_of_mentions(chemical, gene, sentence, why):
+def test_marks_replace_mentions(chemical, gene, sentence, why):
   pair = mention(CHEMICAL, *chemical), mention(GENE, *gene)
   assert marked(*pair) == sentence, why
   assert marked(*reversed(pair)) == sentence, "the order does not matter"
 
 
-def test_the_mark_of_two_that_overlap_may_have_a_name_of_its_own():
+def test_the_mark_of_overlapping_mentions_may_have_its_own_name():
   pair = mention(CHEMICAL, (17, 27)), mention(GENE, (24, 35))
   assert marked(*pair, both="CHEM-GENE") == "Naloxone @CHEM-GENE$ here."
 
 
-def test_two_apart_do_not_take_the_name_of_two_that_overlap():
+def test_separate_mentions_do_not_use_that_name():
   pair = mention(CHEMICAL, (8, 16)), mention(GENE, (24, 27))
   assert "CHEM-GENE" not in marked(*pair, both="CHEM-GENE")
 
 
-def test_marks_are_called_what_the_caller_calls_them():
+def test_the_caller_names_the_marks():
   text = marking.mark(
     "ab", 0, 2, mention("X", (0, 1)), mention("Y", (1, 2)), lambda m: "DRUG"
   )
@@ -119,5 +119,5 @@ def test_a_sentence_that_ends_within_a_mention_is_joined_with_the_next():
   )
 
 
-def test_a_document_may_have_no_sentence():
+def test_a_document_may_have_no_sentences():
   assert marking.grouped([], []) == ([], 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pairs: scores within their scale, and the columns of BLUE and BLURB."""
+"""pairs: scores within a scale, and the columns of BLUE and BLURB."""
 
 import pytest
 
@@ -12,14 +12,14 @@ from formats import tables
 @pytest.mark.parametrize(
   ("text", "value"), [("0", 0), ("4", 4), (" 3.25\r", 3.25), ("1e0", 1)]
 )
-def test_scores_are_numbers_of_the_scale(text, value):
+def test_scores_within_the_scale_are_read(text, value):
   assert pairs.score(text, 4, "t:1") == value
 
 
 @pytest.mark.parametrize(
   "text", ["", " ", "x", "-0.5", "4.01", "nan", "inf", "3,5", "1 2"]
 )
-def test_other_scores_are_told_with_their_place(text):
+def test_other_scores_are_an_error(text):
   with pytest.raises(errors.InputError) as caught:
     pairs.score(text, 4, "t.tsv:7")
   assert str(caught.value) == (
@@ -45,7 +45,7 @@ def test_blue_has_the_columns_of_sts_b():
   }
 
 
-def test_blurb_has_columns_of_its_own():
+def test_blurb_has_its_own_columns():
   assert pairs.blurb(CORPUS) == {
     "train.tsv": "pair_id\tsent1\tsent2\tscore\n5\tIt rose.\tIt fell.\t2.5\n",
     "dev.tsv": "pair_id\tsent1\tsent2\tscore\n",
@@ -58,7 +58,7 @@ def test_blurb_has_columns_of_its_own():
   [pairs.blue(CORPUS, "genre", "name", "2017"), pairs.blurb(CORPUS)],
   ids=["blue", "blurb"],
 )
-def test_both_are_read_again(files):
+def test_our_table_reader_reads_both(files):
   (record,) = tables.parse(
     files["train.tsv"].encode("utf-8"),
     "train.tsv",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""quality: repetitions, contradictions and leaks are found and counted."""
+"""quality: finding repetitions, contradictions and leaks."""
 
 from converters.shared import examples
 from converters.shared import quality
@@ -14,12 +14,12 @@ def tagged(words, labels):
 
 
 def findings(train=(), dev=(), test=()):
-  """Returns {kind: texts} of what was found."""
+  """Returns {kind: texts} of the findings."""
   corpus = {"train": list(train), "dev": list(dev), "test": list(test)}
   return {f.kind: f.where for f in quality.findings(corpus) if f.count}
 
 
-def test_what_was_looked_for_is_told_where_nothing_is_found():
+def test_findings_include_those_of_count_0():
   corpus = {"train": [row("a")], "dev": [row("b")], "test": [row("c")]}
   assert quality.findings(corpus) == [
     quality.Finding(kind, 0, [])
@@ -35,7 +35,7 @@ def test_what_was_looked_for_is_told_where_nothing_is_found():
   ]
 
 
-def test_splits_that_are_empty_or_missing_share_nothing():
+def test_empty_and_missing_splits_are_not_compared():
   kinds = [f.kind for f in quality.findings({"train": [row("a")], "dev": []})]
   assert kinds == [
     "repeated in train",
@@ -44,17 +44,17 @@ def test_splits_that_are_empty_or_missing_share_nothing():
   ]
 
 
-def test_a_text_with_the_same_label_again_is_repeated():
+def test_a_text_repeated_with_the_same_label_is_found():
   found = findings(dev=[row("a"), row("b"), row("a"), row("a")])
   assert found == {"repeated in dev": ["a", "a"]}
 
 
-def test_a_text_with_another_label_is_contradicted():
+def test_a_text_with_two_labels_is_contradictory():
   found = findings(train=[row("a", "0"), row("a", "1"), row("b")])
   assert found == {"labelled differently": ["a"]}
 
 
-def test_a_text_with_another_label_in_another_split_is_contradicted():
+def test_labels_in_two_splits_may_be_contradictory():
   found = findings(train=[row("a", "0")], dev=[row("a", "1")])
   assert found == {"labelled differently": ["a"], "in train and dev": ["a"]}
 
@@ -72,7 +72,7 @@ def test_a_text_in_two_splits_leaks():
   }
 
 
-def test_leaks_are_found_in_lower_case_and_whatever_the_white_space():
+def test_leaks_are_found_despite_case_and_white_space():
   found = findings(train=[row("In  Rats,\tx")], test=[row(" in rats, X ")])
   assert found == {"in train and test": ["in rats, x"]}
 
@@ -85,11 +85,11 @@ def test_a_pair_leaks_if_both_texts_do():
   assert found == {"in train and test": ["a\tb"]}
 
 
-def test_texts_are_not_joined_to_one():
+def test_the_border_between_two_texts_matters():
   assert findings([row("a", "0", "b c")], test=[row("a b", "0", "c")]) == {}
 
 
-def test_tagged_sentences_are_compared_by_their_words_and_labels():
+def test_tagged_sentences_are_compared_by_words_and_labels():
   found = findings(
     train=[tagged("It rose", "O B"), tagged("It fell", "O O")],
     dev=[tagged("it ROSE", "O B")],
@@ -102,12 +102,12 @@ def test_tagged_sentences_are_compared_by_their_words_and_labels():
   }
 
 
-def test_all_are_counted_and_three_named():
+def test_a_finding_counts_all_texts_and_names_three():
   found = quality.findings({"train": [row(text) for text in "aabbccddee"]})
   assert found[0] == quality.Finding("repeated in train", 5, ["a", "b", "c"])
 
 
-def test_without_leaks_no_text_of_the_test_set_is_in_the_training_set():
+def test_without_leaks_removes_texts_of_the_test_set():
   corpus = {
     "train": [row("a"), row("b", "1"), row("B "), row("c")],
     "dev": [row("b")],
@@ -120,7 +120,7 @@ def test_without_leaks_no_text_of_the_test_set_is_in_the_training_set():
   assert len(corpus["train"]) == 4
 
 
-def test_without_contradictions_no_text_of_the_training_set_has_two_labels():
+def test_without_contradictions_removes_texts_with_two_labels():
   corpus = {
     "train": [row("a", "1"), row("A ", "0"), row("b", "1"), row("b", "1")],
     "dev": [row("b", "0")],

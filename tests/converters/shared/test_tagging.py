@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tagging: every rule from mentions to labels, and what it counts."""
+"""tagging: every rule that turns mentions into labels, and its count."""
 
 import random
 
@@ -21,7 +21,7 @@ def document(text, *mentions, name="1"):
 
 
 def tagged(*args, **options):
-  """Returns sentences as text, words/labels, "|" between; and the counts."""
+  """Returns sentences as "word/label ... | ...", and the counts."""
   rows, counts = tagging.tag(document(*args), **options)
   text = " | ".join(
     " ".join("/".join(pair) for pair in zip(row.words, row.labels))
@@ -41,7 +41,7 @@ RULES = [
     [(X, (9, 14)), (X, (15, 25))],
     "O O B B I O",
     {"mentions": 2},
-    "two that touch",
+    "two adjacent ones",
   ),
   (
     [(X, (16, 19))],
@@ -77,7 +77,7 @@ RULES = [
     [(X, (9, 14)), (X, (0, 14)), (X, (15, 20))],
     "B I I B O O",
     {"mentions": 2, "overlapping": 1},
-    "what does not overlap is kept",
+    "one that does not overlap is kept",
   ),
   (
     [(X, (15, 17)), (X, (17, 20))],
@@ -89,7 +89,7 @@ RULES = [
     [(X, (15, 20)), (X, (15, 20))],
     "O O O B O O",
     {"mentions": 1, "repeated": 1},
-    "the same again",
+    "a repeated one",
   ),
   (
     [(X, (0, 4), (15, 25))],
@@ -107,7 +107,7 @@ RULES = [
     [(X, (0, 4), (21, 25)), (X, (9, 25))],
     "B O O O I O",
     {"mentions": 1, "discontinuous": 1, "overlapping": 1},
-    "the gap counts for the length",
+    "a gap counts as length",
   ),
   (
     [(X, (1, 4), (15, 20))],
@@ -125,37 +125,37 @@ RULES = [
 
 
 @pytest.mark.parametrize(("mentions", "labels", "counts", "why"), RULES)
-def test_mentions_become_labels_by_the_rules(mentions, labels, counts, why):
+def test_rules_turn_mentions_into_labels(mentions, labels, counts, why):
   text, found = tagged(TEXT, *mentions)
   assert " ".join(pair.split("/")[1] for pair in text.split()) == labels, why
   assert found == counts, why
 
 
-def test_of_equally_long_mentions_the_first_is_kept():
+def test_the_first_of_equally_long_mentions_is_kept():
   text, counts = tagged("aa bb cc", (X, (3, 8)), (X, (0, 5)))
   assert text == "aa/B bb/I cc/O"
   assert counts == {"mentions": 1, "overlapping": 1}
 
 
-def test_of_two_types_in_one_place_the_first_annotated_is_kept():
+def test_the_first_of_two_types_in_the_same_place_is_kept():
   text, counts = tagged("aa bb", ("Z", (0, 2)), ("A", (0, 2)), typed=True)
   assert text == "aa/B-Z bb/O"
   assert counts == {"mentions": 1, "overlapping": 1}
 
 
-def test_words_are_cut_at_punctuation_as_in_biobert():
+def test_words_are_split_at_punctuation_as_in_biobert():
   text, counts = tagged("IL-2 (0.5) rose.", (X, (0, 4)))
   assert text == "IL/B -/I 2/I (/O 0/O ./O 5/O )/O rose/O ./O"
   assert counts == {"mentions": 1}
 
 
-def test_a_mention_that_begins_at_punctuation_takes_no_more_in():
+def test_a_mention_after_punctuation_is_not_extended():
   text, counts = tagged("anti-IL rose", (X, (5, 7)))
   assert text == "anti/O -/O IL/B rose/O"
   assert counts == {"mentions": 1}
 
 
-def test_a_mention_without_a_visible_character_is_left_out_and_counted():
+def test_a_mention_without_visible_characters_is_skipped():
   dropped = []
   text, counts = tagged("aa \u200b bb", (X, (3, 4)), dropped=dropped)
   assert text == "aa/O bb/O"
@@ -163,7 +163,7 @@ def test_a_mention_without_a_visible_character_is_left_out_and_counted():
   assert [m.id for m in dropped] == ["T1"]
 
 
-def test_what_cannot_be_seen_around_a_word_is_not_within_it():
+def test_invisible_characters_do_not_belong_to_a_word():
   text, counts = tagged("aa \u200bbb\u200b cc", (X, (3, 7)))
   assert text == "aa/O bb/B cc/O"
   assert counts == {"mentions": 1}
@@ -180,25 +180,25 @@ def test_a_sentence_that_ends_within_a_mention_is_joined_with_the_next():
   assert counts == {"mentions": 1, "across sentences": 1}
 
 
-def test_parts_in_two_sentences_join_them():
+def test_parts_in_two_sentences_join_the_sentences():
   text, counts = tagged("It rose. We saw it.", (X, (0, 2), (16, 18)))
   assert text == "It/B rose/O ./O We/O saw/O it/I ./O"
   assert counts == {"mentions": 1, "across sentences": 1, "discontinuous": 1}
 
 
-def test_sentences_may_be_given():
+def test_the_caller_may_pass_sentences():
   text, _ = tagged("It rose. We saw it.", sentences=[(0, 19)])
   assert " | " not in text
   text, _ = tagged("It rose. We saw it.", sentences=[(0, 2), (3, 19)])
   assert text.startswith("It/O | rose/O")
 
 
-def test_a_sentence_without_words_is_no_example():
+def test_a_sentence_without_words_is_skipped():
   rows, _ = tagging.tag(document("aa \u200b bb"), sentences=[(0, 2), (3, 4)])
   assert [row.words for row in rows] == [["aa"]]
 
 
-def test_a_document_without_words_has_no_example():
+def test_a_document_without_words_has_no_examples():
   assert tagging.tag(document(" "))[0] == []
 
 
@@ -208,7 +208,7 @@ def test_starts_are_offsets_in_the_document():
   assert [row.starts for row in rows] == [[0, 3, 7], [10, 13, 17, 19]]
 
 
-def test_other_types_than_those_asked_for_are_no_mentions():
+def test_other_types_are_ignored():
   text, counts = tagged(
     "aa bb. Cc dd.",
     ("Gene", (0, 2)),
@@ -219,7 +219,7 @@ def test_other_types_than_those_asked_for_are_no_mentions():
   assert counts == {"mentions": 1}
 
 
-def test_labels_have_the_types_names_if_asked():
+def test_typed_labels_have_the_name_of_the_type():
   text, _ = tagged(
     "aa bb cc",
     ("Gene", (0, 5)),
@@ -231,7 +231,7 @@ def test_labels_have_the_types_names_if_asked():
   assert tagged("aa", ("Gene", (0, 2)), typed=True)[0] == "aa/B-Gene"
 
 
-def test_two_types_of_one_name_in_one_place_are_the_same_again():
+def test_two_types_with_the_same_label_count_as_repeated():
   _, counts = tagged(
     "aa",
     ("Modifier", (0, 2)),
@@ -241,13 +241,13 @@ def test_two_types_of_one_name_in_one_place_are_the_same_again():
   assert counts == {"mentions": 1, "repeated": 1}
 
 
-def test_mentions_that_are_left_out_are_handed_out():
+def test_the_caller_gets_the_dropped_mentions():
   dropped = []
   tagged(TEXT, (X, (15, 20)), (X, (9, 25)), (X, (0, 4)), dropped=dropped)
   assert [m.id for m in dropped] == ["T1"]
 
 
-def test_all_documents_are_tagged_in_order_of_their_ids():
+def test_tag_all_orders_documents_by_id():
   divided = {
     "train": [document("bb", name="2"), document("aa", name="1")],
     "dev": [],
@@ -257,7 +257,7 @@ def test_all_documents_are_tagged_in_order_of_their_ids():
   assert found["dev"] == []
 
 
-def test_a_report_is_told_of_each_rule_that_was_applied():
+def test_tag_all_counts_each_rule_in_the_report():
   report = corpus_files.empty_report()
   tagging.tag_all(
     {
@@ -277,7 +277,7 @@ def test_a_report_is_told_of_each_rule_that_was_applied():
   }
 
 
-def test_all_documents_are_tagged_with_the_options_of_one():
+def test_tag_all_passes_its_options_on():
   found = tagging.tag_all(
     {"test": [document("It. We.", ("A", (0, 2)), ("B", (4, 6)))]},
     corpus_files.empty_report(),
@@ -340,14 +340,14 @@ def results(request):
   return found
 
 
-def test_random_mentions_are_as_many_as_labels_that_begin_one(results):
+def test_random_mentions_have_one_b_label_each(results):
   assert sum(counts["mentions"] for _, _, _, counts, _ in results) > 300
   for _, _, rows, counts, _ in results:
     labels = [label for row in rows for label in row.labels]
     assert counts["mentions"] == sum(label[0] == "B" for label in labels)
 
 
-def test_random_mentions_are_kept_or_counted_by_the_rule_that_drops_them(
+def test_random_mentions_are_kept_or_counted_as_dropped(
   results,
 ):
   for rule in ("repeated", "overlapping", "without a word"):
@@ -358,7 +358,7 @@ def test_random_mentions_are_kept_or_counted_by_the_rule_that_drops_them(
     assert len(dropped) == lost
 
 
-def test_random_labels_are_those_of_the_mentions_kept(results):
+def test_random_labels_cover_the_kept_mentions(results):
   for one, asked, rows, _, dropped in results:
     kept = [m for m in asked if m not in dropped]
     for row in rows:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""word_tables: the tables of Word documents, and what is none."""
+"""word_tables: the tables of Word documents; damaged documents."""
 
 import io
 
@@ -28,16 +28,16 @@ def with_tables(*tables):
   return saved(document)
 
 
-def test_tables_have_rows_of_cells():
+def test_parse_returns_tables_of_rows_of_cells():
   tables = [[["a", "\u03b2 <&"], ["1", ""]], [["x"]]]
   assert word_tables.parse(with_tables(*tables), "a.docx") == tables
 
 
-def test_a_document_may_have_no_table():
+def test_a_document_may_have_no_tables():
   assert word_tables.parse(with_tables(), "a.docx") == []
 
 
-def test_a_cell_of_two_paragraphs_has_both():
+def test_a_cell_has_all_its_paragraphs():
   document = docx.Document()
   cell = document.add_table(1, 1).cell(0, 0)
   cell.text = "a"
@@ -53,7 +53,7 @@ WHOLE = with_tables([["a"]])
   [b"", b"a\tb\n", WHOLE[:200], WHOLE[:-30], WHOLE[300:]],
   ids=["empty", "text", "cut early", "cut late", "headless"],
 )
-def test_what_is_no_whole_document_is_refused(data):
+def test_a_damaged_document_is_an_error(data):
   with pytest.raises(errors.InputError) as caught:
     word_tables.parse(data, "a.docx")
   assert str(caught.value).startswith("a.docx: found no whole Word document (")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""writers: the files that run_* read, and that they do read them."""
+"""writers: the files for run_*.py, and that our readers read them."""
 
 import pytest
 
@@ -29,7 +29,7 @@ ROWS = {
 }
 
 
-def test_words_and_labels_are_a_line_each():
+def test_conll_has_a_word_and_its_label_per_line():
   assert writers.conll(TAGGED) == {
     "train.tsv": "It\tO\nrose\tB-X\n\n.\tO\n\n",
     "devel.tsv": "",
@@ -37,7 +37,7 @@ def test_words_and_labels_are_a_line_each():
   }
 
 
-def test_blue_has_documents_and_offsets_too():
+def test_blue_adds_documents_and_offsets():
   assert writers.conll_with_offsets(TAGGED) == {
     "train.tsv": "It\t12\t0\tO\nrose\t-\t3\tB-X\n\n.\t12\t9\tO\n\n",
     "devel.tsv": "",
@@ -46,7 +46,7 @@ def test_blue_has_documents_and_offsets_too():
 
 
 @pytest.mark.parametrize("write", [writers.conll, writers.conll_with_offsets])
-def test_words_and_labels_are_read_again(write):
+def test_our_conll_reader_reads_both(write):
   for split, name in writers.NER_NAMES.items():
     text = write(TAGGED)[name]
     if text:
@@ -55,7 +55,7 @@ def test_words_and_labels_are_read_again(write):
       ]
 
 
-def test_white_space_in_a_cell_is_a_blank():
+def test_white_space_in_a_cell_becomes_a_blank():
   assert writers.table(["a", "b"], [["1", " x \t\ny\u2028 z "]]) == (
     "a\tb\n1\tx y z\n"
   )
@@ -67,7 +67,7 @@ def test_a_table_may_have_no_header_and_no_rows():
   assert writers.table(["a"], []) == "a\n"
 
 
-def test_tables_of_splits_have_the_cells_asked_for():
+def test_tables_writes_the_cells_of_each_row():
   found = writers.tables(ROWS, ["x"], lambda row: [row.document])
   assert found == {
     "train.tsv": "x\nd1\nd2\n",
@@ -97,13 +97,13 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_labelled_sentences_are_in_the_columns_of_their_layout(layout):
+def test_labelled_sentences_have_the_columns_of_the_layout(layout):
   assert writers.labelled_sentences(ROWS, layout) == LAYOUTS[layout]
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_labelled_sentences_are_read_again(layout, split):
+def test_our_table_reader_reads_labelled_sentences(layout, split):
   text = writers.labelled_sentences(ROWS, layout)[split + ".tsv"]
   records = tables.parse(
     text.encode("utf-8"),
@@ -117,7 +117,7 @@ def test_labelled_sentences_are_read_again(layout, split):
   ]
 
 
-def test_folds_are_folders():
+def test_each_fold_is_a_folder():
   files = writers.labelled_folds({"1": ROWS, "10": ROWS}, "biobert")
   assert len(files) == 6
   assert files["10/test.tsv"] == LAYOUTS["biobert"]["test.tsv"]
