@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much faster an epoch is in bucketed batches, at ALBERT-base shapes.
+"""Measures how much faster bucketed batches train, with shapes of ALBERT base.
 
-Takes real sentences and makes the batches of one epoch three times: bucketed
-by length, random and padded to their longest, random and padded to
---max_seq_length. Trains on a sample of each in turn, one of each at a time, so
-that a machine whose speed drifts slows all three down alike. A sample is
-spread evenly over the batches ordered by size; an epoch's time is the sample's
-mean times the number of batches.
+Makes the batches of one epoch of real sentences in three ways: bucketed by
+length, random and padded to the longest, random and padded to --max_seq_length.
+Trains on a sample of each, one batch of each in turn, so that a machine whose
+speed drifts slows all three down alike. A sample is spread evenly over the
+batches ordered by length. The time of an epoch is the sample's mean times the
+number of batches.
 
   python benchmarks/batching.py --data train.tsv
 """
@@ -35,7 +35,7 @@ SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 CONFIG = os.path.join(REPO, "configs", "albert_base_v2.json")
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
@@ -43,12 +43,14 @@ def arguments():
   parser.add_argument("--spm_model_file", default=SPM)
   parser.add_argument("--batch_size", type=int, default=32)
   parser.add_argument("--max_seq_length", type=int, default=128)
-  parser.add_argument("--sample", type=int, default=10, help="batches of each")
+  parser.add_argument(
+    "--sample", type=int, default=10, help="number of batches of each kind"
+  )
   return parser.parse_args()
 
 
 def read_features(args):
-  """(task, features) of the training set."""
+  """Returns (task, features) of the training set."""
   tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
   task = run_ner.Ner(tokenizer, args.max_seq_length, "jsonl")
   with open(args.data, "rb") as f:
@@ -58,14 +60,14 @@ def read_features(args):
 
 
 def sample(drawn, lengths, count):
-  """`count` batches, evenly spread over all of them ordered by length."""
+  """Returns `count` batches, evenly spread over all ordered by length."""
   ordered = sorted(drawn, key=lambda b: max(lengths[b]))
   places = (np.arange(count) + 0.5) * len(ordered) / count
   return [ordered[int(p)] for p in places]
 
 
 def build(task, vocab_size, example):
-  """(placeholders, training operation) of ALBERT base with a token head."""
+  """Returns (placeholders, training operation) of ALBERT base for NER."""
   config = modeling.AlbertConfig.from_json_file(CONFIG)
   config.vocab_size = vocab_size
   feeds = {
@@ -80,7 +82,7 @@ def build(task, vocab_size, example):
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   task, features = read_features(args)
   lengths = np.array([len(f["input_ids"]) for f in features])
   plans = {}

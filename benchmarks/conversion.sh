@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Times prepare_data.py on every corpus of a folder of official files, three times
-# each, and prints the median.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs prepare_data.py three times on every corpus in a folder of official files
+# and prints the median times.
 #
 # usage: bash benchmarks/conversion.sh DATA OUTPUT [PYTHON]
-#   DATA    as for benchmarks/sweep.sh
+#   DATA    folder as in benchmarks/sweep.sh
 #   OUTPUT  new folder
-#   PYTHON  interpreter of a virtual environment of scripts/setup.sh
+#   PYTHON  interpreter of an environment made by scripts/setup.sh
 set -euo pipefail
 DATA=$1 OUTPUT=$2 PYTHON=${3:-python}
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long encoding takes: a training set to features, text to offsets.
+"""Measures the time to encode a training set and to compute offsets of text.
 
 python benchmarks/encoding.py --data train.tsv --text abstracts.tsv.gz
 """
@@ -24,19 +24,19 @@ SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 MEGABYTE = 1000000
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--data", required=True, help="a train.tsv")
-  parser.add_argument("--text", required=True, help="lines of text, .gz or not")
+  parser.add_argument("--text", required=True, help="lines of text; may be .gz")
   parser.add_argument("--spm_model_file", default=SPM)
   parser.add_argument("--runs", type=int, default=5)
   return parser.parse_args()
 
 
 def encode_corpus(args):
-  """Reads, tokenises and windows a training set; returns the windows."""
+  """Reads, tokenizes and windows a training set; returns the windows."""
   tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
   task = run_ner.Ner(tokenizer, 128, "jsonl")
   with open(args.data, "rb") as f:
@@ -46,7 +46,7 @@ def encode_corpus(args):
 
 
 def megabyte(path):
-  """The first lines of a file that make up one megabyte of UTF-8."""
+  """Returns the first lines of a file, one megabyte of UTF-8."""
   opened = gzip.open if path.endswith(".gz") else open
   lines, size = [], 0
   with opened(path, "rb") as f:
@@ -60,7 +60,7 @@ def megabyte(path):
 
 
 def timed(function, runs):
-  """The times of several runs, in seconds."""
+  """Returns the seconds that each of several runs took."""
   seconds = []
   for _ in range(runs):
     begin = time.time()
@@ -77,7 +77,7 @@ def report(what, seconds):
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   print("Python", sys.version.split()[0])
   report(
     "training set to features", timed(lambda: encode_corpus(args), args.runs)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast one process turns sentences into pretraining instances.
+"""Measures how fast one process turns sentences into pretraining instances.
 
 python benchmarks/instances.py --text fulltext.txt.gz abstracts.tsv.gz
 
-Lines of text become documents of sentences before the clock starts; a line
-that begins with ##### and the first columns of a table are left out.
+Splits the text into documents and sentences before the clock starts. Skips
+lines that begin with ##### and all columns of a table but the last.
 """
 
 import argparse
@@ -30,12 +30,12 @@ MEGABYTE = 1000000
 CHUNK = 1 << 20
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument("--text", required=True, nargs="+", help=".gz or not")
-  parser.add_argument("--split", help="where to keep the sentences cut")
+  parser.add_argument("--text", required=True, nargs="+", help="may be .gz")
+  parser.add_argument("--split", help="file to keep the split sentences in")
   parser.add_argument("--spm_model_file", default=SPM)
   parser.add_argument("--megabytes", type=float, default=20)
   parser.add_argument("--dupe_factor", type=int, default=1)
@@ -43,7 +43,7 @@ def arguments():
 
 
 def records(path):
-  """The texts of a file: an article, or the last column of a line."""
+  """Yields the texts of a file: articles, or the last column of each line."""
   opened = gzip.open if path.endswith(".gz") else open
   article = []
   with opened(path, "rt", encoding="utf-8") as f:
@@ -65,7 +65,7 @@ def sentences_of(text):
 
 
 def read(args):
-  """Documents of about so many megabytes of text in all, cut or cut before."""
+  """Returns documents with about --megabytes of text, as lists of sentences."""
   if args.split and os.path.exists(args.split):
     with open(args.split, encoding="utf-8") as f:
       return [d.split("\n") for d in f.read().split("\n\n")]
@@ -88,7 +88,7 @@ def size_of(some):
 
 
 def chunks(some):
-  """Lists of consecutive documents of about a mebibyte."""
+  """Yields lists of consecutive documents with about CHUNK characters."""
   some = iter(some)
   while True:
     chunk, size = [], 0
@@ -103,7 +103,7 @@ def chunks(some):
 
 
 class Clock(collections.Counter):
-  """Processor time and time by the wall of what is called through it."""
+  """Adds up the processor time and wall time of measured calls."""
 
   def measure(self, name, function, *arguments):
     begin, wall = time.process_time(), time.time()
@@ -114,7 +114,7 @@ class Clock(collections.Counter):
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   texts = list(chunks(read(args)))
   model = sentencepiece.SentencePieceProcessor(model_file=args.spm_model_file)
   tokenizer = tokenization.load(spm_model_file=args.spm_model_file)
@@ -156,7 +156,7 @@ def report(megabytes, clock, counts, written):
   clock["all (wall)"] = sum(clock[name + " (wall)"] for name in whole)
   for name in ["words"] + whole + ["all", "SentencePiece alone"]:
     print(
-      "%-20s %6.2f MB/s %7.1f ms/MB (by the wall %6.2f MB/s)"
+      "%-20s %6.2f MB/s %7.1f ms/MB (wall time: %6.2f MB/s)"
       % (
         name,
         megabytes / clock[name],
@@ -165,7 +165,7 @@ def report(megabytes, clock, counts, written):
       )
     )
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-  print("peak memory %.0f MB, with all the text" % peak)
+  print("peak memory %.0f MB, including the text" % peak)
   for name, count in sorted(counts.items()):
     print("%-32s %d" % (name, count))
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes text to pretrain on from open abstracts and articles.
+"""Makes pretraining text from open abstracts and articles.
 
 python benchmarks/open_text.py --text $TEXT --output output/text
 
-$TEXT holds pubmed_abstracts.tsv.gz (source, pmid, title, abstract; a source is
-the part of the corpus that an abstract stands in) and
-pmc_oa_ccby_fulltext.txt.gz ("##### PMC..." before each article). Written are
-train.txt and, a document in a hundred, held-out.txt: raw paragraphs, blank
-lines between documents (--split_sentences=true).
+$TEXT contains pubmed_abstracts.tsv.gz (source, pmid, title, abstract; the
+source is the part of a corpus that the abstract is from) and
+pmc_oa_ccby_fulltext.txt.gz ("##### PMC..." before each article). Writes
+train.txt and held-out.txt (one document in a hundred) as raw paragraphs with
+blank lines between documents (--split_sentences=true).
 
-What models are tested on is not among it: no abstract of a source that ends in
-/test or /devel, wherever else it stands, and no article with such a title.
+Test data is excluded: every abstract that also occurs in a source ending in
+/test or /devel, and every article with the title of such an abstract.
 """
 
 import argparse
@@ -20,12 +20,12 @@ import random
 import re
 
 EVALUATED = re.compile(r"/(test|devel|development)$", re.IGNORECASE)
-SHORTEST_TITLE = 30  # A shorter one may stand in an article by chance.
-# A line of an article that is no text: the name of a section of the file.
+SHORTEST_TITLE = 30  # A shorter one may occur in an article by chance.
+# A line that is not text: the name of a section.
 SECTION = re.compile(r"[A-Z][A-Z .&/,\-\d]*:")
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
@@ -35,12 +35,12 @@ def arguments():
 
 
 def plain(text):
-  """A title as it is compared: its words in lower case."""
+  """Normalizes a title for comparison: its words in lower case."""
   return re.sub(r"\W+", " ", text.lower()).strip()
 
 
 def abstracts(path):
-  """Returns ([[title, abstract]], the titles of what models are tested on)."""
+  """Returns ([[title, abstract]], titles of the test data)."""
   found, evaluated = [], set()
   with gzip.open(path, "rt", encoding="utf-8") as f:
     for line in f:
@@ -53,7 +53,7 @@ def abstracts(path):
 
 
 def articles(path, evaluated):
-  """Returns [[paragraph]] of the articles whose title is not evaluated."""
+  """Returns [[paragraph]] of the articles that are not test data."""
   found = []
   with gzip.open(path, "rt", encoding="utf-8") as f:
     for line in map(str.strip, f):
@@ -71,7 +71,7 @@ def articles(path, evaluated):
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   documents, evaluated = abstracts(
     os.path.join(args.text, "pubmed_abstracts.tsv.gz")
   )

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Does pretraining help? Pretrains a small ALBERT (4 layers of 256) on open text
-# and fine-tunes it on two corpora, against the same model from random weights.
+# Measures how much pretraining helps: pretrains a small ALBERT (4 layers of
+# 256) on open text, fine-tunes it on two corpora, and compares that with
+# fine-tuning from random weights.
 #
 # usage: bash benchmarks/pretrain_small.sh TEXT NER OUTPUT [PYTHON] [MODEL]
 #   TEXT    folder with pubmed_abstracts.tsv.gz and pmc_oa_ccby_fulltext.txt.gz
 #   NER     folder with NCBI-disease and BC5CDR-chem in BioBERT's layout
-#   OUTPUT  where everything is written; what is finished there is kept
-#   PYTHON  of a virtual environment of scripts/setup.sh tf2 (default: python)
-#   MODEL   pretrained checkpoint to fine-tune instead of making one here
+#   OUTPUT  where to write everything; finished parts in it are kept
+#   PYTHON  interpreter of an environment made by scripts/setup.sh tf2 (default:
+#           python)
+#   MODEL   pretrained checkpoint to fine-tune; skips pretraining
 #
-# First short sequences, which a model in its beginnings learns from several
-# times as fast, then longer ones, which also train the positions beyond 32.
+# Pretrains on short sequences first, from which a new model learns several
+# times as fast, and then on longer ones, to train the positions beyond 32 too.
 set -euo pipefail
 TEXT=$1 NER=$2 OUTPUT=$3 PYTHON=${4:-python} MODEL=${5:-}
 cd "$(dirname "$0")/.."
@@ -20,7 +22,8 @@ VOCABULARY=examples/vocab/pubmed-8k.model
 CONFIG=benchmarks/albert_config_4x256.json
 mkdir -p "$OUTPUT"
 
-instances() {  # instances PART LENGTH PREDICTIONS COPIES: shards of a text
+# Writes the shards of a text.
+instances() {  # instances PART LENGTH PREDICTIONS COPIES
   local folder=$OUTPUT/$1-$2
   "$PYTHON" create_pretraining_data.py --input_file="$OUTPUT/$1.txt" \
     --split_sentences=true --output_file="$folder/$1" --num_shards=4 \
@@ -42,7 +45,8 @@ pretrain() {  # pretrain NAME LENGTH PREDICTIONS BATCH STEPS RATE FLAGS
     --output_dir="$OUTPUT/$name" "$@"
 }
 
-fine_tune() {  # fine_tune CORPUS WEIGHTS SEED FLAGS: prints a row of the table
+# Fine-tunes a model, unless that is already done, and prints its scores.
+fine_tune() {  # fine_tune CORPUS WEIGHTS SEED FLAGS
   local corpus=$1 weights=$2 seed=$3 folder=$OUTPUT/$1-$2-$3
   shift 3
   if [ ! -e "$folder/results.json" ]; then
@@ -72,7 +76,7 @@ make_model() {
   if [ ! -e "$OUTPUT/train.txt" ]; then
     "$PYTHON" benchmarks/open_text.py --text "$TEXT" --output "$OUTPUT"
   fi
-  # Without dropout: the text is read less than twice.
+  # No dropout is needed: the model reads the text less than twice.
   sed 's/\(dropout_prob": \).*,/\10.0,/' $CONFIG > "$OUTPUT/albert_config.json"
   instances train 32 6 2
   instances held-out 32 6 1

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast create_pretraining_data.py is, with one worker and with two.
+"""Measures create_pretraining_data.py with one worker and with two.
 
 python benchmarks/pretraining_data.py --text train.txt --spm_model_file M \
   [--raw pubmed.xml.gz]
 
---text has a sentence a line and blank lines between documents. Also shown: its
-parts in one process, SentencePiece alone, and, for --raw in any format,
-reading and cutting into sentences.
+--text has one sentence per line and blank lines between documents. The script
+also measures SentencePiece alone, and reading and sentence splitting of --raw,
+a file in any format of the program.
 """
 
 import argparse
@@ -33,7 +33,7 @@ FLAGS = (
 ).split()
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
@@ -45,7 +45,7 @@ def arguments():
 
 
 def run_program(args, num_workers):
-  """MB/s of the program, by its own report, which leaves its start-up out."""
+  """Returns the program's MB/s from its own report, which excludes start-up."""
   with tempfile.TemporaryDirectory() as folder:
     subprocess.run(
       [
@@ -64,7 +64,7 @@ def run_program(args, num_workers):
 
 
 def timed(function):
-  """(result, seconds) of a call."""
+  """Returns (result, seconds) of a call."""
   begin = time.perf_counter()
   result = function()
   return result, time.perf_counter() - begin
@@ -75,7 +75,7 @@ def report(what, size, seconds):
 
 
 def measure_sentencepiece(args):
-  """SentencePiece alone, on text that is prepared already."""
+  """Measures SentencePiece alone, on text that is already normalized."""
   with open(args.text, encoding="utf-8") as f:
     lines = [
       tokenization.preprocess_text(line, lower=True)
@@ -88,21 +88,23 @@ def measure_sentencepiece(args):
 
 
 def measure_raw(path):
-  """Reading a file, and cutting its paragraphs into sentences."""
+  """Measures reading a file and splitting its paragraphs into sentences."""
   format = sources.sniff(path)
   texts, seconds = timed(lambda: list(sources.documents(path, format)))
-  report("reading %s, its own bytes" % format, os.path.getsize(path), seconds)
+  report(
+    "reading %s, bytes of the file" % format, os.path.getsize(path), seconds
+  )
   size = sum(len(p.encode("utf-8")) for t in texts for p in t.paragraphs)
   report("reading %s, bytes of text" % format, size, seconds)
   _, seconds = timed(lambda: [sources.sentences(t.paragraphs) for t in texts])
-  report("cutting it into sentences", size, seconds)
+  report("splitting it into sentences", size, seconds)
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   print("Python", sys.version.split()[0])
   rates = {1: [], 2: []}
-  for _ in range(args.runs):  # In turn, so that others' load hits both.
+  for _ in range(args.runs):  # In turn, so that other load affects both alike.
     for num_workers, measured in rates.items():
       measured.append(run_program(args, num_workers))
   for num_workers, measured in rates.items():
@@ -111,7 +113,7 @@ def main():
       % (num_workers, ", ".join("%.2f" % rate for rate in measured))
     )
   most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-  print("largest process: %.0f MB resident" % most)
+  print("peak memory of the largest process: %.0f MB" % most)
   measure_sentencepiece(args)
   if args.raw:
     measure_raw(args.raw)

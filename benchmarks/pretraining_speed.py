@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast a pretraining step is, and how much memory it takes.
+"""Measures the speed and the memory of a pretraining step.
 
 python benchmarks/pretraining_speed.py [--torch_python env/bin/python]
 python benchmarks/pretraining_speed.py --memory
 
-The speed is the rate of the model's own products (those of a forward pass,
-three times for a step) as a share of the machine's: the rate of a product of
-2048x768 and 768x3072 in float32, timed before and after every step. What is
-compared takes turns in one run; figures are medians (least to most). What was
-measured while the hypervisor gave more of the processors' time to others than
---most_stolen is measured again (Linux tells it in /proc/stat).
+The speed is the floating-point rate of the model's matrix products (those of a
+forward pass; a training step counts three times as much) as a share of the
+machine's rate. That is the rate of a 2048x768 by 768x3072 product in float32,
+timed before and after every step. All cases take turns in one run; figures are
+medians (minimum to maximum). A measurement is repeated if the hypervisor gave
+more than --most_stolen of the processor time to others (see /proc/stat).
 
-PyTorch's "all" is AlbertForPreTraining's own step, which scores a word at every
-position, "masked" one that scores the masked positions only.
+For PyTorch, "all" is AlbertForPreTraining's own step, which predicts a word at
+every position; "masked" predicts at the masked positions only.
 
-With --memory: the most memory resident in a process that takes two steps at
-length 512, with and without --recompute.
+--memory measures the peak memory of a process that takes two steps at length
+512, with and without --recompute.
 """
 
 import argparse
@@ -47,53 +47,53 @@ from training import heads
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
 XLARGE = os.path.join(REPO, "configs", "albert_xlarge_v2.json")
 TORCH_STEP = os.path.join(REPO, "benchmarks", "pretraining_torch.py")
-# As many predictions as create_pretraining_data.py makes of a sequence.
+# The number of predictions per sequence in create_pretraining_data.py.
 PREDICTIONS = {128: 20, 512: 76}
 PRODUCT = (2048, 768, 3072)
 
 Shape = collections.namedtuple("Shape", "batch length predictions")
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--albert_config_file", default=BASE)
   parser.add_argument(
-    "--tokens", type=int, default=4096, help="pieces in a batch"
+    "--tokens", type=int, default=4096, help="number of pieces in a batch"
   )
   parser.add_argument("--runs", type=int, default=9)
   parser.add_argument("--most_stolen", type=float, default=0.1)
   parser.add_argument(
-    "--patience", type=float, default=30, help="minutes for a length, at most"
+    "--patience", type=float, default=30, help="maximum minutes per length"
   )
   parser.add_argument(
     "--torch_python",
-    help="a Python with PyTorch and transformers; without it they are left out",
+    help="a Python with PyTorch and transformers, to compare with them",
   )
   parser.add_argument("--memory", action="store_true")
   return parser.parse_args()
 
 
 def operations(config, shape):
-  """Floating-point operations of the products of a forward pass.
+  """Counts the floating-point operations of a forward pass's products.
 
   Returns:
-    (of the encoder and the pooler, of the masked words' head).
+    (those of the encoder and the pooler, those of the masked-word head).
   """
   size, embedding = config.hidden_size, config.embedding_size
-  a_piece = 2 * embedding * size + config.num_hidden_layers * (
+  per_piece = 2 * embedding * size + config.num_hidden_layers * (
     8 * size**2 + 4 * size * config.intermediate_size + 4 * size * shape.length
   )
-  a_word = 2 * embedding * (size + config.vocab_size)
+  per_word = 2 * embedding * (size + config.vocab_size)
   return (
-    shape.batch * (shape.length * a_piece + 2 * size**2),
-    shape.batch * shape.predictions * a_word,
+    shape.batch * (shape.length * per_piece + 2 * size**2),
+    shape.batch * shape.predictions * per_word,
   )
 
 
 def batch(config, shape):
-  """A batch of random pieces without padding, as pretraining has them."""
+  """Returns a batch of random pieces for pretraining, without padding."""
   random = np.random.RandomState(1)
 
   def draw(low, high, *size):
@@ -111,7 +111,7 @@ def batch(config, shape):
 
 
 def training(config, x, recompute=False):
-  """What a training step fetches: the loss and the update."""
+  """Builds a training step; returns its loss and its update."""
   albert = modeling.AlbertModel(
     config,
     True,
@@ -128,7 +128,7 @@ def training(config, x, recompute=False):
 
 
 def inference(config, x, compute_type=tf.float32):
-  """What inference fetches: the encoder's output."""
+  """Builds the encoder for inference; returns the operations to run."""
   albert = modeling.AlbertModel(
     config,
     False,
@@ -142,7 +142,7 @@ def inference(config, x, compute_type=tf.float32):
 
 
 def runner(make, config, shape, bf16=False):
-  """Returns a function that runs what `make` fetches, on a batch."""
+  """Returns a function that runs on a batch what `make` builds."""
   session_config = tf.ConfigProto()
   if bf16:
     rewrite = session_config.graph_options.rewrite_options
@@ -158,7 +158,7 @@ def runner(make, config, shape, bf16=False):
 
 
 def product():
-  """Returns a function that runs the product which all is compared with."""
+  """Returns a function that runs the reference product."""
   rows, inner, columns = PRODUCT
   with tf.Graph().as_default():
     a = tf.Variable(tf.random_normal([rows, inner]))
@@ -177,10 +177,10 @@ def seconds(function, times=1):
 
 
 class TorchStep:
-  """The same step in another process, under another Python."""
+  """Runs PyTorch's step in another process, under another Python."""
 
   def __init__(self, python, config_file, shape, precision, words):
-    """Starts it; it says when it is ready by its first answer."""
+    """Starts the process and waits until it is ready."""
     self._process = subprocess.Popen(
       [python, TORCH_STEP, config_file, json.dumps(shape), precision, words],
       stdin=subprocess.PIPE,
@@ -196,14 +196,14 @@ class TorchStep:
 
   def _answer(self):
     if not self._process.stdout.readline():
-      raise RuntimeError("%s stopped, see above" % TORCH_STEP)
+      raise RuntimeError("%s stopped; see above" % TORCH_STEP)
 
   def close(self):
     self._process.communicate()
 
 
 def speed(args, config, shape):
-  """Measures all at one length, in turn, and prints the figures."""
+  """Measures all cases at one length and prints the figures."""
   bf16 = tf.__version__[0] != "1"  # The rewrite for CPUs came with 2.
   encoder, head = operations(config, shape)
   step = 3 * (encoder + head)
@@ -224,7 +224,7 @@ def speed(args, config, shape):
         )
         cases[name] = (worker, step)
   else:
-    print("PyTorch is left out: no --torch_python")
+    print("not compared with PyTorch: no --torch_python")
   times, shares = measure(cases, args)
   for function, _ in cases.values():
     if isinstance(function, TorchStep):
@@ -233,7 +233,7 @@ def speed(args, config, shape):
 
 
 def measure(cases, args):
-  """Runs the cases in turn, each between products, after a turn to warm up.
+  """Warms up, then times the cases in turn, each between reference products.
 
   Returns:
     ({case: [seconds]}, {case: [share of the machine's rate]}).
@@ -254,7 +254,7 @@ def measure(cases, args):
 
 
 def undisturbed(function, reference, most_stolen, end):
-  """(Seconds of the function, seconds of the product before and after it)."""
+  """Returns (seconds of the function, seconds of the reference product)."""
   while True:
     steal = Steal()
     before = seconds(reference, 10)
@@ -263,19 +263,19 @@ def undisturbed(function, reference, most_stolen, end):
     stolen = steal.share()
     if stolen <= most_stolen:
       return own, base
-    print("%.0f %% was stolen, again" % (100 * stolen), file=sys.stderr)
+    print("%.0f %% stolen: measuring again" % (100 * stolen), file=sys.stderr)
     if time.monotonic() > end:
-      sys.exit("the machine was too busy: more --patience or --most_stolen")
+      sys.exit("the machine is too busy: raise --patience or --most_stolen")
 
 
 class Steal:
-  """What the hypervisor gave to others since this was made."""
+  """Measures the processor time that the hypervisor gave to others."""
 
   def __init__(self):
     self._begin = self._read()
 
   def share(self):
-    """Of the time the processors were busy; 0 where the system tells none."""
+    """Returns the stolen share of busy time so far; 0 if it is unknown."""
     stolen, busy = [b - a for a, b in zip(self._begin, self._read())]
     return stolen / max(1, busy)
 
@@ -301,7 +301,7 @@ def report(shape, times, shares):
     kind = name.split(",")[0]
     if name == kind:
       continue
-    # The same precision where two programs are compared.
+    # PyTorch in bf16 is compared with TensorFlow in bf16.
     other = kind + ", bf16" if "torch" in name and "bf16" in name else kind
     ratios = [a / b for a, b in zip(times[other], times[name])]
     print("  %-29s %s times as fast as %s" % (name, spread(ratios), other))
@@ -316,7 +316,7 @@ def spread(values):
 
 
 def memory_of(config_file, shape, recompute):
-  """Takes two steps; returns (peak MiB, seconds of the second, its loss)."""
+  """Takes two steps; returns (peak MiB, seconds and loss of the second)."""
   estimators.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(config_file)
 
@@ -334,7 +334,7 @@ def memory_of(config_file, shape, recompute):
 
 
 def memory():
-  """Prints the peak of each case, each in a process of its own."""
+  """Prints the peak memory of each case, measured in its own process."""
   context = multiprocessing.get_context("spawn")
   for name, config_file, size in (("base", BASE, 8), ("xlarge", XLARGE, 2)):
     for recompute in (False, True):
@@ -355,7 +355,7 @@ def memory():
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   print("TensorFlow %s, Python %s" % (tf.__version__, sys.version.split()[0]))
   if args.memory:
     memory()

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The step of pretraining_speed.py in PyTorch, with Hugging Face's ALBERT.
+"""Runs the step of pretraining_speed.py in PyTorch, with Hugging Face's ALBERT.
 
-Started by pretraining_speed.py: answers with a line when it is ready, then
-takes a step and answers for every line that it reads.
+pretraining_speed.py starts this program. It prints a line when it is ready,
+then takes a step and prints a line for each line that it reads.
 
-The step is AlbertForPreTraining's own, which scores a word at every position;
-or, told "masked", the same without that waste: its head is given the masked
-positions only.
+With "all" the step is that of AlbertForPreTraining, which predicts a word at
+every position; with "masked" its head gets the masked positions only.
 """
 
 import json
@@ -18,12 +17,11 @@ from transformers import AlbertForPreTraining
 
 
 def make(config_file, shape, masked_only):
-  """Returns a function that takes a step, the update included."""
+  """Returns a function that takes a training step."""
   batch, length, predictions = shape
   with open(config_file) as f:
     config = AlbertConfig.from_dict(json.load(f))
-  # The release's "gelu" is the one that Hugging Face calls so, and what its
-  # copies of the published models ask for.
+  # transformers' name for the "gelu" of the ALBERT release.
   config.hidden_act = "gelu_new"
   model = AlbertForPreTraining(config).train()
   optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)

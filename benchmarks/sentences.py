@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""How well and how fast raw text is cut into sentences, and files are read.
+r"""Measures sentence splitting, its quality and speed, and reading of files.
 
 python benchmarks/sentences.py --text abstracts.tsv.gz --gold NER/*/*.tsv
 python benchmarks/sentences.py --documents pubmed24n0001.xml.gz articles.tar.gz
 
-The gold sentences are those of corpora in CoNLL form; the abstracts they came
-from are found again in the raw text (its last column) by their characters. The
-splitters that are compared are left out where they are not installed:
+The gold sentences are those of corpora in CoNLL format. Their abstracts are
+matched to the raw text (its last column) by their characters. Other splitters
+are compared if they are installed:
 
 pip install syntok==1.4.4 pysbd==0.3.4 blingfire==0.1.8 numpy \
   sentence-splitter==1.4 nltk==3.8.1
@@ -28,7 +28,7 @@ sys.path.insert(0, REPO)
 from formats import conll
 from pretraining import sources
 
-# Each "|" is the end of a sentence.
+# "|" marks the end of a sentence.
 CASES = (
   "As shown by Smith et al. in 1998, it fell.|We agree.",
   "Allen et al. (1992) said so.|Others did not.",
@@ -55,24 +55,26 @@ CASES = (
 )
 
 
-def arguments():
+def parse_arguments():
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument("--text", help="abstracts, a record a line, .gz")
+  parser.add_argument("--text", help="abstracts, one record per line, .gz")
   parser.add_argument("--gold", nargs="*", default=[], help="CoNLL files")
   parser.add_argument("--documents", nargs="*", default=[], help="raw files")
-  parser.add_argument("--sample", type=int, default=2000, help="abstracts each")
+  parser.add_argument(
+    "--sample", type=int, default=2000, help="abstracts per file"
+  )
   return parser.parse_args()
 
 
 def solid(text):
-  """The text without white space, quotes as the corpora do not have them."""
+  """Returns the text without white space and with plain quotes."""
   return re.sub(r"\s+", "", text.replace("``", '"').replace("''", '"'))
 
 
-def found_again(sentences, texts):
-  """Pairs of a text and where its gold sentences end, in solid characters."""
+def match_texts(sentences, texts):
+  """Returns [(text, ends of its gold sentences in solid characters)]."""
   parts = [solid("".join(sentence.words)) for sentence in sentences]
   whole, ends = "".join(parts), [0]
   for part in parts:
@@ -88,7 +90,7 @@ def found_again(sentences, texts):
 
 
 def ends_of(sentences):
-  """Where the sentences end, in solid characters, the last one aside."""
+  """Returns the ends of all sentences but the last, in solid characters."""
   ends, position = set(), 0
   for sentence in sentences:
     position += len(solid(sentence))
@@ -97,7 +99,7 @@ def ends_of(sentences):
 
 
 def trained_punkt(texts):
-  """Punkt, which learns abbreviations from raw text: half of the abstracts."""
+  """Returns Punkt, which learns abbreviations from half of the abstracts."""
   punkt = importlib.import_module("nltk.tokenize.punkt")
   trainer = punkt.PunktTrainer()
   trainer.INCLUDE_ALL_COLLOCS = True
@@ -121,10 +123,10 @@ def blingfire(text):
 
 
 def splitters(texts):
-  """{name: function from a text to its sentences}, of what is installed."""
+  """Returns {name: function from a text to its sentences}, if installed."""
   load = importlib.import_module
   makers = {
-    "corpora.sentences": lambda: lambda text: sources.sentences([text]),
+    "BioALBERT": lambda: lambda text: sources.sentences([text]),
     "segtok": lambda: load("segtok.segmenter").split_multi,
     "a regular expression": lambda: (
       re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\[])").split
@@ -142,12 +144,12 @@ def splitters(texts):
     try:
       found[name] = make()
     except ImportError as error:
-      print("left out %s: %s" % (name, error))
+      print("skipped %s: %s" % (name, error))
   return found
 
 
 def score(split, pairs):
-  """(precision, recall, F1, MB/s) of the ends of sentences inside texts."""
+  """Returns (precision, recall, F1, MB/s) of the sentence ends in texts."""
   counts, seconds = collections.Counter(), 0.0
   for text, gold in pairs:
     begin = time.process_time()
@@ -168,19 +170,19 @@ def compare(args):
   with gzip.open(args.text, "rt", encoding="utf-8") as f:
     texts = [line.rstrip("\n").split("\t")[-1] for line in f]
   texts = sorted({text for text in texts if text})
-  corpora_of_gold = {}
+  corpora = {}
   for path in args.gold:
     with open(path, "rb") as f:
       sentences = conll.parse(f.read(), path)
-    pairs = found_again(sentences, texts)[: args.sample]
-    corpora_of_gold["/".join(path.split("/")[-2:])] = pairs
+    pairs = match_texts(sentences, texts)[: args.sample]
+    corpora["/".join(path.split("/")[-2:])] = pairs
   for name, split in splitters(texts).items():
     right = sum(
       [s.strip() for s in split(case.replace("|", " "))] == case.split("|")
       for case in CASES
     )
     print("%s: %d of %d cases" % (name, right, len(CASES)))
-    for corpus, pairs in corpora_of_gold.items():
+    for corpus, pairs in corpora.items():
       print(
         "  %-28s %4d texts, %5d ends"
         % (corpus, len(pairs), sum(len(gold) for _, gold in pairs)),
@@ -189,7 +191,7 @@ def compare(args):
 
 
 def read(path):
-  """Reports how fast a file is read and cut."""
+  """Prints how fast a file is read and split."""
   format, dropped = sources.sniff(path), collections.Counter()
   begin, seconds, documents, size = time.process_time(), 0.0, 0, 0
   for text in sources.documents(path, format, dropped=dropped):
@@ -203,7 +205,7 @@ def read(path):
   print(
     "%s: %s, %d documents, %.1f MB stored, %.1f MB of text"
     % (path, format, documents, os.path.getsize(path) / 1e6, size / 1e6),
-    "reading %.2f s (%.1f MB/s of what is stored, %.1f of text)"
+    "reading %.2f s (%.1f MB/s of the file, %.1f of text)"
     % (
       reading,
       os.path.getsize(path) / 1e6 / reading,
@@ -211,14 +213,14 @@ def read(path):
     ),
     "splitting %.2f s (%.1f MB/s)" % (seconds, size / 1e6 / seconds)
     if seconds
-    else "not split: a line is a sentence",
-    "left out: %s" % dict(dropped),
+    else "not split: one sentence per line",
+    "skipped: %s" % dict(dropped),
     sep="\n  ",
   )
 
 
 def main():
-  args = arguments()
+  args = parse_arguments()
   print("Python", sys.version.split()[0])
   if args.text:
     compare(args)

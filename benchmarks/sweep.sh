@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Prepares every corpus of a folder from its authors' files, fine-tunes the
-# bundled small model on each for one epoch, and makes the report: a check of the
-# whole way from downloads to the table, not a result.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Prepares every corpus in a folder from its authors' files, fine-tunes the
+# bundled small model on each for one epoch, and makes the report. This checks
+# every step from the downloads to the table; the scores mean nothing.
 #
 # usage: bash benchmarks/sweep.sh DATA OUTPUT [options of scripts/benchmark.sh]
-#   DATA    folder with official/ (the authors' files) and benchmarks/ (BioBERT's
-#           folds and test files, where the authors' are not to be had)
-#   OUTPUT  folder for data/ and results/; the same command goes on there
+#   DATA    folder with official/ (the authors' files) and benchmarks/ (folds
+#           and test files of BioBERT, where the authors' are not available)
+#   OUTPUT  folder for data/ and results/; the same command continues there
 set -euo pipefail
 DATA=$(cd "$1" && pwd) OUTPUT=$2
 shift 2
@@ -15,7 +17,8 @@ PYTHON=${PYTHON:-.venv-tf2/bin/python}
 mkdir -p "$OUTPUT/data"
 OUTPUT=$(cd "$OUTPUT" && pwd)
 
-prepare() {  # prepare DATA_SET FOLDER [FLAGS]: what is done stays
+# Prepares a corpus, unless that is already done.
+prepare() {  # prepare DATA_SET FOLDER [FLAGS]
   local name=$1 folder=$2 begin=$SECONDS
   shift 2
   if [ -e "$OUTPUT/data/$name/conversion.json" ]; then return; fi
@@ -33,13 +36,13 @@ prepare euadr benchmarks/RE
 prepare ddi official
 prepare biosses official/BIOSSES
 prepare hoc official/HoC
-# Of these the folder has parts.
+# The folder has only parts of these.
 prepare chemprot official/ChemProt_partial --allow_incomplete
 prepare bioasq-4b benchmarks/QA/BioASQ
 prepare bioasq-6b benchmarks/QA/BioASQ
 
-# ChemProt lacks its test set and JNLPBA its training set: another stands in,
-# so that the way is gone; their figures mean nothing.
+# ChemProt lacks its test set and JNLPBA its training set; another set takes its
+# place, so that every step runs.
 cp "$DATA/benchmarks/RE/chemprot/blurb_dev.tsv" "$OUTPUT/data/chemprot/test.tsv"
 mkdir -p "$OUTPUT/data/jnlpba"
 cp "$DATA"/benchmarks/NER/JNLPBA-typed/devel.tsv "$OUTPUT/data/jnlpba/train.tsv"
