@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Embeds texts: writes what ALBERT makes of each piece, of each text as a
-whole, and of its [CLS], at any layer, as arrays to be used without this code.
+r"""Embeds texts: writes ALBERT's embeddings of each piece, of each text and of
+its [CLS], from any layers, to a file of arrays that needs no code of ours.
 
-Reads a text a line, JSON lines (id, text) or PubTator; two texts with " ||| "
-between them are a pair. The model is a pretrained or a fine-tuned one:
+Reads one text per line, JSON lines (id, text) or PubTator; two texts with
+" ||| " between them are a pair. The model may be pretrained or fine-tuned:
 
   python extract_features.py --bioalbert_dir=weights/BioALBERT-base-PubMed \
     --input_file=abstracts.txt --output_file=features.npz
 
-Arrays of the .npz or HDF5 file, for T texts, P pieces in all, L layers of H:
+Arrays in the .npz or HDF5 file, for T texts, P pieces in total, and L layers of
+size H:
 
-  ids [T]                          the lines' numbers where the file has none
-  token_index [T + 1]              text i has pieces token_index[i] and on, up
-                                   to but without token_index[i + 1]
+  ids [T]                          ids of the texts; line numbers if the file
+                                   has none
+  token_index [T + 1]              text i has the pieces token_index[i] to
+                                   token_index[i + 1] - 1
   tokens, token_start, token_end [P]   pieces, and their characters in the text
   token_embeddings [P, L, H]
-  sentence_embeddings [T, L, H]    over the pieces, as --sentence_pooling says
-  pooled [T, H]                    the pooler's output, which is of [CLS]
-  layers [L]                       their numbers
+  sentence_embeddings [T, L, H]    pooled as --sentence_pooling says
+  pooled [T, H]                    the pooler's output for [CLS]
+  layers [L]                       numbers of the layers
   meta                             JSON: command, checkpoint and its SHA-256;
                                    an attribute in HDF5
 
-A text of more than --max_seq_length pieces becomes overlapping windows; each
-piece has its embedding from the window with more context around it, `pooled`
-is of the first. A text without any piece has NaN.
+A text of more than --max_seq_length pieces is split into overlapping windows.
+Each piece has its embedding from the window in which it has most context;
+`pooled` is that of the first window. The embeddings of a text without pieces
+are NaN.
 """
 
 # isort: off
@@ -53,7 +56,7 @@ from training import estimators
 from training import model_folder
 from training import progress
 
-# What --embeddings can name, and the arrays that they become.
+# The values of --embeddings and the arrays that they become.
 ARRAYS = {
   "token": "token_embeddings",
   "sentence": "sentence_embeddings",
@@ -61,7 +64,8 @@ ARRAYS = {
 }
 PAIR = re.compile(r"(.*) \|\|\| (.*)", re.DOTALL)
 RANGE = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
-# Outputs of so many bytes may wait until it is their turn to be written.
+# Batches are formed from pools of windows whose outputs take up to this many
+# bytes, since outputs wait in memory until it is their turn to be written.
 POOL_BYTES = 256 << 20
 # Flags of training that runtime asks for.
 WITHOUT_TRAINING = dict(
@@ -75,29 +79,30 @@ WITHOUT_TRAINING = dict(
   use_xla=False,
 )
 
-# All texts of a file: of each its id and the features of its windows, and in a
-# row the pieces of all, text i having those from index[i] to index[i + 1].
+# All texts of a file. ids and windows have an item per text; windows[i] are the
+# features of its windows. pieces, starts and ends have an item per piece of all
+# texts; text i has those from index[i] to index[i + 1].
 Texts = collections.namedtuple(
   "Texts", ["ids", "windows", "index", "pieces", "starts", "ends"]
 )
-# Of --layers, --embeddings and --sentence_pooling, and H.
+# layers: their numbers. kinds: keys of ARRAYS. pooling: --sentence_pooling.
 Wanted = collections.namedtuple(
   "Wanted", ["layers", "kinds", "pooling", "hidden_size"]
 )
 
 
-# ------------------------------------------------------------- what is wanted
+# ------------------------------------------------------------------- settings
 
 
 def parse_layers(text, count):
-  """Returns the numbers, from 0, of the layers that a flag names, in its order.
+  """Returns the numbers of the layers in a flag, in the order given.
 
   Args:
-    text: value of --layers; "-1,0..2" of a model of 12 gives [12, 0, 1, 2].
-    count: layers of the model; 0 are the embeddings.
+    text: value of --layers; "-1,0..2" for a model of 12 gives [12, 0, 1, 2].
+    count: number of layers of the model; layer 0 is the embeddings.
 
   Raises:
-    InputError: says which layers there are.
+    InputError: names a layer that does not exist, or one twice.
   """
   if text == "all":
     text = "0..%d" % count
@@ -115,14 +120,14 @@ def parse_layers(text, count):
     found += range(first, last + 1)
   if not found or len(set(found)) < len(found):
     raise InputError(
-      "--layers=%s: names %s, expected each layer once"
+      "--layers=%s: found %s, expected each layer once"
       % (text, ", ".join(map(str, found)) or "none")
     )
   return found
 
 
 def parse_embeddings(text):
-  """Returns the keys of ARRAYS that a flag names."""
+  """Returns the keys of ARRAYS in a flag."""
   kinds = [kind.strip() for kind in text.split(",")]
   if not set(kinds) <= set(ARRAYS):
     raise InputError(
@@ -132,7 +137,7 @@ def parse_embeddings(text):
 
 
 def wanted(config, albert_config):
-  """Returns the Wanted of the flags and a model's AlbertConfig."""
+  """Returns the Wanted for the flags and a model's AlbertConfig."""
   count = albert_config.num_hidden_layers * albert_config.inner_group_num
   return Wanted(
     parse_layers(config.layers, count),
@@ -146,7 +151,7 @@ def wanted(config, albert_config):
 
 
 def read_texts(path, tokenizer, max_seq_length):
-  """Returns the Texts of a file; says what is unusual about them."""
+  """Reads the Texts of a file and logs what is unusual about them."""
   found = documents.parse(model_folder.read_bytes(path), path)
   texts = Texts([], [], [0], [], [], [])
   for document in progress.shown(found, len(found), path, "text"):
@@ -167,31 +172,38 @@ def read_texts(path, tokenizer, max_seq_length):
 
 def _log_texts(texts, path, tokenizer, max_seq_length):
   flat = [f["input_ids"] for windows in texts.windows for f in windows]
-  cut = sum(len(windows) > 1 for windows in texts.windows)
+  long = sum(len(windows) > 1 for windows in texts.windows)
   logging.info(
     "%s: %d texts, %d pieces, %d windows; %d texts are longer than "
-    "--max_seq_length=%d and have several",
-    *(path, len(texts.ids), len(texts.pieces), len(flat), cut, max_seq_length),
+    "--max_seq_length=%d and have several windows",
+    path,
+    len(texts.ids),
+    len(texts.pieces),
+    len(flat),
+    long,
+    max_seq_length,
   )
   empty = [i for i, windows in zip(texts.ids, texts.windows) if not windows]
   if empty:
     logging.warning(
-      "%s: %d texts have no piece, so NaN for embeddings: %s",
-      *(path, len(empty), first_five(empty)),
+      "%s: %d texts have no pieces; their embeddings are NaN: %s",
+      path,
+      len(empty),
+      first_five(empty),
     )
   rate = tokenization.unknown_rate(flat, tokenizer.unk_id)
   tokenization.warn_of_unknown(rate, path)
 
 
 def encode(text, tokenizer, max_seq_length):
-  """Returns the tokenization.Pieces of a text, or a pair, and its windows.
+  """Returns the tokenization.Pieces of a text or a pair, and its windows.
 
-  A window is the features of a batch's example. Its `own`, int32 [S], is 1
-  where a piece is that has its embedding from there: in one window each.
+  A window is {feature: array}. Its `own`, int32 [S], is 1 for the pieces whose
+  embeddings come from this window; each piece has one such window.
   """
   match = PAIR.fullmatch(text)
   spans = [match.span(1), match.span(2)] if match else [(0, len(text))]
-  parts = [_cut(tokenizer, text, *span) for span in spans]
+  parts = [_tokenize_span(tokenizer, text, *span) for span in spans]
   pieces = tokenization.Pieces(*(sum(x, []) for x in zip(*parts)))
   if not pieces.ids:
     return pieces, []
@@ -205,8 +217,8 @@ def encode(text, tokenizer, max_seq_length):
   ]
 
 
-def _cut(tokenizer, text, start, end):
-  """The Pieces of text[start:end], with their places in the text."""
+def _tokenize_span(tokenizer, text, start, end):
+  """Returns the Pieces of text[start:end], with their offsets in text."""
   found = tokenizer.tokenize_with_offsets(text[start:end])
   return found._replace(
     pieces=list(found.pieces),
@@ -217,13 +229,13 @@ def _cut(tokenizer, text, start, end):
 
 
 def _features(tokenizer, ids, border, window):
-  """The features of one window.
+  """Returns the features of one window.
 
   Args:
-    tokenizer: knows cls_id and sep_id.
-    ids: of the text, or of both texts of a pair.
-    border: where the second one begins; None: there is none.
-    window: an inputs.Window.
+    tokenizer: a tokenization.FullTokenizer.
+    ids: the ids of a text, or of both texts of a pair.
+    border: index of the second text's first id; None if there is one text.
+    window: a batches.Window.
   """
   own = np.arange(window.own, window.own_last)
   at = own - window.first + 1  # After [CLS].
@@ -242,12 +254,12 @@ def _features(tokenizer, ids, border, window):
 
 
 def outputs_of(albert, own, wanted):
-  """Returns {name: tensor [B, ...]} of a batch of windows.
+  """Returns the outputs of a batch of windows, {name: tensor [B, ...]}.
 
   Args:
     albert: a modeling.AlbertModel.
     own: int32 [B, S], 1 for a window's own pieces.
-    wanted: a Wanted. Of "sentence" a window has a sum where pooling is "mean".
+    wanted: a Wanted. With pooling "mean" the output "sentence" is a sum.
   """
   layers = [albert.get_hidden_embedding_output()]
   layers += albert.get_all_encoder_layers()
@@ -265,12 +277,12 @@ def outputs_of(albert, own, wanted):
 
 
 def pool(x, own, pooling):
-  """x [B, S, H], own [B, S] -> [B, H]: sum or highest of own, or [CLS].
+  """Returns the sum or maximum over a window's own pieces, or [CLS], [B, H].
 
   Args:
-    x: a layer's output.
-    own: int32, 1 for own pieces.
-    pooling: value of --sentence_pooling.
+    x: output of a layer, [B, S, H].
+    own: int32 [B, S], 1 for own pieces.
+    pooling: value of --sentence_pooling; "mean" gives the sum.
   """
   if pooling == "cls":
     return x[:, 0]
@@ -281,11 +293,11 @@ def pool(x, own, pooling):
 
 
 def join(windows, size, pooling):
-  """Returns {kind: array} of a text from the outputs of its windows.
+  """Joins the outputs of a text's windows to {kind: array}.
 
   Args:
-    windows: for each {name: array}, of outputs_of.
-    size: pieces of the text.
+    windows: for each window {name: array}, from outputs_of.
+    size: number of pieces of the text.
     pooling: value of --sentence_pooling.
   """
   joined = {}
@@ -345,11 +357,11 @@ def predict(config, model, texts, wanted):
     assert next(stream, None) is None, "a window too many"
 
 
-# ------------------------------------------------------------ what is written
+# ----------------------------------------------------------------- output file
 
 
 def arrays_of(texts, wanted, dtype):
-  """Returns {name: (shape, dtype)} of the arrays of numbers."""
+  """Returns {name: (shape, dtype)} of all numeric arrays."""
   inner = (len(wanted.layers), wanted.hidden_size)
   count, pieces = len(texts.ids), len(texts.pieces)
   arrays = {
@@ -367,7 +379,7 @@ def arrays_of(texts, wanted, dtype):
 
 
 def size_of(arrays, texts):
-  """Returns about how many bytes the file gets, strings as in an .npz."""
+  """Returns the approximate size of the file in bytes."""
   size = sum(
     int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     for shape, dtype in arrays.values()
@@ -377,14 +389,14 @@ def size_of(arrays, texts):
 
 
 def fill(file, arrays, texts, wanted, outputs):
-  """Fills a file of feature_files.
+  """Writes all arrays.
 
   Args:
-    file: of feature_files.writing.
-    arrays: of arrays_of.
-    texts: Texts.
+    file: an open file from feature_files.writing.
+    arrays: from arrays_of.
+    texts: a Texts.
     wanted: a Wanted.
-    outputs: for each text those of its windows, of `predict`.
+    outputs: for each text the outputs of its windows, from `predict`.
   """
   arrays = {name: file.create(name, *arrays[name]) for name in arrays}
   arrays["token_index"][:] = texts.index
@@ -406,7 +418,7 @@ def fill(file, arrays, texts, wanted, outputs):
 
 
 def describe(config, model, wanted):
-  """Returns what a file says of its making, as a dict."""
+  """Returns a dict that describes how a file was made."""
   return {
     "command": " ".join(sys.argv),
     "input_file": config.input_file,
@@ -424,16 +436,19 @@ def describe(config, model, wanted):
 
 
 def extract(config, model, texts, wanted):
-  """Writes the file that the flags ask for."""
+  """Computes the embeddings and writes the file."""
   path, format = config.output_file, config.output_format
   arrays = arrays_of(texts, wanted, config.dtype)
   size = size_of(arrays, texts)
   logging.info(
-    "%s: gets about %.1f MB: %s of layers %s, each %d wide, in %s%s",
-    *(path, size / 1e6, ", ".join(wanted.kinds)),
+    "writing about %.1f MB to %s: %s embeddings of layers %s, size %d, %s%s",
+    size / 1e6,
+    path,
+    ", ".join(wanted.kinds),
     ", ".join(map(str, wanted.layers)),
-    *(wanted.hidden_size, config.dtype),
-    ", in memory until then" if format == "npz" else "",
+    wanted.hidden_size,
+    config.dtype,
+    "; npz is held in memory until the end" if format == "npz" else "",
   )
   with feature_files.writing(path, format, size) as file:
     file.describe(describe(config, model, wanted))
@@ -446,43 +461,45 @@ def extract(config, model, texts, wanted):
 
 
 def define_flags():
-  """BERT's flags of extract_features.py, and a few more."""
+  """Defines the flags of BERT's extract_features.py, and a few more."""
   flag_groups.define_model_flags()
   flags.DEFINE_string(
     "input_file",
     None,
-    "Texts: one a line, JSON lines with text and id, or PubTator.",
+    "Texts: one per line, JSON lines with text and id, or PubTator.",
   )
   flags.DEFINE_string(
-    "output_file", None, "File to write; its ending tells the format."
+    "output_file", None, "File to write; its extension sets the format."
   )
   flags.DEFINE_enum(
     "output_format",
     None,
     list(feature_files.FORMATS),
-    "Format of the file, whatever its ending. npz is held in memory until it "
-    "is written, hdf5 is not.",
+    "Format of the file, if its extension does not say. npz is held in memory "
+    "until it is written, hdf5 is not.",
   )
   _define_content_flags()
   flags.DEFINE_integer(
     "max_seq_length",
     128,
-    "Longest input in pieces, [CLS] and [SEP] included; longer texts become "
-    "overlapping windows.",
+    "Maximum number of pieces per input, including [CLS] and [SEP]. Longer "
+    "texts become overlapping windows.",
     lower_bound=8,
   )
-  flags.DEFINE_integer("batch_size", 32, "Windows a batch.", lower_bound=1)
+  flags.DEFINE_integer(
+    "batch_size", 32, "Number of windows per batch.", lower_bound=1
+  )
   flag_groups.define_inference_flags()
   flags.mark_flags_as_required(["input_file", "output_file"])
 
 
 def _define_content_flags():
-  """Which embeddings, and as which numbers."""
+  """Defines which embeddings to write, and their number type."""
   flags.DEFINE_string(
     "layers",
     "-1",
-    "Layers, by number: 0 the embeddings as the first layer takes them, 1 the "
-    "first layer, -1 the last; several and ranges as in -1,-2 or 0..4, or all.",
+    "Numbers of the layers: 0 is the input of the first layer, 1 the first "
+    "layer, -1 the last. Give several as -1,-2 or 0..4, or use all.",
   )
   flags.DEFINE_string(
     "embeddings",
@@ -494,11 +511,11 @@ def _define_content_flags():
     "sentence_pooling",
     "mean",
     ["mean", "max", "cls"],
-    "A text's embedding: the mean or the highest over its pieces, without "
-    "[CLS] and [SEP]; or that of its first window's [CLS].",
+    "Embedding of a text: the mean or the maximum over its pieces, without "
+    "[CLS] and [SEP]; or that of [CLS] in its first window.",
   )
   flags.DEFINE_enum(
-    "dtype", "float32", ["float32", "float16"], "Numbers of the file."
+    "dtype", "float32", ["float32", "float16"], "Number type of the embeddings."
   )
 
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model in other forms, each checked by what it computes.
 
-`run` writes one of four: a SavedModel for TensorFlow Serving, a folder for
-Hugging Face transformers, a checkpoint made of such a folder, or the model's
-own folder without what only training needs. Nothing is left behind if what was
-written does not compute what the model computes.
+`export_model` writes a SavedModel for TensorFlow Serving, a folder for Hugging
+Face transformers, or the model's own folder without what only training needs.
+`import_transformers` makes a model of a folder for transformers. If the result
+does not compute what the model computes, nothing is left behind.
 """
 
+import collections
 import os
 
 from absl import logging
@@ -18,85 +19,80 @@ from common.errors import InputError
 from common.errors import first_five
 from exporting import model_cards
 from exporting import model_folders
+from exporting import transformers_check
+from exporting import transformers_files
 from exporting import transformers_weights
 import modeling
 import tokenization
 from training import heads
 
-# The greatest differences that rounding explains: of the same products, and of
-# another library's.
+# The greatest differences that rounding explains: within TensorFlow, and
+# between TensorFlow and PyTorch.
 SAME_TOLERANCE = 1e-5
 TORCH_TOLERANCE = 1e-4
 SIGNATURE = "serving_default"
 
+# folder: new or empty. version: number of a SavedModel. check: whether to
+# compare what the export and the model compute.
+Target = collections.namedtuple("Target", "folder version check")
 
-def run(config):
-  """Exports a model as the flags of scripts/export.py say.
+
+def export_model(form, source, target):
+  """Exports a model.
+
+  Args:
+    form: "saved_model", "transformers" or "folder".
+    source: a model_folders.Source.
+    target: a Target.
 
   Raises:
-    InputError: what is wrong with flags, folders or results; nothing is
-      written then.
+    InputError: the folder is not empty, or the export computes something else;
+      nothing is written then.
   """
-  if config.format == "checkpoint":
-    _export_checkpoint(config)
-    return
-  if not config.bioalbert_dir:
-    raise InputError("--format=%s needs --bioalbert_dir" % config.format)
-  source = model_folders.load(
-    config.bioalbert_dir,
-    config.eval_checkpoint,
-    albert_config_file=config.albert_config_file,
-    vocab_file=config.vocab_file,
-    spm_model_file=config.spm_model_file,
-  )
-  logging.info(
-    "%s: %s, exported as %s",
-    source.checkpoint,
-    "fine-tuned (%s)" % source.task if source.task else "pretrained",
-    config.format,
-  )
+  kind = "fine-tuned (%s)" % source.task if source.task else "pretrained"
+  logging.info("exporting %s, %s, as %s", source.checkpoint, kind, form)
   write = {
-    "saved_model": _export_saved_model,
-    "transformers": _export_transformers,
-    "folder": _export_folder,
-  }[config.format]
-  write(source, config)
+    "saved_model": _write_saved_model,
+    "transformers": _write_transformers,
+    "folder": _write_folder,
+  }[form]
+  write(source, target)
 
 
 def compare(expected, found, what, tolerance):
-  """Logs how far apart outputs of the same names are.
+  """Compares outputs of the same names and logs their differences.
 
   Args:
     expected: {name: array}.
-    found: {name: array}, all of whose names are expected.
-    what: is compared with what, for the message.
-    tolerance: how far apart they may be.
+    found: {name: array}; all of its names are in expected.
+    what: the two things compared, for messages.
+    tolerance: the greatest absolute difference allowed.
 
   Raises:
     InputError: an output differs by more.
   """
-  apart = {n: float(np.abs(expected[n] - found[n]).max()) for n in found}
-  worst = max(apart, key=apart.get)
+  differences = {n: float(np.abs(expected[n] - found[n]).max()) for n in found}
+  worst = max(differences, key=differences.get)
   logging.info(
     "check: %s: %s",
     what,
-    ", ".join("%s %.1e" % pair for pair in sorted(apart.items())),
+    ", ".join("%s %.1e" % pair for pair in sorted(differences.items())),
   )
-  logging.info("check: max absolute difference %.1e", apart[worst])
-  if not apart[worst] <= tolerance:  # NaN too.
+  logging.info("check: max absolute difference %.1e", differences[worst])
+  if not differences[worst] <= tolerance:  # Also catches NaN.
     raise InputError(
       "%s: %s differs by %g, expected at most %g; nothing was written"
-      % (what, worst, apart[worst], tolerance)
+      % (what, worst, differences[worst], tolerance)
     )
 
 
 # ---------------------------------------------------------------- a SavedModel
 
 
-def served(outputs):
-  """Returns those of a model's outputs that a SavedModel gives.
+def _served_outputs(outputs):
+  """Returns the outputs that a SavedModel has, {name: tensor}.
 
-  A fine-tuned model's predictions, a pretrained one's encoding.
+  They are a fine-tuned model's predictions, or a pretrained model's encoding.
   """
   encoding = ("sequence_output", "pooled_output")
   learned = ("masked_lm_logits", "sentence_order_logits")
@@ -104,19 +100,19 @@ def served(outputs):
   return {name: outputs[name] for name in predictions or encoding}
 
 
-def _export_saved_model(source, config):
-  """Writes output_dir/version, as TensorFlow Serving has its models."""
-  target, place = config.output_dir, str(config.version)
-  if _holds_versions(target):
-    target, place = os.path.join(target, place), ""
+def _write_saved_model(source, target):
+  """Writes folder/version, the layout of TensorFlow Serving."""
+  place, version = target.folder, str(target.version)
+  if _holds_versions(place):  # Add one next to them.
+    place, version = os.path.join(place, version), ""
   contents = model_folders.model_files(source)
   contents["README.md"] = model_cards.serving(source).encode("utf-8")
-  with model_folders.writing(target) as folder:
-    folder = os.path.join(folder, place).rstrip("/")
+  with model_folders.writing(place) as folder:
+    folder = os.path.join(folder, version).rstrip("/")
     with model_folders.restored(source) as (session, features, outputs):
-      write_saved_model(session, features, served(outputs), folder)
+      build_saved_model(session, features, _served_outputs(outputs), folder)
     model_folders.write_all(os.path.join(folder, "assets.extra"), contents)
-    if config.check:
+    if target.check:
       batch = model_folders.sample_batch(source)
       compare(
         model_folders.compute(source, batch),
@@ -127,22 +123,22 @@ def _export_saved_model(source, config):
 
 
 def _holds_versions(folder):
-  """Whether a folder has versions of a SavedModel in it, and nothing else."""
+  """Returns whether a folder contains versions of a SavedModel only."""
   names = tf.io.gfile.isdir(folder) and tf.io.gfile.listdir(folder)
   return bool(names) and all(name.rstrip("/").isdigit() for name in names)
 
 
-def write_saved_model(session, features, outputs, folder):
-  """Writes a SavedModel with the one signature serving_default.
+def build_saved_model(session, features, outputs, folder):
+  """Writes a SavedModel with a single signature, serving_default.
 
   Args:
-    session: with the variables' values.
+    session: holds the variables' values.
     features: {name: placeholder}.
     outputs: {name: tensor}.
-    folder: to be made, or empty.
+    folder: new or empty.
   """
   if tf.io.gfile.exists(folder):
-    tf.io.gfile.rmtree(folder)  # The builder makes it itself.
+    tf.io.gfile.rmtree(folder)  # The builder insists on creating it.
   builder = tf.saved_model.Builder(folder)
   builder.add_meta_graph_and_variables(
     session,
@@ -150,13 +146,13 @@ def write_saved_model(session, features, outputs, folder):
     signature_def_map={
       SIGNATURE: tf.saved_model.predict_signature_def(features, outputs)
     },
-    strip_default_attrs=True,  # So that an older TensorFlow can load it.
+    strip_default_attrs=True,  # Lets an older TensorFlow load it.
   )
   builder.save()
 
 
 def run_saved_model(folder, batch):
-  """Returns {name: array}: what a SavedModel's signature gives for a batch."""
+  """Returns a SavedModel's outputs for a batch, {name: array}."""
   with tf.Graph().as_default(), tf.Session() as session:
     meta = tf.saved_model.loader.load(
       session, [tf.saved_model.tag_constants.SERVING], folder
@@ -171,17 +167,17 @@ def run_saved_model(folder, batch):
 # ----------------------------------------------------------------- transformers
 
 
-def _export_transformers(source, config):
-  """Writes a folder that transformers loads."""
+def _write_transformers(source, target):
+  """Writes a folder that transformers can load."""
   ours = model_folders.read_weights(source)
   theirs, unused = transformers_weights.to_transformers(
     ours, source.config.to_dict()
   )
   _warn_of_unused(unused, source.checkpoint)
-  contents = _transformers_files(source, theirs)
-  with model_folders.writing(config.output_dir) as folder:
+  contents = _make_transformers_files(source, theirs)
+  with model_folders.writing(target.folder) as folder:
     model_folders.write_all(folder, contents)
-    if config.check:
+    if target.check:
       _check_read_back(folder, {n: ours[n] for n in ours if n not in unused})
       batch = model_folders.sample_batch(source)
       expected = model_folders.compute(source, batch)
@@ -189,28 +185,28 @@ def _export_transformers(source, config):
         _check_pieces(source, folder)
 
 
-def _warn_of_unused(names, place):
+def _warn_of_unused(names, path):
   if names:
     logging.warning(
-      "%s: without a place there, left out: %s", place, first_five(names)
+      "%s: left out weights without a counterpart: %s", path, first_five(names)
     )
 
 
-def _transformers_files(source, theirs):
-  """{name: bytes} of a folder for transformers."""
+def _make_transformers_files(source, theirs):
+  """Returns {name: bytes} of a folder for transformers."""
   labels = ("value",) if source.head == "score" else source.labels
-  config = transformers_weights.make_config(
+  config = transformers_files.make_config(
     source.config.to_dict(),
     source.head,
     labels,
     source.tokenizer,
     heads.HEAD_DROPOUT,
   )
-  contents = transformers_weights.tokenizer_files(
+  contents = transformers_files.tokenizer_files(
     source.tokenizer, source.config.max_position_embeddings
   )
   contents.update(model_folders.description_files(source))
-  contents[transformers_weights.CONFIG] = files.json_text(config).encode()
+  contents[transformers_files.CONFIG] = files.json_text(config).encode()
   contents[transformers_weights.WEIGHTS] = transformers_weights.weights_bytes(
     theirs
   )
@@ -219,16 +215,19 @@ def _transformers_files(source, theirs):
 
 
 def _check_torch(folder, expected, batch, place):
-  """Compares with what transformers computes; says if it is not installed."""
-  missing = transformers_weights.missing_packages()
+  """Compares outputs with those of transformers.
+
+  Returns whether transformers is installed; warns if it is not.
+  """
+  missing = transformers_check.missing_packages()
   if missing:
     logging.warning(
-      "check: not compared with transformers, for lack of %s; pip install -r "
-      "requirements-export.txt",
+      "check: not compared with transformers because %s is not installed; pip "
+      "install -r requirements-export.txt",
       " and ".join(missing),
     )
     return False
-  found = transformers_weights.forward(folder, batch)
+  found = transformers_check.forward(folder, batch)
   if "value" in expected:
     found["value"] = found.pop("logits")[:, 0]
   compare(expected, found, "transformers and %s" % place, TORCH_TOLERANCE)
@@ -236,44 +235,49 @@ def _check_torch(folder, expected, batch, place):
 
 
 def _check_read_back(folder, ours):
-  """Compares the weights, read back, with those of the checkpoint."""
+  """Reads the weights back and compares them with the checkpoint's."""
   theirs, _ = transformers_weights.read_weights(folder)
   back, _ = transformers_weights.from_transformers(
-    theirs, transformers_weights.read_config(folder)
+    theirs, transformers_files.read_config(folder)
   )
   _check_equal(ours, back, "weights read back")
 
 
 def _check_equal(expected, found, what):
-  """Logs that arrays are equal to the bit; stops at one that is not."""
+  """Checks that arrays are identical; InputError for one that is not."""
   for name in sorted(set(expected) | set(found)):
     if not np.array_equal(expected.get(name), found.get(name)):
-      raise InputError("%s: %s is not what was written" % (what, name))
-  logging.info("check: %s, %d arrays equal to the bit", what, len(expected))
+      raise InputError("%s: %s differs from what was written" % (what, name))
+  logging.info("check: %s: all %d arrays are identical", what, len(expected))
 
 
 def _check_pieces(source, folder):
-  """Says whether transformers' tokenizer makes the same ids of text."""
+  """Logs for how many texts transformers' tokenizer gives the same ids."""
   texts = model_folders.TEXTS
-  theirs = transformers_weights.pieces(folder, texts)
+  theirs = transformers_check.piece_ids(folder, texts)
   same = sum(t == source.tokenizer.encode(x) for t, x in zip(theirs, texts))
   logging.info(
     "check: transformers' tokenizer gives the same ids for %d of %d texts",
-    *(same, len(texts)),
+    same,
+    len(texts),
   )
 
 
 # ----------------------------------------------------------- from transformers
 
 
-def _export_checkpoint(config):
-  """Makes a --bioalbert_dir of a folder of transformers."""
-  origin = getattr(config, "from")
-  if not origin:
-    raise InputError(
-      "--format=checkpoint needs --from, a folder of transformers"
-    )
-  values = transformers_weights.read_config(origin)
+def import_transformers(origin, target):
+  """Makes a model folder (--bioalbert_dir) from a folder for transformers.
+
+  Args:
+    origin: the folder for transformers.
+    target: a Target.
+
+  Raises:
+    InputError: the folder cannot be read, is not an ALBERT that our model
+      computes, or the target is not empty; nothing is written then.
+  """
+  values = transformers_files.read_config(origin)
   albert = modeling.AlbertConfig.from_dict(values)
   theirs, path = transformers_weights.read_weights(origin)
   try:
@@ -282,32 +286,32 @@ def _export_checkpoint(config):
     raise InputError("%s: %s" % (path, e)) from None
   _check_shapes(albert, ours, path)
   _warn_of_unused(unused, path)
-  contents = _imported_files(origin, albert)
-  with model_folders.writing(config.output_dir) as folder:
+  contents = _make_imported_files(origin, albert)
+  with model_folders.writing(target.folder) as folder:
     model_folders.write_checkpoint(
       os.path.join(folder, model_folders.CHECKPOINT), ours
     )
     model_folders.write_all(folder, contents)
-    if config.check:
+    if target.check:
       _check_imported(origin, folder, ours)
 
 
 def _check_shapes(albert, ours, path):
-  """Refuses weights of another config."""
+  """Rejects weights whose shapes do not fit the config."""
   with tf.Graph().as_default():
     modeling.AlbertModel(albert, False, tf.zeros([1, 2], tf.int32))
     shapes = {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
   for name, shape in sorted(shapes.items()):
     if list(ours[name].shape) != shape:
       raise InputError(
-        "%s: %s is %s, %s by the config"
+        "%s: %s has shape %s, expected %s as in the config"
         % (path, name, list(ours[name].shape), shape)
       )
 
 
-def _imported_files(origin, albert):
-  """{name: bytes} that make a --bioalbert_dir of weights."""
-  tokenizer = tokenization.load(transformers_weights.find_vocabulary(origin))
+def _make_imported_files(origin, albert):
+  """Returns {name: bytes} of a model folder, without the weights."""
+  tokenizer = tokenization.load(transformers_files.find_vocabulary(origin))
   tokenization.check_vocab_size(tokenizer, albert.vocab_size, origin)
   contents = {"albert_config.json": albert.to_json_string().encode()}
   for path in tokenizer.files:
@@ -316,18 +320,18 @@ def _imported_files(origin, albert):
     path = os.path.join(origin, name)
     if files.exists(path):
       contents[name] = files.read(path)
-  lower = transformers_weights.read_case(origin)
+  lower = transformers_files.read_case(origin)
   if "run_config.json" not in contents and lower is not None:
     contents["run_config.json"] = files.json_text(
       {"training": {"do_lower_case": lower}}
     ).encode()
   if "task.json" not in contents:
-    logging.info("no task.json there: written is a model to fine-tune from")
+    logging.info("%s has no task.json: importing a model to fine-tune", origin)
   return contents
 
 
 def _check_imported(origin, folder, ours):
-  """Compares restored weights with the source's, and what both compute."""
+  """Compares the restored weights and the outputs with the origin's."""
   source = model_folders.load(folder)
   with tf.Graph().as_default(), tf.Session() as session:
     model_folders.outputs_of(source, model_folders.placeholders())
@@ -343,19 +347,19 @@ def _check_imported(origin, folder, ours):
 # ---------------------------------------------------------- a folder to hand on
 
 
-def _export_folder(source, config):
+def _write_folder(source, target):
   """Writes the model's own folder without what only training needs."""
   contents = model_folders.model_files(source)
   contents["README.md"] = model_cards.folder(source).encode("utf-8")
   weights = model_folders.read_weights(source, step=True)
-  with model_folders.writing(config.output_dir) as folder:
+  with model_folders.writing(target.folder) as folder:
     model_folders.write_checkpoint(
       os.path.join(folder, model_folders.CHECKPOINT), weights
     )
     model_folders.write_all(folder, contents)
     sums = model_folders.checksums(folder).encode("utf-8")
     model_folders.write_all(folder, {"SHA256SUMS": sums})
-    if config.check:
+    if target.check:
       batch = model_folders.sample_batch(source)
       compare(
         model_folders.compute(source, batch),

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README.md of an exported model: what it is, and how it is used.
+"""Writes the README.md of an exported model: what it is and how to use it.
 
 Each function takes a model_folders.Source and returns Markdown.
 """
 
 import os
 
-# What stands before --predict_file in the command of a task's program.
+# The program of each task.
 PROGRAMS = {
   "ner": "run_ner.py",
   "re": "run_re.py",
@@ -17,19 +17,21 @@ PROGRAMS = {
   "yesno": "run_qa.py",
 }
 INPUTS = """\
-Inputs are int32 [batch, length], of any size up to %(longest)d pieces a text:
+Inputs are int32 [batch, length], with at most %(longest)d pieces per text:
 `input_ids` ([CLS] text [SEP], or [CLS] first [SEP] second [SEP]), `input_mask`
 (1 for a piece, 0 for padding) and `segment_ids` (1 for the second text and its
-[SEP], else 0). [CLS] is %(cls)d, [SEP] %(sep)d, padding 0.
+[SEP], else 0). [CLS] is %(cls)d, [SEP] is %(sep)d, padding is 0.
 """
 OUTPUTS = {
-  "tokens": "`logits` and `probabilities`, [batch, length, labels]: a word's "
-  "label is that of its first piece",
-  "classes": "`logits` and `probabilities`, [batch, labels], which add up to 1",
-  "labels": "`logits` and `probabilities`, [batch, labels], each of its own",
+  "tokens": "`logits` and `probabilities`, [batch, length, labels]; the label "
+  "of a word is that of its first piece",
+  "classes": "`logits` and `probabilities`, [batch, labels]; the probabilities "
+  "add up to 1",
+  "labels": "`logits` and `probabilities`, [batch, labels]; each label is "
+  "independent of the others",
   "score": "`value`, [batch]",
-  "span": "`start_logits` and `end_logits`, [batch, length], of all pieces: an "
-  "answer is looked for among those of the second text",
+  "span": "`start_logits` and `end_logits`, [batch, length], for all pieces; "
+  "answers must lie in the second text",
 }
 ENCODING = (
   "`sequence_output`, [batch, length, hidden], and `pooled_output`, [batch, "
@@ -49,39 +51,36 @@ SAME_MARKS = (
   "This model has learned relations between entities that are marked as in its "
   "training set (@GENE$)."
 )
-# What transformers' tokenizer does not do, by --entity_marks.
+# Steps that transformers' tokenizer does not do, by --entity_marks.
 OTHER_MARKS = {
   "words": SAME_MARKS
-  + " It saw the word of a mark alone (`gene` for `@GENE$`, a blank for `_`): "
-  "replace them so before the tokenizer sees the text.",
+  + " In training each mark was replaced by its word (`gene` for `@GENE$`, a "
+  "blank for `_`): do the same before you tokenize a text.",
   "tokens": SAME_MARKS
-  + " It saw one piece for each mark, by the ids in `task.json` (`mark_ids`): "
-  "the tokenizer does not know of it, so cut the text at the marks and put "
-  "these ids in between.",
+  + " In training each mark was a single piece, whose id is in `task.json` "
+  "(`mark_ids`). The tokenizer does not know these pieces: split the text at "
+  "the marks, tokenize the parts and insert the ids between them.",
 }
 
 
 def folder(source):
-  """Returns what a model's own folder says."""
+  """Returns the README.md of a folder to pass on."""
   if source.task:
-    how = "Labels text with BioALBERT's programs:\n\n" + _code(_command(source))
+    how = "To label text with BioALBERT:\n\n" + _code(_command(source))
   else:
-    how = (
-      "Start fine-tuning from it with BioALBERT's programs, such as\n\n"
-      + _code(
-        "python run_ner.py --bioalbert_dir=. --data_dir=DATA --output_dir=NEW"
-      )
+    how = "To fine-tune it with BioALBERT, for example:\n\n" + _code(
+      "python run_ner.py --bioalbert_dir=. --data_dir=DATA --output_dir=NEW"
     )
   return _sections(
     source,
     how,
-    "`sha256sum -c SHA256SUMS` says whether all files are as they were made. "
-    "`run_config.json` says how the model was trained.",
+    "`sha256sum -c SHA256SUMS` checks that no file has changed. "
+    "`run_config.json` describes how the model was trained.",
   )
 
 
 def serving(source):
-  """Returns what the extra assets of a SavedModel say."""
+  """Returns the README.md in the extra assets of a SavedModel."""
   tokenizer = source.tokenizer
   text = INPUTS % {
     "longest": source.config.max_position_embeddings,
@@ -90,19 +89,19 @@ def serving(source):
   }
   text += "\nOutputs are " + OUTPUTS.get(source.head, ENCODING) + "."
   if source.labels:
-    text += " Labels are numbered as the lines of `labels.txt`, from 0."
+    text += " Label 0 is the first line of `labels.txt`."
   return _sections(
     source,
     "A SavedModel for TensorFlow Serving, signature `serving_default`.",
     text,
-    "The vocabulary is beside this file; text is %slower-cased."
+    "The vocabulary is next to this file; text is %slower-cased."
     % ("" if tokenizer.do_lower_case else "not "),
     _marks(source),
   )
 
 
 def transformers(source):
-  """Returns what a folder for Hugging Face transformers says."""
+  """Returns the README.md of a folder for Hugging Face transformers."""
   name = AUTO_CLASSES[source.head]
   code = (
     "from transformers import AutoTokenizer, %s\n\n"
@@ -112,19 +111,19 @@ def transformers(source):
   return _sections(
     source,
     _code(code, "python"),
-    "The tokenizer makes the pieces that the model was trained with, but for "
-    "numbers before a comma and for words with several cuts of the same score.",
+    "The tokenizer makes the same pieces as in training, except for numbers "
+    "before a comma and for words that have several best segmentations.",
     _marks(source),
-    "`task.json` and `run_config.json` are for the way back, by BioALBERT's "
-    "`scripts/export.py --format=checkpoint`.",
+    "BioALBERT's `scripts/export.py --format=checkpoint` needs `task.json` and "
+    "`run_config.json` to convert this folder back.",
   )
 
 
 def _sections(source, *sections):
-  """A title, what the model is, and what else there is to say."""
+  """Returns a title, a description of the model, and the sections."""
   config = source.config
   title = os.path.basename(os.path.abspath(source.folder))
-  what = "An ALBERT of %d layer(s) of %d, %s." % (
+  what = "ALBERT, %d layer(s), hidden size %d, %s." % (
     config.num_hidden_layers,
     config.hidden_size,
     "fine-tuned by %s" % PROGRAMS[source.task] if source.task else "pretrained",
@@ -144,7 +143,7 @@ def _marks(source):
 
 
 def _command(source):
-  """The command that labels a file with a fine-tuned model."""
+  """Returns the command that labels a file with a fine-tuned model."""
   described = source.described
   words = ["python", PROGRAMS[source.task]]
   name = described.get("flags", described).get("task_name")
@@ -153,5 +152,5 @@ def _command(source):
   length = (described.get("training") or {}).get("max_seq_length")
   if length:
     words.append("--max_seq_length=%d" % length)
-  words += ["--bioalbert_dir=.", "--predict_file=FILE", "--output_dir=FOUND"]
+  words += ["--bioalbert_dir=.", "--predict_file=FILE", "--output_dir=OUTPUT"]
   return " ".join(words)

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model's folder as a whole: what is in it, what it computes, and writing
-another one like it.
+"""Loads a model's folder, runs the model, and writes another folder like it.
 
-The folder is a --bioalbert_dir: of a fine-tuned model, whose head is one of
-heads.py's ("tokens", "classes", "score", "labels", "span"), or of a pretrained
-one, whose head is what is left of pretraining's: "pretraining" (both), "words"
-(masked words alone) or "encoder" (none).
+The folder is a --bioalbert_dir. The head of a fine-tuned model is "tokens",
+"classes", "score", "labels" or "span", as in training/heads.py. The head of a
+pretrained model depends on its checkpoint: "pretraining" (both heads of
+pretraining), "words" (masked words only) or "encoder" (none).
 """
 
 import collections
@@ -24,7 +23,7 @@ from training import batches
 from training import heads
 from training import model_folder
 
-# Programs, by task.json and the flags in run_config.json, and their heads.
+# The head of each task.
 HEADS = {
   "ner": "tokens",
   "re": "classes",
@@ -42,8 +41,9 @@ TEXTS = (
 CHECKPOINT = "model.ckpt-best"
 FEATURES = ("input_ids", "input_mask", "segment_ids")
 
-# config: an AlbertConfig. task: a key of HEADS, None of a pretrained model.
-# labels: names by id. learned: of task.json. described: of run_config.json.
+# config: an AlbertConfig. task: a key of HEADS; None for a pretrained model.
+# labels: names by id. learned: content of task.json. described: content of
+# run_config.json.
 Source = collections.namedtuple(
   "Source",
   "folder config tokenizer checkpoint task head labels learned described",
@@ -149,15 +149,15 @@ def _pretrained_head(checkpoint):
 
 
 def _check_checkpoint(source):
-  """Refuses a checkpoint that is not of this config, task and labels."""
+  """Rejects a checkpoint that does not fit the config, task and labels."""
   with tf.Graph().as_default():
     outputs_of(source, placeholders())
     variables = {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
-  lacking = modeling.match_checkpoint(source.checkpoint, variables).new
-  if lacking:
+  missing = modeling.match_checkpoint(source.checkpoint, variables).new
+  if missing:
     raise InputError(
-      "%s: does not fit task.json and labels of %s: it has no fitting %s"
-      % (source.checkpoint, source.folder, first_five(lacking))
+      "%s: does not fit the task.json and labels of %s: it has no fitting %s"
+      % (source.checkpoint, source.folder, first_five(missing))
     )
 
 
@@ -165,19 +165,19 @@ def _check_checkpoint(source):
 
 
 def placeholders():
-  """Returns the features of a batch of any size and length, {name: tensor}."""
+  """Returns placeholders for a batch of any size and length, {name: tensor}."""
   return {n: tf.placeholder(tf.int32, [None, None], n) for n in FEATURES}
 
 
 def outputs_of(source, features):
-  """Returns {name: tensor} of all that a model computes, without dropout.
+  """Returns all outputs of a model without dropout, {name: tensor}.
 
   Shapes: B batch, S sequence, H hidden, L labels, V vocabulary.
     sequence_output [B, S, H], pooled_output [B, H], and by the head
     tokens: logits and probabilities [B, S, L]
     classes, labels: logits and probabilities [B, L]
     score: value [B]
-    span: start_logits and end_logits [B, S], of whatever piece
+    span: start_logits and end_logits [B, S], for pieces of any segment
     pretraining, words: masked_lm_logits [B, S, V]
     pretraining: sentence_order_logits [B, 2]
   """
@@ -203,7 +203,7 @@ def outputs_of(source, features):
 
 
 def _pretraining_outputs(source, albert, ids):
-  """The logits of both heads, of masked words for every piece."""
+  """Returns the logits of the pretraining heads; every piece is "masked"."""
   batch, length = modeling.shape_of(ids)
   _, words = heads.masked_words(
     source.config,
@@ -228,9 +228,9 @@ def _pretraining_outputs(source, albert, ids):
 
 
 def sample_batch(source):
-  """Returns a batch of a text, two, and another, cut to what the model takes.
+  """Returns a padded batch of a text, a pair, and a text, of legal lengths.
 
-  {"input_ids", "input_mask", "segment_ids"}, int32 [B, S], with padding.
+  The batch is {"input_ids", "input_mask", "segment_ids"}, int32 [B, S].
   """
   room = source.config.max_position_embeddings - 3
   first, second = (source.tokenizer.encode(text) for text in TEXTS)
@@ -244,16 +244,16 @@ def sample_batch(source):
 
 
 def compute(source, batch):
-  """Returns what outputs_of is for a batch, as {name: array}."""
+  """Returns all outputs of a model for a batch, {name: array}."""
   with restored(source) as (session, features, outputs):
     return session.run(outputs, {features[n]: batch[n] for n in FEATURES})
 
 
 @contextlib.contextmanager
 def restored(source):
-  """Gives (session, features, outputs) of a model with its weights."""
+  """Yields (session, features, outputs) of a model with its weights."""
   with tf.Graph().as_default(), tf.Session() as session:
-    # What TensorFlow 2.15 says of resource variables is unknown to 1.15.
+    # TensorFlow 1.15 cannot load resource variables that 2.15 has written.
     tf.get_variable_scope().set_use_resource(False)
     features = placeholders()
     outputs = outputs_of(source, features)
@@ -266,16 +266,16 @@ def restored(source):
 
 @contextlib.contextmanager
 def writing(folder):
-  """Gives a folder to write into that becomes `folder` if all goes well.
+  """Yields a temporary folder; renames it to `folder` if no error occurs.
 
   Raises:
-    InputError: the folder is there and not empty.
+    InputError: `folder` exists and is not empty.
   """
   folder = folder.rstrip("/")
   if tf.io.gfile.exists(folder):
     if not tf.io.gfile.isdir(folder) or tf.io.gfile.listdir(folder):
       raise InputError(
-        "%s: is there and not empty; expected a new or empty folder" % folder
+        "%s: already exists; expected a new or empty folder" % folder
       )
   partial = "%s.partial-%d" % (folder, os.getpid())
   try:
@@ -301,9 +301,10 @@ def write_all(folder, contents):
 
 
 def description_files(source):
-  """Returns {name: bytes} of what the programs read of a model beside weights.
+  """Returns {name: bytes} of a model's run_config.json, task.json, labels.txt.
 
-  Of run_config.json what holds elsewhere: neither the command nor its paths.
+  run_config.json keeps only what is true on other machines: neither the command
+  nor its paths.
   """
   described = source.described
   kept = {
@@ -340,7 +341,7 @@ def task_name(source):
 
 
 def model_files(source):
-  """Returns {name: bytes} of a model's folder, but for the weights."""
+  """Returns {name: bytes} of a model's folder, without the weights."""
   contents = description_files(source)
   contents["albert_config.json"] = source.config.to_json_string().encode()
   for path in source.tokenizer.files:
@@ -352,11 +353,11 @@ def model_files(source):
 
 
 def read_weights(source, step=False):
-  """Returns {name: array} of a checkpoint without what only training needs.
+  """Returns a checkpoint's {name: array} without what only training needs.
 
   Args:
     source: a Source.
-    step: whether global_step is among them.
+    step: whether to include global_step.
   """
   reader = tf.train.load_checkpoint(source.checkpoint)
   return {
@@ -382,7 +383,7 @@ def write_checkpoint(path, arrays):
 
 
 def checksums(folder):
-  """Returns SHA256SUMS of a folder's files, as `sha256sum -c` reads it."""
+  """Returns the SHA256SUMS of a folder, as `sha256sum -c` reads it."""
   lines = []
   for name in sorted(tf.io.gfile.listdir(folder)):
     digest = files.sha256(os.path.join(folder, name))
@@ -391,7 +392,7 @@ def checksums(folder):
 
 
 def megabytes(folder):
-  """Returns how much a folder holds."""
+  """Returns the size of a folder in MB."""
   sizes = [
     tf.io.gfile.stat(os.path.join(where, name)).length
     for where, _, names in tf.io.gfile.walk(folder)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Exports a fine-tuned or pretrained model in another form, and checks that
-the export computes what the model computes.
+r"""Exports a fine-tuned or pretrained model to another format, and checks that
+the export computes the same as the model.
 
   python scripts/export.py --bioalbert_dir=output/ncbi --format=saved_model \
     --output_dir=exported/ncbi
 
-saved_model is for TensorFlow Serving, transformers for Hugging Face's library,
-folder the model alone, to hand on. checkpoint goes the other way: it makes a
---bioalbert_dir of --from, a folder of transformers.
+Formats: saved_model for TensorFlow Serving; transformers for Hugging Face's
+library; folder for the model alone, to pass on. checkpoint is the way back: it
+makes a --bioalbert_dir from --from, a folder for transformers.
 """
 
 # isort: off
@@ -22,49 +22,69 @@ from common import quiet  # noqa: F401  First: silences TensorFlow.
 from absl import flags
 
 from common import flag_groups
+from common.errors import InputError
 from exporting import forms
+from exporting import model_folders
 
 
 def define_flags():
-  """What to export, from where, and to where."""
+  """Defines the flags of this program."""
   flags.DEFINE_enum(
     "format",
     None,
     ["saved_model", "transformers", "checkpoint", "folder"],
-    "The form to export in.",
+    "Format to export to.",
   )
-  flags.DEFINE_string("output_dir", None, "New or empty folder to write.")
+  flags.DEFINE_string("output_dir", None, "New or empty folder to write to.")
   flags.DEFINE_string("bioalbert_dir", None, "Folder of the model.")
   flags.DEFINE_string(
-    "from", None, "Folder of transformers, for --format=checkpoint."
+    "from", None, "Folder for transformers to read, with --format=checkpoint."
   )
   flags.DEFINE_string(
     "eval_checkpoint",
     "best",
-    "Which of the model's checkpoints: best (newest where no best was kept), "
-    "last, or a checkpoint.",
+    "Which checkpoint of the model to export: best (the newest if no best one "
+    "was kept), last, or the path of a checkpoint.",
   )
   for name, what in (
     ("albert_config_file", "config"),
     ("vocab_file", "vocabulary"),
     ("spm_model_file", "SentencePiece model"),
   ):
-    flags.DEFINE_string(name, None, "The %s, if not --bioalbert_dir's." % what)
+    flags.DEFINE_string(
+      name, None, "The %s, instead of the one in --bioalbert_dir." % what
+    )
   flags.DEFINE_integer(
     "version",
     1,
-    "Number of a saved_model, whose folder in --output_dir bears it.",
+    "Version number of a saved_model: the name of its folder in --output_dir.",
     lower_bound=0,
   )
   flags.DEFINE_bool(
-    "check", True, "Compare what the export computes with what the model does."
+    "check", True, "Compare the outputs of the export and of the model."
   )
   flags.mark_flags_as_required(["format", "output_dir"])
 
 
 def main(_):
-  """Exports as the flags say."""
-  forms.run(flag_groups.values())
+  """Exports a model, or imports one with --format=checkpoint."""
+  config = flag_groups.values()
+  target = forms.Target(config.output_dir, config.version, config.check)
+  needed = "from" if config.format == "checkpoint" else "bioalbert_dir"
+  folder = vars(config)[needed]
+  if not folder:
+    raise InputError("--format=%s needs --%s" % (config.format, needed))
+  if config.format == "checkpoint":
+    forms.import_transformers(folder, target)
+    return
+  source = model_folders.load(
+    folder,
+    config.eval_checkpoint,
+    albert_config_file=config.albert_config_file,
+    vocab_file=config.vocab_file,
+    spm_model_file=config.spm_model_file,
+  )
+  forms.export_model(config.format, source, target)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/export.py and exporting/: four forms of models of every task."""
+"""Tests of forms.py and scripts/export.py with a model of every task."""
 
 import json
 import os
@@ -16,7 +16,8 @@ import tensorflow.compat.v1 as tf
 from common.errors import InputError
 from exporting import forms
 from exporting import model_folders
-from exporting import transformers_weights
+from exporting import transformers_check
+from exporting import transformers_files
 import run_dc
 import run_ner
 import run_qa
@@ -48,24 +49,18 @@ TASKS = {
 }
 
 
-def options(**changed):
-  """The flags of scripts/export.py at their defaults, but for some."""
-  values = dict.fromkeys(
-    "bioalbert_dir from albert_config_file vocab_file spm_model_file".split()
-  )
-  values.update(eval_checkpoint="best", version=1, check=True)
-  return types.SimpleNamespace(**dict(values, **changed))
-
-
-def export(form, source, target, **changed):
-  place = "from" if form == "checkpoint" else "bioalbert_dir"
-  changed[place] = str(source)
-  forms.run(options(format=form, output_dir=str(target), **changed))
+def export(form, folder, target, version=1, check=True):
+  """Exports the model in a folder, or imports it from transformers."""
+  target = forms.Target(str(target), version, check)
+  if form == "checkpoint":
+    forms.import_transformers(str(folder), target)
+  else:
+    forms.export_model(form, model_folders.load(str(folder)), target)
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-  """{task: folder of a model fine-tuned for two steps}, one not at all."""
+  """{task: folder of a model after two steps of fine-tuning or pretrained}."""
   root = tmp_path_factory.mktemp("models")
   folders = {"pretrained": SMALL}
   for task, (program, text, flags) in TASKS.items():
@@ -91,7 +86,7 @@ EVERY = pytest.mark.parametrize("task", sorted(TASKS) + ["pretrained"])
 
 
 @EVERY
-def test_a_saved_model_takes_any_batch_and_has_only_common_operations(
+def test_a_saved_model_takes_any_batch_and_uses_portable_operations(
   models, tmp_path, task
 ):
   export("saved_model", models[task], tmp_path / "x")
@@ -114,7 +109,7 @@ def test_a_saved_model_takes_any_batch_and_has_only_common_operations(
   assert ("labels.txt" in extra) == bool(source.labels)
 
 
-def test_a_saved_model_predicts_what_the_program_predicts(models, tmp_path):
+def test_a_saved_model_predicts_as_the_program_does(models, tmp_path):
   export("saved_model", models["re"], tmp_path / "x")
   tokenizer = model_folders.load(models["re"]).tokenizer
   task = run_re.Re(tokenizer, 32, task_name="gad")
@@ -140,27 +135,29 @@ def read(folder, name):
     return f.read()
 
 
-def test_versions_stand_side_by_side_and_with_nothing_else(models, tmp_path):
+def test_versions_share_a_folder_with_nothing_else(models, tmp_path):
   for version in (1, 2):
     export("saved_model", models["sts"], tmp_path, version=version)
   assert sorted(os.listdir(str(tmp_path))) == ["1", "2"]
-  with pytest.raises(InputError, match="is there and not empty"):
+  with pytest.raises(InputError, match="already exists"):
     export("saved_model", models["sts"], tmp_path, version=2)
   (tmp_path / "notes.txt").write_text("x")
-  with pytest.raises(InputError, match="is there and not empty"):
+  with pytest.raises(InputError, match="already exists"):
     export("saved_model", models["sts"], tmp_path, version=3)
   assert sorted(os.listdir(str(tmp_path))) == ["1", "2", "notes.txt"]
 
 
 @pytest.mark.parametrize("form", ["saved_model", "folder"])
-def test_what_computes_something_else_is_not_written(models, tmp_path, form):
+def test_an_export_that_computes_something_else_is_not_written(
+  models, tmp_path, form
+):
   with mock.patch.object(forms, "SAME_TOLERANCE", -1.0):
     with pytest.raises(InputError, match="expected at most -1; nothing was"):
       export(form, models["sts"], tmp_path / "x")
   assert not os.listdir(str(tmp_path))
 
 
-def test_no_number_equals_no_number():
+def test_nan_never_equals_nan():
   nan = {"x": np.array([np.nan])}
   with pytest.raises(InputError, match="x differs by nan"):
     forms.compare(nan, nan, "a and b", 1.0)
@@ -170,12 +167,12 @@ def test_no_number_equals_no_number():
 
 
 @EVERY
-def test_there_and_back_gives_the_same_model(models, tmp_path, task):
+def test_converting_there_and_back_restores_the_model(models, tmp_path, task):
   export("transformers", models[task], tmp_path / "theirs")
   config = json.loads(read(tmp_path / "theirs", "config.json"))
   source = model_folders.load(models[task])
   (name,) = config["architectures"]
-  assert name == transformers_weights.CLASSES[source.head]
+  assert name == transformers_files.CLASSES[source.head]
   assert len(config.get("id2label", ())) == (
     1 if task == "sts" else len(source.labels)
   )
@@ -194,14 +191,14 @@ def ids_of(source):
   return model_folders.sample_batch(source)["input_ids"]
 
 
-def test_marks_that_their_tokenizer_does_not_know_are_told(models, tmp_path):
+def test_the_card_explains_marks_unknown_to_their_tokenizer(models, tmp_path):
   export("transformers", models["re"], tmp_path / "x", check=False)
   assert "`gene` for `@GENE$`" in read(tmp_path / "x", "README.md")
 
 
 @EVERY
-def test_transformers_computes_the_same(models, tmp_path, task):
-  missing = transformers_weights.missing_packages()
+def test_transformers_computes_the_same_outputs(models, tmp_path, task):
+  missing = transformers_check.missing_packages()
   if missing:
     pytest.skip("no %s: requirements-export.txt" % " and no ".join(missing))
   compared = []
@@ -228,13 +225,15 @@ def test_transformers_computes_the_same(models, tmp_path, task):
   }
   assert compared == [(names[task], 1e-4)]
   source = model_folders.load(models[task])
-  theirs = transformers_weights.pieces(str(tmp_path / "x"), model_folders.TEXTS)
+  theirs = transformers_check.piece_ids(
+    str(tmp_path / "x"), model_folders.TEXTS
+  )
   assert theirs == [source.tokenizer.encode(t) for t in model_folders.TEXTS]
 
 
-def test_a_model_that_transformers_saved_is_taken_over(tmp_path):
+def test_a_model_saved_by_transformers_is_imported(tmp_path):
   """In groups of blocks, and also as pytorch_model.bin."""
-  missing = transformers_weights.missing_packages()
+  missing = transformers_check.missing_packages()
   if missing:
     pytest.skip("no %s: requirements-export.txt" % " and no ".join(missing))
   import torch
@@ -271,13 +270,15 @@ def test_a_model_that_transformers_saved_is_taken_over(tmp_path):
   assert all(np.array_equal(first[n], second[n]) for n in first)
 
 
-def test_weights_of_another_config_are_refused(models, tmp_path):
+def test_weights_of_another_config_are_an_error(models, tmp_path):
   folder = tmp_path / "theirs"
   export("transformers", models["sts"], folder, check=False)
   config = json.loads(read(folder, "config.json"))
   config["intermediate_size"] = 128
   (folder / "config.json").write_text(json.dumps(config))
-  with pytest.raises(InputError, match=r"is \[64\], \[128\] by the config"):
+  with pytest.raises(
+    InputError, match=r"has shape \[64\], expected \[128\] as in the config"
+  ):
     export("checkpoint", folder, tmp_path / "x")
   assert os.listdir(str(tmp_path)) == ["theirs"]
 
@@ -285,7 +286,7 @@ def test_weights_of_another_config_are_refused(models, tmp_path):
 # --------------------------------------------------------- a folder to hand on
 
 
-def test_a_folder_is_the_model_without_its_training(models, tmp_path):
+def test_a_folder_has_no_training_state(models, tmp_path):
   export("folder", models["ner"], tmp_path / "x")
   folder = tmp_path / "x"
   assert sorted(os.listdir(str(folder))) == [
@@ -313,19 +314,19 @@ def test_a_folder_is_the_model_without_its_training(models, tmp_path):
   )
 
 
-def test_the_folder_predicts_as_the_original(models, tmp_path):
+def test_an_exported_folder_predicts_as_the_original(models, tmp_path):
   export("folder", models["dc"], tmp_path / "x")
   (tmp_path / "new.txt").write_text("no fever in the lung\n")
   tables = []
   for folder in (models["dc"], str(tmp_path / "x")):
     output = tmp_path / ("from_" + os.path.basename(folder))
-    tiny_run_on(folder, output, tmp_path / "new.txt")
+    label_file(folder, output, tmp_path / "new.txt")
     tables.append(read(output, "new.predictions.tsv"))
   assert tables[0] == tables[1] and tables[0].count("\n") == 2
 
 
-def tiny_run_on(model, output, text):
-  """Labels a text with run_dc.py and the model in a folder."""
+def label_file(model, output, text):
+  """Labels a file with run_dc.py and the model in a folder."""
   values = tiny.flags_of(run_dc)
   values.update(
     task_name="generic",
@@ -344,7 +345,7 @@ def test_an_exported_folder_can_be_exported_again(models, tmp_path):
   export("folder", tmp_path / "x", tmp_path / "y")
   assert model_folders.load(str(tmp_path / "y")).task == "dc"
   first, second = (read(tmp_path / n, "README.md").split("\n") for n in "xy")
-  assert first[1:] == second[1:]  # But for the title, the folder's name.
+  assert first[1:] == second[1:]  # The title is the folder's name.
 
 
 # ----------------------------------------------------------------- the program
@@ -354,7 +355,7 @@ def program(arguments, folder, code=0):
   return programs.run("scripts/export.py", arguments, folder, code)
 
 
-def test_the_program_exports_and_prints_its_check(models, tmp_path):
+def test_the_program_exports_and_logs_its_check(models, tmp_path):
   _, log = program(
     "--bioalbert_dir=%s --format=folder --output_dir=x" % models["qa"], tmp_path
   )
@@ -370,7 +371,7 @@ def test_the_program_exports_and_prints_its_check(models, tmp_path):
   assert int(done.stdout) == 7
 
 
-# What sha256sum -c does, which not every machine has.
+# Does the same as sha256sum -c, which not every machine has.
 CHECK_SUMS = """
 import hashlib
 rows = [line.rstrip("\\n").split("  ") for line in open("SHA256SUMS")]
@@ -381,7 +382,7 @@ print(len(rows))
 """
 
 
-def test_help_says_what_it_is_for(tmp_path):
+def test_help_explains_formats_and_flags(tmp_path):
   output, _ = program("--help", tmp_path)
   assert "TensorFlow Serving" in output and "--eval_checkpoint:" in output
 
@@ -391,7 +392,11 @@ def test_help_says_what_it_is_for(tmp_path):
   [
     (
       "--format=checkpoint --output_dir=x",
-      "--format=checkpoint needs --from, a folder of transformers",
+      "--format=checkpoint needs --from",
+    ),
+    (
+      "--format=saved_model --output_dir=x",
+      "--format=saved_model needs --bioalbert_dir",
     ),
     (
       "--format=folder --output_dir=x --bioalbert_dir=nowhere",
@@ -403,8 +408,3 @@ def test_an_error_is_one_line_and_writes_nothing(tmp_path, arguments, message):
   output, log = program(arguments, tmp_path, code=1)
   assert log.startswith("error: ") and log.count("\n") == 1 and message in log
   assert not output and not os.listdir(str(tmp_path))
-
-
-def test_a_format_without_model_is_refused(tmp_path):
-  with pytest.raises(InputError, match="saved_model needs --bioalbert_dir"):
-    forms.run(options(format="saved_model", output_dir=str(tmp_path / "x")))

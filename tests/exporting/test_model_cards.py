@@ -9,7 +9,7 @@ from exporting import model_cards
 
 
 def source(**changed):
-  """What a model_cards function reads of a model_folders.Source."""
+  """Returns the part of a model_folders.Source that model_cards reads."""
   values = {
     "folder": "output/gad/",
     "config": types.SimpleNamespace(
@@ -37,17 +37,17 @@ PRETRAINED = {
 }
 
 
-def test_a_folder_says_what_it_is_and_how_to_use_it():
+def test_the_card_of_a_folder_describes_the_model_and_its_command():
   text = model_cards.folder(source())
-  assert text.startswith("# gad\n\nAn ALBERT of 12 layer(s) of 768, fine-tuned")
+  assert text.startswith("# gad\n\nALBERT, 12 layer(s), hidden size 768, fine-")
   assert (
     "python run_re.py --task_name=gad --max_seq_length=128 --bioalbert_dir=. "
-    "--predict_file=FILE --output_dir=FOUND\n" in text
+    "--predict_file=FILE --output_dir=OUTPUT\n" in text
   )
   assert "Labels: 0, 1." in text and text.endswith("trained.\n")
 
 
-def test_a_pretrained_one_is_to_start_from():
+def test_the_card_of_a_pretrained_folder_shows_how_to_fine_tune():
   text = model_cards.folder(source(**PRETRAINED))
   assert "pretrained." in text and "--data_dir=DATA" in text
 
@@ -57,26 +57,28 @@ def test_a_pretrained_one_is_to_start_from():
   [
     ("tokens", "[batch, length, labels]"),
     ("classes", "`probabilities`"),
-    ("labels", "each of its own"),
+    ("labels", "independent of the others"),
     ("score", "`value`"),
     ("span", "`start_logits`"),
     ("encoder", "`sequence_output`"),
   ],
 )
-def test_a_saved_model_names_inputs_and_outputs(head, output):
+def test_the_card_of_a_saved_model_names_inputs_and_outputs(head, output):
   text = model_cards.serving(source(head=head))
-  assert "up to 512 pieces" in text and "[CLS] is 2" in text and output in text
+  assert (
+    "at most 512 pieces" in text and "[CLS] is 2" in text and output in text
+  )
 
 
 @pytest.mark.parametrize(
-  "marks, said", [("as_is", False), ("words", True), ("tokens", True)]
+  "marks, explained", [("as_is", False), ("words", True), ("tokens", True)]
 )
-def test_marks_that_were_replaced_are_told(marks, said):
+def test_the_card_explains_entity_marks_that_were_replaced(marks, explained):
   changed = source(learned={"entity_marks": marks})
   for text in (model_cards.transformers(changed), model_cards.serving(changed)):
-    assert ("@GENE$" in text) == said
+    assert ("@GENE$" in text) == explained
 
 
-def test_transformers_class_is_named():
+def test_the_card_for_transformers_names_the_class():
   text = model_cards.transformers(source(head="span", task="qa"))
   assert 'AutoModelForQuestionAnswering.from_pretrained(".")' in text

@@ -39,22 +39,24 @@ def pretrained(tmp_path_factory):
     ({"labels": ["a"]}, {"task": "dc"}, "dc"),
   ],
 )
-def test_the_task_is_told_by_what_the_programs_keep(learned, described, task):
+def test_the_task_follows_from_the_files_of_the_programs(
+  learned, described, task
+):
   assert model_folders.task_of("x", learned, described) == task
 
 
-def test_a_task_that_cannot_be_told_is_an_error():
+def test_an_unknown_task_is_an_error():
   with pytest.raises(InputError, match=r"x: task\.json does not tell"):
     model_folders.task_of("x", {"labels": ["a"]}, {})
 
 
-def test_heads_of_pretraining_are_found_in_the_checkpoint(pretrained):
+def test_the_head_of_a_pretrained_model_follows_from_its_checkpoint(pretrained):
   assert model_folders.load(SMALL).head == "pretraining"
   # It has the bias of masked words alone, and not their layers.
   assert model_folders.load(str(pretrained)).head == "encoder"
 
 
-def test_labels_of_another_model_are_refused(pretrained, tmp_path):
+def test_labels_of_another_model_are_an_error(pretrained, tmp_path):
   folder = tmp_path / "copy"
   shutil.copytree(str(pretrained), str(folder))
   (folder / "task.json").write_text(json.dumps({"highest": 4.0}))
@@ -80,7 +82,7 @@ def test_the_checkpoint_can_be_chosen(pretrained, tmp_path):
     model_folders.load(SMALL, "last")
 
 
-def test_weights_are_without_what_only_training_needs(pretrained):
+def test_weights_exclude_training_state(pretrained):
   source = model_folders.load(str(pretrained))
   names = set(model_folders.read_weights(source))
   assert "bert/pooler/dense/kernel" in names
@@ -90,7 +92,7 @@ def test_weights_are_without_what_only_training_needs(pretrained):
   assert with_step["global_step"] == 1000000
 
 
-def test_a_written_checkpoint_holds_the_arrays(tmp_path):
+def test_a_written_checkpoint_contains_the_arrays(tmp_path):
   arrays = {
     "a/b": np.random.RandomState(0).rand(2, 3).astype(np.float32),
     "global_step": np.array(7, np.int64),
@@ -102,7 +104,7 @@ def test_a_written_checkpoint_holds_the_arrays(tmp_path):
     assert np.array_equal(reader.get_tensor(name), array)
 
 
-def test_padding_changes_nothing(pretrained):
+def test_padding_does_not_change_outputs(pretrained):
   source = model_folders.load(str(pretrained))
   batch = model_folders.sample_batch(source)
   together = model_folders.compute(source, batch)["pooled_output"]
@@ -114,17 +116,16 @@ def test_padding_changes_nothing(pretrained):
     np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
 
 
-def test_a_folder_is_written_whole(tmp_path):
+def test_a_folder_appears_when_it_is_complete(tmp_path):
   target = str(tmp_path / "new" / "x")
   with model_folders.writing(target) as folder:
     model_folders.write_all(folder, {"a/b": b"c"})
     assert not os.path.exists(target)
-  assert os.listdir(target) == ["a"] and os.listdir(str(tmp_path / "new")) == [
-    "x"
-  ]
+  assert os.listdir(target) == ["a"]
+  assert os.listdir(str(tmp_path / "new")) == ["x"]
 
 
-def test_or_not_at_all(tmp_path):
+def test_an_error_leaves_no_folder(tmp_path):
   with pytest.raises(KeyError):
     with model_folders.writing(str(tmp_path / "x")) as folder:
       model_folders.write_all(folder, {"a": b"b"})
@@ -132,18 +133,18 @@ def test_or_not_at_all(tmp_path):
   assert not os.listdir(str(tmp_path))
 
 
-def test_what_is_there_is_not_touched(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path):
   (tmp_path / "x").mkdir()
   (tmp_path / "file").write_text("y")
   with model_folders.writing(str(tmp_path / "x")) as folder:  # Empty: fine.
     model_folders.write_all(folder, {"a": b"b"})
   for name in ("x", "file"):
-    with pytest.raises(InputError, match="is there and not empty"):
+    with pytest.raises(InputError, match="already exists"):
       with model_folders.writing(str(tmp_path / name)):
         raise AssertionError
 
 
-def test_checksums_are_those_of_sha256sum(tmp_path):
+def test_checksums_have_the_format_of_sha256sum(tmp_path):
   (tmp_path / "a").write_bytes(b"")
   assert model_folders.checksums(str(tmp_path)) == (
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a\n"

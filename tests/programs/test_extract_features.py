@@ -47,7 +47,7 @@ def tokenizer():
 
 @pytest.fixture
 def go(defaults, tmp_path, monkeypatch):
-  """Runs main with flags changed on lines; returns the arrays, meta parsed."""
+  """Runs main on lines with changed flags; returns the arrays."""
 
   def run(lines, name="out.npz", ending=".txt", **changed):
     source, target = tmp_path / ("in" + ending), tmp_path / name
@@ -87,7 +87,7 @@ def read_hdf5(path):
 
 
 def all_layers(features):
-  """What AlbertModel makes of one window: ([N + 1, S, H], pooled [H])."""
+  """Returns AlbertModel's (layers [N + 1, S, H], pooled [H]) of a window."""
   config = modeling.AlbertConfig.from_json_file(
     os.path.join(MODEL, "albert_config.json")
   )
@@ -147,7 +147,7 @@ def test_layers_and_pooler_equal_the_reference(model):
   close(actual["pooled"], expected["pooled_output"])
 
 
-def test_all_layers_of_a_text_are_what_the_model_computes(go, tokenizer):
+def test_all_layers_of_a_text_equal_the_models(go, tokenizer):
   found = go(SENTENCES, layers="all", batch_size=2)
   assert found["ids"].tolist() == ["1", "2", "3"]
   assert found["layers"].tolist() == [0, 1, 2, 3, 4]
@@ -163,9 +163,7 @@ def test_all_layers_of_a_text_are_what_the_model_computes(go, tokenizer):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
-def test_a_text_is_pooled_without_cls_and_sep_or_is_its_cls(
-  go, tokenizer, pooling
-):
+def test_pooling_excludes_cls_and_sep_or_is_cls(go, tokenizer, pooling):
   found = go(
     SENTENCES, layers="-1,2", embeddings="sentence", sentence_pooling=pooling
   )
@@ -184,7 +182,7 @@ def test_a_text_is_pooled_without_cls_and_sep_or_is_its_cls(
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
-def test_who_shares_a_batch_changes_nothing(go, pooling, monkeypatch):
+def test_embeddings_do_not_depend_on_the_batch(go, pooling, monkeypatch):
   texts = [LONG, "Fever.", SENTENCES[1], LONG[50:], "a", SENTENCES[2]]
   settings = dict(layers="0,-1", max_seq_length=16, sentence_pooling=pooling)
   together = go(texts, batch_size=5, **settings)
@@ -203,14 +201,14 @@ def test_both_tensorflows_give_the_same_similarities(go):
   rows = go(SENTENCES)["sentence_embeddings"][:, 0]
   rows /= np.linalg.norm(rows, axis=1, keepdims=True)
   cosines = (rows @ rows.T)[[0, 0, 1], [1, 2, 2]]
-  # As computed on both.
+  # Both TensorFlows computed these.
   np.testing.assert_allclose(cosines, [0.77922, 0.69107, 0.75061], atol=1e-4)
 
 
 # ---------------------------------------------------------- windows and offsets
 
 
-def test_each_piece_is_of_the_window_with_most_context(tokenizer):
+def test_each_piece_comes_from_the_window_with_most_context(tokenizer):
   pieces, windows = extract_features.encode(LONG, tokenizer, 16)
   assert len(windows) > 3 and max(len(w["own"]) for w in windows) == 16
   size, first, places = len(pieces.ids), 0, []
@@ -222,7 +220,7 @@ def test_each_piece_is_of_the_window_with_most_context(tokenizer):
     assert not window["own"][[0, -1]].any()  # [CLS] and [SEP]
   for i in range(size):
     context = [
-      # The end of the text is as good as a neighbour.
+      # An end of the text counts as full context.
       min(i - a if a else size, b - 1 - i if b < size else size)
       for a, b, _ in places
     ]
@@ -230,9 +228,7 @@ def test_each_piece_is_of_the_window_with_most_context(tokenizer):
     assert sum(own) == 1 and context[own.index(1)] == max(context)
 
 
-def test_a_long_text_has_an_embedding_a_piece_and_its_pieces_mean(
-  go, tokenizer
-):
+def test_a_long_text_has_all_pieces_and_their_mean(go, tokenizer):
   found = go([LONG], max_seq_length=16)
   pieces, windows = extract_features.encode(LONG, tokenizer, 16)
   outputs = [all_layers(w) for w in windows]
@@ -245,7 +241,7 @@ def test_a_long_text_has_an_embedding_a_piece_and_its_pieces_mean(
   assert found["tokens"].tolist() == pieces.pieces
 
 
-def test_offsets_count_characters_of_the_text(go):
+def test_offsets_are_characters_of_the_text(go):
   found = go([LONG, SENTENCES[0]], embeddings="token")
   cut = [LONG[a:b] for a, b in zip(found["token_start"], found["token_end"])]
   first = found["token_index"][1]
@@ -258,10 +254,10 @@ def test_offsets_count_characters_of_the_text(go):
     for i in range(a, b)
   }
   assert covered == {i for i, c in enumerate(LONG) if c != " "}
-  assert found["token_start"][first] == 0  # Each text counts anew.
+  assert found["token_start"][first] == 0  # Offsets restart with each text.
 
 
-def test_two_texts_are_a_pair_as_in_berts_script(go, tokenizer):
+def test_three_bars_separate_a_pair_as_in_berts_script(go, tokenizer):
   line = "%s ||| %s" % SENTENCES[:2]
   found = go([line, "a|||b"], layers="all")
   first, second = map(tokenizer.encode, SENTENCES[:2])
@@ -274,10 +270,10 @@ def test_two_texts_are_a_pair_as_in_berts_script(go, tokenizer):
   close(found["pooled"][0], pooled)
   assert found["token_start"][len(first)] == line.index("The patients")
   assert size == len(first) + len(second)
-  assert "|||" in found["tokens"][size:]  # No blanks around it: no pair.
+  assert "|||" in found["tokens"][size:]  # Without blanks it is no pair.
 
 
-def test_a_long_pair_loses_nothing_and_keeps_its_segments(tokenizer):
+def test_a_long_pair_keeps_all_pieces_and_segments(tokenizer):
   text = LONG + " ||| " + LONG
   pieces, windows = extract_features.encode(text, tokenizer, 24)
   border = len(pieces.ids) // 2
@@ -292,7 +288,7 @@ def test_a_long_pair_loses_nothing_and_keeps_its_segments(tokenizer):
   assert pieces.starts[border] == len(LONG) + 5
 
 
-def test_a_text_without_pieces_is_kept_and_said_to_have_none(go, caplog):
+def test_a_text_without_pieces_is_kept_and_logged(go, caplog):
   lines = [
     json.dumps({"id": "x", "text": ""}),
     json.dumps({"id": "y", "text": SENTENCES[0]}),
@@ -300,7 +296,7 @@ def test_a_text_without_pieces_is_kept_and_said_to_have_none(go, caplog):
   ]
   with caplog.at_level("INFO", logger="absl"):
     found = go(lines, ending=".jsonl")
-  assert "2 texts have no piece, so NaN for embeddings: x, 3" in caplog.text
+  assert "2 texts have no pieces; their embeddings are NaN: x, 3" in caplog.text
   assert found["ids"].tolist() == ["x", "y", "3"]
   size = len(found["tokens"])
   assert found["token_index"].tolist() == [0, 0, size, size] and size > 5
@@ -311,13 +307,13 @@ def test_a_text_without_pieces_is_kept_and_said_to_have_none(go, caplog):
   assert not np.isnan(found["token_embeddings"]).any()
 
 
-def test_texts_none_of_which_has_a_piece_are_all_kept(go):
+def test_a_file_without_any_piece_is_written(go):
   found = go(['{"text": ""}'], ending=".jsonl")
   assert found["token_embeddings"].shape == (0, 1, 256)
   assert np.isnan(found["pooled"]).all() and found["pooled"].shape == (1, 256)
 
 
-def test_pubtator_has_a_title_and_an_abstract_as_one_text(go):
+def test_pubtator_joins_title_and_abstract(go):
   lines = ["12|t|Lung cancer.", "12|a|Fever.", "12\t0\t4\tLung\tX\tD1"]
   found = go(lines)
   assert found["ids"].tolist() == ["12"]
@@ -327,7 +323,7 @@ def test_pubtator_has_a_title_and_an_abstract_as_one_text(go):
 # ------------------------------------------------------------- files and models
 
 
-def test_hdf5_has_what_the_npz_has(go):
+def test_hdf5_and_npz_have_the_same_arrays(go):
   one, two = go(SENTENCES, layers="all"), go(SENTENCES, "out.h5", layers="all")
   two["meta"]["command"] = one["meta"]["command"]
   assert set(one) == set(two)
@@ -339,20 +335,20 @@ def test_hdf5_has_what_the_npz_has(go):
       np.testing.assert_array_equal(value, two[name])
 
 
-def test_the_format_can_be_told_apart_from_the_ending(go, tmp_path):
-  with pytest.raises(ValueError):  # NumPy refuses to unpickle what is no .npz.
+def test_the_format_flag_overrides_the_extension(go, tmp_path):
+  with pytest.raises(ValueError):  # NumPy does not unpickle other files.
     go(SENTENCES, output_format="hdf5")
   assert set(read_hdf5(tmp_path / "out.npz")["ids"]) == {"1", "2", "3"}
 
 
-def test_half_precision_halves_the_file(go):
+def test_half_precision_rounds_the_same_values(go):
   whole, half = go(SENTENCES), go(SENTENCES, dtype="float16")
   for name in ("token_embeddings", "sentence_embeddings", "pooled"):
     assert half[name].dtype == np.float16
     np.testing.assert_allclose(half[name], whole[name], atol=5e-3)
 
 
-def test_the_file_knows_its_model_and_its_size_is_said_first(
+def test_the_file_describes_its_model_and_the_log_its_size(
   go, caplog, tmp_path
 ):
   with caplog.at_level("INFO", logger="absl"):
@@ -361,13 +357,13 @@ def test_the_file_knows_its_model_and_its_size_is_said_first(
   assert meta["checkpoint"] == checkpoint
   assert meta["checkpoint_sha256"] == model_folder.sha256(checkpoint)
   assert meta["layers"] == [4] and meta["do_lower_case"] is True
-  (said,) = [m for m in caplog.messages if "gets about" in m]
+  (line,) = [m for m in caplog.messages if "writing about" in m]
   size = os.path.getsize(str(tmp_path / "out.npz")) / 1e6
-  assert "about %.1f MB" % size in said and "in memory until then" in said
+  assert "about %.1f MB" % size in line and "in memory until the end" in line
   assert "new, with random weights: none" in caplog.messages
 
 
-def test_a_fine_tuned_model_is_taken_with_its_own_weights(go, tmp_path):
+def test_a_fine_tuned_model_uses_its_own_weights(go, tmp_path):
   programs.write_corpus(tmp_path / "data", {"train.tsv": 20})
   tiny.run(run_ner, tmp_path, data_dir=str(tmp_path / "data"), train_step=5)
   folders = [str(tmp_path / name) for name in ("model", "output")]
@@ -380,8 +376,8 @@ def test_a_fine_tuned_model_is_taken_with_its_own_weights(go, tmp_path):
   np.testing.assert_array_equal(before["tokens"], after["tokens"])
 
 
-def test_the_tpu_estimator_gives_the_same(go, monkeypatch):
-  """Its program runs on the CPU here: no master, no name."""
+def test_the_tpu_estimator_gives_the_same_embeddings(go, monkeypatch):
+  """Without a TPU's name its program runs on the CPU."""
   texts = [LONG] + list(SENTENCES)
   expected = go(texts, layers="all", max_seq_length=32)
   monkeypatch.setattr(estimators, "check_devices", lambda config: None)
@@ -397,7 +393,7 @@ def test_the_tpu_estimator_gives_the_same(go, monkeypatch):
   "text, layers",
   [
     ("-1", [4]),
-    ("-1,-2", [4, 3]),  # In the order asked for.
+    ("-1,-2", [4, 3]),  # In the order given.
     ("0", [0]),
     ("-5", [0]),
     ("all", [0, 1, 2, 3, 4]),
@@ -405,7 +401,7 @@ def test_the_tpu_estimator_gives_the_same(go, monkeypatch):
     ("-2..-1, 0", [3, 4, 0]),
   ],
 )
-def test_layers_are_numbers_from_either_end_and_ranges(text, layers):
+def test_layers_count_from_either_end_and_form_ranges(text, layers):
   assert extract_features.parse_layers(text, 4) == layers
 
 
@@ -418,11 +414,11 @@ def test_layers_are_numbers_from_either_end_and_ranges(text, layers):
     ("last", "found 'last'"),
     ("", "found ''"),
     ("1,", "found ''"),
-    ("-1,4", "names 4, 4, expected each layer once"),
-    ("3..1", "names none"),
+    ("-1,4", "found 4, 4, expected each layer once"),
+    ("3..1", "found none"),
   ],
 )
-def test_a_layer_that_is_not_there_is_refused(text, message):
+def test_an_invalid_layer_is_an_error(text, message):
   with pytest.raises(InputError, match=message):
     extract_features.parse_layers(text, 4)
 
@@ -441,7 +437,7 @@ def test_a_layer_that_is_not_there_is_refused(text, message):
     (['{"id": "a\\u0000", "text": "b"}'], {}, "expected one without NUL"),
   ],
 )
-def test_what_is_wrong_stops_before_anything_is_written(
+def test_invalid_input_is_an_error_and_writes_nothing(
   go, tmp_path, lines, changed, message
 ):
   with pytest.raises(InputError, match=message):
@@ -449,7 +445,7 @@ def test_what_is_wrong_stops_before_anything_is_written(
   assert os.listdir(str(tmp_path)) == ["in.txt"]
 
 
-def test_a_model_without_weights_is_refused(go):
+def test_a_model_without_weights_is_an_error(go):
   with pytest.raises(InputError, match="no weights: give --init_checkpoint"):
     go(
       SENTENCES,
@@ -473,7 +469,7 @@ def test_a_checkpoint_without_the_encoder_leaves_no_file(go, tmp_path):
 # ------------------------------------------------------------------- in a shell
 
 
-def test_help_lists_the_programs_own_flags_and_what_it_writes():
+def test_help_lists_the_flags_and_the_arrays():
   output, _ = programs.run("extract_features.py", "--help")
   for flag in ("bert_config_file", "layers", "batch_size", "dtype", "tpu_name"):
     assert "--%s:" % flag in output
@@ -483,7 +479,7 @@ def test_help_lists_the_programs_own_flags_and_what_it_writes():
     assert array in output
 
 
-def test_berts_command_works_as_typed_but_for_its_json(tmp_path):
+def test_berts_command_works_except_for_its_json(tmp_path):
   programs.write_model(tmp_path / "model")
   (tmp_path / "input.txt").write_text(SENTENCES[0] + "\n")
   shutil.copy(os.path.join(MODEL, "pubmed-8k.model"), str(tmp_path / "model"))

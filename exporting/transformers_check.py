@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs Hugging Face transformers on an export, to compare the outputs.
+
+This needs PyTorch and transformers (requirements-export.txt).
+"""
+
+import importlib
+import os
+
+import numpy as np
+
+from common import files
+from common.errors import InputError
+from common.errors import first_five
+from exporting import transformers_files
+
+
+def missing_packages():
+  """Returns which of torch and transformers cannot be imported."""
+  missing = []
+  for name in ("torch", "transformers"):
+    try:
+      importlib.import_module(name)
+    except ImportError:
+      missing.append(name)
+  return missing
+
+
+def forward(folder, batch):
+  """Returns the outputs of transformers under our names, {name: array}.
+
+  Args:
+    folder: contains config.json and weights.
+    batch: {"input_ids", "input_mask", "segment_ids"}, int [B, S].
+
+  Raises:
+    InputError: the folder lacks a weight of the class that config.json names.
+  """
+  torch = importlib.import_module("torch")
+  path = os.path.join(folder, transformers_files.CONFIG)
+  name = files.read_json(path)["architectures"][0]
+  inputs = {
+    theirs: torch.from_numpy(batch[ours].astype(np.int64))
+    for theirs, ours in (
+      ("input_ids", "input_ids"),
+      ("attention_mask", "input_mask"),
+      ("token_type_ids", "segment_ids"),
+    )
+  }
+  found = {}
+  with torch.no_grad():
+    for each in dict.fromkeys(["AlbertModel", name]):
+      found.update(_load(each, folder)(**inputs))
+  named = {
+    "last_hidden_state": "sequence_output",
+    "pooler_output": "pooled_output",
+    "prediction_logits": "masked_lm_logits",
+    "sop_logits": "sentence_order_logits",
+  }
+  if name == transformers_files.CLASSES["words"]:
+    named["logits"] = "masked_lm_logits"
+  return {named.get(k, k): tensor.numpy() for k, tensor in found.items()}
+
+
+def _load(name, folder):
+  """Loads a class of transformers; InputError if the folder lacks a weight."""
+  transformers = importlib.import_module("transformers")
+  transformers.logging.set_verbosity_error()
+  transformers.logging.disable_progress_bar()
+  model, loading = getattr(transformers, name).from_pretrained(
+    folder, output_loading_info=True
+  )
+  if loading["missing_keys"]:
+    raise InputError(
+      "%s: lacks %s, expected all weights of transformers' %s"
+      % (folder, first_five(sorted(loading["missing_keys"])), name)
+    )
+  return model.eval()
+
+
+def piece_ids(folder, texts):
+  """Returns transformers' ids of each text, without [CLS] and [SEP]."""
+  transformers = importlib.import_module("transformers")
+  tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+  return [tokenizer(t, add_special_tokens=False)["input_ids"] for t in texts]
