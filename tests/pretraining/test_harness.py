@@ -159,14 +159,6 @@ def test_run_leaves_checkpoints_curves_and_results(trained):
   assert results(trained)["global_step"] == str(best[0])
 
 
-def test_output_is_a_model_to_fine_tune(trained):
-  checkpoint = modeling.find_checkpoint(str(trained / "output"))
-  names = modeling.checkpoint_shapes(checkpoint)
-  assert "bert/pooler/dense/kernel" in names
-  assert "cls/predictions/output_bias" in names
-  assert "cls/seq_relationship/output_weights" in names
-
-
 def test_same_command_resumes_and_leaves_a_finished_run_alone(copy, caplog):
   output = copy / "output"
   for path in output.glob("model.ckpt-4*"):

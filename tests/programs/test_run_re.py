@@ -72,22 +72,10 @@ def test_test_set_may_lack_labels(tokenizer):
   "text, message",
   [
     ("index\tsentence\n0\ta\n", "x.tsv:1: .* expected also label"),
-    ("a\t1\nb\n", "x.tsv:2: found 1 column, expected 2 as in line 1"),
     ("a\n", "x.tsv:1: found 1 column, expected a header with"),
     ("a\t\n", "x.tsv:1: found no label"),
-    ("\t1\n", "x.tsv:1: found no sentence"),
-    (" \n", "x.tsv: found no rows, the file is empty"),
-    ("sentence\tlabel\n", "x.tsv: found a header and no rows"),
   ],
-  ids=[
-    "no_label_column",
-    "missing_column",
-    "one_column",
-    "no_label",
-    "no_sentence",
-    "empty_file",
-    "only_a_header",
-  ],
+  ids=["no_label_column", "one_column", "no_label"],
 )
 def test_bad_training_files_are_rejected_with_the_line(
   tokenizer, text, message
