@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ALBERT: its configuration, its encoder, and restoring a checkpoint.
+"""ALBERT: its configuration, its encoder, and restoring checkpoints.
 
-Follows google-research/albert (arXiv 1909.11942) in every variable's name and
-shape, so that checkpoints pass between the two in either direction.
+Names and shapes of all variables follow google-research/albert (arXiv
+1909.11942), so that checkpoints can be exchanged in both directions.
 
 Shapes: B batch, S sequence, H hidden, E embedding, V vocabulary, N heads,
-D = H / N head size, F feed-forward. The functions map tensors to tensors and
-make the variables they name below the variable scope they are called in.
+D = H / N head size, F feed-forward. Functions map tensors to tensors and create
+their variables in the current variable scope.
 """
 
 import collections
@@ -22,17 +22,17 @@ import tensorflow.compat.v1 as tf
 from common.errors import InputError
 from ops import kernels
 
-# The slots of optimization.py's optimizers and the step counter: they belong
-# to a training run, not to a model.
+# The optimizers' slots and the step counter, which belong to a training run
+# rather than to a model.
 TRAINING_STATE = re.compile(r"/adam_[mv]$|^global_step$")
 ENCODER_SCOPE = "bert/"
-# What a float16 sum with -10000 still tells apart from a real score, and a
-# softmax in float32 turns into an exact 0.
+# Added to the attention scores of padding, as in the release. It fits into
+# float16, and a softmax in float32 turns it into an exact 0.
 MASKED = -10000.0
 
 
 class AlbertConfig:
-  """The architecture; the released config JSONs have these keys and more."""
+  """The architecture; the released JSON files have these keys and more."""
 
   def __init__(
     self,
@@ -52,27 +52,27 @@ class AlbertConfig:
     type_vocab_size=2,
     initializer_range=0.02,
   ):
-    """Keeps the values, which default to ALBERT-xxlarge as in the release.
+    """Stores and checks the values; the defaults are ALBERT-xxlarge's.
 
     Args:
-      vocab_size: V, pieces in the vocabulary.
+      vocab_size: V, number of pieces in the vocabulary.
       embedding_size: E, width of the word embeddings.
       hidden_size: H, width of the encoder.
-      num_hidden_layers: layers that the input passes through.
-      num_hidden_groups: groups of layers; the layers of one share parameters.
-      num_attention_heads: N; divides hidden_size.
+      num_hidden_layers: number of layers.
+      num_hidden_groups: number of groups; the layers of a group share weights.
+      num_attention_heads: N, a divisor of hidden_size.
       intermediate_size: F, width of the feed-forward layer.
-      inner_group_num: blocks of attention and feed-forward in one layer.
-      down_scale_factor: kept because released JSONs have it; without effect.
+      inner_group_num: blocks of attention and feed-forward per layer.
+      down_scale_factor: has no effect; the released JSON files have it.
       hidden_act: "gelu" (tanh approximation), "relu", "tanh" or "linear".
       hidden_dropout_prob: dropout of embeddings and layer outputs.
       attention_probs_dropout_prob: dropout of attention weights.
-      max_position_embeddings: longest sequence, in pieces.
-      type_vocab_size: segments told apart.
+      max_position_embeddings: maximum sequence length, in pieces.
+      type_vocab_size: number of segments.
       initializer_range: standard deviation of new weights.
 
     Raises:
-      InputError: names the key, its value and what would be right.
+      InputError: a value is out of range.
     """
     self.vocab_size = vocab_size
     self.embedding_size = embedding_size
@@ -93,7 +93,7 @@ class AlbertConfig:
 
   @classmethod
   def from_dict(cls, json_object):
-    """Returns the config of a dict; keys that it does not know are kept."""
+    """Returns the config of a dict, including its unknown keys."""
     if not isinstance(json_object, dict) or "vocab_size" not in json_object:
       raise InputError(
         "not an ALBERT config: expected a JSON object with vocab_size"
@@ -105,7 +105,7 @@ class AlbertConfig:
 
   @classmethod
   def from_json_file(cls, json_file):
-    """Returns the config of a JSON file; InputError names the file."""
+    """Returns the config of a JSON file; InputError if it is not one."""
     try:
       with tf.io.gfile.GFile(json_file, "r") as f:
         return cls.from_dict(json.loads(f.read()))
@@ -113,7 +113,7 @@ class AlbertConfig:
       raise InputError("%s: no such config file" % json_file) from None
     except InputError as e:
       raise InputError("%s: %s" % (json_file, e)) from None
-    except ValueError as e:  # Of JSON, or of UTF-8.
+    except ValueError as e:  # Invalid JSON or UTF-8.
       raise InputError(
         "%s: found no JSON (%s), expected an ALBERT config" % (json_file, e)
       ) from None
@@ -123,17 +123,17 @@ class AlbertConfig:
     return copy.deepcopy(self.__dict__)
 
   def to_json_string(self):
-    """Returns the dict as sorted, indented JSON that ends in a line feed."""
+    """Returns the dict as sorted, indented JSON with a final line feed."""
     return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
   def to_json_file(self, json_file):
-    """Writes the JSON string to a file."""
+    """Writes the config to a JSON file."""
     with tf.io.gfile.GFile(json_file, "w") as f:
       f.write(self.to_json_string())
 
 
 def _check_config(values):
-  """Raises InputError at the first value that no ALBERT can have."""
+  """Raises InputError at the first value that is out of range."""
   for key in (
     "vocab_size",
     "embedding_size",
@@ -148,22 +148,22 @@ def _check_config(values):
   ):
     value = values[key]
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-      _refuse(key, value, "a whole number from 1")
+      _reject(key, value, "a positive whole number")
   for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
     if not _is_number(values[key]) or not 0 <= values[key] < 1:
-      _refuse(key, values[key], "a number from 0 to below 1")
+      _reject(key, values[key], "a number from 0 to below 1")
   if not _is_number(values["initializer_range"]) or (
     values["initializer_range"] <= 0
   ):
-    _refuse("initializer_range", values["initializer_range"], "above 0")
+    _reject("initializer_range", values["initializer_range"], "above 0")
   if values["hidden_size"] % values["num_attention_heads"]:
-    _refuse(
+    _reject(
       "num_attention_heads",
       values["num_attention_heads"],
       "a divisor of hidden_size (%d)" % values["hidden_size"],
     )
   if values["num_hidden_groups"] > values["num_hidden_layers"]:
-    _refuse(
+    _reject(
       "num_hidden_groups",
       values["num_hidden_groups"],
       "at most num_hidden_layers (%d)" % values["num_hidden_layers"],
@@ -175,12 +175,12 @@ def _is_number(value):
   return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _refuse(key, value, expected):
+def _reject(key, value, expected):
   raise InputError("config: %s is %r, expected %s" % (key, value, expected))
 
 
 class AlbertModel:
-  """The encoder of one batch.
+  """The encoder, built for one batch.
 
   Example:
     ids = tf.constant([[2, 31, 51, 3], [2, 15, 3, 0]])
@@ -203,24 +203,23 @@ class AlbertModel:
     recompute=False,
     fuse=False,
   ):
-    """Builds the encoder below the scope "bert", or `scope`.
+    """Builds the encoder in the variable scope "bert", or `scope`.
 
     Args:
       config: an AlbertConfig.
       is_training: whether dropout is on.
       input_ids: int [B, S].
-      input_mask: int [B, S], 1 for pieces and 0 for padding; None: all 1.
-      token_type_ids: int [B, S], the segment; None: all 0.
-      use_one_hot_embeddings: look words up with a matrix product (for TPU).
-      use_einsum: taken for the release's sake: it chose there between two
-        spellings of the same products, and there is one here.
+      input_mask: int [B, S], 1 for pieces, 0 for padding; default: all 1.
+      token_type_ids: int [B, S], the segments; default: all 0.
+      use_one_hot_embeddings: look up words by a matrix product (for TPU).
+      use_einsum: has no effect; kept for the release's signature.
       scope: variable scope instead of "bert".
-      compute_type: what the layers compute in, float32 or bfloat16. The
-        variables, statistics, sums and all outputs are float32 anyway.
-      recompute: whether the backward pass computes each block again from its
-        input, instead of keeping all that it needs from the forward pass.
-      fuse: whether what is between the products is spelt for a CPU with
-        TensorFlow 2, in fewer passes over memory.
+      compute_type: type of the layers, float32 or bfloat16. Variables,
+        statistics, sums and all outputs are always float32.
+      recompute: whether the backward pass recomputes each block from its input
+        instead of storing the activations of the forward pass.
+      fuse: whether to fuse the operations between matrix products, which is
+        for a CPU with TensorFlow 2.
     """
     del use_einsum
     if input_mask is None:
@@ -231,37 +230,24 @@ class AlbertModel:
       with tf.variable_scope("embeddings"):
         self._table = embedding_table(config)
         self._words = look_up(self._table, input_ids, use_one_hot_embeddings)
-        self._embeddings = dropout(
-          layer_norm(
-            add_types_and_positions(
-              config, self._words, token_type_ids, use_one_hot_embeddings
-            )
-          ),
-          config.hidden_dropout_prob if is_training else 0.0,
+        self._embeddings = embed(
+          config,
+          self._words,
+          token_type_ids,
+          is_training,
+          use_one_hot_embeddings,
         )
       with tf.variable_scope("encoder"):
         hidden = to_hidden(config, tf.cast(self._embeddings, compute_type))
-        layers = encode(
-          config,
-          hidden,
-          attention_adder(input_mask),
-          is_training,
-          recompute,
-          fuse,
-        )
+        adder = attention_adder(input_mask)
+        layers = encode(config, hidden, adder, is_training, recompute, fuse)
         self._hidden = tf.cast(hidden, tf.float32)
         self._layers = [tf.cast(x, tf.float32) for x in layers]
       with tf.variable_scope("pooler"):
-        self._pooled = dense(
-          self._layers[-1][:, 0],
-          config.hidden_size,
-          config.initializer_range,
-          "dense",
-          tf.tanh,
-        )
+        self._pooled = pool(config, self._layers[-1])
 
   def get_pooled_output(self):
-    """Returns float [B, H]: the first piece through a dense tanh layer."""
+    """Returns float [B, H]: a dense tanh layer of the first piece, [CLS]."""
     return self._pooled
 
   def get_sequence_output(self):
@@ -269,24 +255,27 @@ class AlbertModel:
     return self._layers[-1]
 
   def get_all_encoder_layers(self):
-    """Returns a list of float [B, S, H], one a block."""
+    """Returns a list of float [B, S, H], one per block."""
     return self._layers
 
   def get_word_embedding_output(self):
-    """Returns float [B, S, E]: the words alone."""
+    """Returns float [B, S, E]: the word embeddings only."""
     return self._words
 
   def get_embedding_output(self):
-    """Returns float [B, S, E]: words, types and positions, normalised."""
+    """Returns float [B, S, E]: words + segments + positions, normalised."""
     return self._embeddings
 
   def get_hidden_embedding_output(self):
-    """Returns float [B, S, H]: the embedding output as the layers take it."""
+    """Returns float [B, S, H]: the input of the first layer."""
     return self._hidden
 
   def get_embedding_table(self):
     """Returns the variable [V, E] of word embeddings."""
     return self._table
+
+
+# -------------------------------------------------------------- the encoder
 
 
 def embedding_table(config):
@@ -299,7 +288,7 @@ def embedding_table(config):
 
 
 def look_up(table, ids, one_hot):
-  """table [V, E], ids [B, S] -> [B, S, E]."""
+  """Looks up rows of a table: table [V, E], ids [B, S] -> [B, S, E]."""
   if not one_hot:
     return tf.nn.embedding_lookup(table, ids)
   rows, width = table.shape.as_list()
@@ -307,8 +296,19 @@ def look_up(table, ids, one_hot):
   return tf.reshape(tf.matmul(flat, table), shape_of(ids) + [width])
 
 
+def embed(config, words, token_type_ids, is_training, one_hot):
+  """Adds segments and positions to words, normalises, applies dropout.
+
+  words [B, S, E], token_type_ids [B, S] -> [B, S, E].
+  """
+  x = layer_norm(
+    add_types_and_positions(config, words, token_type_ids, one_hot)
+  )
+  return dropout(x, config.hidden_dropout_prob if is_training else 0.0)
+
+
 def add_types_and_positions(config, words, token_type_ids, one_hot):
-  """words [B, S, E], token_type_ids [B, S] -> [B, S, E], not normalised."""
+  """Adds their embeddings: words [B, S, E], types [B, S] -> [B, S, E]."""
   initializer = create_initializer(config.initializer_range)
   types = tf.get_variable(
     "token_type_embeddings",
@@ -325,7 +325,7 @@ def add_types_and_positions(config, words, token_type_ids, one_hot):
 
 
 def to_hidden(config, embeddings):
-  """embeddings [B, S, E] -> [B, S, H], by a dense layer unless E is H."""
+  """Projects embeddings [B, S, E] -> [B, S, H]; no projection if E == H."""
   if config.embedding_size == config.hidden_size:
     return embeddings
   return dense(
@@ -336,13 +336,19 @@ def to_hidden(config, embeddings):
   )
 
 
+def pool(config, x):
+  """Applies a dense tanh layer to the first piece: [B, S, H] -> [B, H]."""
+  size, init = config.hidden_size, config.initializer_range
+  return dense(x[:, 0], size, init, "dense", tf.tanh)
+
+
 def encode(config, x, adder, is_training, recompute=False, fuse=False):
-  """Runs all layers: x [B, S, H] -> a list of [B, S, H], one a block."""
+  """Runs all layers: x [B, S, H] -> a list of [B, S, H], one per block."""
   chosen = kernels.choose(is_training, fuse)
   activation = get_activation(config.hidden_act, chosen.activation)
   chosen = chosen._replace(activation=activation or tf.identity)
   run = functools.partial(block, config, is_training, chosen)
-  # New in every step; three dropouts in a block.
+  # Fresh dropout seeds in every step, for the three dropouts of each block.
   blocks = config.num_hidden_layers * config.inner_group_num
   seeds = tf.random.uniform([blocks, 3, 2], maxval=2**31 - 1, dtype=tf.int32)
   with tf.variable_scope("transformer"):
@@ -357,7 +363,7 @@ def encode(config, x, adder, is_training, recompute=False, fuse=False):
       for inner, weights in enumerate(groups[group]):
         rest = adder, seeds[len(outputs)]
         if is_training:
-          x, carried[group][inner] = trained(
+          x, carried[group][inner] = run_trained(
             run, recompute, x, rest, weights, carried[group][inner]
           )
         else:
@@ -367,10 +373,9 @@ def encode(config, x, adder, is_training, recompute=False, fuse=False):
 
 
 def group_variables(config, group):
-  """Returns a list of what block_variables returns, for each of its blocks.
+  """Returns the block_variables of each block of a group, as tensors.
 
-  As tensors, so that the layers which share them share what is made of them
-  as well (their bfloat16 form).
+  Tensors, because layers that share a tensor also share its bfloat16 cast.
   """
   weights = []
   with tf.variable_scope("group_%d" % group):
@@ -383,7 +388,7 @@ def group_variables(config, group):
 
 
 def block_variables(config):
-  """Returns the kernels and biases, gammas and betas that `block` takes."""
+  """Returns [kernel, bias, ..., gamma, beta, ...] in the order of `block`."""
   size, wide = config.hidden_size, config.intermediate_size
   init = config.initializer_range
   return (
@@ -399,16 +404,16 @@ def block_variables(config):
 
 
 def block(config, is_training, chosen, x, adder, seeds, *weights):
-  """Attention and feed-forward, each with its residual: [B, S, H] -> same.
+  """Applies attention and feed-forward, with residuals: [B, S, H] -> same.
 
   Args:
     config: the AlbertConfig.
     is_training: whether dropout is on.
     chosen: the Kernels, with the activation of the feed-forward layer.
     x: float [B, S, H].
-    adder: float32 [B, 1, 1, S], of attention_adder.
-    seeds: int32 [3, 2], from which the masks of its dropouts follow.
-    *weights: tensors, of block_variables.
+    adder: float32 [B, 1, 1, S], from attention_adder.
+    seeds: int32 [3, 2], one seed for each of the three dropouts.
+    *weights: tensors, from block_variables.
   """
   # Each is (kernel, bias) or (gamma, beta).
   query, key, value, output, norm, wide, narrow, last_norm = zip(
@@ -427,31 +432,33 @@ def block(config, is_training, chosen, x, adder, seeds, *weights):
   )
   context = dropout(linear(context, *output), hidden_dropout, seeds[1])
   x = chosen.normalise(context + x, *norm)
-  # In rows: a reshape between product and activation would keep TensorFlow 2
-  # from making one operation of them in inference.
-  rows = tf.reshape(x, [-1, config.hidden_size])
-  y = linear(chosen.activation(linear(rows, *wide)), *narrow)
-  y = tf.reshape(y, shape_of(x))
+  # On rows, because a reshape between product and activation would prevent
+  # TensorFlow 2 from fusing the two in inference.
+  rows = tf.reshape(x, [-1, config.hidden_size])  # [B * S, H]
+  y = linear(chosen.activation(linear(rows, *wide)), *narrow)  # via [B * S, F]
+  y = tf.reshape(y, shape_of(x))  # [B, S, H]
   return chosen.normalise(dropout(y, hidden_dropout, seeds[2]) + x, *last_norm)
 
 
-def trained(function, recompute, x, rest, weights, carried):
-  """Runs a `block` whose weights' gradients are added up as they come.
+def run_trained(function, recompute, x, rest, weights, carried):
+  """Runs a `block` and sums the gradients of shared weights layer by layer.
 
-  By itself TensorFlow keeps the gradients of all layers that share weights, and
-  adds them up in the end. Here each block's are added to the sum of those above
-  it, which reaches it as the gradient of what it has carried on.
+  TensorFlow would keep the gradients of all layers that share weights and sum
+  them at the end. Here each block passes on `carried`, the weights by another
+  name. The gradient of that name is the sum of the blocks above, to which this
+  block adds its own. Example: of three layers with the same weights, the top
+  one returns g3 to the middle one, which returns g2 + g3 to the lowest one.
 
   Args:
     function: (x, *rest, *weights) -> y.
-    recompute: whether the gradient computes y again (arXiv 1604.06174), from
-      the same seeds and so with the same masks: then x is all that is kept,
-      for the time of a forward pass.
+    recompute: whether the backward pass recomputes y (arXiv 1604.06174), with
+      the same seeds and so with the same dropout masks. Only x is stored then,
+      at the cost of a second forward pass.
     x: float [B, S, H].
     rest: adder and seeds of `block`, which get no gradient.
     weights: tensors.
-    carried: the weights themselves, or as the block below with the same
-      weights has returned them.
+    carried: the weights, or what the previous block with the same weights
+      returned.
 
   Returns:
     (y, carried).
@@ -463,11 +470,12 @@ def trained(function, recompute, x, rest, weights, carried):
     def gradient(dy, *above):
       start, end = x, y
       if recompute:
-        start, end = _again(function, x, rest, weights, dy)
+        start, end = _recompute(function, x, rest, weights, dy)
       dx, *own = tf.gradients(
         end, [start] + weights, dy, stop_gradients=[start]
       )
-      # Free of other dependencies TensorFlow would make one sum of them again.
+      # Without this dependency TensorFlow would merge the sums of all layers
+      # into one, and keep all gradients for it.
       with tf.control_dependencies([dx]):
         return [dx, None] + [a + b for a, b in zip(own, above)]
 
@@ -477,11 +485,11 @@ def trained(function, recompute, x, rest, weights, carried):
   return output, carried
 
 
-def _again(function, x, rest, weights, dy):
-  """(x, function of x and the rest), computed after dy is."""
-  # A zero, but only after dy, and not known to be one: so neither TensorFlow
-  # nor XLA takes the second computation for the first, or begins it early.
-  # (XLA does not heed control dependencies.)
+def _recompute(function, x, rest, weights, dy):
+  """Returns (x, function(x, *rest, *weights)), computed after dy."""
+  # This zero depends on dy, and no compiler knows that it is zero. Adding it
+  # keeps TensorFlow and XLA from reusing the first computation and from
+  # starting the second one early. (XLA ignores control dependencies.)
   zero = tf.minimum(tf.square(tf.reshape(dy, [-1])[0]), 0)
   x = tf.stop_gradient(x + tf.cast(zero, x.dtype))
   adder, seeds = rest
@@ -489,55 +497,55 @@ def _again(function, x, rest, weights, dy):
 
 
 def attend(query, key, value, adder, attention, heads, dropout_rate, seed):
-  """Attention of all heads: three of [B, S, H] -> [B, S, H].
+  """Computes multi-head attention: three of [B, S, H] -> [B, S, H].
 
   Args:
-    query: float [B, S, H]; key and value likewise.
-    key: what it is compared with.
-    value: what is averaged.
-    adder: float32 [B, 1, 1, S], of attention_adder.
-    attention: of Kernels.
+    query, key, value: float [B, S, H].
+    adder: float32 [B, 1, 1, S], from attention_adder.
+    attention: the function of Kernels.
     heads: N.
-    dropout_rate: of the weights.
-    seed: int32 [2], from which the mask follows.
+    dropout_rate: of the attention weights.
+    seed: int32 [2], seed of the dropout.
   """
+  # [B, N, S, D] each
   query, key, value = [split_heads(x, heads) for x in (query, key, value)]
   scale = 1.0 / math.sqrt(query.shape.as_list()[-1])
-  weights = dropout(attention(query, key, adder, scale), dropout_rate, seed)
+  weights = attention(query, key, adder, scale)  # [B, N, S, S]
+  weights = dropout(weights, dropout_rate, seed)
   return merge_heads(tf.matmul(tf.cast(weights, value.dtype), value))
 
 
 def attention_adder(input_mask):
-  """input_mask [B, S] -> [B, 1, 1, S]: 0 where a piece is, -10000 elsewhere."""
+  """Returns [B, 1, 1, S]: 0 for pieces, -10000 for padding."""
   mask = tf.cast(input_mask, tf.float32)
   return (1.0 - mask[:, tf.newaxis, tf.newaxis, :]) * MASKED
 
 
 def split_heads(x, heads):
-  """[B, S, H] -> [B, N, S, D]."""
+  """Splits [B, S, H] -> [B, N, S, D]."""
   batch, length, width = shape_of(x)
   x = tf.reshape(x, [batch, length, heads, width // heads])
   return tf.transpose(x, [0, 2, 1, 3])
 
 
 def merge_heads(x):
-  """[B, N, S, D] -> [B, S, H]."""
+  """Merges [B, N, S, D] -> [B, S, H]."""
   batch, heads, length, size = shape_of(x)
   x = tf.transpose(x, [0, 2, 1, 3])
   return tf.reshape(x, [batch, length, heads * size])
 
 
 def dense(x, units, initializer_range, name, activation=None):
-  """x [..., I] -> [..., units] with `name`/kernel and `name`/bias."""
+  """Applies a dense layer: [..., I] -> [..., units]."""
   width = x.shape.as_list()[-1]
   y = linear(x, *dense_variables(width, units, initializer_range, name))
   return activation(y) if activation else y
 
 
 def dense_variables(width, units, initializer_range, name):
-  """Returns [`name`/kernel [width, units], `name`/bias [units]].
+  """Returns the variables `name`/kernel [width, units], `name`/bias [units].
 
-  The kernel is a matrix, whatever it is used for: a checkpoint's is.
+  The kernel is always a matrix, as in the checkpoints.
   """
   with tf.variable_scope(name):
     kernel = tf.get_variable(
@@ -550,7 +558,7 @@ def dense_variables(width, units, initializer_range, name):
 
 
 def linear(x, kernel, bias):
-  """x [..., I], kernel [I, O], bias [O] -> [..., O], in the type of x."""
+  """Computes x kernel + bias in the type of x: [..., I] -> [..., O]."""
   if x.shape.ndims > 2:
     shape = shape_of(x)
     y = linear(tf.reshape(x, [-1, shape[-1]]), kernel, bias)
@@ -560,12 +568,12 @@ def linear(x, kernel, bias):
 
 
 def layer_norm(x, name="LayerNorm"):
-  """Normalises the last axis with the variables `name`/gamma, `name`/beta."""
+  """Normalises the last axis, with variables `name`/gamma and `name`/beta."""
   return kernels.normalise(x, *norm_variables(x.shape.as_list()[-1], name))
 
 
 def norm_variables(width, name):
-  """Returns [`name`/gamma [width], `name`/beta [width]]."""
+  """Returns the variables `name`/gamma [width], `name`/beta [width]."""
   with tf.variable_scope(name):
     beta = tf.get_variable("beta", [width], initializer=tf.zeros_initializer())
     gamma = tf.get_variable("gamma", [width], initializer=tf.ones_initializer())
@@ -573,12 +581,12 @@ def norm_variables(width, name):
 
 
 def dropout(x, rate, seed=None):
-  """Zeroes a share `rate` of x and scales the rest up; rate 0: x itself.
+  """Zeroes a share `rate` of x and scales up the rest.
 
   Args:
     x: float tensor.
     rate: from 0 to below 1.
-    seed: int32 [2], from which the mask follows; None: a new mask a step.
+    seed: int32 [2], decides the mask; None: a new mask in every step.
   """
   if not rate:
     return x
@@ -589,11 +597,11 @@ def dropout(x, rate, seed=None):
 
 
 def get_activation(name, gelu=kernels.gelu):
-  """Returns the function of a name, None for "linear" or none at all.
+  """Returns the activation function of a name; None for "linear" or no name.
 
   Args:
-    name: as AlbertConfig's hidden_act.
-    gelu: the spelling of "gelu".
+    name: see AlbertConfig's hidden_act.
+    gelu: implementation of "gelu".
   """
   known = {
     "gelu": gelu,
@@ -605,17 +613,17 @@ def get_activation(name, gelu=kernels.gelu):
     None: None,
   }
   if not isinstance(name, str) and name is not None or name not in known:
-    _refuse("hidden_act", name, '"gelu", "relu", "tanh" or "linear"')
+    _reject("hidden_act", name, '"gelu", "relu", "tanh" or "linear"')
   return known[name]
 
 
 def create_initializer(initializer_range=0.02):
-  """Returns a truncated normal initializer of that standard deviation."""
+  """Returns a truncated normal initializer with this standard deviation."""
   return tf.truncated_normal_initializer(stddev=initializer_range)
 
 
 def shape_of(x):
-  """Returns the shape as a list: numbers where known, else scalar tensors."""
+  """Returns the shape as a list of numbers, or scalar tensors if unknown."""
   dynamic = tf.shape(x)
   return [
     dynamic[i] if size is None else size
@@ -629,10 +637,15 @@ Restoring = collections.namedtuple("Restoring", ["restored", "new", "unused"])
 
 
 def find_checkpoint(path):
-  """Returns the checkpoint prefix that `path` stands for.
+  """Returns the checkpoint prefix for a prefix, a file or a folder.
 
-  A prefix (`dir/model.ckpt-1000`), a file of it (`....index`) or a folder, in
-  which `model.ckpt-best` comes before the newest one. InputError otherwise.
+  In a folder, `model.ckpt-best` takes precedence over the newest checkpoint.
+
+  Args:
+    path: `dir/model.ckpt-1000`, one of its files (`....index`), or `dir`.
+
+  Raises:
+    InputError: there is no checkpoint.
   """
   prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path)
   if tf.io.gfile.exists(prefix + ".index"):
@@ -646,13 +659,13 @@ def find_checkpoint(path):
 
 
 def _checkpoint_rank(name):
-  """model.ckpt-best before model.ckpt-20 before -3 before bert_model.ckpt."""
+  """Returns a sort key: bert_model.ckpt < -3 < -20 < model.ckpt-best."""
   step = re.search(r"-(\d+)$", name)
   return (name.endswith("-best"), int(step.group(1)) if step else -1, name)
 
 
 def checkpoint_shapes(checkpoint):
-  """Returns {name: shape} of a checkpoint; InputError if it is damaged."""
+  """Returns {name: shape} of a checkpoint; InputError if unreadable."""
   try:
     return tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
   except (tf.errors.OpError, ValueError, RuntimeError) as e:
@@ -663,59 +676,60 @@ def checkpoint_shapes(checkpoint):
 
 
 def match_checkpoint(checkpoint, variables):
-  """Says what a checkpoint gives to a model.
+  """Compares a checkpoint with the variables of a model.
 
   Args:
     checkpoint: its prefix.
     variables: {name: shape} of the model.
 
   Returns:
-    A Restoring of three sorted lists of names: found in the checkpoint with
-    the same shape; not found so; in the checkpoint and not in the model.
+    A Restoring of three sorted lists of names: `restored` are in the checkpoint
+    with the same shape, `new` are not, `unused` are in the checkpoint only.
 
   Raises:
-    InputError: the encoder is absent, in part absent, or of another shape.
+    InputError: encoder variables are missing or have another shape.
   """
   saved = checkpoint_shapes(checkpoint)
   fits = {n for n, shape in variables.items() if saved.get(n) == list(shape)}
   encoder = {n for n in variables if n.startswith(ENCODER_SCOPE)}
   if not encoder & set(saved):
     raise InputError(
-      "%s: holds nothing of the encoder; it has %s, expected %s"
-      % (checkpoint, _some(sorted(saved)), _some(sorted(encoder)))
+      "%s: holds nothing of the encoder; found %s, expected %s"
+      % (checkpoint, _abbreviate(sorted(saved)), _abbreviate(sorted(encoder)))
     )
   if encoder - fits:
     wrong = [
       "%s is %s in the checkpoint, %s by the config"
-      % (n, saved.get(n, "not"), list(variables[n]))
+      % (n, saved.get(n, "missing"), list(variables[n]))
       for n in sorted(encoder - fits)
     ]
     raise InputError(
-      "%s: does not fit the config: %s" % (checkpoint, _some(wrong, "; "))
+      "%s: does not fit the config: %s" % (checkpoint, _abbreviate(wrong, "; "))
     )
   return Restoring(
     sorted(fits), sorted(set(variables) - fits), sorted(set(saved) - fits)
   )
 
 
-def _some(names, separator=", "):
-  """The first three, and how many more there are."""
+def _abbreviate(names, separator=", "):
+  """Returns the first three names and the number of the others."""
   more = len(names) - 3
   return separator.join(names[:3]) + (" and %d more" % more if more > 0 else "")
 
 
 def restore(checkpoint, variables=None, source_of=None):
-  """Starts the graph's trainable variables from a checkpoint.
+  """Initializes the graph's trainable variables from a checkpoint.
+
+  Optimizer slots and the step counter are not restored.
 
   Args:
     checkpoint: its prefix.
-    variables: the variables; None means all trainable ones of the graph.
-    source_of: says under which name the checkpoint has what starts the
-      variable of a name; None: the same.
+    variables: list of variables; default: all trainable ones of the graph.
+    source_of: function from the name of a variable to its name in the
+      checkpoint; default: the same name.
 
   Returns:
-    The Restoring, which is logged too. Optimizer slots and the step of the
-    run that wrote the checkpoint are left behind.
+    The Restoring, which is also logged.
   """
   if variables is None:
     variables = tf.trainable_variables()
@@ -724,7 +738,8 @@ def restore(checkpoint, variables=None, source_of=None):
   result = match_checkpoint(
     checkpoint, {sources[n]: v.shape.as_list() for n, v in by_name.items()}
   )
-  for name, source in sources.items():  # One source may serve several.
+  # One by one, since several variables may have the same source.
+  for name, source in sources.items():
     if source in result.restored:
       tf.train.init_from_checkpoint(checkpoint, {source: name})
   log_restoring(checkpoint, result)
@@ -732,10 +747,10 @@ def restore(checkpoint, variables=None, source_of=None):
 
 
 def restore_training_state(checkpoint):
-  """Starts the graph's optimizer slots and step counter from a checkpoint.
+  """Initializes the graph's optimizer slots and step counter.
 
   Raises:
-    InputError: it lacks some of them.
+    InputError: the checkpoint lacks some of them.
   """
   saved = checkpoint_shapes(checkpoint)
   state = {
@@ -746,15 +761,16 @@ def restore_training_state(checkpoint):
   lacking = [n for n in state if n not in saved]
   if lacking:
     raise InputError(
-      "%s: has no optimizer state (%s)" % (checkpoint, _some(lacking))
+      "%s: has no optimizer state (%s)" % (checkpoint, _abbreviate(lacking))
     )
-  # By variable: `kernel/adam_m` is no name to TensorFlow where `kernel` is.
+  # By variable, because TensorFlow does not accept the name `kernel/adam_m` if
+  # there is a variable `kernel`.
   tf.train.init_from_checkpoint(checkpoint, state)
   logging.info("restored the optimizer's state (%d variables)", len(state))
 
 
 def log_restoring(checkpoint, result):
-  """Logs what was restored, what is new and what stays unused."""
+  """Logs which variables are restored, new or unused."""
   state = [n for n in result.unused if TRAINING_STATE.search(n)]
   rest = [n for n in result.unused if not TRAINING_STATE.search(n)]
   logging.info(
@@ -762,7 +778,7 @@ def log_restoring(checkpoint, result):
   )
   logging.info("new, with random weights: %s", ", ".join(result.new) or "none")
   logging.info(
-    "in the checkpoint and not used: %s%s",
+    "in the checkpoint, but not used: %s%s",
     ", ".join(rest) or "none",
-    " (and %d of its optimizer's)" % len(state) if state else "",
+    " (and %d of its optimizer)" % len(state) if state else "",
   )

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What modeling and optimization compute with."""
+"""Operations that modeling and optimization are built from."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ALBERT computes between its products: activation, layer norm, attention.
+"""ALBERT's operations between matrix products: gelu, layer norm, attention.
 
-Each function of a Kernels has several spellings of one meaning; `choose` says
-which suits. Those that fuse are for a CPU with TensorFlow 2, where passes over
-memory are what these functions cost.
+There are several implementations of each function of a Kernels; `choose` picks
+the fastest. The fused ones are for a CPU with TensorFlow 2, where passes over
+memory dominate the cost of these functions.
 
 Shapes: B batch, S sequence, N heads, D head size; "rows" are [anything, width].
 """
@@ -15,12 +15,12 @@ import math
 import tensorflow.compat.v1 as tf
 import tensorflow.compat.v2 as tf2
 
-# The release's, which float16 cannot hold.
+# The release's. float16 cannot represent it, so layer norm is in float32.
 EPSILON = 1e-12
-# Of gelu: x and x^3 in the argument of tanh.
+# Factors of x and x^3 in the argument of gelu's tanh.
 LINEAR_PART, CUBIC_PART = math.sqrt(2 / math.pi), 0.044715
 
-# activation: [...] -> same; `gelu` or a spelling of it.
+# activation: [...] -> same; `gelu` or an equivalent.
 # normalise: (x [..., width], gamma [width], beta [width]) -> same as x.
 # attention: (query and key [B, N, S, D], adder [B, 1, 1, S], scale) -> weights
 #   [B, N, S, S], the softmax of scale * query * key + adder.
@@ -30,12 +30,12 @@ Kernels = collections.namedtuple(
 
 
 def choose(is_training, fuse=False):
-  """Returns the Kernels for training or for inference.
+  """Returns the Kernels for training or inference.
 
   Args:
-    is_training: whether gradients will be asked for.
-    fuse: whether they shall be made for a CPU with TensorFlow 2: by XLA in
-      training, by oneDNN in inference.
+    is_training: whether gradients are needed.
+    fuse: whether to fuse operations for a CPU with TensorFlow 2, with XLA in
+      training and oneDNN in inference.
   """
   if fuse:
     return compiled() if is_training else one_dnn()
@@ -43,10 +43,10 @@ def choose(is_training, fuse=False):
 
 
 def gelu(x):
-  """The tanh approximation of x * Phi(x) (arXiv 1606.08415), as released.
+  """Computes the tanh approximation of x * Phi(x) (arXiv 1606.08415).
 
-  Spelt so that TensorFlow 2 makes one operation of a product, a bias and this
-  on a CPU, where no gradient is asked for.
+  The form of this expression lets TensorFlow 2 fuse it with the matrix product
+  and bias before it, on a CPU in inference.
   """
   inner = x + CUBIC_PART * (tf.square(x) * x)
   return 0.5 * x * (1.0 + tf.tanh(LINEAR_PART * inner))
@@ -54,18 +54,18 @@ def gelu(x):
 
 @tf.custom_gradient
 def trained_gelu(x):
-  """gelu, quicker where its gradient is asked for.
+  """Computes gelu with a faster gradient.
 
-  Computes the derivative along with the value, which is then all that is kept
-  for the gradient, in half the passes over the widest tensor of a block that
-  the derived gradient takes.
+  The derivative is computed together with the value and is all that is kept
+  for the backward pass. This needs half as many passes over the widest tensor
+  of a block as the derived gradient.
   """
   y, slope = _gelu_and_slope(x)
   return y, lambda dy: dy * slope
 
 
 def _gelu_and_slope(x):
-  """gelu of x and its derivative there, also in float16 for |x| up to 255."""
+  """Returns gelu(x) and its derivative; in float16 for |x| up to 255."""
   square = tf.square(x)
   t = tf.tanh(x * (LINEAR_PART + LINEAR_PART * CUBIC_PART * square))
   phi = 0.5 * t + 0.5
@@ -78,11 +78,10 @@ def _gelu_and_slope(x):
 
 @tf.custom_gradient
 def normalise(x, gamma, beta):
-  """Layer normalisation (arXiv 1607.06450): [..., width] -> same, in float32.
+  """Applies layer normalisation (arXiv 1607.06450): [..., width] -> same.
 
-  An input of another type is widened for the computation and narrowed after
-  it. The gradient is written out because it takes half the passes over memory
-  of the derived one.
+  Computes in float32 and returns the type of x. The gradient is written out
+  because it needs half as many passes over memory as the derived one.
   """
   rows = _rows(x)
   centred = rows - tf.reduce_mean(rows, -1, keepdims=True)
@@ -111,14 +110,15 @@ def _like(rows, x):
 
 
 def _sum_of_rows(x):
-  """[rows, width] -> [width], on a CPU in a third of reduce_sum's time."""
+  """Sums [rows, width] -> [width], on a CPU in a third of reduce_sum's time."""
   return tf.raw_ops.BiasAddGrad(out_backprop=x)
 
 
 def attention(query, key, adder, scale, widen=True):
-  """Attention's weights, the softmax in float32 whatever the rest is in.
+  """Computes the attention weights, with the softmax in float32.
 
-  Without `widen` it is in the type of the rest, for one that widens inside.
+  With widen=False, the softmax is in the type of query and key. That is for
+  implementations that compute in float32 internally.
   """
   scores = tf.matmul(query * scale, key, transpose_b=True)
   if widen:
@@ -130,11 +130,11 @@ def attention(query, key, adder, scale, widen=True):
 
 
 def compiled():
-  """Returns Kernels for training whose passes over memory XLA makes one.
+  """Returns Kernels for training that XLA fuses into single passes.
 
-  In float32. They keep their argument for the gradient and nothing else. XLA
-  compiles for each shape it meets: where a shape is not static, as in batches
-  of many lengths, these are the spellings that are not compiled.
+  They compute in float32 and keep only their argument for the backward pass.
+  XLA compiles once per shape, so where the shape is not static, as in bucketed
+  batches, the implementations that are not compiled run instead.
   """
 
   def one_pass(function):
@@ -156,7 +156,7 @@ def _where_static(function, otherwise):
 
 
 def _compiled_gelu(one_pass):
-  # Two results of one pass would be computed twice: the slope has its own.
+  # Separate functions, since XLA would compute a function of two results twice.
   value = one_pass(lambda x: _gelu_and_slope(x)[0])
   gradient = one_pass(lambda dy, x: dy * _gelu_and_slope(x)[1])
 
@@ -168,7 +168,10 @@ def _compiled_gelu(one_pass):
 
 
 def _compiled_norm(one_pass):
-  """normalise, whose sums are TensorFlow's: XLA's do not use vectors there."""
+  """Returns `normalise`, compiled but for its sums.
+
+  TensorFlow computes the sums, because XLA's are not vectorized on a CPU.
+  """
 
   def unit(rows, mean, variance):
     return (rows - mean) * tf.rsqrt(variance + EPSILON)
@@ -194,7 +197,7 @@ def _compiled_norm(one_pass):
     def gradient(dy):
       dy = _rows(dy)
       d_gamma = times_unit(dy, rows, mean, variance)
-      # Means over a row of what gamma has scaled.
+      # A product with this gives the means over rows of x * gamma.
       share = gamma[:, tf.newaxis] / rows.shape.as_list()[-1]
       dx = d_rows(
         dy,
@@ -211,20 +214,21 @@ def _compiled_norm(one_pass):
 
 
 def one_dnn():
-  """Returns Kernels for inference that oneDNN has single operations for.
+  """Returns Kernels for inference that map to single oneDNN operations.
 
-  In the type of their arguments; sums inside an operation are float32. Where
-  TensorFlow does not use oneDNN they are right, and slow.
+  They compute in the type of their arguments, with sums in float32. Without
+  oneDNN they are correct but slow.
   """
   return Kernels(
-    gelu, _normalise_at_once, functools.partial(attention, widen=False)
+    gelu, _normalise_in_one_dnn, functools.partial(attention, widen=False)
   )
 
 
-def _normalise_at_once(x, gamma, beta):
-  """normalise, as the operations that are made one (Keras' way of it)."""
+def _normalise_in_one_dnn(x, gamma, beta):
+  """Computes `normalise` by the operations that oneDNN fuses, as Keras does."""
   width = x.shape.as_list()[-1]
-  # A number of rows that is known would be folded into what must be found.
+  # A placeholder, because constant folding of the number of rows would change
+  # the operations so that they are not recognized and fused.
   count = tf.placeholder_with_default(tf.size(x) // width, [])
   unit = tf.raw_ops.FusedBatchNormV3(
     x=tf.reshape(x, tf.stack([1, count, width, 1])),

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many replicas share a training step, and what they have together.
+"""Counts replicas of a training step and sums tensors over them.
 
-For use where a model is built: in a model_fn that runs on one device, in a
-replica of a tf.distribute strategy, or on the cores of a TPU.
+For use in a model_fn on one device, in a replica of a tf.distribute strategy or
+on the cores of a TPU.
 """
 
 import tensorflow.compat.v1 as tf
-from tensorflow.python.tpu import tpu_function  # No public name tells cores.
+from tensorflow.python.tpu import tpu_function  # Has no public name.
 
 
 def count():
-  """Returns the number of replicas, 1 without a strategy or TPU."""
+  """Returns the number of replicas; 1 without a strategy or TPU."""
   cores = tpu_function.get_tpu_context().number_of_shards
   return cores or tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def total(x):
-  """Returns the sum of a tensor over the replicas, a constant to gradients."""
+  """Returns the sum of a tensor over the replicas, without gradient."""
   x = tf.stop_gradient(x)
   if tpu_function.get_tpu_context().number_of_shards:
     return tf.tpu.cross_replica_sum(x)
@@ -31,19 +31,19 @@ def total(x):
 
 
 def mean(x):
-  """Returns the mean of a tensor over the replicas."""
+  """Returns the mean of a tensor over the replicas, without gradient."""
   return total(x) / count()
 
 
 def add_up(strategy, tensors, variables):
   """Returns the sums of tensors over the replicas.
 
-  For use in cross-replica context (in what merge_call calls).
+  For use in cross-replica context, that is in a function of merge_call.
 
   Args:
     strategy: the tf.distribute strategy.
     tensors: list of the replicas' tensors.
-    variables: those, one a tensor, on whose devices the sums are wanted.
+    variables: list of variables, one per tensor, whose devices get the sums.
   """
   if tpu_function.get_tpu_context().number_of_shards:
     return [tf.tpu.cross_replica_sum(x) for x in tensors]

@@ -48,7 +48,7 @@ def test_outputs_and_losses_equal_the_reference(model, fuse):
 
 
 def encoder_shapes(config):
-  """{name: shape} of the encoder's variables."""
+  """Returns {name: shape} of the encoder's variables."""
   with tf.Graph().as_default():
     modeling.AlbertModel(config, False, tf.zeros([1, 2], tf.int32))
     return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
@@ -86,7 +86,7 @@ def test_variables_have_the_names_and_shapes_of_a_released_checkpoint():
   }
 
 
-def test_equal_sizes_need_no_projection_of_the_embeddings():
+def test_equal_sizes_need_no_projection():
   config = modeling.AlbertConfig(**dict(TINY, embedding_size=8))
   names = encoder_shapes(config)
   assert not any("embedding_hidden_mapping_in" in name for name in names)
@@ -140,7 +140,7 @@ def test_a_config_keeps_unknown_keys_and_fills_in_missing_ones(tmp_path):
     ("num_hidden_groups", 3, r"at most num_hidden_layers \(2\)"),
   ],
 )
-def test_a_wrong_config_is_refused_by_key_and_value(key, value, expected):
+def test_a_wrong_config_is_rejected_with_key_and_value(key, value, expected):
   with pytest.raises(InputError) as error:
     modeling.AlbertConfig(**dict(TINY, **{key: value}))
   assert key in str(error.value) and repr(value) in str(error.value)
@@ -148,7 +148,7 @@ def test_a_wrong_config_is_refused_by_key_and_value(key, value, expected):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"hidden_size": 8}', "\xff\xfe"])
-def test_a_file_that_is_no_config_is_refused_by_name(tmp_path, text):
+def test_a_file_that_is_not_a_config_is_rejected_by_name(tmp_path, text):
   path = tmp_path / "config.json"
   path.write_bytes(text.encode("latin-1"))
   with pytest.raises(InputError, match="config.json"):
@@ -214,7 +214,7 @@ def test_dropout_is_on_in_training_only():
   reason="only TensorFlow 2 does so, with oneDNN",
 )
 @pytest.mark.parametrize("compute_type", [tf.float32, tf.bfloat16])
-def test_inference_on_a_cpu_is_little_more_than_products(compute_type):
+def test_inference_on_a_cpu_runs_few_operations_besides_products(compute_type):
   ran = tf.RunMetadata()
   with tf.Graph().as_default(), tf.Session() as session:
     albert = modeling.AlbertModel(
@@ -242,7 +242,7 @@ def test_inference_on_a_cpu_is_little_more_than_products(compute_type):
     assert sum(kind in op for op in ops) >= count, kind
 
 
-def test_a_mask_of_dropout_follows_from_its_seed():
+def test_the_seed_decides_the_dropout_mask():
   with tf.Graph().as_default(), tf.Session() as session:
     x = tf.ones([500, 20])
     masks = session.run(
@@ -266,7 +266,7 @@ DROPPING = dict(
 
 
 def training_gradients(values=DROPPING, compiled=False, **options):
-  """The gradients of a batch for all variables but the pooler's, by name."""
+  """Returns {name: gradient} of all variables except the pooler's."""
   config = modeling.AlbertConfig(**values)
 
   def gradients():
@@ -296,7 +296,7 @@ def training_gradients(values=DROPPING, compiled=False, **options):
     return dict(zip(names, session.run(outputs)))
 
 
-def test_recomputing_changes_no_gradient_with_dropout_on():
+def test_recomputing_changes_no_gradient_with_dropout():
   expected = training_gradients()
   actual = training_gradients(recompute=True)
   assert sorted(actual) == sorted(expected)
@@ -316,7 +316,7 @@ def test_recomputing_compiles_and_changes_no_gradient():
     )
 
 
-def test_recomputing_keeps_the_inputs_of_blocks_only():
+def test_recomputing_stores_only_the_inputs_of_blocks():
   config = modeling.AlbertConfig(**DROPPING)
   with tf.Graph().as_default() as graph:
     model = modeling.AlbertModel(
@@ -337,7 +337,7 @@ def test_recomputing_keeps_the_inputs_of_blocks_only():
   assert kept == {(3, 5, 8)}
 
 
-def test_gradients_of_layers_that_share_weights_are_added_up_as_they_come():
+def test_gradients_of_shared_weights_are_summed_layer_by_layer():
   layers = 7
   config = modeling.AlbertConfig(**dict(TINY, num_hidden_layers=layers))
   ran = tf.RunMetadata()
@@ -350,11 +350,11 @@ def test_gradients_of_layers_that_share_weights_are_added_up_as_they_come():
       gradients, None, tf.RunOptions(output_partition_graphs=True), ran
     )
   nodes = [node for graph in ran.partition_graphs for node in graph.node]
-  # Four: query, key and value of a layer have their input and its residual.
+  # Four terms: the layer's input is used by query, key, value and the residual.
   assert max(len(n.input) for n in nodes if n.op == "AddN") <= 4 < layers
 
 
-def test_bfloat16_is_for_computing_only():
+def test_bfloat16_is_used_inside_layers_only():
   exact = training_gradients(TINY)
   rounded = training_gradients(TINY, compute_type=tf.bfloat16)
   assert {g.dtype for g in rounded.values()} == {np.dtype(np.float32)}
@@ -375,7 +375,7 @@ def save_checkpoint(path, shapes):
     return tf.train.Saver().save(session, path, write_state=False)
 
 
-def test_restoring_says_what_was_restored_what_is_new_and_what_is_unused(
+def test_restoring_lists_restored_new_and_unused_variables(
   tmp_path,
 ):
   shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
@@ -400,24 +400,22 @@ def test_restoring_says_what_was_restored_what_is_new_and_what_is_unused(
   ]
 
 
-def test_a_checkpoint_without_the_encoder_is_refused(tmp_path):
+def test_a_checkpoint_without_the_encoder_is_rejected(tmp_path):
   path = save_checkpoint(str(tmp_path / "model.ckpt"), {"output_bias": [3]})
   shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
   with pytest.raises(InputError, match="nothing of the encoder.*output_bias"):
     modeling.match_checkpoint(path, shapes)
 
 
-def test_a_checkpoint_with_part_of_the_encoder_is_refused_by_name(tmp_path):
+def test_a_checkpoint_with_part_of_the_encoder_is_rejected(tmp_path):
   shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
   saved = {n: s for n, s in shapes.items() if "pooler" not in n}
   path = save_checkpoint(str(tmp_path / "model.ckpt"), saved)
-  with pytest.raises(
-    InputError, match="pooler/dense/bias is not in the checkp"
-  ):
+  with pytest.raises(InputError, match="pooler/dense/bias is missing in the"):
     modeling.match_checkpoint(path, shapes)
 
 
-def test_a_checkpoint_of_another_size_is_refused_with_both_shapes(tmp_path):
+def test_a_checkpoint_of_another_size_is_rejected_with_both_shapes(tmp_path):
   shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
   path = save_checkpoint(
     str(tmp_path / "model.ckpt"),
@@ -436,13 +434,13 @@ def test_a_head_of_another_shape_is_new(tmp_path):
   assert result.new == result.unused == ["output_bias"]
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_rejected(tmp_path):
   (tmp_path / "model.ckpt.index").write_bytes(b"not a table")
   with pytest.raises(InputError, match="not a readable"):
     modeling.checkpoint_shapes(str(tmp_path / "model.ckpt"))
 
 
-def test_the_best_checkpoint_comes_before_the_newest_and_that_before_others(
+def test_the_best_checkpoint_precedes_the_newest_and_all_others(
   tmp_path,
 ):
   def found():
@@ -457,7 +455,7 @@ def test_the_best_checkpoint_comes_before_the_newest_and_that_before_others(
   assert found() == "model.ckpt-best"
 
 
-def test_a_checkpoint_is_found_by_prefix_and_by_any_of_its_files(tmp_path):
+def test_a_checkpoint_is_found_by_prefix_or_any_of_its_files(tmp_path):
   prefix = save_checkpoint(str(tmp_path / "model.ckpt-7"), {"x": [1]})
   assert modeling.find_checkpoint(prefix) == prefix
   assert modeling.find_checkpoint(prefix + ".index") == prefix

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From features to batches.
+"""Makes batches of features.
 
-Features are dicts of NumPy arrays, the same names in each. int32 of shape [S]
-is a value a piece, where S may differ from example to example and a batch is
-padded with 0, or with what `padding` says for a name. int32 of shape [] and
-float32 of any shape are values of the example, alike in shape everywhere.
-`input_ids` is always among them and gives S.
+The features of an example are a dict of NumPy arrays; all examples have the
+same names. An int32 array [S] has one value per piece. S may differ between
+examples; batches are padded with 0, or with the value in `padding`. An int32
+scalar or a float32 array of any shape belongs to the whole example and has the
+same shape in all examples. `input_ids` is always present and defines S.
 """
 
 import collections
@@ -13,12 +13,13 @@ import collections
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# So many batches' worth of shuffled examples are sorted by length together.
-# More of them waste less padding, fewer leave the batches more random.
+# Shuffled examples are sorted by length in pools of this many batches. Larger
+# pools need less padding, smaller ones keep the batches more random.
 POOL_BATCHES = 50
-# Share of a window that the next one repeats, half of it as context for each.
+# Share of a window that the next one repeats; each uses half of it as context.
 OVERLAP = 1 / 3
 
+# Words [first, last), of which [own, own_last) get their predictions here.
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
 
 # Which share of the batches one input pipeline produces: that of `devices`
@@ -31,9 +32,9 @@ def sequence_features(tokenizer, first, second=None):
   """Returns the features of [CLS] first [SEP] and, if given, second [SEP].
 
   Args:
-    tokenizer: knows cls_id and sep_id.
-    first: ids, of segment 0 together with [CLS] and their [SEP].
-    second: ids, of segment 1 with the last [SEP]; None: there is none.
+    tokenizer: has cls_id and sep_id.
+    first: ids of the first text; segment 0, with [CLS] and its [SEP].
+    second: ids of the second text; segment 1, with its [SEP]. None for none.
 
   Returns:
     {"input_ids", "input_mask", "segment_ids"}, int32 [S].
@@ -51,19 +52,20 @@ def sequence_features(tokenizer, first, second=None):
 
 
 def windows(lengths, room, overlap):
-  """Covers a row of words that may be too long for one input.
+  """Covers words that may be too long for one input with overlapping windows.
+
+  Every word is an own word of exactly one window, the one in which it has more
+  context. Example: windows([1] * 10, room=6, overlap=4) gives
+  (0, 6, 0, 4), (2, 8, 4, 6), (4, 10, 6, 10).
 
   Args:
-    lengths: pieces of each word, none above `room`.
-    room: pieces that fit into one window.
-    overlap: pieces, at least, that a window shares with the one before it, as
-      far as whole words allow.
+    lengths: number of pieces of each word, at most `room`.
+    room: number of pieces per window.
+    overlap: number of pieces that a window shares with the previous one: as
+      many whole words as fit. The last window may share more.
 
   Returns:
-    Windows of words [first, last), of which the words [own, own_last) are
-    its own: every word is the own of exactly one window, the one in which it
-    has more context. Example: windows([1] * 10, 6, 4) gives
-    (0, 6, 0, 4), (2, 8, 4, 6), (4, 10, 6, 10).
+    List of Window.
   """
   spans = [_fill(lengths, 0, room)]
   while spans[-1][1] < len(lengths):
@@ -73,7 +75,7 @@ def windows(lengths, room, overlap):
       start -= 1
       shared += lengths[start]
     spans.append(_fill(lengths, start, room))
-  if len(spans) > 1:  # The last one has room for more context before it.
+  if len(spans) > 1:  # Fill the last window up with context before it.
     first, last = spans[-1]
     used = sum(lengths[first:last])
     while first - 1 > spans[-2][0] and used + lengths[first - 1] <= room:
@@ -90,7 +92,7 @@ def windows(lengths, room, overlap):
 
 
 def _fill(lengths, first, room):
-  """The longest span of words from `first` on that `room` pieces hold."""
+  """Returns the longest span of words from `first` within `room` pieces."""
   last, used = first, 0
   while last < len(lengths) and used + lengths[last] <= room:
     used += lengths[last]
@@ -99,7 +101,7 @@ def _fill(lengths, first, room):
 
 
 def pad_batch(features, padding, length=None):
-  """Returns {name: [B, S] or [B, ...]}; S is `length`, or the longest's."""
+  """Returns {name: [B, S] or [B, ...]}; S is `length`, or the longest S."""
   if length is None:
     length = max(len(f["input_ids"]) for f in features)
   batch = {}
@@ -115,36 +117,36 @@ def pad_batch(features, padding, length=None):
 
 
 def _is_padded(value):
-  """Whether a feature holds a value a piece."""
+  """Returns whether a feature has one value per piece."""
   return value.ndim == 1 and value.dtype == np.int32
 
 
 def epoch_batches(lengths, batch_size, seed, epoch, bucketed):
   """Returns the batches of one epoch as arrays of example numbers.
 
-  Every example is in exactly one; the last may be smaller. The same seed and
-  epoch give the same batches, so a run can go on where it stopped.
+  Every example is in exactly one batch; the last batch may be smaller. Batches
+  depend on seed and epoch only, so that a run can resume where it stopped.
 
   Args:
-    lengths: pieces of each example.
-    batch_size: examples a batch.
+    lengths: number of pieces of each example.
+    batch_size: number of examples per batch.
     seed: of the run.
     epoch: from 0.
-    bucketed: whether examples of similar length go together.
+    bucketed: whether to group examples of similar length.
   """
   random = np.random.RandomState([seed, epoch])
   order = random.permutation(len(lengths))
   if not bucketed:
-    return _cut(order, batch_size)
+    return _chunk(order, batch_size)
   lengths = np.asarray(lengths)
   batches = []
-  for pool in _cut(order, batch_size * POOL_BATCHES):
+  for pool in _chunk(order, batch_size * POOL_BATCHES):
     pool = pool[np.argsort(lengths[pool], kind="stable")]
-    batches += _cut(pool, batch_size)
+    batches += _chunk(pool, batch_size)
   return [batches[i] for i in random.permutation(len(batches))]
 
 
-def _cut(order, size):
+def _chunk(order, size):
   return [order[i : i + size] for i in range(0, len(order), size)]
 
 
@@ -165,9 +167,9 @@ def training_dataset(
     batch_size: number of examples per batch, over all devices of all machines.
     seed: of the shuffling.
     padding: {name: value} where it is not 0.
-    first_step: updates made before, whose batches are left out.
+    first_step: number of batches to skip, for a run that resumes.
     bucketed: see epoch_batches.
-    length: pad to this length; None pads to the longest of each batch.
+    length: pads to this length; None pads to the longest of each batch.
     part: the Part of this input pipeline. Each batch is split among the
       devices of all machines; the dataset yields the shares of this machine's
       devices, one after another. A last batch with fewer examples than devices
@@ -193,17 +195,17 @@ def training_dataset(
 
 
 def prediction_dataset(features, batch_size, padding, length=None, pool=None):
-  """Returns a tf.data.Dataset that ends after each example came once.
+  """Returns a tf.data.Dataset in which every example comes once.
 
-  Every example has its number in "window" on top.
+  An additional feature "window" has the number of the example.
 
   Args:
     features: feature dicts.
-    batch_size: examples a batch.
+    batch_size: number of examples per batch.
     padding: {name: value} where it is not 0.
-    length: pad to this length; None pads to the longest of each batch.
-    pool: so many consecutive examples are sorted by length and come before
-      any that follows; None: all.
+    length: pads to this length; None pads to the longest of each batch.
+    pool: number of consecutive examples to sort by length together; None: all.
+      Each pool is finished before the next one.
   """
   numbered = [
     dict(f, window=np.array(i, np.int32)) for i, f in enumerate(features)
@@ -211,16 +213,16 @@ def prediction_dataset(features, batch_size, padding, length=None, pool=None):
   lengths = np.array([len(f["input_ids"]) for f in features])
 
   def stream():
-    for part in _cut(np.arange(len(features)), pool or len(features)):
+    for part in _chunk(np.arange(len(features)), pool or len(features)):
       order = part[np.argsort(-lengths[part], kind="stable")]
-      for batch in _cut(order, batch_size):
+      for batch in _chunk(order, batch_size):
         yield pad_batch([numbered[i] for i in batch], padding, length)
 
   return _from_stream(stream, numbered, length)
 
 
 def _from_stream(stream, features, length):
-  """A dataset of a generator of batches like these features."""
+  """Returns a dataset of the batches of a generator function."""
   shapes = {
     name: [None, length] if _is_padded(value) else (None,) + value.shape
     for name, value in features[0].items()
@@ -230,17 +232,17 @@ def _from_stream(stream, features, length):
 
 
 def fixed_dataset(features, batch_size, padding, length, seed=None):
-  """Returns a dataset whose shapes are all known, for TPU.
+  """Returns a dataset with static shapes, for TPU.
 
-  It lies in the graph: a TPU's host cannot call this process's Python.
+  The data is part of the graph, since a TPU's host cannot call this process.
 
   Args:
     features: feature dicts.
-    batch_size: examples a batch.
+    batch_size: number of examples per batch.
     padding: {name: value} where it is not 0.
     length: S of all batches.
-    seed: shuffles and repeats for ever; None keeps the order, numbers the
-      examples in "window" and fills the last batch up with number -1.
+    seed: shuffles and repeats endlessly. None keeps the order, numbers the
+      examples in "window" and fills up the last batch with number -1.
   """
   arrays = pad_batch(features, padding, length)
   if seed is None:
@@ -259,7 +261,7 @@ def fixed_dataset(features, batch_size, padding, length, seed=None):
 
 
 def padding_efficiency(lengths, batches):
-  """Returns the share of positions that hold a piece, over all batches."""
+  """Returns the share of positions that are pieces, over all batches."""
   lengths = np.asarray(lengths)
   positions = sum(len(b) * lengths[b].max() for b in batches)
   return lengths.sum() / positions

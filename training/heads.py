@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sits on the encoder: from its output to a loss and predictions.
+"""Heads on the encoder: from its output to a loss and predictions.
 
-Every head returns (scalar loss, dict of predictions) and makes the variables
-that the ALBERT release and its converters know under their names. Where
-replicas share a batch, the mean of their losses is the loss of the batch.
+Every head returns (scalar loss, dict of predictions). Variables have the names
+of the ALBERT release, which converters expect. Where replicas share a batch,
+the mean of their losses is the loss of the batch.
 
 Shapes: B batch, S sequence, H hidden, E embedding, V vocabulary, L labels,
 P masked positions.
@@ -14,16 +14,16 @@ import tensorflow.compat.v1 as tf
 import modeling
 from ops import replicas
 
-# The release's heads drop this share whatever the config says.
+# The release's heads use this dropout regardless of the config.
 HEAD_DROPOUT = 0.1
 
 
 def tokens(sequence, label_ids, num_labels, is_training):
-  """Labels every piece (a linear layer on each, as in BERT's NER).
+  """Labels every piece with a linear layer (as in BERT's NER).
 
   Args:
     sequence: float [B, S, H].
-    label_ids: int [B, S]; a piece labelled -1 takes no part in the loss.
+    label_ids: int [B, S]; pieces labelled -1 do not count in the loss.
     num_labels: L.
     is_training: whether dropout is on.
 
@@ -40,11 +40,11 @@ def tokens(sequence, label_ids, num_labels, is_training):
 
 
 def classes(pooled, label_ids, num_labels, is_training):
-  """Gives every input one label (as in the release's run_classifier.py).
+  """Assigns one label to every input (as the release's run_classifier.py).
 
   Args:
     pooled: float [B, H].
-    label_ids: int [B]; an input labelled -1 takes no part in the loss.
+    label_ids: int [B]; inputs labelled -1 do not count in the loss.
     num_labels: L.
     is_training: whether dropout is on.
 
@@ -60,11 +60,11 @@ def classes(pooled, label_ids, num_labels, is_training):
 
 
 def score(pooled, values, is_training):
-  """Gives every input a number (as the release does for STS-B).
+  """Predicts a number for every input (as the release does for STS-B).
 
   Args:
     pooled: float [B, H].
-    values: float [B], the gold numbers.
+    values: float [B], gold numbers.
     is_training: whether dropout is on.
 
   Returns:
@@ -77,11 +77,11 @@ def score(pooled, values, is_training):
 
 
 def labels(pooled, gold, is_training):
-  """Gives every input any number of labels, each by a sigmoid of its own.
+  """Assigns any number of labels to every input, with a sigmoid for each.
 
   Args:
     pooled: float [B, H].
-    gold: float [B, L], 1 for a label that the input has, else 0.
+    gold: float [B, L], 1 for labels that the input has, else 0.
     is_training: whether dropout is on.
 
   Returns:
@@ -95,40 +95,39 @@ def labels(pooled, gold, is_training):
 
 
 def span(sequence, starts, ends, allowed):
-  """Finds the first and the last piece of an answer (as run_squad_v1.py).
+  """Finds the first and last piece of an answer (as run_squad_v1.py).
 
   Args:
     sequence: float [B, S, H].
-    starts: int [B], the answer's first piece; -1 takes no part in the loss.
+    starts: int [B], the answer's first piece; -1 does not count in the loss.
     ends: int [B], its last piece, likewise.
     allowed: int [B, S], 1 where an answer may begin or end.
 
   Returns:
     The mean of both cross-entropies, and {"start_logits": float [B, S],
-    "end_logits": float [B, S]}, about -1e30 where an answer may not be.
+    "end_logits": float [B, S]}, about -1e30 where no answer is allowed.
   """
   with tf.variable_scope("cls/squad"):
     logits = linear(sequence, 2)  # [B, S, 2]
   logits -= 1e30 * tf.cast(tf.equal(allowed, 0), tf.float32)[:, :, tf.newaxis]
-  start_logits, end_logits = tf.unstack(logits, axis=-1)
+  start_logits, end_logits = tf.unstack(logits, axis=-1)  # [B, S] each
   loss = _mean_cross_entropy(start_logits, starts)
   loss += _mean_cross_entropy(end_logits, ends)
   return loss / 2, {"start_logits": start_logits, "end_logits": end_logits}
 
 
 def pretraining(config, albert, batch, use_sop=True):
-  """Both heads of pretraining: masked words and sentence order.
+  """Runs both heads of pretraining: masked words and sentence order.
 
   Args:
     config: the AlbertConfig.
     albert: the modeling.AlbertModel.
-    batch: {name: tensor}, as masked_words and sentence_order take them, under
-      the names of the TFRecord features.
+    batch: {name: tensor} with the names of the TFRecord features.
     use_sop: whether sentence order counts in the loss.
 
   Returns:
-    The sum of their losses, and what both return, with "masked_lm_loss" and
-    "sentence_order_loss".
+    The sum of their losses, and the predictions of both with "masked_lm_loss"
+    and "sentence_order_loss".
   """
   word_loss, words = masked_words(
     config,
@@ -150,14 +149,14 @@ def pretraining(config, albert, batch, use_sop=True):
 
 
 def masked_words(config, sequence, table, positions, label_ids, weights):
-  """Guesses the masked words (pretraining).
+  """Predicts the masked words.
 
   Args:
     config: the AlbertConfig.
     sequence: float [B, S, H].
-    table: the word embeddings [V, E], whose transpose is the output layer.
-    positions: int [B, P], the masked pieces.
-    label_ids: int [B, P], what stood there.
+    table: word embeddings [V, E]; the output layer is their transpose.
+    positions: int [B, P], positions of the masked pieces.
+    label_ids: int [B, P], the original pieces.
     weights: float [B, P], 0 for padding.
 
   Returns:
@@ -167,7 +166,7 @@ def masked_words(config, sequence, table, positions, label_ids, weights):
   picked = tf.reshape(
     tf.gather(sequence, positions, axis=1, batch_dims=1),
     [-1, config.hidden_size],
-  )
+  )  # [B * P, H]
   with tf.variable_scope("cls/predictions"):
     with tf.variable_scope("transform"):
       x = modeling.dense(
@@ -176,7 +175,7 @@ def masked_words(config, sequence, table, positions, label_ids, weights):
         config.initializer_range,
         "dense",
         modeling.get_activation(config.hidden_act),
-      )
+      )  # [B * P, E]
       x = modeling.layer_norm(x)
     bias = tf.get_variable(
       "output_bias", [config.vocab_size], initializer=tf.zeros_initializer()
@@ -193,7 +192,7 @@ def masked_words(config, sequence, table, positions, label_ids, weights):
 
 
 def sentence_order(pooled, labels, initializer_range):
-  """Tells whether two segments were swapped (pretraining).
+  """Predicts whether the two segments are swapped.
 
   Args:
     pooled: float [B, H].
@@ -216,7 +215,7 @@ def sentence_order(pooled, labels, initializer_range):
 
 
 def _mean_cross_entropy(logits, label_ids):
-  """The mean over what has a label; -1 is none. No label at all: 0."""
+  """Returns the mean over labelled items (not -1); 0 without any label."""
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.maximum(label_ids, 0), logits=logits
   )
@@ -224,10 +223,12 @@ def _mean_cross_entropy(logits, label_ids):
 
 
 def _mean(losses, weights=None):
-  """The weighted mean, in such a form that replicas' losses can be averaged.
+  """Returns a weighted mean that may be averaged over replicas.
 
-  Replicas may have unequally many things to average over. Each divides by
-  what one has on average: the mean of their losses is then the one of all.
+  Replicas may have different total weights. Each divides by the average total
+  of all replicas, so that the mean of their losses is the mean over all items.
+  Example: losses [1, 2, 3] on one replica and [6] on the other are divided by 2
+  each, which gives 3 and 3, and on average 12 / 4 = 3.
   """
   if weights is None:
     weights = tf.ones_like(losses)
@@ -236,7 +237,10 @@ def _mean(losses, weights=None):
 
 
 def linear(x, num_labels, initializer_range=0.02):
-  """x [..., H] -> float32 [..., L] with output_weights [L, H], output_bias."""
+  """Computes logits, x [..., H] -> float32 [..., L], with the release's names.
+
+  The release stores output_weights as [L, H].
+  """
   shape = modeling.shape_of(x)
   weights = tf.get_variable(
     "output_weights",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reference implementation computes: the fixtures and how to run."""
+"""The outputs of the reference implementation, and how to reproduce them."""
 
 import os
 
@@ -14,12 +14,12 @@ REFERENCE = os.path.join(FIXTURES, "reference_model")
 
 
 def reference(name, model):
-  """The arrays of one of the fixture files, by name."""
+  """Returns {name: array} of a fixture file."""
   return dict(np.load(os.path.join(REFERENCE, model, name + ".npz")))
 
 
 def pretraining_outputs(model, fuse=False):
-  """All that the fixtures say of a forward pass, as tensors."""
+  """Returns the tensors of a forward pass that the fixtures hold."""
   config = modeling.AlbertConfig.from_json_file(
     os.path.join(REFERENCE, model, "albert_config.json")
   )
@@ -43,7 +43,7 @@ def pretraining_outputs(model, fuse=False):
 
 
 def waves(x):
-  """A slope for every element of x, none like its neighbour's."""
+  """Returns different factors for neighbouring elements of x."""
   slopes = tf.cos(tf.cast(tf.range(tf.size(x)), x.dtype))
   return tf.reshape(slopes, tf.shape(x))
 

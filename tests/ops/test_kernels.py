@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kernels.py: every spelling means the same."""
+"""Tests of kernels.py: all implementations of a kernel compute the same."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ with_tf_2 = pytest.mark.skipif(TF_1, reason="these are for TensorFlow 2")
 
 
 def values_and_gradients(function, dtype, *arrays):
-  """What a function of tensors gives, and its gradients."""
+  """Returns the value of a function of tensors and its gradients."""
   with tf.Graph().as_default(), tf.Session() as session:
     inputs = [tf.constant(a, dtype) for a in arrays]
     y = function(*inputs)
@@ -53,11 +53,11 @@ NORM = [3 + random(2, 5, 7), random(7), random(7)]
     pytest.param(compiled_norm, plain_norm, NORM, marks=with_tf_2),
   ],
 )
-def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
+def test_written_gradients_equal_derived_ones(function, plain, arrays):
   actual = values_and_gradients(function, tf.float32, *arrays)
   exact = values_and_gradients(plain, tf.float64, *arrays)
   for a, e in zip(actual, exact):
-    # As near as the plain formula comes in float32.
+    # The error of the plain formula in float32.
     np.testing.assert_allclose(a, e, rtol=1e-5, atol=5e-6)
 
 
@@ -69,7 +69,7 @@ def test_a_gradient_by_hand_equals_the_derived_one(function, plain, arrays):
     pytest.param(compiled_gelu, marks=with_tf_2),
   ],
 )
-def test_gelu_of_what_is_far_from_0_is_exact(gelu):
+def test_gelu_far_from_0_is_exact(gelu):
   y, slope = values_and_gradients(
     gelu, tf.float32, [-1e4, -40.0, 0.0, 40.0, 1e4]
   )
@@ -81,7 +81,7 @@ def test_gelu_of_what_is_far_from_0_is_exact(gelu):
 
 @with_tf_2
 @pytest.mark.parametrize("size, compiled", [(4, True), (None, False)])
-def test_what_xla_compiles_has_a_static_shape(size, compiled):
+def test_xla_compiles_static_shapes_only(size, compiled):
   for function, weights in ((compiled_gelu, []), (compiled_norm, NORM[1:])):
     with tf.Graph().as_default() as graph:
       x = tf.placeholder(tf.float32, [size, 7])
@@ -94,7 +94,7 @@ def test_what_xla_compiles_has_a_static_shape(size, compiled):
 @pytest.mark.parametrize(
   "dtype, error", [("float32", 1e-6), ("bfloat16", 0.02)]
 )
-def test_what_one_dnn_computes_is_the_same(dtype, error):
+def test_one_dnn_kernels_compute_the_same(dtype, error):
   plain, at_once = kernels.choose(False), kernels.choose(False, fuse=True)
   query, key, scale = random(2, 3, 5, 4), random(2, 3, 5, 4), 0.5
   adder = np.zeros([2, 1, 1, 5], np.float32)
@@ -113,7 +113,7 @@ def test_what_one_dnn_computes_is_the_same(dtype, error):
 
 
 @with_tf_2
-def test_one_dnn_s_norm_takes_any_number_of_rows():
+def test_the_one_dnn_norm_takes_any_number_of_rows():
   with tf.Graph().as_default(), tf.Session() as session:
     x = tf.placeholder(tf.float32, [None, None, 7])
     y = kernels.choose(False, fuse=True).normalise(x, *NORM[1:])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole training step of each task compiles under XLA, which is what a TPU
-asks: every shape is known and every operation has a kernel there.
+"""Tests that the training step of every task compiles under XLA.
+
+A TPU needs this: all shapes are static, and XLA knows all operations.
 """
 
 import numpy as np
@@ -56,7 +57,7 @@ HEADS = [tokens, classes, score, labels, span, pretraining]
 
 
 def compiled_step(of_heads, dropout=0.0, layers=1, **arguments):
-  """(losses of three steps, the variables before and after them).
+  """Returns (losses of three steps, variables before and after them).
 
   Losses has a column for each head; trained is their sum.
   """
@@ -112,9 +113,9 @@ def check(of_heads, **arguments):
     ), head
 
 
-# One encoder under all heads, as compiling it takes most of the time. Dropout
-# is that of the heads alone: TensorFlow 1.15 takes a minute and more to compile
-# an encoder's for a CPU.
+# All heads share one encoder, since compiling it takes most of the time. Only
+# the heads have dropout: TensorFlow 1.15 takes more than a minute to compile
+# the encoder's for a CPU.
 def test_the_training_step_of_every_task_compiles_and_trains():
   check(HEADS)
 

@@ -13,7 +13,7 @@ from training import batches
 
 
 def features(lengths):
-  """Feature dicts of these lengths; ids tell the example apart."""
+  """Returns feature dicts of these lengths; their ids differ."""
   return [
     {
       "input_ids": np.full([n], i + 1, np.int32),
@@ -25,7 +25,7 @@ def features(lengths):
 
 
 def first_batches(dataset, count=None):
-  """The first batches of a dataset, as NumPy arrays; None: all of them."""
+  """Returns the first `count` batches of a dataset, or all, as arrays."""
   with tf.Graph().as_default(), tf.Session() as session:
     batch = tf.data.make_one_shot_iterator(dataset()).get_next()
     drawn = []
@@ -41,11 +41,11 @@ def test_a_short_sentence_is_one_window():
   assert batches.windows([1, 2, 1], 4, 1) == [(0, 3, 0, 3)]
 
 
-def test_no_words_are_one_empty_window():
+def test_no_words_make_one_empty_window():
   assert batches.windows([], 4, 1) == [(0, 0, 0, 0)]
 
 
-def test_words_of_an_overlap_belong_to_the_window_with_more_context():
+def test_words_in_an_overlap_belong_to_the_window_with_more_context():
   assert batches.windows([1] * 10, 6, 4) == [
     (0, 6, 0, 4),
     (2, 8, 4, 6),
@@ -58,7 +58,7 @@ def test_the_last_window_is_filled_with_context():
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_windows_fit_and_own_every_word_once_with_context(seed):
+def test_windows_fit_and_own_every_word_once(seed):
   random = np.random.RandomState(seed)
   room = random.randint(1, 40)
   overlap = random.randint(0, room)
@@ -77,7 +77,7 @@ def test_context_is_at_least_half_the_overlap_on_both_sides():
     assert b.own - b.first >= 21
 
 
-def test_a_batch_is_padded_to_its_longest_with_the_values_asked_for():
+def test_a_batch_is_padded_to_its_longest_example_with_given_values():
   batch = batches.pad_batch(features([1, 3]), {"label_ids": -1})
   assert batch["input_ids"].tolist() == [[1, 0, 0], [2, 2, 2]]
   assert batch["label_ids"].tolist() == [[0, -1, -1], [1, 1, 1]]
@@ -97,7 +97,7 @@ def test_an_epoch_has_every_example_once(bucketed):
 
 
 @pytest.mark.parametrize("bucketed", [True, False])
-def test_batches_depend_on_seed_and_epoch_alone(bucketed):
+def test_batches_depend_on_seed_and_epoch_only(bucketed):
   def batch_lists(seed, epoch):
     lengths = np.random.RandomState(0).randint(1, 50, 200)
     drawn = batches.epoch_batches(lengths, 8, seed, epoch, bucketed)
@@ -108,7 +108,7 @@ def test_batches_depend_on_seed_and_epoch_alone(bucketed):
   assert batch_lists(1, 2) != batch_lists(2, 2)
 
 
-def test_bucketed_batches_waste_little_and_come_in_no_order_of_length():
+def test_bucketed_batches_need_little_padding_and_are_not_sorted():
   lengths = np.random.RandomState(0).randint(3, 120, 3200)
   bucketed = batches.epoch_batches(lengths, 32, 1, 0, True)
   random = batches.epoch_batches(lengths, 32, 1, 0, False)
@@ -118,12 +118,12 @@ def test_bucketed_batches_waste_little_and_come_in_no_order_of_length():
   assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
 
 
-def test_padding_efficiency_counts_pieces_over_positions():
+def test_padding_efficiency_is_pieces_over_positions():
   assert batches.padding_efficiency([1, 3], [[0, 1]]) == pytest.approx(4 / 6)
   assert batches.padding_efficiency([1, 3], [[0], [1]]) == 1.0
 
 
-def test_batches_of_a_real_corpus_are_nine_tenths_pieces(shared, repo):
+def test_batches_of_a_real_corpus_are_at_most_a_tenth_padding(shared, repo):
   path = os.path.join(shared, "data/benchmarks/NER/NCBI-disease/train.tsv")
   tokenizer = tokenization.load(
     spm_model_file=os.path.join(repo, "examples/vocab/pubmed-8k.model")
@@ -137,7 +137,7 @@ def test_batches_of_a_real_corpus_are_nine_tenths_pieces(shared, repo):
   assert batches.padding_efficiency(lengths, drawn) >= 0.9
 
 
-def test_training_goes_on_with_the_batches_that_come_next():
+def test_training_resumes_with_the_next_batches():
   examples = features(np.random.RandomState(0).randint(1, 9, 20))
 
   def dataset(first_step):
@@ -166,7 +166,7 @@ def test_every_batch_is_split_among_machines_and_devices(devices):
     mine = slice(i * devices, (i + 1) * devices)
     parts = shares[0][mine] + shares[1][mine]
     if len(batch) == 1:
-      assert parts == [batch] * 2 * devices  # So that none is without any.
+      assert parts == [batch] * 2 * devices  # So that no device is without.
     else:
       assert sorted(sum(parts, [])) == sorted(batch)
       assert max(map(len, parts)) - min(map(len, parts)) <= 1
@@ -180,7 +180,7 @@ def test_predictions_come_longest_first_with_their_numbers():
   assert [b["input_ids"].shape for b in drawn] == [(3, 9), (1, 2)]
 
 
-def test_a_pool_of_predictions_comes_before_the_next():
+def test_a_pool_of_predictions_is_finished_before_the_next():
   drawn = first_batches(
     lambda: batches.prediction_dataset(features([2, 4, 3, 7, 9]), 2, {}, pool=3)
   )
@@ -205,12 +205,12 @@ def test_fixed_batches_have_known_shapes_and_repeat_in_training():
 
 
 class Ids:
-  """What sequence_features asks of a tokenizer."""
+  """The attributes of a tokenizer that sequence_features uses."""
 
   cls_id, sep_id = 2, 3
 
 
-def test_two_texts_are_joined_as_albert_was_pretrained():
+def test_two_texts_are_joined_as_in_pretraining():
   features = batches.sequence_features(Ids, [7, 8], [9])
   assert {name: list(value) for name, value in features.items()} == {
     "input_ids": [2, 7, 8, 3, 9, 3],
@@ -223,7 +223,7 @@ def test_two_texts_are_joined_as_albert_was_pretrained():
 
 
 @pytest.mark.parametrize("make", ["bucketed", "fixed"])
-def test_a_value_of_the_example_is_stacked_whatever_its_shape(make):
+def test_values_of_whole_examples_are_stacked(make):
   examples = [
     dict(
       f,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of heads.py; of the pretraining heads in test_modeling.py."""
+"""Tests of heads.py; test_modeling.py tests the pretraining heads."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -8,7 +8,7 @@ from training import heads
 
 
 def run_tokens(label_ids, is_training=False):
-  """(loss, predictions, variables) of the token head on fixed input."""
+  """Returns (loss, predictions, variables) of the token head."""
   sequence = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(1)
@@ -51,12 +51,12 @@ def test_the_loss_is_the_mean_over_labelled_pieces():
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
-def test_without_any_labelled_piece_the_loss_is_zero():
+def test_without_labelled_pieces_the_loss_is_zero():
   assert run_tokens([[-1] * 3] * 2)[1] == 0.0
 
 
 def run_head(head, *values):
-  """(loss, predictions, variables) of a head on these constants."""
+  """Returns (loss, predictions, variables) of a head on constants."""
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(1)
     result = head(*[tf.constant(value) for value in values])
@@ -75,7 +75,7 @@ def logits_of(x, variables, scope=""):
   )
 
 
-def test_an_input_without_a_label_takes_no_part_in_the_loss_of_classes():
+def test_inputs_without_a_label_do_not_count_in_the_loss_of_classes():
   loss, predictions, variables = run_head(
     lambda pooled, ids: heads.classes(pooled, ids, 5, False), POOLED, [4, -1, 0]
   )
@@ -87,7 +87,7 @@ def test_an_input_without_a_label_takes_no_part_in_the_loss_of_classes():
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
-def test_the_score_s_loss_is_the_mean_squared_error():
+def test_the_loss_of_scores_is_the_mean_squared_error():
   gold = np.array([1, 2, 3], np.float32)
   loss, predictions, variables = run_head(
     lambda pooled, values: heads.score(pooled, values, False), POOLED, gold
@@ -98,7 +98,7 @@ def test_the_score_s_loss_is_the_mean_squared_error():
   np.testing.assert_allclose(loss, ((values - gold) ** 2).mean(), rtol=1e-5)
 
 
-def test_each_label_of_several_has_a_sigmoid_of_its_own():
+def test_each_of_several_labels_has_its_own_sigmoid():
   gold = np.array([[1, 0], [0, 0], [1, 1]], np.float32)
   loss, predictions, variables = run_head(
     lambda pooled, labels: heads.labels(pooled, labels, False), POOLED, gold
@@ -109,7 +109,7 @@ def test_each_label_of_several_has_a_sigmoid_of_its_own():
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
-def test_a_span_begins_and_ends_where_it_is_allowed():
+def test_a_span_begins_and_ends_only_where_allowed():
   sequence = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
   allowed = [[0, 1, 1], [0, 1, 1]]
   loss, predictions, variables = run_head(
