@@ -535,6 +535,7 @@ def test_question_has_one_answer_from_all_its_texts(new_task):
     (0.9, [["lung cancer"]]),
     (0.3, [["lung cancer"], ["eye"]]),
   ],
+  ids=["above_all", "above_one", "below_all"],
 )
 def test_list_holds_answers_above_the_threshold(new_task, threshold, expected):
   task = new_task(task_name="bioasq-list", list_threshold=threshold, **SMALL)
@@ -577,7 +578,9 @@ def test_golden_file_scores_only_the_test_set(new_task, caplog):
   assert scores["strict"] == 0 and not caplog.text
 
 
-@pytest.mark.parametrize("threshold, answer", [(0.0, ""), (3.0, "fever")])
+@pytest.mark.parametrize(
+  "threshold, answer", [(0.0, ""), (3.0, "fever")], ids=["above", "below"]
+)
 def test_null_odds_above_the_threshold_give_no_answer(
   new_task, threshold, answer
 ):
