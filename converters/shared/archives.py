@@ -9,6 +9,7 @@ messages and are matched with patterns.
 import collections
 import contextlib
 import fnmatch
+import functools
 import gzip
 import hashlib
 import io
@@ -16,6 +17,7 @@ import os
 import tarfile
 import zipfile
 
+from common import files
 from common.errors import InputError
 from common.errors import first_five
 from common.text import decode
@@ -32,12 +34,12 @@ class File(
 
   @property
   def base(self):
-    """The name without folders."""
+    """Returns the name without folders."""
     return self.name.rsplit("/", 1)[-1]
 
   @property
   def stem(self):
-    """The name without folders and extension, the id of many documents."""
+    """Returns the name without folders and extension, often a document's id."""
     return self.base.rpartition(".")[0]
 
   def text(self):
@@ -64,7 +66,7 @@ class Source:
     self._files = []
     self._digests = {}  # {name: SHA-256} of the files read so far
     for path, name in _walk(folder):
-      self._add(path, name, folder, _reader(path), 0)
+      self._add(path, name, folder, functools.partial(files.read, path), 0)
 
   def digest(self):
     """Returns a SHA-256, as hex, of the names and contents read so far."""
@@ -173,19 +175,6 @@ def _walk(folder):
       if not name.startswith("."):
         path = os.path.join(top, name)
         yield path, os.path.relpath(path, folder).replace(os.sep, "/")
-
-
-def _reader(path):
-  def read():
-    try:
-      with open(path, "rb") as f:
-        return f.read()
-    except OSError as error:
-      raise InputError(
-        "%s: cannot be read (%s)" % (path, error.strerror or error)
-      ) from None
-
-  return read
 
 
 def _matching_end(name, patterns):

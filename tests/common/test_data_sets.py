@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of data sets and weights: complete, consistent, found by name."""
 
+import os
 import re
 
 import pytest
 
 from common import data_sets
 from common import weights
+from tests.helpers import REPO
 
 EVERYTHING = data_sets.DATA_SETS + weights.WEIGHTS
 
@@ -74,3 +76,9 @@ def test_the_markdown_table_has_a_line_for_each_converted_data_set():
   gad = next(line for line in lines if "`gad`" in line)
   assert "relations" in gad and "`biobert`, `blurb`" in gad
   assert "Open Database License 1.0 | by hand |" in gad
+
+
+def test_the_documentation_has_the_same_table():
+  path = os.path.join(REPO, "docs", "corpora.md")
+  with open(path, encoding="utf-8") as f:
+    assert data_sets.to_markdown() in f.read()

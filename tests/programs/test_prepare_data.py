@@ -46,7 +46,7 @@ def run(*arguments, fails=False):
 
 @pytest.fixture
 def mednli(tmp_path):
-  """The folder of an invented corpus with one pair in train and test."""
+  """Writes an invented corpus with a pair in train and test; its folder."""
   found = corpus_files.files("mednli")
   lines = found["mli_test_v1.jsonl"].splitlines(True)
   found["mli_train_v1.jsonl"] += lines[0] + lines[0].replace(b"day", b"DAY")

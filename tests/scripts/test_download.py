@@ -589,7 +589,7 @@ def test_a_folder_that_cannot_be_made_is_named(place):
 
 @pytest.fixture
 def several(place):
-  """A place with entries of every kind; one file is missing."""
+  """Returns a Place with entries of every kind; one file is missing."""
   place.add("Gone", "gone.zip", "corpus.zip")
   place.add("Secret", agreement="a signed form", take="secret.zip")
   place.add("Drive", take="drive.zip")

@@ -327,7 +327,7 @@ def random_document(rng):
 
 @pytest.fixture(scope="module", params=[None, {"A": "A"}, {"A": "C", "B": "C"}])
 def results(request):
-  """(document, mentions asked for, rows, counts, dropped) of many documents."""
+  """Returns (document, mentions, rows, counts, dropped) of 400 documents."""
   rng = random.Random(7)
   found = []
   for _ in range(400):
