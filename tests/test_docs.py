@@ -8,7 +8,6 @@ import re
 
 import pytest
 
-from common import data_sets
 from tests.helpers import REPO
 
 # Flags of other programs that the pages mention.
@@ -160,10 +159,6 @@ def test_every_command_in_a_page_names_a_program_that_exists():
   for page in PAGES:
     for program in re.findall(r"\bpython (\S+\.py)", read(page)):
       assert os.path.exists(os.path.join(REPO, program)), (page, program)
-
-
-def test_corpora_md_has_the_table_of_data_sets():
-  assert data_sets.to_markdown() in read("docs", "corpora.md")
 
 
 @pytest.mark.parametrize(
