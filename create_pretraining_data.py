@@ -131,7 +131,7 @@ def define_flags():
     "output_file",
     None,
     "TFRecord file; with several shards x becomes x-00000-of-00064, and a "
-    "comma-separated list names them one by one. A folder holds one output.",
+    "comma-separated list names them one by one.",
   )
   flags.DEFINE_enum(
     "input_format",
@@ -280,15 +280,12 @@ def main(_):
   config = flag_groups.values()
   check_runner(config)
   plan, encoding, description = prepare(config)
-  earlier = manifests.read_earlier(plan, description) or {"stripes": []}
-  if "report" in earlier:
-    logging.info(
-      "Nothing to do: this output is finished, says %s",
-      os.path.join(plan.folder, manifests.MANIFEST),
-    )
+  earlier = manifests.read_earlier(plan, description)
+  if earlier.finished:
+    logging.info("Nothing to do: this output is finished (%s)", earlier.path)
     return
   try:
-    outcome = run(config, plan, encoding, description, earlier["stripes"])
+    outcome = run(config, plan, encoding, description, earlier.stripes)
   except OSError as e:  # A full disk, say.
     raise InputError("%s; once mended, the same command goes on" % e) from e
   counts, records, dropped, seconds = outcome

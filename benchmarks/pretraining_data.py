@@ -59,7 +59,7 @@ def run_program(args, num_workers):
       check=True,
       stderr=subprocess.DEVNULL,
     )
-    with open("%s/manifest.json" % folder, encoding="utf-8") as f:
+    with open("%s/x.manifest.json" % folder, encoding="utf-8") as f:
       return json.load(f)["report"]["megabytes_per_second"]
 
 

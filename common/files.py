@@ -73,7 +73,17 @@ def is_folder(path):
   if is_remote(path):
     with _gfile() as gfile:
       return gfile.isdir(path)
-  return os.path.isdir(path)
+  return os.path.isdir(path or ".")
+
+
+def list_names(folder):
+  """Returns the sorted names in a folder; none if there is no such folder."""
+  if not is_folder(folder):
+    return []
+  if is_remote(folder):
+    with _gfile() as gfile:
+      return sorted(gfile.listdir(folder))
+  return sorted(os.listdir(folder or "."))
 
 
 def size(path):

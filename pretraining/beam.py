@@ -31,7 +31,7 @@ from common import files  # noqa: E402
 from pretraining import manifests  # noqa: E402
 from pretraining import shards  # noqa: E402
 
-SUMMARY = "beam.json"
+SUMMARY = ".beam.json"
 
 
 def run(plan, encoding, description, runner, options):
@@ -53,7 +53,7 @@ def run(plan, encoding, description, runner, options):
   )
   with beam.Pipeline(options=pipeline_options) as pipeline:
     build(pipeline, plan, encoding)
-  path = os.path.join(plan.folder, SUMMARY)
+  path = plan.beside(SUMMARY)
   summary = files.read_json(path)
   files.remove(path)
   return shards.Outcome(
@@ -98,7 +98,7 @@ def build(pipeline, plan, encoding):
   )
   (
     pipeline
-    | "Once" >> beam.Create([plan.folder])
+    | "Once" >> beam.Create([plan.beside(SUMMARY)])
     | "Summarize"
     >> beam.Map(
       _summarize,
@@ -166,8 +166,7 @@ def _sum(counters):
   return total
 
 
-def _summarize(folder, counts, dropped, written):
+def _summarize(path, counts, dropped, written):
   """Leaves the figures where whoever started the pipeline finds them."""
   summary = {"counts": counts, "dropped": dropped, "shards": written}
-  path = os.path.join(folder, SUMMARY)
   files.write_json(path, summary)

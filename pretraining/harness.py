@@ -21,13 +21,13 @@ from common.errors import InputError
 import modeling
 import optimization
 from pretraining import curves
+from pretraining import manifests
 from pretraining import masking
 from pretraining import record_inputs
 from training import estimators
 from training import heads
 from training import model_folder
 
-MANIFEST = "manifest.json"
 METRICS = (
   "masked_lm_loss",
   "masked_lm_accuracy",
@@ -107,49 +107,33 @@ def find_files(patterns):
     except tf.errors.NotFoundError:  # TensorFlow 1.15, of a folder.
       paths = []
     if len(paths) == 1 and tf.io.gfile.isdir(paths[0]):
-      paths = tf.io.gfile.glob(os.path.join(paths[0], "*"))
-    paths = [path for path in sorted(paths) if _is_shard(path)]
+      paths = _folder_files(paths[0])
+    paths = manifests.only_shards(sorted(paths))
     if not paths:
       raise InputError("%s: no such file" % pattern)
     found += paths
   return found
 
 
-def _is_shard(path):
-  manifest = _manifest_of(path)
-  names = [shard["file"] for shard in manifest.get("shards", [])]
-  return not manifest or os.path.basename(path) in names
-
-
-def _manifest_of(path):
-  """The manifest beside a file; {} if there is none."""
-  return model_folder.read_json(
-    os.path.join(os.path.dirname(path), MANIFEST), {}
-  )
-
-
-def _vocabulary_beside(paths):
-  """The vocabulary that data creation left beside its files, if it did."""
-  found = []
-  for folder in sorted({os.path.dirname(path) for path in paths}):
-    for name in _manifest_of(os.path.join(folder, "any")).get("vocabulary", {}):
-      path = os.path.join(folder, name)
-      if tf.io.gfile.exists(path):
-        found.append(path)
-  return found
+def _folder_files(folder):
+  """Returns the paths of all files in a folder with one output."""
+  outputs = manifests.in_folder(folder)
+  if len(outputs) > 1:
+    raise InputError(
+      "%s: holds several outputs (%s), expected the names of one's files, such "
+      "as %s/train.tfrecord*"
+      % (folder, ", ".join(map(os.path.basename, outputs)), folder)
+    )
+  return tf.io.gfile.glob(os.path.join(folder, "*"))
 
 
 def check_files(paths, shape):
   """Raises InputError unless files hold examples of this shape.
 
   Looks at the first example of each file and at the manifests beside them,
-  which know the vocabulary and how many files belong together.
+  which know the vocabulary and the flags that shaped the examples.
   """
-  for folder in sorted({os.path.dirname(path) for path in paths}):
-    manifest = _manifest_of(os.path.join(folder, "any"))
-    if not manifest:
-      continue
-    place = os.path.join(folder, MANIFEST)
+  for place, manifest in manifests.of_files(paths).items():
     if manifest["vocab_size"] != shape.vocab_size:
       raise InputError(
         "%s: made with a vocabulary of %d pieces, the config's vocab_size is %d"
@@ -284,7 +268,7 @@ class _Run:
   def _tokenizer(self):
     """The vocabulary's, which masking anew needs."""
     config = copy.copy(self.config)
-    beside = _vocabulary_beside(self.files["train"])
+    beside = manifests.vocabulary_beside(self.files["train"])
     if not (config.vocab_file or config.spm_model_file) and beside:
       config.vocab_file = beside[0]
     return model_folder.load_tokenizer(
@@ -331,7 +315,7 @@ class _Run:
     if not self.config.do_train:
       return
     self.albert.to_json_file(self._path("albert_config.json"))
-    for source in _vocabulary_beside(self.files["train"]):
+    for source in manifests.vocabulary_beside(self.files["train"]):
       model_folder.write_bytes(
         self._path(os.path.basename(source)), model_folder.read_bytes(source)
       )

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a folder of pretraining shards says of itself.
+"""The files beside pretraining shards that say how they were made.
 
-manifest.json: how all its shards were made, and what was counted on the way.
-progress.json, until then: the same of those that are finished. Both begin with
-a description: program, flags, vocabulary, inputs. A folder never holds the
-output of two of them.
+The output x of create_pretraining_data.py (x, or x-00000-of-00064 and so on)
+comes with x.manifest.json, and until it is finished with x.progress.json. Both
+begin with a description: program, flags, vocabulary, inputs. The manifest adds
+all shards and what was counted, the progress file the finished shards. Several
+outputs with the same vocabulary may share a folder.
+
+Earlier versions wrote manifest.json and progress.json, one output a folder;
+these are still read.
 """
 
+import collections
 import itertools
 import json
 import os
@@ -16,17 +21,85 @@ from absl import logging
 from common import files
 from common.errors import InputError
 
-MANIFEST = "manifest.json"
-PROGRESS = "progress.json"
+MANIFEST = ".manifest.json"
+PROGRESS = ".progress.json"
 MEGABYTE = 1e6
+
+# What an earlier run of the same command left: the path of its manifest or
+# progress file (None without one), whether it is finished, and the records of
+# its finished stripes (see shards.Output).
+Earlier = collections.namedtuple("Earlier", ["path", "finished", "stripes"])
+
+
+# ----------------------------------------------------- what training reads
+
+
+def in_folder(folder):
+  """Returns {path: content} of the manifests in a folder."""
+  return _read_all(folder, MANIFEST)
+
+
+def _read_all(folder, ending):
+  return {
+    os.path.join(folder, name): files.read_json(os.path.join(folder, name))
+    for name in files.list_names(folder)
+    if ("." + name).endswith(ending)  # Also the old names without a prefix.
+  }
+
+
+def only_shards(paths):
+  """Returns the paths of those files that hold examples.
+
+  In a folder with manifests these are the files that a manifest lists, in
+  other folders all files but progress files.
+  """
+  found = []
+  for folder, group in itertools.groupby(paths, os.path.dirname):
+    manifests = in_folder(folder).values()
+    listed = set().union(*map(_shard_names, manifests))
+    found += [
+      path
+      for path in group
+      if os.path.basename(path) in listed
+      or not (manifests or path.endswith(PROGRESS))
+    ]
+  return found
+
+
+def of_files(paths):
+  """Returns {path: content} of the manifests that list any of these files."""
+  found = {}
+  for folder in sorted(set(map(os.path.dirname, paths))):
+    names = {os.path.basename(p) for p in paths if os.path.dirname(p) == folder}
+    for path, manifest in in_folder(folder).items():
+      if names & _shard_names(manifest):
+        found[path] = manifest
+  return found
+
+
+def _shard_names(manifest):
+  return {shard["file"] for shard in manifest.get("shards", [])}
+
+
+def vocabulary_beside(paths):
+  """Returns the vocabulary files that data creation left beside shards."""
+  found = [
+    os.path.join(os.path.dirname(path), name)
+    for path, manifest in of_files(paths).items()
+    for name in manifest.get("vocabulary", {})
+  ]
+  return list(filter(files.exists, dict.fromkeys(found)))
+
+
+# -------------------------------------------------- what data creation reads
 
 
 def describe(plan, flags, tokenizer):
-  """Returns the part of manifest.json that is known before the first shard.
+  """Returns the part of a manifest that is known before the first shard.
 
   Args:
-    plan: a Plan.
-    flags: {name: value} of all that shape the output.
+    plan: a shards.Plan.
+    flags: {name: value} of all flags that shape the output.
     tokenizer: a FullTokenizer.
   """
   return {
@@ -41,108 +114,117 @@ def describe(plan, flags, tokenizer):
 
 
 def read_earlier(plan, description):
-  """Returns the manifest.json or progress.json of an earlier run, or None.
+  """Returns the Earlier run whose output has the same files.
 
   Raises:
-    InputError: the folder holds something else than this run's output.
+    InputError: another command made one of these files, or the folder holds
+      another vocabulary of the same name.
   """
-  for name in (MANIFEST, PROGRESS):
-    path = os.path.join(plan.folder, name)
-    if files.exists(path):
-      before = _read_json(path)
-      if name == PROGRESS and _is_empty(plan.folder, before):
-        return None
-      _refuse_other(path, before, description)
-      return before
-  for shard in plan.shards:
-    if files.exists(shard):
-      raise InputError(
-        "%s: is there already, and no %s beside it that says how it was made; "
-        "expected a new file or folder as --output_file" % (shard, MANIFEST)
-      )
-  return None
+  for ending in (MANIFEST, PROGRESS):
+    for path, before in _read_all(plan.folder, ending).items():
+      names = before.get("flags", {}).get("output_file", [])
+      if not set(names) & set(map(os.path.basename, plan.shards)):
+        continue
+      if ending == PROGRESS and _is_empty(plan.folder, before):
+        continue
+      _reject_other(path, before, description)
+      if ending == PROGRESS:  # Which may have its old name.
+        files.rename(path, plan.beside(PROGRESS))
+      return Earlier(path, ending == MANIFEST, before.get("stripes", []))
+  _reject_unknown_files(plan, description)
+  return Earlier(None, False, [])
 
 
 def _is_empty(folder, progress):
-  """Whether a run ended before its first shard."""
+  """Returns whether a run ended before its first shard."""
   names = progress["flags"]["output_file"]
   paths = [os.path.join(folder, name) for name in names]
   return not (progress["stripes"] or any(map(files.exists, paths)))
 
 
-def _read_json(path):
-  try:
-    return files.read_json(path)
-  except InputError as e:
-    raise InputError(
-      "%s; expected another folder in --output_file, or an empty one" % e
-    ) from e
+def _reject_unknown_files(plan, description):
+  """Rejects a folder with files that this command would overwrite."""
+  for shard in plan.shards:
+    if files.exists(shard):
+      raise InputError(
+        "%s: exists already, without a manifest that says how it was made; "
+        "expected a new file as --output_file" % shard
+      )
+  for name, digest in description["vocabulary"].items():
+    path = os.path.join(plan.folder, name)
+    if files.exists(path) and files.sha256(path) != digest:
+      raise InputError(
+        "%s: found another vocabulary than this command's; expected another "
+        "folder in --output_file" % path
+      )
 
 
-def _refuse_other(path, before, now):
-  """Stops where a folder holds the output of another command."""
+def _reject_other(path, before, now):
+  """Rejects the output of another command."""
   for name in sorted(set(before["flags"]) | set(now["flags"])):
     old, new = (d["flags"].get(name) for d in (before, now))
     if old != new:
-      _refuse(path, "--%s=%s" % (name, old), "--%s=%s" % (name, new))
+      _reject(path, "--%s=%s" % (name, old), "--%s=%s" % (name, new))
   for old, new in itertools.zip_longest(before["inputs"], now["inputs"]):
     if old != new:
-      _refuse(path, "the input " + _described(old), _described(new))
+      _reject(path, "the input " + _input_text(old), _input_text(new))
   if before["vocabulary"] != now["vocabulary"]:
-    _refuse(path, *(_listed(d["vocabulary"]) for d in (before, now)))
+    _reject(path, *(_vocabulary_text(d["vocabulary"]) for d in (before, now)))
 
 
-def _described(given):
+def _input_text(given):
   if given is None:
     return "nothing"
   return "%(path)s (%(format)s, %(bytes)d bytes)" % given
 
 
-def _listed(vocabulary):
+def _vocabulary_text(vocabulary):
   return "the vocabulary " + ", ".join(
     "%s (sha256 %s...)" % (name, digest[:8])
     for name, digest in sorted(vocabulary.items())
   )
 
 
-def _refuse(path, old, new):
+def _reject(path, old, new):
   raise InputError(
-    "%s: this folder's shards are made with %s, now it is %s; expected the "
-    "same, or another folder in --output_file" % (path, old, new)
+    "%s: these shards were made with %s, this command has %s; expected the "
+    "same, or another --output_file" % (path, old, new)
   )
 
 
+# ------------------------------------------------- what data creation writes
+
+
 def write_progress(plan, description, stripes):
-  """Writes progress.json, after which the folder belongs to this command.
+  """Writes the progress file; the shards then belong to this command.
 
   Args:
     plan: a shards.Plan.
-    description: of `describe`.
-    stripes: what is known of the finished ones, see shards.Output.
+    description: as `describe` returns it.
+    stripes: records of the finished stripes, see shards.Output.
   """
-  _write_json(plan, PROGRESS, dict(description, stripes=stripes))
+  files.write_json(plan.beside(PROGRESS), dict(description, stripes=stripes))
 
 
 def write_manifest(plan, description, vocabulary, shards, report):
-  """Writes manifest.json, and the vocabulary beside it: the output is finished.
+  """Writes the manifest and the vocabulary: the output is finished.
 
   Args:
     plan: a shards.Plan.
-    description: of `describe`.
-    vocabulary: its files, which training hands on with the model.
+    description: as `describe` returns it.
+    vocabulary: paths of its files, which training needs with the model.
     shards: list of {"file", "instances", "bytes"}.
-    report: of `make_report`.
+    report: as `make_report` returns it.
 
   Raises:
-    InputError: there is not one instance; the empty shards are removed.
+    InputError: there is no instance at all; the empty shards are removed.
   """
-  progress = os.path.join(plan.folder, PROGRESS)
   if not any(shard["instances"] for shard in shards):
-    for path in plan.shards + [progress]:
+    for path in plan.shards + [plan.beside(PROGRESS)]:
       files.remove(path)
     raise InputError(
       "the input gave no instance (%s); expected text with at least two "
-      "sentences a document, and the --input_format that fits it"
+      "sentences per document, and the --input_format that fits it"
       % json.dumps(dict(report["counts"], dropped=report["dropped"]))
     )
   order = {os.path.basename(path): i for i, path in enumerate(plan.shards)}
@@ -150,22 +232,20 @@ def write_manifest(plan, description, vocabulary, shards, report):
   for path in vocabulary:
     copy = os.path.join(plan.folder, os.path.basename(path))
     files.write(copy, files.read(path))
-  _write_json(plan, MANIFEST, dict(description, shards=shards, report=report))
-  files.remove(progress)
-
-
-def _write_json(plan, name, value):
-  files.write_json(os.path.join(plan.folder, name), value)
+  files.write_json(
+    plan.beside(MANIFEST), dict(description, shards=shards, report=report)
+  )
+  files.remove(plan.beside(PROGRESS))
 
 
 def make_report(plan, counts, dropped, seconds):
-  """Returns what was counted, as manifest.json keeps it.
+  """Returns the counts as the manifest keeps them.
 
   Args:
     plan: a shards.Plan.
     counts: Counter of instances.InstanceMaker.
-    dropped: Counter of corpora.documents, by reason.
-    seconds: the time that making the shards took.
+    dropped: Counter of sources.documents, by reason.
+    seconds: time that making the shards took.
   """
   return {
     "counts": dict(sorted(counts.items())),
@@ -179,7 +259,7 @@ def make_report(plan, counts, dropped, seconds):
 
 
 def log_report(plan, report):
-  """Says on the screen what manifest.json keeps."""
+  """Logs the counts of a finished output."""
   for name, count in report["counts"].items():
     logging.info("%s: %d", name, count)
   for reason, count in report["dropped"].items():
@@ -195,6 +275,6 @@ def log_report(plan, report):
     report["seconds"],
     report["megabytes_per_second"],
     len(plan.shards),
-    MANIFEST,
+    os.path.basename(plan.beside(MANIFEST)),
     plan.folder or ".",
   )

@@ -13,6 +13,7 @@ import collections
 import gc
 import itertools
 import os
+import re
 import time
 
 from common import files
@@ -115,8 +116,7 @@ def shard_paths(output, num_shards, inputs, copies):
     raise InputError("--output_file names the same file twice: %s" % output)
   if len({os.path.dirname(name) for name in names}) > 1:
     raise InputError(
-      "--output_file names files of several folders, expected one folder, "
-      "which gets one %s" % manifests.MANIFEST
+      "--output_file names files of several folders, expected files of one"
     )
   return names
 
@@ -134,13 +134,15 @@ class Plan:
   """Says which shard a copy of a chunk goes to.
 
   Attributes: `inputs` (Inputs in their order), `shards` (paths), `folder` (of
-  the shards), `bytes` (of all inputs), `lanes`, `stripes`.
+  the shards), `name` (of the output: its first shard's, without the number),
+  `bytes` (of all inputs), `lanes`, `stripes`.
   """
 
   def __init__(self, inputs, shards, copies):
     self.inputs = inputs
     self.shards = shards
-    self.folder = os.path.dirname(shards[0])
+    self.folder, first = os.path.split(shards[0])
+    self.name = re.sub(r"-0{5}-of-\d{5}$", "", first)
     count = len(shards)
     self.lanes = max(
       n for n in range(1, min(count, copies) + 1) if count % n == 0
@@ -149,6 +151,10 @@ class Plan:
     ends = list(itertools.accumulate(i.bytes for i in inputs))
     self.bytes = ends[-1]
     self._begins = [0] + ends
+
+  def beside(self, ending):
+    """Returns the path of a file that comes with the shards."""
+    return os.path.join(self.folder, self.name + ending)
 
   def place(self, file, position):
     """Returns how many bytes of all inputs lie before a place in a file."""
@@ -234,9 +240,9 @@ class Encoder:
 class Output:
   """The shards of a run on one machine, written a stripe after the other.
 
-  A stripe's shards are first complete under temporary names, then progress.json
-  says so, then they get their names. So a shard with its name is finished for
-  good, and a kill costs no more than the stripe it falls into.
+  A stripe's shards are first complete under temporary names, then the progress
+  file says so, then they get their names. A shard with its name is therefore
+  final, and a kill costs at most the stripe in progress.
 
   Attributes: `stripes`, a list of what is known of each finished stripe:
   {"counts": {...}, "seconds": float, "shards": [{"file", ...}]}.

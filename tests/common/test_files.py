@@ -25,6 +25,8 @@ def test_written_bytes_are_read_back(folder):
   assert files.size(path) == 5
   assert files.exists(path) and not files.is_folder(path)
   assert files.is_folder(os.path.dirname(path))
+  assert files.list_names(os.path.dirname(path)) == ["file"]
+  assert files.list_names(path) == []
   assert files.glob(os.path.join(folder, "new", "*")) == [path]
 
 

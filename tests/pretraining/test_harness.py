@@ -267,6 +267,14 @@ def test_folder_provides_its_shards_and_its_vocabulary(folder):
   assert (folder / "output" / "tiny.model").read_bytes() == b"vocabulary"
 
 
+def test_a_folder_with_two_outputs_is_rejected(folder):
+  for name in ("train", "held-out"):
+    (folder / (name + ".manifest.json")).write_text(json.dumps(manifest()))
+  with pytest.raises(InputError, match="several outputs .held-out.manifest"):
+    harness.find_files(str(folder))
+  assert harness.find_files(str(folder / "t*")) == [str(folder / "train")]
+
+
 def test_dynamic_masking_uses_the_vocabulary_beside_the_files(folder):
   config = dict(CONFIG, vocab_size=8000)
   (folder / "albert_config.json").write_text(json.dumps(config))

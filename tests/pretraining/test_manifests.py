@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a folder says of its shards, and what it will not be mixed with."""
+"""What manifests say of shards, and which other commands they reject."""
 
 import collections
 import copy
@@ -37,58 +37,98 @@ def changed(section, key, value):
 
 
 def test_a_new_folder_has_no_earlier_run(plan):
-  assert manifests.read_earlier(plan, DESCRIPTION) is None
+  earlier = manifests.read_earlier(plan, DESCRIPTION)
+  assert earlier == (None, False, [])
 
 
 def test_the_same_command_finds_its_progress(plan):
   manifests.write_progress(plan, DESCRIPTION, [{"shards": []}])
   earlier = manifests.read_earlier(plan, DESCRIPTION)
-  assert earlier["stripes"] == [{"shards": []}]
+  assert not earlier.finished
+  assert earlier.stripes == [{"shards": []}]
+
+
+def test_progress_under_its_old_name_is_found_and_renamed(plan, tmp_path):
+  progress = dict(DESCRIPTION, stripes=[{"shards": []}])
+  (tmp_path / "progress.json").write_text(json.dumps(progress))
+  earlier = manifests.read_earlier(plan, DESCRIPTION)
+  assert earlier.stripes == [{"shards": []}]
+  assert os.listdir(str(tmp_path)) == ["x.progress.json"]
+
+
+@pytest.mark.parametrize("name", ["x.manifest.json", "manifest.json"])
+def test_a_finished_output_is_found_by_its_manifest(plan, tmp_path, name):
+  (tmp_path / name).write_text(json.dumps(DESCRIPTION))
+  earlier = manifests.read_earlier(plan, DESCRIPTION)
+  assert earlier == (str(tmp_path / name), True, [])
+
+
+@pytest.mark.parametrize("name", ["y.manifest.json", "manifest.json"])
+def test_another_output_in_the_folder_is_no_obstacle(plan, tmp_path, name):
+  other = changed("flags", "output_file", ["y"])
+  (tmp_path / name).write_text(json.dumps(other))
+  assert manifests.read_earlier(plan, DESCRIPTION).path is None
+
+
+def test_an_output_with_a_file_in_common_is_rejected(plan, tmp_path):
+  other = changed("flags", "output_file", ["y", "x"])
+  (tmp_path / "y.manifest.json").write_text(json.dumps(other))
+  with pytest.raises(InputError, match="y.manifest.json: .*--output_file=.'y'"):
+    manifests.read_earlier(plan, DESCRIPTION)
+
+
+def test_another_vocabulary_of_the_same_name_is_rejected(plan, tmp_path):
+  (tmp_path / "30k-clean.model").write_bytes(b"other")
+  with pytest.raises(InputError, match="30k-clean.model: found another voc"):
+    manifests.read_earlier(plan, DESCRIPTION)
 
 
 @pytest.mark.parametrize(
   "now, message",
   [
-    (changed("flags", "ngram", 2), "with --ngram=3, now it is --ngram=2;"),
+    (
+      changed("flags", "ngram", 2),
+      "with --ngram=3, this command has --ngram=2;",
+    ),
     (
       changed("inputs", 0, {"path": "a.txt", "bytes": 9, "format": "text"}),
-      r"the input a.txt \(text, 10 bytes\), now it is a.txt \(text, 9 bytes\);",
+      r"the input a.txt \(text, 10 bytes\), .* has a.txt \(text, 9 bytes\);",
     ),
     (
       dict(DESCRIPTION, inputs=[]),
-      r"the input a.txt \(text, 10 bytes\), now it is nothing;",
+      r"the input a.txt \(text, 10 bytes\), this command has nothing;",
     ),
     (
       changed("vocabulary", "30k-clean.model", "0123456789"),
-      r"30k-clean.model \(sha256 fefb02b6...\), now .* \(sha256 01234567...\);",
+      r"30k-clean.model \(sha256 fefb02b6...\), .* \(sha256 01234567...\);",
     ),
   ],
 )
-def test_another_command_is_refused_with_old_and_new_value(plan, now, message):
+def test_another_command_is_rejected_with_old_and_new_value(plan, now, message):
   manifests.write_progress(plan, DESCRIPTION, [{"shards": []}])
   with pytest.raises(InputError, match=message):
     manifests.read_earlier(plan, now)
 
 
-def test_a_run_that_ended_before_its_first_shard_binds_nobody(plan):
+def test_a_run_without_a_finished_shard_does_not_bind_the_next(plan):
   manifests.write_progress(plan, DESCRIPTION, [])
   other = changed("flags", "ngram", 2)
-  assert manifests.read_earlier(plan, other) is None
+  assert manifests.read_earlier(plan, other).path is None
 
 
-def test_a_file_of_unknown_making_is_not_overwritten(plan, tmp_path):
+def test_a_file_without_a_manifest_is_not_overwritten(plan, tmp_path):
   (tmp_path / "x").write_bytes(b"mine")
-  with pytest.raises(InputError, match="x: is there already, and no manifest"):
+  with pytest.raises(InputError, match="x: exists already, without a manif"):
     manifests.read_earlier(plan, DESCRIPTION)
 
 
 def test_a_damaged_manifest_is_named(plan, tmp_path):
-  (tmp_path / "manifest.json").write_text("{")
-  with pytest.raises(InputError, match="manifest.json:1:2: damaged JSON"):
+  (tmp_path / "x.manifest.json").write_text("{")
+  with pytest.raises(InputError, match="x.manifest.json:1:2: damaged JSON"):
     manifests.read_earlier(plan, DESCRIPTION)
 
 
-def test_rates_are_shares_of_what_was_counted(plan):
+def test_the_report_has_counts_and_rates(plan):
   report = manifests.make_report(plan, COUNTS, {"notes": 1}, 2.0)
   assert report["unknown_rate"] == 0.01
   assert report["masking_rate"] == 0.15
@@ -109,15 +149,15 @@ def test_the_manifest_replaces_the_progress(plan, tmp_path):
   )
   assert sorted(os.listdir(str(tmp_path))) == [
     "elsewhere",
-    "manifest.json",
     "tiny.model",
+    "x.manifest.json",
   ]
   assert (tmp_path / "tiny.model").read_bytes() == b"pieces"
-  manifest = json.loads((tmp_path / "manifest.json").read_text())
+  manifest = json.loads((tmp_path / "x.manifest.json").read_text())
   assert manifest == dict(DESCRIPTION, shards=records, report=report)
 
 
-def test_an_output_without_instances_is_refused_and_removed(plan, tmp_path):
+def test_an_output_without_instances_is_rejected_and_removed(plan, tmp_path):
   (tmp_path / "x").write_bytes(b"")
   manifests.write_progress(plan, DESCRIPTION, [])
   dropped = {"notes without text": 7}
@@ -126,3 +166,23 @@ def test_an_output_without_instances_is_refused_and_removed(plan, tmp_path):
   with pytest.raises(InputError, match='no instance .*"notes without text": 7'):
     manifests.write_manifest(plan, DESCRIPTION, [], records, report)
   assert os.listdir(str(tmp_path)) == []
+
+
+def test_outputs_in_one_folder_have_their_own_manifests(tmp_path):
+  for name in ("train", "eval"):
+    manifest = {"shards": [{"file": name}], "vocabulary": {name + ".model": ""}}
+    path = tmp_path / (name + ".manifest.json")
+    path.write_text(json.dumps(manifest))
+    for file in (name, name + ".model"):
+      (tmp_path / file).write_bytes(b"")
+  paths = sorted(map(str, tmp_path.iterdir()))
+  train = str(tmp_path / "train")
+  assert manifests.only_shards(paths) == [str(tmp_path / "eval"), train]
+  assert list(manifests.of_files([train])) == [train + ".manifest.json"]
+  assert manifests.vocabulary_beside([train]) == [train + ".model"]
+  assert len(manifests.in_folder(str(tmp_path))) == 2
+
+
+def test_without_a_manifest_all_files_but_progress_hold_examples():
+  paths = ["absent/x", "absent/x.progress.json", "absent/y"]
+  assert manifests.only_shards(paths) == ["absent/x", "absent/y"]

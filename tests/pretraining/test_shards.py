@@ -15,7 +15,7 @@ import tokenization
 
 SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 DESCRIPTION = {
-  "flags": {"ngram": 3, "output_file": ["x"]},
+  "flags": {"ngram": 3, "output_file": ["x-00000-of-00006"]},
   "inputs": [],
   "vocabulary": {},
 }
@@ -200,7 +200,7 @@ def test_a_stripe_gets_its_names_when_the_next_begins(tmp_path):
   write_stripes(plan_of([100], 6, 2, tmp_path), 1)
   found = {p.name for p in tmp_path.iterdir()}
   assert found == {
-    "progress.json",
+    "x.progress.json",
     "x-00000-of-00006",
     "x-00001-of-00006.partial",
     "x-00003-of-00006",
@@ -262,4 +262,4 @@ def test_discarding_leaves_finished_shards_only(tmp_path):
 def test_progress_tells_of_the_finished_stripes(tmp_path):
   plan = plan_of([100], 6, 2, tmp_path)
   stripes = write_stripes(plan, 1).stripes
-  assert manifests.read_earlier(plan, DESCRIPTION)["stripes"] == stripes
+  assert manifests.read_earlier(plan, DESCRIPTION).stripes == stripes

@@ -76,10 +76,10 @@ def run(text, folder, *more, code=0):
 def contents(folder):
   """The bytes of all shards, and the manifest without times."""
   found = {}
-  for path in glob.glob("%s/x*" % folder):
+  for path in glob.glob("%s/x-*" % folder):
     with open(path, "rb") as f:
       found[os.path.basename(path)] = f.read()
-  with open("%s/manifest.json" % folder, encoding="utf-8") as f:
+  with open("%s/x.manifest.json" % folder, encoding="utf-8") as f:
     manifest = json.load(f)
   del manifest["report"]["seconds"], manifest["report"]["megabytes_per_second"]
   return found, manifest
@@ -206,7 +206,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
   stop_after_a_stripe(arguments, tmp_path, kill)
   assert has_ended(group[0])
   kept = finished(tmp_path)
-  assert 0 < len(kept) < 8 and not (tmp_path / "manifest.json").exists()
+  assert 0 < len(kept) < 8 and not (tmp_path / "x.manifest.json").exists()
   run(text, tmp_path, "--num_workers=1")
   assert contents(tmp_path) == contents(made[0])
   now = finished(tmp_path)
@@ -237,7 +237,18 @@ def test_a_finished_command_says_so_and_does_nothing(made, text):
 
 def test_another_flag_in_the_same_folder_is_refused(made, text):
   said, _ = run(text, made[0], "--random_seed=7", code=1)
-  assert "with --random_seed=12345, now it is --random_seed=7;" in said
+  assert "with --random_seed=12345, this command has --random_seed=7;" in said
+
+
+def test_two_outputs_live_in_one_folder(made, text, tmp_path):
+  small = tmp_path / "small.txt"
+  small.write_text("Fever was seen.\nIt went.\n\n")
+  flags = ["--output_file=%s/y" % tmp_path, "--num_shards=1"]
+  run(str(small), tmp_path, *flags)
+  run(text, tmp_path)
+  assert contents(tmp_path) == contents(made[0])
+  said, _ = run(str(small), tmp_path, *flags)
+  assert "output is finished (%s/y.manifest.json)" % tmp_path in said
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
@@ -280,7 +291,7 @@ def test_the_vocabulary_of_a_model_serves(text, tmp_path):
     "--num_shards=1",
     "--dupe_factor=1",
   )
-  assert "1 file(s) and manifest.json" in said
+  assert "1 file(s) and x.manifest.json" in said
   assert os.path.getsize(str(tmp_path / "x")) > 0
 
 
