@@ -7,8 +7,10 @@ gives one. Answers to a set of questions are {question id: exact answer}, gold
 answers {question id: (type, exact answer)}. Scores are fractions from 0 to 1.
 """
 
+import os
 import re
 
+from common.errors import InputError
 from common.errors import first_five
 
 MAX_CHARACTERS = 100  # BioBERT's limit, and BioASQ's, to an exact answer.
@@ -39,6 +41,38 @@ def question_id(pair_id):
   other form is that of the question.
   """
   return _SNIPPET_NUMBER.sub("", pair_id)
+
+
+def find_files(folder, name, kind):
+  """Returns (training file, {batch: (test file, golden file or None)}).
+
+  The files are named as BioBERT's: BioASQ-train-factoid-4b.json,
+  BioASQ-test-factoid-4b-1.json and 4B1_golden.json.
+
+  Args:
+    folder: with the files.
+    name: of the data set, such as bioasq-4b.
+    kind: of the questions.
+  """
+  edition = name.rpartition("-")[2]
+  train = os.path.join(folder, "BioASQ-train-%s-%s.json" % (kind, edition))
+  stem = "BioASQ-test-%s-%s-" % (kind, edition)
+  tests = {}
+  for path in os.listdir(folder):
+    match = re.fullmatch(re.escape(stem) + r"(\d+)\.json", path)
+    if match:
+      golden = "%s%s_golden.json" % (edition.upper(), match[1])
+      golden = os.path.join(folder, golden)
+      tests[int(match[1])] = (
+        os.path.join(folder, path),
+        golden if os.path.exists(golden) else None,
+      )
+  if not os.path.exists(train) or not tests:
+    raise InputError(
+      "%s: expected %s and %s1.json there"
+      % (folder, os.path.basename(train), stem)
+    )
+  return train, tests
 
 
 def by_question(pairs, values):

@@ -85,6 +85,48 @@ def find(folder):
   return sorted(runs, key=lambda run: _natural(run.path))
 
 
+def read_object(path):
+  """Returns the object in a JSON file; {} without one, or if it is damaged."""
+  try:
+    return _read_json(path)
+  except InputError:
+    return {}
+
+
+def test_scores(folder):
+  """Returns the scores of the test set in a folder's results.json, or {}."""
+  results = read_object(os.path.join(folder, "results.json"))
+  return _object(results.get("test"))
+
+
+def merge_batches(folder, kind, tests):
+  """Writes the results.json of a BioASQ run from those of its batches.
+
+  "test" has the scores over the questions of all batches, "batches" those of
+  each batch.
+
+  Args:
+    folder: of the run, with batch-1, batch-2, ... in it.
+    kind: of the questions.
+    tests: {batch: (test file, golden file or None)}.
+  """
+  gold, answers, batches = {}, {}, {}
+  for batch, (_, golden) in sorted(tests.items()):
+    place = os.path.join(folder, "batch-%d" % batch)
+    batches[str(batch)] = test_scores(place)
+    if golden:
+      path = os.path.join(place, _ANSWERS)
+      found = questions.parse_exact_answers(_read(path), path, submitted=True)
+      answers.update((name, answer) for name, (_, answer) in found.items())
+      gold.update(questions.parse_exact_answers(_read(golden), golden))
+  test = {"batches": len(batches)}
+  if gold:
+    test.update(bioasq.scores(gold, answers)[kind])
+  value = {"task_name": "bioasq-" + kind, "test": test, "batches": batches}
+  text = json.dumps(value, indent=1) + "\n"
+  files.write(os.path.join(folder, "results.json"), text.encode("utf-8"))
+
+
 def figure(run, metric):
   """Returns a figure of a run's test set; None if it has no such number."""
   value = run.scores.get(metric)

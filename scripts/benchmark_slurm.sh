@@ -5,22 +5,22 @@
 #
 # usage: scripts/benchmark_slurm.sh [options of scripts/benchmark.sh]
 #
-#   SBATCH_FLAGS  what sbatch is told of the machines, such as
+#   SBATCH_FLAGS  flags for sbatch, such as
 #                 '--gres=gpu:1 --time=8:00:00 --partition=long'
 #   PYTHON        as for scripts/benchmark.sh
 #
-# To be started, not submitted, where the paths are those of the machines that
-# will do the work. --jobs N limits how many tasks run at a time (default: no
-# limit). A second job makes the report when all tasks have ended. Submitted
-# again, finished runs are skipped; a task that was preempted is put into the
-# queue again and goes on where it was.
+# Start it, rather than submit it, where paths are those of the machines that
+# will do the work. --jobs N limits the number of tasks at a time (default: no
+# limit). A second job makes the report when all tasks have ended. Submit it
+# again to do what is left: finished runs are skipped, and a preempted task is
+# requeued and continues where it left off.
 set -euo pipefail
 # SLURM runs a copy of this file from elsewhere.
 REPO=${REPO:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)}
 export REPO
 BENCHMARK=$REPO/scripts/benchmark.sh
 
-# --jobs is for the array; the tasks get all else.
+# --jobs is for the array, all other options are for the tasks.
 parse_arguments() {
   LIMIT='' DRY=''
   ARGUMENTS=()
@@ -49,19 +49,19 @@ submit() {  # submit FLAGS OF SBATCH -- ARGUMENTS
   local flags=()
   while [ "$1" != -- ]; do flags+=("$1") && shift; done
   shift
-  # shellcheck disable=SC2086  # A word a flag is what is wanted.
+  # shellcheck disable=SC2086  # The flags are to be split.
   sbatch --parsable --requeue --open-mode=append ${SBATCH_FLAGS:-} \
     "${flags[@]}" "$REPO/scripts/benchmark_slurm.sh" "$@"
 }
 
-# The options come after --cell and --report, as flags for the runs are last.
+# The flags for the runs come last, so the options follow --cell and --report.
 main() {
   local count job
   parse_arguments "$@"
   set -- ${ARGUMENTS[@]+"${ARGUMENTS[@]}"}
   count=$(bash "$BENCHMARK" --count "$@")
   if [ "$count" = 0 ]; then
-    printf '%s\n' "benchmark_slurm.sh: no data set is there to run on" >&2
+    printf '%s\n' "benchmark_slurm.sh: found no data to run on" >&2
     exit 1
   fi
   if [ -n "$DRY" ]; then exec bash "$BENCHMARK" --dry_run "$@"; fi
