@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what the fine-tuning programs left in <data set>/<model>/<run>/ of a
-results folder: the figures of the test set, and what became of each example.
+"""Reads the results of runs: the scores on the test set, and the outcome of
+every test example.
 
-A run's name tells its seed and fold (seed-1, fold-3, fold-3-seed-1), of BioASQ
-also the type of questions (yesno-seed-1), whose batches may have folders of
-their own in it. A run that --folds made counts as one run a fold.
+Runs are in RESULTS/<data set>/<model>/<run>/, as the sweep and the fine-tuning
+programs write them. A run's name has its seed, its fold or both (seed-1,
+fold-3, fold-3-seed-1); for BioASQ it begins with the type of the questions
+(yesno-seed-1). A BioASQ run may hold a folder for each batch of questions.
 """
 
 import collections
@@ -27,19 +28,20 @@ from evaluation import significance
 from formats import questions
 from formats import tables
 
-# `kind` is the type of a BioASQ run's questions, else "". `scores` are those of
-# the test set, {} where `problem` says in a line why there are none.
+# kind: the type of a BioASQ run's questions, otherwise "".
+# scores: those of the test set, {} if there is a problem.
+# problem: None, or a line that says why there are no scores.
 Run = collections.namedtuple(
   "Run", ["data_set", "model", "name", "path", "kind", "scores", "problem"]
 )
 
-# `examples` tell which they are, gold labels included; `sums` is float [N, K],
-# what `score` of significance.py takes.
+# examples: identify the test examples, including their gold labels.
+# sums: float [N, K], the input of `score`, a function of significance.py.
 Outcomes = collections.namedtuple("Outcomes", ["examples", "sums", "score"])
 
 _KIND = re.compile(r"\b(%s)\b" % "|".join(bioasq.TYPES))
 _ANSWERS = "BioASQform_BioASQ-answer.json"
-# Predictions are written with six digits.
+# Predictions are written with six digits, so their score differs a little.
 _ROUNDING = 1e-4
 _CLASS_FIGURES = {
   "precision": np.mean,
@@ -59,27 +61,29 @@ _COLUMNS = {
 
 
 def find(folder):
-  """Returns the Runs of a results folder, in the order of their names.
+  """Returns the Runs in a results folder, sorted by name.
 
   Raises:
-    InputError: there is no run, or none that can be read.
+    InputError: there is no run, or none that has scores.
   """
   if not files.is_folder(folder):
-    raise InputError("%s: no such folder, expected one of results" % folder)
+    raise InputError(
+      "%s: no such folder, expected a folder of results" % folder
+    )
   paths = [
     path
     for path in files.glob(os.path.join(glob.escape(folder), "*/*/*"))
     if files.is_folder(path)
   ]
-  runs = [run for path in paths for run in _read_runs(path)]
+  runs = [_read_run(path) for path in paths]
   if not runs:
     raise InputError(
-      "%s: found no run, expected folders <data set>/<model>/<run> with a "
-      "results.json of run_ner.py or its fellows" % folder
+      "%s: found no run, expected folders <data set>/<model>/<run> with the "
+      "results.json of a fine-tuning program" % folder
     )
   if all(run.problem for run in runs):
     raise InputError(
-      "%s: none of %d runs has figures; the first: %s"
+      "%s: none of its %d runs has scores; the first: %s"
       % (folder, len(runs), runs[0].problem)
     )
   return sorted(runs, key=lambda run: _natural(run.path))
@@ -88,7 +92,7 @@ def find(folder):
 def read_object(path):
   """Returns the object in a JSON file; {} without one, or if it is damaged."""
   try:
-    return _read_json(path)
+    return files.read_json(path, {})
   except InputError:
     return {}
 
@@ -116,19 +120,20 @@ def merge_batches(folder, kind, tests):
     batches[str(batch)] = test_scores(place)
     if golden:
       path = os.path.join(place, _ANSWERS)
-      found = questions.parse_exact_answers(_read(path), path, submitted=True)
+      found = questions.parse_exact_answers(
+        files.read(path), path, submitted=True
+      )
       answers.update((name, answer) for name, (_, answer) in found.items())
-      gold.update(questions.parse_exact_answers(_read(golden), golden))
+      gold.update(questions.parse_exact_answers(files.read(golden), golden))
   test = {"batches": len(batches)}
   if gold:
     test.update(bioasq.scores(gold, answers)[kind])
   value = {"task_name": "bioasq-" + kind, "test": test, "batches": batches}
-  text = json.dumps(value, indent=1) + "\n"
-  files.write(os.path.join(folder, "results.json"), text.encode("utf-8"))
+  files.write_json(os.path.join(folder, "results.json"), value)
 
 
 def figure(run, metric):
-  """Returns a figure of a run's test set; None if it has no such number."""
+  """Returns a score of a run's test set; None if it has no such number."""
   value = run.scores.get(metric)
   if isinstance(value, bool) or not isinstance(value, (int, float)):
     return None
@@ -136,14 +141,14 @@ def figure(run, metric):
 
 
 def figures(runs):
-  """Returns {name: [value]} of the ratios that all of these runs have."""
+  """Returns {name: [value for each run]} for the scores that all runs have."""
   names = [k for k, v in runs[0].scores.items() if isinstance(v, float)]
   values = {name: [figure(run, name) for run in runs] for name in names}
   return {name: found for name, found in values.items() if None not in found}
 
 
 def classes(runs):
-  """Returns {class: {name: value}} over runs, of entities' types or labels.
+  """Returns {class: {name: value}} over runs; a class is a type or a label.
 
   precision, recall and f1 are means over the runs that have the class; gold,
   predicted and correct are totals.
@@ -164,7 +169,7 @@ def classes(runs):
 
 
 def confusion(runs):
-  """Returns {gold label: {predicted label: count}} in total over runs."""
+  """Returns {gold label: {predicted label: count}}, summed over runs."""
   total = collections.OrderedDict()
   for run in runs:
     for gold, row in _object(run.scores.get("confusion")).items():
@@ -174,14 +179,14 @@ def confusion(runs):
 
 
 def collapsed(runs):
-  """Returns how many runs predict one label throughout."""
+  """Returns the number of runs that predict the same label everywhere."""
   return sum(run.scores.get("collapsed") is True for run in runs)
 
 
 def answered(runs):
-  """Returns (questions asked, questions answered) in total; (0, 0) of others.
+  """Returns (questions asked, questions answered), summed over runs.
 
-  Of runs without these counts nothing is said.
+  Runs without these counts are left out.
   """
   counts = [
     (figure(run, "questions"), figure(run, "answered"))
@@ -193,70 +198,55 @@ def answered(runs):
 
 
 def program(run):
-  """Returns the name of the program that a run is of, such as run_ner.py."""
+  """Returns the name of the program that made a run, such as run_ner.py."""
   words = str(_read_config(run.path).get("command", "")).split()
   return os.path.basename(words[0]) if words else ""
 
 
 def outcomes(run, family, metric):
-  """Returns the Outcomes of a run's test examples by a metric.
+  """Returns the Outcomes of a run's test examples.
 
-  An example is what cannot be torn apart: a sentence of named entities, a row
-  of relations or inference, a pair of sentences, a document, a question.
+  Examples are sentences (NER), rows (RE, NLI), pairs of sentences (STS),
+  documents (DC) or questions (QA).
 
   Args:
     run: a Run without a problem.
     family: "NER", "RE", "STS", "NLI", "DC" or "QA".
-    metric: the key in results.json: f1, pearson, accuracy, or what
-      bioasq.scores means over questions.
+    metric: the key in results.json: f1, pearson, accuracy, or a mean over
+      questions in bioasq.scores.
 
   Raises:
-    InputError: predictions are missing, damaged, or of another run than
-      results.json, whose figure they do not give.
+    InputError: predictions are missing or damaged, or their score is not the
+      one in results.json.
   """
   result = _READERS[family](run, metric)
   found = float(result.score(result.sums.sum(0)))
   if not _agrees(run, metric, found):
     raise InputError(
       "%s: its predictions give %s %.4f, its results.json has %s; expected "
-      "both of one run" % (run.path, metric, found, figure(run, metric))
+      "both from one run" % (run.path, metric, found, figure(run, metric))
     )
   return result
 
 
-def _read_runs(path):
-  """The Run of a folder, or a Run for each of its folds."""
+def _read_run(path):
+  """Returns the Run in a folder."""
+  data_set, model, name = path.rstrip("/").split("/")[-3:]
+  results, problem = {}, None
   try:
     results = _read_results(path)
-    folds = results.get("folds")
-    if isinstance(folds, dict) and folds:
-      return [
-        _run(path, results, fold, _object(part)) for fold, part in folds.items()
-      ]
-    return [_run(path, results, None, results)]
   except InputError as error:
-    return [_run(path, {}, None, {}, str(error))]
-
-
-def _run(path, results, fold, part, problem=None):
-  """The Run of `part` of a folder's results, of one fold or of all."""
-  data_set, model, name = path.rstrip("/").split("/")[-3:]
-  label = name if fold is None else "%s-fold-%s" % (name, fold)
-  kind = _KIND.match(name)
-  kind = kind or _KIND.search(str(results.get("task_name")))
+    problem = str(error)
+  scores = _object(results.get("test"))
+  if not scores and problem is None:
+    problem = "%s/results.json: found no scores of a test set" % path
+  kind = _KIND.match(name) or _KIND.search(str(results.get("task_name")))
   kind = kind.group(1) if kind else ""
-  scores = _object(part.get("test", {}))
-  if problem is None and not scores:
-    problem = "%s: found no figures of a test set" % (
-      os.path.join(path, "results.json")
-    )
-  if fold is not None:
-    path = os.path.join(path, fold)
-  return Run(data_set, model, label, path, kind, scores, problem)
+  return Run(data_set, model, name, path, kind, scores, problem)
 
 
 def _agrees(run, metric, value):
-  """Whether results.json has that value too."""
+  """Returns whether results.json has the same value."""
   kept = figure(run, metric)
   return kept is not None and abs(kept - value) < _ROUNDING
 
@@ -266,13 +256,13 @@ def _object(value):
 
 
 def _numbers(value):
-  """The numbers of an object by name."""
+  """Returns {name: number} for the numbers in an object."""
   pairs = _object(value).items()
   return {k: v for k, v in pairs if isinstance(v, (int, float))}
 
 
 def _natural(text):
-  """What names are sorted by: seed-2 before seed-10."""
+  """Returns a sort key that puts seed-2 before seed-10."""
   return [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", text)]
 
 
@@ -280,7 +270,7 @@ def _read_results(folder):
   """Returns the content of a run's results.json."""
   path = os.path.join(folder, "results.json")
   if not files.exists(path):
-    raise InputError("%s: no such file, the run is not finished" % path)
+    raise InputError("%s: no such file; the run is not finished" % path)
   return files.read_json(path)
 
 
@@ -289,22 +279,22 @@ def _read_config(folder):
   return files.read_json(os.path.join(folder, "run_config.json"), {})
 
 
-# ------------------------------------------------------ what became of examples
+# --------------------------------------------------------- outcomes of examples
 
 
-def _sentences_of_words(run, metric):
-  """Named entities: the counts of a sentence's entities."""
+def _read_entities(run, metric):
+  """Counts the gold, predicted and correct entities of each sentence."""
   path = os.path.join(run.path, "NER_result_conll.txt")
   examples, sums = [], []
-  for words, gold, predicted in _conll(files.read(path), path):
+  for words, gold, predicted in _read_conll(files.read(path), path):
     counts = metrics.entity_scores([gold], [predicted])
     sums.append([counts[k] for k in ("gold", "predicted", "correct")])
     examples.append((words, gold))
   return _counted(path, metric, examples, sums)
 
 
-def _conll(data, path):
-  """Yields (words, gold, predicted) of a file's sentences, as tuples."""
+def _read_conll(data, path):
+  """Yields (words, gold labels, predicted labels) for each sentence."""
   rows = []
   for number, line in enumerate(decode(data, path).split("\n") + [""], 1):
     columns = line.split()
@@ -320,13 +310,13 @@ def _conll(data, path):
       rows = []
 
 
-def _relations(run, metric):
-  """Relations: of a row the counts of labels other than the negative."""
-  path, rows = _table(run, "test_predictions.tsv")
+def _read_relations(run, metric):
+  """Counts the labels of each row, leaving out the negative label."""
+  path, rows = _read_table(run, "test_predictions.tsv")
   gold, predicted = ([row[side] for row in rows] for side in (-2, -1))
   if "negative" not in run.scores:
     raise InputError(
-      '%s: found results.json without the "negative" label, expected it beside '
+      '%s: found results.json without the "negative" label, expected it among '
       "the scores" % path
     )
   negative = run.scores["negative"]
@@ -337,20 +327,20 @@ def _relations(run, metric):
   return _counted(path, metric, [row[:-1] for row in rows], sums)
 
 
-def _inferences(run, metric):
-  """Inference: whether a pair's label is right."""
-  path, rows = _table(run, "test_predictions.tsv")
+def _read_inferences(run, metric):
+  """Finds for each pair whether its label is correct."""
+  path, rows = _read_table(run, "test_predictions.tsv")
   if metric != "accuracy":
-    raise InputError("%s: examples are compared by accuracy only" % path)
+    raise InputError("%s: models are compared by accuracy only" % path)
   sums = [(row[-1] == row[-2], 1) for row in rows]
   return _outcomes([row[:-1] for row in rows], sums, significance.mean)
 
 
-def _similarities(run, metric):
-  """Similarity: the moments of both numbers."""
-  path, rows = _table(run, "test_predictions.tsv")
+def _read_similarities(run, metric):
+  """Computes the moments of gold and predicted similarity for each pair."""
+  path, rows = _read_table(run, "test_predictions.tsv")
   if metric != "pearson":
-    raise InputError("%s: examples are compared by pearson only" % path)
+    raise InputError("%s: models are compared by pearson only" % path)
   try:
     gold, predicted = np.array([row[-2:] for row in rows], np.float64).T
   except ValueError as error:
@@ -359,9 +349,9 @@ def _similarities(run, metric):
   return _outcomes([row[:-1] for row in rows], sums, significance.pearson)
 
 
-def _documents(run, metric):
-  """Documents: the counts of their labels."""
-  path, rows = _table(run, "test_documents.tsv")
+def _read_documents(run, metric):
+  """Counts the gold, predicted and correct labels of each document."""
+  path, rows = _read_table(run, "test_documents.tsv")
   sums = []
   for row in rows:
     gold, predicted = ({x for x in c.split(",") if x} for c in row[-2:])
@@ -369,8 +359,8 @@ def _documents(run, metric):
   return _counted(path, metric, [row[:-1] for row in rows], sums)
 
 
-def _questions(run, metric):
-  """Questions: what each scores, of those that were answered."""
+def _read_questions(run, metric):
+  """Scores each question that was answered."""
   folders = [run.path]
   if not files.exists(os.path.join(run.path, _ANSWERS)):
     folders = files.glob(os.path.join(glob.escape(run.path), "batch-*"))
@@ -388,22 +378,22 @@ def _questions(run, metric):
         examples.append((name, json.dumps(gold[1])))
   if not examples:
     raise InputError(
-      "%s: found no %s with an answer to a question that has a gold answer"
+      "%s: found no %s that answers a question with a gold answer"
       % (run.path, _ANSWERS)
     )
   return _outcomes(examples, sums, significance.mean)
 
 
 def _gold_answers(folder, kind):
-  """{question id: (type, exact answer)} that a folder was scored by."""
+  """Returns the gold answers for a folder, {question id: (type, answer)}."""
   flags = _object(_read_config(folder).get("flags"))
   golden, test = flags.get("golden_file"), flags.get("test_file")
   if golden:
     return questions.parse_exact_answers(files.read(golden), golden)
   if not test:
     raise InputError(
-      "%s: its run_config.json names neither golden_file nor test_file, "
-      "expected where the gold answers are" % folder
+      "%s: found neither golden_file nor test_file in run_config.json, "
+      "expected the file of the gold answers" % folder
     )
   found = [
     q
@@ -417,17 +407,17 @@ def _gold_answers(folder, kind):
 
 
 _READERS = {
-  "NER": _sentences_of_words,
-  "RE": _relations,
-  "STS": _similarities,
-  "NLI": _inferences,
-  "DC": _documents,
-  "QA": _questions,
+  "NER": _read_entities,
+  "RE": _read_relations,
+  "STS": _read_similarities,
+  "NLI": _read_inferences,
+  "DC": _read_documents,
+  "QA": _read_questions,
 }
 
 
-def _table(run, name):
-  """A table's path and its rows (id, texts, gold, predicted) as tuples."""
+def _read_table(run, name):
+  """Returns a table's path and rows (id, texts..., gold, predicted)."""
   path = os.path.join(run.path, name)
   records = tables.parse(files.read(path), path, _COLUMNS, {}, tuple(_COLUMNS))
   rows = [tuple(record.values.values()) for record in records]
@@ -438,7 +428,7 @@ def _table(run, name):
 
 def _counted(path, metric, examples, sums):
   if metric != "f1":
-    raise InputError("%s: examples are compared by f1 only" % path)
+    raise InputError("%s: models are compared by f1 only" % path)
   return _outcomes(examples, sums, significance.f1)
 
 

@@ -4,7 +4,6 @@
 import collections
 from concurrent import futures
 import fcntl
-import json
 import os
 import queue
 import re
@@ -96,7 +95,7 @@ class Sweep:
       if run.kind:
         _, tests = bioasq.find_files(run.data_dir, run.dataset, run.kind)
         results.merge_batches(run.folder, run.kind, tests)
-    except (OSError, errors.InputError) as e:
+    except errors.InputError as e:
       return str(e)
     if not results.test_scores(run.folder):
       return "%s: no test scores in results.json" % run.folder
@@ -157,8 +156,7 @@ def _write_status(run, status, begin):
   value = dict(
     run._asdict(), status=status, seconds=round(time.time() - begin, 1)
   )
-  text = json.dumps(value, indent=1) + "\n"
-  files.write(os.path.join(run.folder, "run.json"), text.encode("utf-8"))
+  files.write_json(os.path.join(run.folder, "run.json"), value)
 
 
 def _last_line(path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads runs as the programs write them, and refuses what does not fit."""
+"""Runs as the programs write them are read; damaged ones are rejected."""
 
 import json
 
@@ -25,7 +25,7 @@ def outcomes(root, family, metric):
   return results.outcomes(run, family, metric)
 
 
-def test_runs_are_found_in_the_order_of_their_numbers(tmp_path):
+def test_runs_are_sorted_by_number(tmp_path):
   for name in ("seed-10", "seed-2", "fold-3-seed-1"):
     invented.write_run(tmp_path, "GAD/small/" + name, invented.f1(0.5))
   runs = results.find(str(tmp_path))
@@ -43,7 +43,7 @@ def test_runs_are_found_in_the_order_of_their_numbers(tmp_path):
     ("seed-1", "hoc", ""),
   ],
 )
-def test_the_type_of_questions_is_told_by_name_or_task(
+def test_the_type_of_questions_is_in_the_name_or_the_task(
   tmp_path, name, task, kind
 ):
   invented.write_run(
@@ -52,31 +52,19 @@ def test_the_type_of_questions_is_told_by_name_or_task(
   assert [run.kind for run in results.find(str(tmp_path))] == [kind]
 
 
-def test_folds_of_one_command_are_runs(tmp_path):
-  folder = invented.write_run(tmp_path, "GAD/small/seed-1", {})
-  folds = {"1": {"test": {"f1": 0.5}}, "2": {"test": {"f1": 0.7}}}
-  (folder / "results.json").write_text(json.dumps({"folds": folds}))
-  runs = results.find(str(tmp_path))
-  assert [(r.name, r.scores["f1"]) for r in runs] == [
-    ("seed-1-fold-1", 0.5),
-    ("seed-1-fold-2", 0.7),
-  ]
-  assert runs[1].path == str(folder / "2")
-
-
 @pytest.mark.parametrize(
   "text, problem",
   [
     ('{"test": {"f1": 0.', "damaged JSON"),
     ("", "damaged JSON"),
     ("[1]", "no JSON object"),
-    ('{"dev": {"f1": 0.5}}', "no figures of a test set"),
-    ('{"test": null}', "no figures of a test set"),
+    ('{"dev": {"f1": 0.5}}', "no scores of a test set"),
+    ('{"test": null}', "no scores of a test set"),
     (b"\xff\xfe\x00", "UTF-16"),
     (None, "no such file"),
   ],
 )
-def test_a_damaged_run_is_kept_with_what_is_wrong(tmp_path, text, problem):
+def test_a_damaged_run_keeps_its_problem(tmp_path, text, problem):
   invented.write_run(tmp_path, "GAD/small/seed-1", invented.f1(0.5))
   folder = invented.write_run(tmp_path, "GAD/small/seed-2", {})
   path = folder / "results.json"
@@ -90,29 +78,31 @@ def test_a_damaged_run_is_kept_with_what_is_wrong(tmp_path, text, problem):
   assert "\n" not in damaged.problem
 
 
-def test_a_folder_without_runs_is_refused(tmp_path):
+def test_a_folder_without_runs_is_rejected(tmp_path):
   with pytest.raises(InputError, match="found no run, expected folders"):
     results.find(str(tmp_path))
   with pytest.raises(InputError, match="no such folder"):
     results.find(str(tmp_path / "nowhere"))
 
 
-def test_a_folder_of_damaged_runs_alone_is_refused(tmp_path):
+def test_a_folder_of_damaged_runs_is_rejected(tmp_path):
   folder = invented.write_run(tmp_path, "GAD/small/seed-1", {})
   (folder / "results.json").write_text("{")
-  with pytest.raises(InputError, match="none of 1 runs has figures; the first"):
+  with pytest.raises(
+    InputError, match="none of its 1 runs has scores; the first"
+  ):
     results.find(str(tmp_path))
 
 
 @pytest.mark.parametrize("value", ["0.5", None, True, float("nan"), [0.5]])
-def test_what_is_no_number_is_no_figure(tmp_path, value):
+def test_only_finite_numbers_are_scores(tmp_path, value):
   invented.write_run(tmp_path, "GAD/small/seed-1", {"f1": value, "x": 0.5})
   (run,) = results.find(str(tmp_path))
   assert results.figure(run, "f1") is None
   assert results.figure(run, "x") == 0.5
 
 
-def test_classes_and_confusions_are_put_together_over_runs(tmp_path):
+def test_classes_and_confusions_are_combined_over_runs(tmp_path):
   for i, predicted in enumerate((["1", "0"], ["1", "1"])):
     invented.write_classes(
       tmp_path, "GAD/small/seed-%d" % i, ["1", "0"], predicted, ["0", "1"], "0"
@@ -133,7 +123,7 @@ def test_classes_and_confusions_are_put_together_over_runs(tmp_path):
   }
 
 
-def test_a_sentence_is_known_by_the_counts_of_its_entities(tmp_path):
+def test_the_entities_of_each_sentence_are_counted(tmp_path):
   gold = [["B-X", "I-X", "O"], ["O", "B-X"], ["O"]]
   predicted = [["B-X", "O", "O"], ["O", "B-X"], ["O"]]
   invented.write_ner(tmp_path, "JNLPBA/small/seed-1", gold, predicted)
@@ -155,7 +145,7 @@ def test_the_negative_label_is_not_counted(tmp_path, negative):
   assert sums[:, 1].tolist() == [label != negative for label in predicted]
 
 
-def test_a_run_that_does_not_tell_the_negative_label_is_not_compared(tmp_path):
+def test_a_run_without_a_negative_label_is_rejected(tmp_path):
   folder = invented.write_classes(
     tmp_path, "GAD/small/seed-1", ["1", "0"], ["1", "1"], ["0", "1"], "0"
   )
@@ -166,7 +156,7 @@ def test_a_run_that_does_not_tell_the_negative_label_is_not_compared(tmp_path):
     outcomes(tmp_path, "RE", "f1")
 
 
-def test_a_document_is_known_by_the_counts_of_its_labels(tmp_path):
+def test_the_labels_of_each_document_are_counted(tmp_path):
   invented.write_documents(
     tmp_path,
     "HoC/small/seed-1",
@@ -178,11 +168,11 @@ def test_a_document_is_known_by_the_counts_of_its_labels(tmp_path):
   assert found.sums.tolist() == [[2, 1, 1], [0, 1, 0]]
 
 
-def test_the_questions_of_all_batches_are_examples(tmp_path):
+def test_the_questions_of_all_batches_are_read(tmp_path):
   answers = {"q1": [["x"], ["A"]], "q2": [["c"]]}
   batches = [
     (QUESTIONS, answers),
-    ({"q3": [["d"]], "q4": [["e"]]}, {"q3": [["d"]]}),  # One is not answered.
+    ({"q3": [["d"]], "q4": [["e"]]}, {"q3": [["d"]]}),  # q4 is not answered.
   ]
   invented.write_questions(
     tmp_path, "bioasq-4b/small/factoid-seed-1", "factoid", batches
@@ -192,7 +182,7 @@ def test_the_questions_of_all_batches_are_examples(tmp_path):
   assert found.sums.tolist() == [[0.5, 1], [1, 1], [1, 1]]
 
 
-def test_predictions_of_another_run_than_the_figures_are_refused(tmp_path):
+def test_entities_of_another_run_are_rejected(tmp_path):
   folder = invented.write_ner(
     tmp_path, "JNLPBA/small/seed-1", [["B"], ["B"]], [["B"], ["O"]]
   )
@@ -201,7 +191,7 @@ def test_predictions_of_another_run_than_the_figures_are_refused(tmp_path):
     outcomes(tmp_path, "NER", "f1")
 
 
-def test_relations_of_another_run_than_the_figures_are_refused(tmp_path):
+def test_relations_of_another_run_are_rejected(tmp_path):
   folder = invented.write_classes(
     tmp_path, "GAD/x/seed-1", ["1", "0", "0"], ["1", "1", "0"], ["0", "1"], "0"
   )
@@ -211,14 +201,14 @@ def test_relations_of_another_run_than_the_figures_are_refused(tmp_path):
     outcomes(tmp_path, "RE", "f1")
 
 
-def test_a_cut_line_of_words_is_named(tmp_path):
+def test_an_error_names_the_damaged_line_of_words(tmp_path):
   folder = invented.write_ner(tmp_path, "JNLPBA/small/seed-1", [["B"]], [["B"]])
   (folder / "NER_result_conll.txt").write_text("w B B\n\nw B\n")
   with pytest.raises(InputError, match=r"conll.txt:3: found 'w B', expected"):
     outcomes(tmp_path, "NER", "f1")
 
 
-def test_missing_predictions_and_gold_answers_are_named(tmp_path):
+def test_an_error_names_missing_predictions_and_gold_answers(tmp_path):
   folder = invented.write_questions(
     tmp_path,
     "bioasq-4b/small/factoid-seed-1",
@@ -233,8 +223,8 @@ def test_missing_predictions_and_gold_answers_are_named(tmp_path):
     outcomes(tmp_path, "QA", "mrr")
 
 
-# Program, family, metric, flags, files of the data set; the test sets have two
-# examples of two kinds, so that no score is 0 by construction.
+# Program, family, metric, flags, files of the data set. Each test set has two
+# classes, so that a score of 0 is not certain.
 PROGRAMS = [
   (
     run_ner,
@@ -304,7 +294,7 @@ PROGRAMS = [
   PROGRAMS,
   ids=[case[1] for case in PROGRAMS],
 )
-def test_what_a_program_writes_is_read(
+def test_the_output_of_each_program_is_read(
   tmp_path, program, family, metric, given, files
 ):
   data = tmp_path / "data"
