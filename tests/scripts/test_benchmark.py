@@ -41,7 +41,7 @@ class Machine(benchmark_folder.BenchmarkFolder):
     if not any(x.startswith("--models") for x in arguments):
       arguments = ("--models", "tiny") + arguments
     process = self.start(script, *arguments, **variables)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == code, output
     return output
 
@@ -211,7 +211,7 @@ def test_results_that_cannot_be_written_are_reported_in_one_line(machine):
 def test_a_stopped_sweep_ends_its_runs_and_continues_later(machine, number):
   process, pids = machine.start_hanging("bc2gm", "hoc")
   process.send_signal(number)
-  output, _ = process.communicate(timeout=60)
+  output, _ = process.communicate(timeout=600)
   assert process.returncode == 128 + number
   assert output.splitlines()[-1].startswith("stopped; the same command cont")
   assert not any(map(is_alive, pids))
@@ -225,7 +225,7 @@ def test_a_stopped_sweep_ends_its_runs_and_continues_later(machine, number):
 def test_a_run_that_outlives_its_killed_sweep_is_not_started_twice(machine):
   process, (pid,) = machine.start_hanging("bc2gm")
   process.kill()
-  process.communicate(timeout=60)
+  process.communicate(timeout=600)
   output = machine.run("--seeds=1,2")
   assert "busy    bc2gm tiny seed-1: another process is at work" in output
   assert "1 done, 0 skipped, 0 failed, 1 busy" in output
@@ -239,7 +239,7 @@ def test_two_sweeps_share_the_runs(machine):
   processes = [
     machine.start(SWEEP, "--models=tiny", "--seeds=1-8") for _ in range(2)
   ]
-  outputs = [process.communicate(timeout=60)[0] for process in processes]
+  outputs = [process.communicate(timeout=600)[0] for process in processes]
   assert [process.returncode for process in processes] == [0, 0], outputs
   runs = [flags for program, flags in machine.logged() if "ner" in program]
   assert len(runs) == len({flags["output_dir"] for flags in runs}) == 8
