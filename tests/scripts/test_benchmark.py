@@ -34,6 +34,7 @@ class Machine(benchmark_folder.BenchmarkFolder):
       env=dict(os.environ, PYTHON=self.python, PATH=path, **variables),
       cwd=str(self.folder),
       encoding="utf-8",
+      preexec_fn=heed_ctrl_c,
     )
 
   def run(self, *arguments, script=SWEEP, code=0, **variables):
@@ -57,6 +58,11 @@ class Machine(benchmark_folder.BenchmarkFolder):
 @pytest.fixture
 def machine(tmp_path):
   return Machine(tmp_path)
+
+
+def heed_ctrl_c():
+  """Undoes that a shell ignores Ctrl-C for pytest in the background."""
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition):
