@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cuts text into the pieces of a model: SentencePiece or WordPiece.
+"""Splits text into the pieces of a model, by SentencePiece or WordPiece.
 
-FullTokenizer serves both. SentencePiece gives what the ALBERT release's
-preprocess_text and encode_pieces give on Python 3; WordPiece what BERT's
-BasicTokenizer and WordpieceTokenizer give. Offsets are half-open and count the
-characters of the text as it came, before any normalisation. The time needed
-is linear in the text. A file that cannot serve raises InputError.
+FullTokenizer does both. Its SentencePiece output equals that of the ALBERT
+release's preprocess_text and encode_pieces on Python 3; its WordPiece output
+equals that of BERT's BasicTokenizer and WordpieceTokenizer. Offsets are
+half-open and count the characters of the original text, before normalisation.
+Time is linear in the length of the text. Unusable files raise InputError.
 """
 
 import bisect
@@ -23,44 +23,44 @@ import sentencepiece
 
 from common.errors import InputError
 
-# A share of unknown pieces above this points to a vocabulary not meant for
-# the text. Measured with ALBERT's 30k-clean: 0.3 % of 9,713 PubMed abstracts,
-# 0.0 to 0.3 % of the NER and HoC corpora, 3.1 to 4.7 % of ChemProt, EU-ADR and
-# GAD, whose markers (@GENE$) hold the unknown "@"; without lower-casing 8.3 %
-# of the abstracts and between 5.3 % (BC5CDR) and 13.1 % (EU-ADR) elsewhere.
+# A larger share of unknown pieces suggests a vocabulary that does not fit the
+# text. Measured with ALBERT's 30k-clean: 0.3 % in 9,713 PubMed abstracts, 0.0
+# to 0.3 % in the NER and HoC corpora, 3.1 to 4.7 % in ChemProt, EU-ADR and GAD,
+# whose markers (@GENE$) contain the unknown "@". Without lower-casing: 8.3 % in
+# the abstracts and between 5.3 % (BC5CDR) and 13.1 % (EU-ADR) elsewhere.
 MAX_UNKNOWN_RATE = 0.05
 
 Pieces = collections.namedtuple("Pieces", ["pieces", "ids", "starts", "ends"])
 Words = collections.namedtuple("Words", ["ids", "starts", "sizes"])
 
-_UNDERLINE = "\u2581"  # "▁": SentencePiece's blank, before the word
-_BLANKS = " " + _UNDERLINE  # a "▁" in the text is a blank to SentencePiece too
-_FIRST_MARK = "\u0300"  # no combining mark comes before it in Unicode
+_UNDERLINE = "\u2581"  # "▁", which SentencePiece writes for a blank
+_BLANKS = " " + _UNDERLINE  # SentencePiece also reads "▁" as a blank.
+_FIRST_MARK = "\u0300"  # the first combining mark in Unicode
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CJK = re.compile(  # the blocks that BERT cuts into single characters
+_CJK = re.compile(  # blocks that BERT splits into single characters
   "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
   "\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]"
 )
 _SPECIAL_PIECE = re.compile(r"\[\w+\]|</?\w+>")  # [CLS], [unused1], <pad>, </s>
-_UNKNOWN_WORD = "[UNK]"  # the piece of a word that WordPiece cannot cut
-_MAX_WORD = 200  # characters; BERT takes a longer word for unknown
-_MAX_CACHED = 100  # characters; longer texts seldom repeat and fill the memory
-_MAX_WORDS = 1 << 18  # that encode_words remembers: some 40 MB
+_UNKNOWN_WORD = "[UNK]"  # WordPiece's piece for a word outside the vocabulary
+_MAX_WORD = 200  # in characters; longer words are unknown, as in BERT
+_MAX_CACHED = 100  # in characters; longer texts rarely repeat
+_MAX_WORDS = 1 << 18  # cached by encode_words: about 40 MB
 _MAX_PIECES = 1 << 21  # of these words
-_SEPARATORS = "/\u2014\u2015"  # slash and long dashes part words: "mg/kg"
+_SEPARATORS = "/\u2014\u2015"  # Slash and long dashes separate words: "mg/kg".
 _OPENING, _CLOSING = "([{", ")]}"
-# Cuts of a word score the same where pieces can change places: "rr" "r", "r"
-# "rr". Scores of under 0.01 apart count as the same; sums over a sentence are
-# rounded to some 0.0001.
+# Repetition gives a word several segmentations with the same score: "rr" "r"
+# and "r" "rr". A difference below 0.01 counts as a tie; rounding changes the
+# total score of a sentence by about 0.0001.
 _THRICE = re.compile(r"(.{1,8}?)\1\1")
 _TIE = 0.01
 
 
 def preprocess_text(text, remove_space=True, lower=False):
-  """Returns `text` as the ALBERT release hands it to SentencePiece.
+  """Normalises text as the ALBERT release does before SentencePiece.
 
-  White space is collapsed into single blanks, the text is brought to NFKD and
-  loses its combining marks: " Café  ﬁt² " -> "Cafe fit2".
+  Collapses white space to single blanks, applies NFKD and removes combining
+  marks: " Café  ﬁt² " -> "Cafe fit2".
   """
   if remove_space:
     text = " ".join(text.strip().split())
@@ -79,13 +79,14 @@ def load(
   open_file=open,
   spm_digit_comma_fix=False,
 ):
-  """Returns the FullTokenizer that the files are meant for.
+  """Returns the FullTokenizer for these files, correcting common mistakes.
 
-  Puts right what people get wrong: a SentencePiece vocabulary without its
-  model is completed from the same folder, a model given as vocabulary is taken
-  as the model, and where no piece has a capital, text is lower-cased whatever
-  do_lower_case says (None leaves it to the vocabulary). Raises InputError
-  where it stays open what was meant.
+  The model of a SentencePiece vocabulary is found in the same folder. A model
+  given as vocabulary is used as the model. Text is lower-cased if no piece has
+  a capital, even with do_lower_case=False; None leaves it to the vocabulary.
+
+  Raises:
+    InputError: the files cannot be used, or the model is not found.
   """
   if vocab_file and not spm_model_file:
     if vocab_file.endswith(".model"):
@@ -104,18 +105,18 @@ def load(
 
 
 def check_vocab_size(tokenizer, vocab_size, config_file):
-  """Raises InputError unless the configuration counts the same pieces."""
+  """Raises InputError unless the configuration has this vocabulary size."""
   if tokenizer.vocab_size != vocab_size:
     raise InputError(
       f"{tokenizer.source} has {tokenizer.vocab_size} pieces, but {config_file}"
-      f" says vocab_size {vocab_size}: take both from the same checkpoint"
+      f" has vocab_size {vocab_size}: take both from the same checkpoint"
     )
 
 
 def unknown_rate(id_lists, unk_id, expected=0):
-  """Returns the share (0 to 1) of `unk_id` among all ids; 0 of none.
+  """Returns the share (0 to 1) of `unk_id` among all ids; 0 without ids.
 
-  So many as are `expected` do not count: they stand for something.
+  `expected` is a number of known, intended occurrences, which do not count.
   """
   total, unknown = 0, -expected
   for ids in id_lists:
@@ -125,11 +126,11 @@ def unknown_rate(id_lists, unk_id, expected=0):
 
 
 def warn_of_unknown(rate, name):
-  """Logs a warning if `rate` is above what a fitting vocabulary leaves."""
+  """Logs a warning if `rate` exceeds MAX_UNKNOWN_RATE."""
   if rate > MAX_UNKNOWN_RATE:
     logging.warning(
-      "%s: %.1f %% of the pieces are unknown, a fitting vocabulary leaves"
-      " under %.1f %%: check vocabulary, lower-casing and language",
+      "%s: %.1f %% of the pieces are unknown, but below %.1f %% with a suitable"
+      " vocabulary: check vocabulary, lower-casing and language",
       *(name, 100 * rate, 100 * MAX_UNKNOWN_RATE),
     )
 
@@ -139,8 +140,8 @@ def _settle_case(tokenizer, wanted):
   name = tokenizer.source
   if tokenizer.has_capitals and wanted:
     logging.warning(
-      "Lower-casing as do_lower_case says, but the pieces of %s have capitals:"
-      " those will never be used",
+      "Lower-casing because of do_lower_case, but pieces of %s have capitals:"
+      " these will never be used",
       name,
     )
   elif tokenizer.has_capitals:
@@ -160,20 +161,20 @@ def _read(path, open_file):
   try:
     with open_file(path, "rb") as f:
       return f.read()
-  except Exception as error:  # what tf.io.gfile raises is no OSError
+  except Exception as error:  # tf.io.gfile does not raise OSError.
     raise InputError(f"{path}: cannot be read ({error})") from error
 
 
 def _read_vocab(path, open_file):
-  """Returns the pieces in a file: one a line, a tab and a score may follow."""
+  """Returns the pieces of a file, one per line before an optional tab."""
   try:
     text = _read(path, open_file).decode("utf-8-sig")
   except UnicodeDecodeError as error:
     raise InputError(
-      f"{path}: byte {error.start} is not UTF-8; a vocabulary is text, a piece"
-      " a line (a SentencePiece .model goes to spm_model_file)"
+      f"{path}: byte {error.start} is not UTF-8; a vocabulary is a text file"
+      " with a piece per line (for a SentencePiece .model set spm_model_file)"
     ) from error
-  lines = text.split("\n")  # splitlines() would cut at pieces such as U+2028
+  lines = text.split("\n")  # splitlines() would split at pieces such as U+2028.
   if not lines[-1]:
     lines.pop()
   return [line.split("\t")[0].strip() for line in lines]
@@ -191,13 +192,13 @@ def _find_model(vocab_file, open_file):
   names = [stem + ".model", "30k-clean.model", "spiece.model"]
   if os.path.isdir(folder or "."):
     there = [n for n in os.listdir(folder or ".") if n.endswith(".model")]
-  else:  # a bucket, say, into which only open_file can look
+  else:  # A remote folder, which only open_file can access.
     there = [n for n in names if _can_read(os.path.join(folder, n), open_file)]
   found = [n for n in names if n in there] or there[: len(there) == 1]
   if not found:
     raise InputError(
       f"{vocab_file}: is a SentencePiece vocabulary, which needs its model;"
-      f" looked beside it for {', '.join(names)} or a single *.model, found"
+      f" expected {', '.join(names)} or a single *.model in its folder, found"
       f" {', '.join(sorted(there)) or 'none'}: set spm_model_file"
     )
   return os.path.join(folder, found[0])
@@ -211,7 +212,7 @@ def _can_read(path, open_file):
 
 
 def _check_same_pieces(vocab, vocab_file, model, spm_model_file):
-  """Raises InputError unless a vocabulary is that of the model."""
+  """Raises InputError unless a vocabulary has the pieces of the model."""
   if len(vocab) != len(model):
     raise InputError(
       f"{vocab_file} has {len(vocab)} pieces, but {spm_model_file} has"
@@ -220,13 +221,13 @@ def _check_same_pieces(vocab, vocab_file, model, spm_model_file):
   for line, (given, expected) in enumerate(zip(vocab, model), 1):
     if given != expected.strip():
       raise InputError(
-        f"{vocab_file}:{line}: {given!r} is {expected!r} in {spm_model_file}:"
-        " give the vocabulary of this model, or none"
+        f"{vocab_file}:{line}: found {given!r}, but {spm_model_file} has"
+        f" {expected!r}: give the vocabulary of this model, or none"
       )
 
 
 def _check_wordpiece(pieces, vocab_file):
-  """Raises InputError unless the pieces can cut text without a model."""
+  """Raises InputError unless the pieces are a WordPiece vocabulary."""
   if _is_sentencepiece(pieces):
     raise InputError(
       f"{vocab_file}: is a SentencePiece vocabulary, which needs its model:"
@@ -235,7 +236,7 @@ def _check_wordpiece(pieces, vocab_file):
   if "[UNK]" not in pieces:
     raise InputError(
       f"{vocab_file}: has neither SentencePiece's pieces (with {_UNDERLINE})"
-      " nor WordPiece's (with [UNK]); a vocabulary has one piece a line"
+      " nor WordPiece's (with [UNK]); expected a vocabulary, one piece per line"
     )
 
 
@@ -249,15 +250,15 @@ def _special_id(vocab, spellings, source):
 
 
 def _albert_form(char):
-  """Returns what preprocess_text makes of a character, without blanks."""
+  """Returns a character after preprocess_text, without blanks."""
   return _without_blanks(preprocess_text(char))
 
 
 def _bert_form(char, lower):
-  """Returns what BasicTokenizer makes of a character, but in its own case.
+  """Returns a character after BasicTokenizer, but without lower-casing.
 
-  It strips accents after lower-casing; before it, the outcome is the same and
-  no character is left that lower-cases to two, as "İ" does.
+  BasicTokenizer strips accents after lower-casing. Stripping them before gives
+  the same, and leaves no character that lower-cases to two, such as "İ".
   """
   category = unicodedata.category(char)
   if char in "\t\n\r" or category in ("Zs", "Zl", "Zp"):
@@ -279,7 +280,7 @@ def _split_at_punctuation(word):
 
 
 def _ends_in_number(piece):
-  """Whether the digit-comma rule is for this piece."""
+  """Returns whether the digit-comma rule applies to this piece."""
   return piece[-1:] == "," and piece[-2:-1].isdigit()
 
 
@@ -295,22 +296,30 @@ def _has_letters(text):
   return any(unicodedata.category(c)[0] != "P" for c in text)
 
 
-def _nesting(text):
-  """Returns how many more brackets a text opens than it closes."""
+def _count_nesting(text):
+  """Returns the number of opening minus closing brackets."""
   return sum((c in _OPENING) - (c in _CLOSING) for c in text)
 
 
-def _located(pairs, firsts, lasts, text, forms):
-  """Returns the pieces of (piece, count) pairs, their starts and their ends.
+def _locate(pairs, firsts, lasts, text, forms):
+  """Returns (pieces, starts, ends), the offsets of pieces in the text.
 
-  So many normalised characters, blanks aside, make a piece, and character k of
-  all these comes from text[firsts[k]] to text[lasts[k]].
+  Example: "ﬁt é" has the normalised characters f i t e, without blanks, which
+  come from the offsets 0 0 1 3. Its pieces ("▁fi", 2), ("t", 1), ("▁e", 1) get
+  the spans 0-1, 1-2, 3-4.
+
+  Args:
+    pairs: (piece, number of its normalised characters) in order.
+    firsts, lasts: normalised character k comes from text[firsts[k]] to
+      text[lasts[k]].
+    text: the original text.
+    forms: {character: its normalised form}.
   """
   pieces, counts = [piece for piece, _ in pairs], [count for _, count in pairs]
   assert sum(counts) == len(firsts), "pieces do not add up to the text"
   starts, ends, done = [], [], 0
   firsts = firsts + [len(text)]
-  text += " "  # no mark, so that a look behind the last character is safe
+  text += " "  # Not a mark, which ends the search for marks below.
   for count in counts:
     start = end = firsts[done]
     if count:
@@ -324,11 +333,17 @@ def _located(pairs, firsts, lasts, text, forms):
 
 
 def _recut(pairs, origins, cuts, vocab, joint):
-  """Returns the (piece, count) pairs with those parted that cross a cut.
+  """Returns the (piece, count) pairs, with pieces split at the cuts.
 
-  For the counts see _located; `origins` are its `firsts`. A part is itself a
-  piece if `vocab` has it, else each of its characters is; `joint` stands
-  before what goes on a word.
+  A part is a piece if `vocab` has it, else each of its characters is one.
+  Example: "▁proteins" with a cut before the "s" -> "▁protein", "s".
+
+  Args:
+    pairs: see _locate.
+    origins: _locate's `firsts`.
+    cuts: offsets in the text.
+    vocab: the pieces.
+    joint: prefix of pieces that continue a word, "##" in WordPiece.
   """
   borders = sorted({bisect.bisect_left(origins, cut) for cut in cuts})
   result, done = [], 0
@@ -357,13 +372,13 @@ def _is_lost_mark(char, forms):
 
 
 def _ranges(begins, sizes):
-  """Returns begin, begin + 1, ... of each range, in a row."""
+  """Concatenates ranges: begins [5, 0], sizes [2, 3] -> [5, 6, 0, 1, 2]."""
   ends = np.cumsum(sizes)
   return np.repeat(begins - (ends - sizes), sizes) + np.arange(sizes.sum())
 
 
 class _Table(dict):
-  """Remembers what a function makes of its keys; starts anew when full."""
+  """Caches the values of a function; empties itself when full."""
 
   def __init__(self, function, size=1 << 16):
     super().__init__()
@@ -385,19 +400,22 @@ _BERT_FORMS = {
 
 
 class FullTokenizer:
-  """Cuts text into pieces and numbers them.
+  """Splits text into pieces and maps them to ids.
 
-  With `spm_model_file` by SentencePiece (`vocab_file` may then be None, or is
-  checked against the model), else by WordPiece with BERT's vocab.txt. Takes
-  `do_lower_case` at its word; `load` thinks along. `spm_digit_comma_fix`: see
-  _SentencePiece. `open_file(path, "rb")` opens every file, so that
-  tf.io.gfile.GFile can stand in for gs:// paths.
+  Uses SentencePiece with `spm_model_file` (`vocab_file` may be None or must
+  match the model), else WordPiece with BERT's vocab.txt. Unlike `load`, this
+  obeys `do_lower_case` in any case. For `spm_digit_comma_fix` see
+  _SentencePiece. `open_file(path, "rb")` opens all files; pass
+  tf.io.gfile.GFile for gs:// paths.
 
-  Attributes: `vocab` (piece to id), `inv_vocab` (id to piece), `vocab_size`,
-  `source` (the file they are from), `files` (all that were read),
-  `has_capitals` (whether a piece has any, special pieces aside), `pad_id`,
-  `unk_id`, `cls_id`, `sep_id`, `mask_id`, `special_ids` (these and all others
-  that stand for no text: [unused1], </s>).
+  Attributes:
+    vocab, inv_vocab: {piece: id} and {id: piece}.
+    vocab_size: number of pieces.
+    source: the file of the pieces.
+    files: all files that were read.
+    has_capitals: whether a piece has capitals, except special pieces.
+    pad_id, unk_id, cls_id, sep_id, mask_id: ids of special pieces.
+    special_ids: these and all others that stand for no text: [unused1], </s>.
   """
 
   def __init__(
@@ -410,7 +428,7 @@ class FullTokenizer:
   ):
     if not vocab_file and not spm_model_file:
       raise InputError(
-        "neither vocabulary nor SentencePiece model given: set vocab_file"
+        "found neither a vocabulary nor a SentencePiece model: set vocab_file"
         " (BERT's vocab.txt) or spm_model_file (ALBERT's 30k-clean.model)"
       )
     self.do_lower_case = bool(do_lower_case)
@@ -450,25 +468,27 @@ class FullTokenizer:
     self.mask_id = find(["[MASK]"])
 
   def tokenize(self, text):
-    """Returns the pieces of `text`, preprocessed or not."""
+    """Returns the pieces of a text, preprocessed or not."""
     return self._cutter.cut(text, self.do_lower_case)
 
   def tokenize_with_offsets(self, text, cuts=()):
-    """Returns Pieces with the place of each piece in `text`.
+    """Returns the Pieces of a text, with their offsets.
 
-    All pieces of a ligature cover it, combining marks belong to the character
-    before, other characters that normalisation drops to nobody, and "▁" covers
-    nothing: "Café (ﬁt)" -> ▁cafe 0-4, ▁ 5-5, ( 5-6, fi 6-7, t 7-8, ) 8-9.
-    Starts never decrease.
+    All pieces of a ligature cover it. Combining marks belong to the character
+    before them; other characters that normalisation drops belong to no piece.
+    "▁" covers nothing. Starts never decrease. Example: "Café (ﬁt)" ->
+    ▁cafe 0-4, ▁ 5-5, ( 5-6, fi 6-7, t 7-8, ) 8-9.
 
-    At the characters of `text` that `cuts` lists a piece ends, if need be
-    before its time: "proteins", [7] -> ▁protein 0-7, s 7-8.
+    Args:
+      text: the text.
+      cuts: offsets in the text where pieces are split:
+        "proteins", [7] -> ▁protein 0-7, s 7-8.
     """
     pieces, starts, ends = self._cutter.locate(text, self.do_lower_case, cuts)
     return Pieces(pieces, self.convert_tokens_to_ids(pieces), starts, ends)
 
   def encode(self, text):
-    """Returns the ids of `text`; a word seen before costs next to nothing."""
+    """Returns the ids of a text; short texts are cached."""
     if len(text) > _MAX_CACHED:
       return self._encode(text)
     return list(self._cached_ids[text])
@@ -477,27 +497,27 @@ class FullTokenizer:
     return self.convert_tokens_to_ids(self.tokenize(text))
 
   def encode_all(self, texts):
-    """Returns [encode(text) for text in texts], sooner the more they are."""
+    """Returns [encode(text) for text in texts], faster for many texts."""
     ids, _, sizes = self.encode_words(texts)
     ids, ends = ids.tolist(), np.cumsum(sizes).tolist()
     return [ids[begin:end] for begin, end in zip([0] + ends, ends)]
 
   def encode_words(self, texts):
-    """Returns the Words of texts: what encode_all does, and where words start.
+    """Returns the Words of texts: ids as encode_all, and where words start.
 
-    `ids` (int32) has the pieces of all texts in a row, `sizes` how many are
-    each text's, and `starts` (bool) is true of the first piece of a word. A
-    word is what stands between blanks, slashes and long dashes, less the
-    punctuation at its two ends, of which each piece is a word; a bracket stays
-    if its partner is inside. A "▁" goes with what follows.
+    `ids` (int32) are the pieces of all texts one after another, `sizes` the
+    number of pieces of each text; `starts` (bool) marks the first piece of each
+    word. Words are separated by blanks, slashes and long dashes. Each piece of
+    the punctuation at the ends of a word is a word of its own, except a bracket
+    whose partner is inside. A "▁" belongs to the following piece.
 
-    "(p53/IL-2), 10(-6)." -> ▁( p53 / IL-2 ) , ▁10(-6) .
+    Example: "(p53/IL-2), 10(-6)." -> ▁( p53 / IL-2 ) , ▁10(-6) .
     """
     clean = self._cutter.clean
     return self._words.look_up([clean(t, self.do_lower_case) for t in texts])
 
   def convert_tokens_to_ids(self, tokens):
-    """Returns the ids of pieces; unk_id for a piece not in the vocabulary."""
+    """Returns the ids of pieces; unk_id for unknown pieces."""
     vocab, unk_id = self.vocab, self.unk_id
     return [vocab.get(token, unk_id) for token in tokens]
 
@@ -507,12 +527,13 @@ class FullTokenizer:
 
 
 class _SentencePiece:
-  """ALBERT's pieces: preprocess_text, SentencePiece, the digit-comma rule.
+  """Splits as ALBERT: preprocess_text, SentencePiece, digit-comma rule.
 
-  The rule: of "▁2003," the number is cut anew and the comma set apart. The
-  ALBERT release compares str with bytes there on Python 3, so that the "▁" of
-  the new cut stays even inside a word: "12," -> "▁12" ",". With
-  `digit_comma_fix` it goes, as with Python 2 and Hugging Face: "12" ",".
+  The rule: the number in a piece such as "▁2003," is encoded again, and the
+  comma becomes a separate piece. On Python 3 the ALBERT release compares str
+  with bytes there, so the "▁" that this adds stays even inside a word: "12," ->
+  "▁12" ",". `digit_comma_fix` removes it, as Python 2 and Hugging Face do:
+  "12" ",".
   """
 
   def __init__(self, data, source, digit_comma_fix):
@@ -527,7 +548,7 @@ class _SentencePiece:
     if self._model.is_byte(self._model.piece_to_id("<0x00>")):
       raise InputError(
         f"{source}: was trained with --byte_fallback, whose pieces have no"
-        " place in the text: train without, as ALBERT's was"
+        " offsets in the text; expected a model trained without, as ALBERT's"
       )
     self.pieces = self._model.id_to_piece(list(range(len(self._model))))
     self.special_ids = [
@@ -544,8 +565,8 @@ class _SentencePiece:
     self._endings = frozenset(
       i for i, piece in enumerate(self.pieces) if _ends_in_number(piece)
     )
-    # Whether the pieces of a text are those of its words: not with
-    # --split_by_whitespace=false or --add_dummy_prefix=false.
+    # Whether a text can be split word by word. It cannot if the model was
+    # trained with --split_by_whitespace=false or --add_dummy_prefix=false.
     words = [self._model.encode(word) for word in ("a", "b", "a b")]
     self.cuts_words = words[0] + words[1] == words[2] and not any(
       _UNDERLINE in piece[1:] for piece in self.pieces
@@ -555,7 +576,7 @@ class _SentencePiece:
     return self._encode(self.clean(text, lower))
 
   def encode_clean(self, texts):
-    """Returns the ids of each of the texts that `clean` has returned."""
+    """Returns a list of ids per text; the texts come from `clean`."""
     rows = self._model.encode(texts, out_type=int, num_threads=1)
     for row, ids in enumerate(rows):
       if not self._endings.isdisjoint(ids):
@@ -564,10 +585,10 @@ class _SentencePiece:
     return rows
 
   def is_tied(self, word):
-    """Whether the other words of the text can sway how `word` is cut.
+    """Returns whether the context can change the pieces of a word.
 
-    SentencePiece adds up scores over the whole text, so that what has gone
-    before decides by its rounding between cuts of the same score.
+    SentencePiece sums scores over the whole text. If two segmentations of a
+    word have the same score, rounding decides, which depends on the context.
     """
     if not _THRICE.search(word):
       return False
@@ -575,7 +596,7 @@ class _SentencePiece:
       return True
     best = self._model.nbest_encode(
       word, nbest_size=2, out_type="immutable_proto"
-    ).nbests  # none of a model that is not of type unigram
+    ).nbests  # Empty if the model is not of type unigram.
     return len(best) == 2 and best[0].score - best[1].score < _TIE
 
   def locate(self, text, lower, cuts):
@@ -588,11 +609,11 @@ class _SentencePiece:
     pairs = [(p, len(p) - p.count(_UNDERLINE)) for p in pieces]
     if cuts:
       pairs = _recut(pairs, firsts, cuts, self._ids, "")
-    return _located(pairs, firsts, lasts, text, _ALBERT_FORMS)
+    return _locate(pairs, firsts, lasts, text, _ALBERT_FORMS)
 
   def clean(self, text, lower):
     clean = preprocess_text(text, lower=lower)
-    # SentencePiece refuses half a surrogate pair, which broken JSON can hold.
+    # SentencePiece rejects lone surrogates, which broken JSON can contain.
     return clean if clean.isascii() else _SURROGATE.sub("\ufffd", clean)
 
   def _encode(self, clean):
@@ -613,12 +634,12 @@ class _SentencePiece:
     return pieces + [","]
 
   def _origins_of_normal(self, clean, origins):
-    """Returns firsts and lasts of what SentencePiece itself makes of `clean`.
+    """Returns (firsts, lasts) after SentencePiece's own normalisation.
 
     Its normaliser joins Hangul letters into syllables, drops control
-    characters and takes zero-width spaces for blanks. It works in chunks:
-    those characters of `normal` that share an offset come from the chunk of
-    `clean` between it and the next offset, less what is dropped at its end.
+    characters and turns zero-width spaces into blanks. It works in chunks:
+    characters of `normal` with the same offset come from the chunk of `clean`
+    between this offset and the next, without the dropped characters at its end.
     """
     normal, offsets = self._model.normalize(clean, with_offsets=True)
     stays = _Table(self._model.normalize)
@@ -627,12 +648,12 @@ class _SentencePiece:
     firsts, lasts, size = [], [], 0
     for char, begin, end in zip(normal, offsets, offsets[1:]):
       size += char not in _BLANKS
-      if begin == end:  # the chunk goes on
+      if begin == end:  # The chunk continues.
         continue
       last = end - 1
       while last > begin and not stays[clean[last]]:
         last -= 1
-      if size == last - begin + 1:  # also a user-defined symbol
+      if size == last - begin + 1:  # One to one, as in a user-defined symbol.
         firsts += origin[begin : last + 1]
         lasts += origin[begin : last + 1]
       else:
@@ -643,9 +664,9 @@ class _SentencePiece:
 
 
 class _WordPiece:
-  """BERT's pieces: BasicTokenizer, then the longest piece that matches."""
+  """Splits as BERT: BasicTokenizer, then the longest matching pieces."""
 
-  special_ids = ()  # but those that their names tell
+  special_ids = ()  # besides those recognized by their names
   cuts_words = True
 
   def __init__(self, pieces):
@@ -664,14 +685,14 @@ class _WordPiece:
     ]
     if cuts:
       pairs = _recut(pairs, origins, cuts, self._vocab, "##")
-    return _located(pairs, origins, origins, text, forms)
+    return _locate(pairs, origins, origins, text, forms)
 
   def clean(self, text, lower):
     clean = "".join(map(_BERT_FORMS[lower].__getitem__, text))
     return clean.lower() if lower else clean
 
   def encode_clean(self, texts):
-    """Returns the ids of each of the texts that `clean` has returned."""
+    """Returns a list of ids per text; the texts come from `clean`."""
     vocab, unk_id = self._vocab, self._vocab[_UNKNOWN_WORD]
     return [
       [vocab.get(p, unk_id) for w in text.split() for p, _ in self._words[w]]
@@ -685,14 +706,14 @@ class _WordPiece:
     return map(self._words.__getitem__, self.clean(text, lower).split())
 
   def _cut_word(self, word):
-    """Returns (piece, how many characters it stands for) pairs."""
+    """Returns (piece, number of its characters) pairs."""
     pairs = []
     for token in _split_at_punctuation(word):
       pairs += self._match(token) or [(_UNKNOWN_WORD, len(token))]
     return pairs
 
   def _match(self, token):
-    """Returns the pairs of the longest pieces; none where one is missing."""
+    """Returns the pairs of the longest pieces; [] if a part is unknown."""
     pairs, start = [], 0
     while start < len(token) <= _MAX_WORD:
       prefix = "##" if start else ""
@@ -707,7 +728,7 @@ class _WordPiece:
 
 
 class _Numbering(dict):
-  """Numbers its keys from 0 in the order in which they are first asked for."""
+  """Numbers its keys from 0 in the order of their first use."""
 
   def __missing__(self, key):
     number = self[key] = len(self)
@@ -715,10 +736,10 @@ class _Numbering(dict):
 
 
 class _WordTable:
-  """The pieces of all words seen before, looked up a whole text at a time.
+  """A cache of the pieces of words, looked up for whole texts at a time.
 
-  A megabyte of abstracts has some 150,000 words, of which SentencePiece has to
-  cut the few thousand that are new.
+  A megabyte of abstracts has about 150,000 words; SentencePiece only has to
+  split the few thousand that are new.
   """
 
   def __init__(self, cutter, pieces):
@@ -729,27 +750,31 @@ class _WordTable:
     self._bare = np.array([not text for text in texts])
     self._separates = np.array([_is_separator(text) for text in texts])
     self._has_letters = np.array([_has_letters(text) for text in texts])
-    self._nesting = np.array([_nesting(text) for text in texts])
-    self._forget()
+    self._nesting = np.array([_count_nesting(text) for text in texts])
+    self._clear()
 
-  def _forget(self):
+  def _clear(self):
+    """Empties the cache."""
     self._numbers = _Numbering()
-    self._sizes = np.zeros(0, np.int32)  # of words: how many pieces,
-    self._begins = np.zeros(0, np.int32)  # where these are in the next two,
-    self._tied = np.zeros(0, bool)  # and whether other words can sway them
+    # Of each word: the number of its pieces, the place of the first one in the
+    # arrays of pieces below, and whether its context can change them.
+    self._sizes = np.zeros(0, np.int32)
+    self._begins = np.zeros(0, np.int32)
+    self._tied = np.zeros(0, bool)
+    # Of each piece: its id, and whether it starts a word (see encode_words).
     self._ids = np.zeros(0, np.int32)
     self._starts = np.zeros(0, bool)
 
   def look_up(self, texts):
-    """Returns the Words of texts that the cutter has cleaned."""
+    """Returns the Words of texts; the texts come from the cutter's `clean`."""
     if len(self._numbers) > _MAX_WORDS or len(self._ids) > _MAX_PIECES:
-      self._forget()
+      self._clear()
     words, row_ends = [], []
     for text in texts:
       words += text.split() if self._cutter.cuts_words else [text]
       row_ends.append(len(words))
     numbers = self._number(words)
-    self._undo_tied(numbers, row_ends, texts)
+    self._replace_tied(numbers, row_ends, texts)
     sizes = self._sizes[numbers]
     places = _ranges(self._begins[numbers], sizes)
     ends = np.append(0, np.cumsum(sizes))[np.array(row_ends, np.int32)]
@@ -758,16 +783,19 @@ class _WordTable:
     )
 
   def _number(self, words):
-    """Returns the number of each word; new ones are learnt."""
+    """Returns the number of each word, adding new words to the cache."""
     numbers = map(self._numbers.__getitem__, words)
     numbers = np.fromiter(numbers, np.int32, len(words))
     known = len(self._sizes)
     if known < len(self._numbers):
-      self._learn(list(itertools.islice(self._numbers, known, None)))
+      self._add(list(itertools.islice(self._numbers, known, None)))
     return numbers
 
-  def _undo_tied(self, numbers, row_ends, texts):
-    """Puts the whole text in place of its words where one of them is tied."""
+  def _replace_tied(self, numbers, row_ends, texts):
+    """Replaces the words of a text by the whole text if one of them is tied.
+
+    The whole text takes the place of the first word, nothing that of the rest.
+    """
     tied = np.flatnonzero(self._tied[numbers])
     if not len(tied):
       return
@@ -778,13 +806,15 @@ class _WordTable:
       numbers[begin : row_ends[row]] = nothing
       numbers[begin] = whole
 
-  def _learn(self, words):
+  def _add(self, words):
+    """Adds new words to the cache."""
     id_lists = self._cutter.encode_clean(words)
     sizes = np.array(list(map(len, id_lists)), np.int32)
     ids = np.fromiter(itertools.chain.from_iterable(id_lists), np.int32)
     begins = np.cumsum(sizes) - sizes
     firsts = np.zeros(len(ids) + 1, bool)
-    firsts[begins] = True  # of a last word without pieces: beyond the end
+    # The additional element is for a last word without pieces.
+    firsts[begins] = True
     starts = self._find_starts(ids, firsts[:-1])
     tied = np.array([self._cutter.is_tied(word) for word in words])
     self._begins = np.append(self._begins, begins + len(self._ids))
@@ -794,29 +824,43 @@ class _WordTable:
     self._starts = np.append(self._starts, starts)
 
   def _find_starts(self, ids, firsts):
-    """Returns which pieces begin a word, as encode_words defines it.
+    """Returns which pieces start a word, as encode_words defines it.
 
-    `firsts` says which are the first of what was between blanks.
+    Example: "(p53/IL-2)," has the pieces ▁( p53 / IL - 2 ) , in three parts,
+    which a separator starts and ends: ▁( p53 | / | IL - 2 ) , . The lettered
+    pieces of the third part go from IL to 2. Each piece before IL or after 2
+    starts a word, as does IL itself; "-" and "2" do not.
+
+    Args:
+      ids: int32, pieces of all words.
+      firsts: bool, whether a piece is the first after a blank.
     """
     if not len(ids):
       return np.zeros(0, bool)
     separates = self._separates[ids]
     parts = firsts | self._marked[ids] | separates
     parts[1:] |= separates[:-1]
-    part = np.cumsum(parts) - 1  # of each piece: its part between separators
+    part = np.cumsum(parts) - 1  # number of each piece's part: 0 0 1 2 2 2 2 2
     lettered = np.flatnonzero(self._has_letters[ids])
+    # The first and last lettered piece of each part. Of several values for one
+    # place NumPy keeps the last, so `first` is filled from the end.
     first = np.full(part[-1] + 1, len(ids))
     last = np.full(part[-1] + 1, -1)
-    first[part[lettered[::-1]]] = lettered[::-1]  # the last to come stays
+    first[part[lettered[::-1]]] = lettered[::-1]
     last[part[lettered]] = lettered
-    self._take_brackets_in(ids, part, first, last)
+    self._include_brackets(ids, part, first, last)
     place = np.arange(len(ids))
     starts = (place <= first[part]) | (place > last[part])
     starts[1:] &= firsts[1:] | ~self._bare[ids[:-1]]
     return starts
 
-  def _take_brackets_in(self, ids, part, first, last):
-    """Widens words by the bracket next to them whose partner they hold."""
+  def _include_brackets(self, ids, part, first, last):
+    """Extends words by an adjacent bracket whose partner is inside.
+
+    Changes `first` and `last`: in "10(-6)", the last lettered piece is 6, and
+    the word that it ends opens one bracket more than it closes, so it extends
+    to the ")".
+    """
     nesting = self._nesting[ids]
     depth = np.cumsum(nesting)
     lettered = np.flatnonzero(last >= 0)
