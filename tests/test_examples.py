@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that come with the project are what their notes say."""
+"""Tests of the bundled examples, configs and small model."""
 
 import glob
 import json
@@ -30,7 +30,7 @@ def read_bytes(*path):
     return f.read()
 
 
-def test_the_vocabulary_has_the_ids_of_alberts(repo):
+def test_the_vocabulary_begins_with_alberts_ids(repo):
   pieces = sentencepiece.SentencePieceProcessor()
   pieces.Load(os.path.join(repo, "examples", "vocab", "pubmed-8k.model"))
   specials = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
@@ -38,7 +38,7 @@ def test_the_vocabulary_has_the_ids_of_alberts(repo):
   assert pieces.bos_id() == pieces.eos_id() == -1
 
 
-def test_the_vocab_file_lists_the_models_pieces_in_order(repo):
+def test_the_vocab_file_lists_the_pieces_in_order(repo):
   pieces = sentencepiece.SentencePieceProcessor()
   pieces.Load(os.path.join(repo, "examples", "vocab", "pubmed-8k.model"))
   lines = read(repo, "examples", "vocab", "pubmed-8k.vocab").splitlines()
@@ -55,7 +55,7 @@ def test_the_tiny_config_fits_the_vocabulary(repo):
 
 
 @pytest.mark.parametrize("split", ["train", "devel", "test"])
-def test_the_corpus_counts_are_those_of_its_note(repo, split):
+def test_the_corpus_has_the_counts_in_its_note(repo, split):
   folder = os.path.join(repo, "examples", "ncbi-disease")
   row = re.search(r"\| %s.tsv \|(.*)\|" % split, read(folder, "SOURCE.md"))
   _, sentences, tokens, begins, insides = map(int, row.group(1).split("|"))
@@ -68,7 +68,7 @@ def test_the_corpus_counts_are_those_of_its_note(repo, split):
   assert set(labels) == {"B", "I", "O"}
 
 
-def test_the_abstracts_are_one_a_line(repo):
+def test_each_line_is_an_abstract(repo):
   lines = read(repo, "examples", "abstracts.txt").split("\n")
   assert lines.pop() == ""
   assert len(lines) == 6
@@ -95,7 +95,7 @@ SIZES = {
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("size", sorted(SIZES))
-def test_a_config_has_the_size_of_the_release(repo, size, version):
+def test_a_config_has_the_sizes_of_the_release(repo, size, version):
   config = json.loads(
     read(repo, "configs", "albert_%s_%s.json" % (size, version))
   )
@@ -123,8 +123,8 @@ def test_only_version_1_below_xxlarge_has_dropout(repo, size):
   assert dropout == {"v1": 0 if size == "xxlarge" else 0.1, "v2": 0}
 
 
-def test_the_small_model_is_whole_and_knows_words(repo):
-  """Masked words of the bundled abstracts: better than any frequency does."""
+def test_the_small_model_predicts_words_better_than_frequencies(repo):
+  """Masks words of the bundled abstracts and compares with frequencies."""
   folder = os.path.join(repo, "models", "bioalbert-small")
   assert read_bytes(folder, "pubmed-8k.model") == read_bytes(
     repo, "examples", "vocab", "pubmed-8k.model"
@@ -158,6 +158,6 @@ def test_the_small_model_is_whole_and_knows_words(repo):
     session.run(tf.global_variables_initializer())
     loss = session.run(loss)
   counts = np.bincount(pieces.ravel(), minlength=config.vocab_size)
-  # Even the frequencies in these very texts are a worse guess.
+  # Word frequencies in these texts, the best guess without context, are worse.
   frequencies = -np.log(counts[hidden.ravel()] / counts.sum()).mean()
   assert loss < frequencies - 0.5, (loss, frequencies)
