@@ -49,7 +49,8 @@ def run_program(args, num_workers):
   with tempfile.TemporaryDirectory() as folder:
     subprocess.run(
       [
-        *(sys.executable, os.path.join(REPO, "create_pretraining_data.py")),
+        sys.executable,
+        os.path.join(REPO, "create_pretraining_data.py"),
         "--input_file=" + args.text,
         "--output_file=%s/x" % folder,
         "--spm_model_file=" + args.spm_model_file,

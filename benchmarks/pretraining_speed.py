@@ -220,7 +220,7 @@ def speed(args, config, shape):
         name = "training, torch, " + words
         name += ", bf16" if precision == "bf16" else ""
         worker = TorchStep(
-          *(args.torch_python, args.albert_config_file, shape, precision, words)
+          args.torch_python, args.albert_config_file, shape, precision, words
         )
         cases[name] = (worker, step)
   else:
