@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flags that programs share, one function a group, and how they start.
+"""Starts the programs and defines the flags they share, a function per group.
 
 A program calls the groups it needs under its `__main__` guard, with its own
-defaults; nothing is defined on import. FLAGS is read in `main` alone:
-`values()` turns it into plain arguments for the library.
+defaults, so importing a program defines no flag. Only `main` reads FLAGS:
+`values()` turns them into plain values for the library.
 """
 
 import os
@@ -17,41 +17,43 @@ from absl import logging
 
 from common.errors import InputError
 
-flags.disclaim_key_flags()  # A flag belongs to the program that asked for it.
+flags.disclaim_key_flags()  # A flag belongs to the program that defines it.
 
-# Flags of the programs that our users come from which have no meaning here.
+# Flags of related programs that mean nothing here, and why.
 REFUSED = {
-  "cached_dir": "features live in memory, there is no cache",
+  "cached_dir": "features are kept in memory, not in a cache",
   "albert_hub_module_handle": "give --init_checkpoint or --bioalbert_dir",
   "export_dir": "scripts/export.py exports a SavedModel",
-  "threshold_to_export": "scripts/export.py exports whatever the score",
-  "use_einsum": "there is one form of the products",
-  "do_prepare": "data are read as they are",
+  "threshold_to_export": "scripts/export.py exports any score",
+  "use_einsum": "matrix products have one implementation",
+  "do_prepare": "data need no preparation",
   "benchmark": "there is no such mode",
   "num_classes": "labels are read from the data",
   "num_aspects": "labels are read from the data",
   "aspect_value_list": "labels are read from the data",
-  "train_feature_file": "features live in memory, there is no cache",
-  "predict_feature_file": "features live in memory, there is no cache",
-  "predict_feature_left_file": "features live in memory, there is no cache",
-  "start_n_top": "answers are found as in SQuAD 1.1, see --n_best_size",
-  "end_n_top": "answers are found as in SQuAD 1.1, see --n_best_size",
-  "dropout_prob": "the model's JSON file says how much is dropped",
-  "horovod": "there is no Horovod",
+  "train_feature_file": "features are kept in memory, not in a cache",
+  "predict_feature_file": "features are kept in memory, not in a cache",
+  "predict_feature_left_file": "features are kept in memory, not in a cache",
+  "start_n_top": "answers are searched as in SQuAD 1.1; see --n_best_size",
+  "end_n_top": "answers are searched as in SQuAD 1.1; see --n_best_size",
+  "dropout_prob": "the model's JSON file sets the dropout",
+  "horovod": "see --distribution for several GPUs or machines",
   "input_file_mode": "text is read as UTF-8",
-  "use_one_hot_embeddings": "where it is faster, on a TPU, it is done anyway",
-  "dllog_path": "results.json holds the figures",
+  "use_one_hot_embeddings": "it is used where it is faster, on TPUs",
+  "dllog_path": "results.json holds the scores",
 }
 
 _MISSING = re.compile(r"flag (--\w+)=None: .* other than None\.")
 
 
-def run(main, if_interrupted="the same command goes on from the last save"):
-  """Runs `main(arguments)`; bad flags and bad input end in one line, code 1.
+def run(main, if_interrupted="the same command resumes at the last save"):
+  """Runs `main(arguments)`; bad flags and bad input end it with one line.
+
+  The exit code is then 1.
 
   Args:
-    main: the program's.
-    if_interrupted: what a person is told who stops it.
+    main: the program's function.
+    if_interrupted: what the message after Ctrl-C adds.
   """
   logging.set_verbosity(logging.INFO)
   logging.use_absl_handler()
@@ -59,13 +61,13 @@ def run(main, if_interrupted="the same command goes on from the last save"):
   handler.setFormatter(_OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
   try:
     app.run(_without_traceback(main, if_interrupted), flags_parser=_parse)
-  except BrokenPipeError:  # Whoever reads, such as `head`, has had enough.
+  except BrokenPipeError:  # The reader of our output, say `head`, is gone.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)
 
 
 class _OneLine(logging.PythonFormatter):
-  """The time and the message; a warning says that it is one."""
+  """Formats a record as time and message; warnings and errors say so."""
 
   def format(self, record):
     text = super(logging.PythonFormatter, self).format(record)
@@ -75,7 +77,7 @@ class _OneLine(logging.PythonFormatter):
 
 
 def _parse(args):
-  """Reads the command line as absl does, and knows the refused flags."""
+  """Parses the command line; explains the flags in REFUSED."""
   if {"--help", "-help", "-h"} & set(args[1:]):  # absl would exit with 1.
     print(sys.modules["__main__"].__doc__)
     print(flags.FLAGS.main_module_help(), flush=True)
@@ -87,7 +89,7 @@ def _parse(args):
     known = e.flagname in REFUSED
     _stop("%s: %s" % ("--" + e.flagname if known else _flat(e), reason))
   except flags.Error as e:
-    _stop(_MISSING.sub(r"\1 is not given; --help says what it is", _flat(e)))
+    _stop(_MISSING.sub(r"\1 is not given; --help says what it means", _flat(e)))
 
 
 def _flat(error):
@@ -103,8 +105,8 @@ def _without_traceback(main, if_interrupted):
   def wrapped(arguments):
     if len(arguments) > 1:
       _stop(
-        "%r is no flag; a value is joined to its flag by = or follows it, "
-        "and true/false only by =" % arguments[1]
+        "%r is no flag; expected --flag=value or --flag value, for true and "
+        "false --flag=true" % arguments[1]
       )
     try:
       code = main(arguments)
@@ -119,10 +121,11 @@ def _without_traceback(main, if_interrupted):
 
 
 def values(module=None):
-  """Returns a namespace of a program's own flags and their values.
+  """Returns the values of a program's own flags as a namespace.
 
   Args:
-    module: name of the module that defined them; None: the running program.
+    module: name of the module that defined them; by default the running
+      program.
   """
   own = flags.FLAGS.get_key_flags_for_module(module or sys.argv[0])
   return types.SimpleNamespace(
@@ -131,42 +134,45 @@ def values(module=None):
 
 
 def define_model_flags():
-  """Where the pretrained ALBERT lies."""
+  """Defines where the pretrained ALBERT is."""
   flags.DEFINE_string(
     "bioalbert_dir",
     None,
-    "Folder of a model: its config, vocabulary, SentencePiece model and best "
-    "or newest checkpoint are found by their usual names. The flags below "
-    "come first where they are given.",
+    "Folder of a model. Config, vocabulary, SentencePiece model and the best "
+    "or newest checkpoint are found there by their usual names, unless the "
+    "flags below name others.",
   )
   flags.DEFINE_string(
-    "albert_config_file", None, "JSON file of the architecture."
+    "albert_config_file", None, "JSON file with the model's architecture."
   )
   flags.DEFINE_alias("bert_config_file", "albert_config_file")
   flags.DEFINE_string(
-    "vocab_file", None, "Vocabulary: BERT's vocab.txt, or SentencePiece's."
+    "vocab_file",
+    None,
+    "Vocabulary: BERT's vocab.txt or a SentencePiece .vocab.",
   )
   flags.DEFINE_string("spm_model_file", None, "SentencePiece model.")
   flags.DEFINE_string(
     "init_checkpoint",
     None,
-    "Weights to start from: a checkpoint, or a folder of them. None: random.",
+    "Checkpoint, or folder of checkpoints, to start from. Default: random "
+    "weights.",
   )
   define_case_flags()
 
 
 def define_case_flags():
-  """How text is prepared for the vocabulary."""
+  """Defines how text is prepared for the vocabulary."""
   flags.DEFINE_bool(
     "do_lower_case",
     None,
-    "Lower-case the text. Not given: if the vocabulary has no capitals.",
+    "Lower-case the text. Default: true if the vocabulary has no capitals.",
   )
   flags.DEFINE_bool(
     "spm_digit_comma_fix",
     False,
-    "Split pieces such as '12,' as Hugging Face does, not as the ALBERT "
-    "release on Python 3.",
+    "Split pieces such as '12,' as Hugging Face does; the ALBERT release on "
+    "Python 3 does not.",
   )
 
 
@@ -174,34 +180,34 @@ def define_finetuning_flags(
   max_seq_length,
   num_train_epochs,
   train_batch_size,
-  predict_file="Text that nobody has labelled, to be labelled.",
+  predict_file="File with unlabelled text to label.",
 ):
-  """What every fine-tuning program understands; its task gives the defaults."""
+  """Defines the flags of every fine-tuning program."""
   define_model_flags()
   _define_data_flags(predict_file)
   flags.DEFINE_string(
     "output_dir", None, "Folder for checkpoints, results and predictions."
   )
   flags.DEFINE_bool(
-    "do_train", None, "Fine-tune. Not given: unless --predict_file is."
+    "do_train", None, "Fine-tune. Default: true unless --predict_file is given."
   )
   flags.DEFINE_bool(
     "do_eval",
     False,
-    "Score the development set; with --do_train at each save, to keep the "
-    "best checkpoint.",
+    "Score the development set. With --do_train it is scored at each save, and "
+    "the best checkpoint is kept.",
   )
   flags.DEFINE_bool(
     "do_predict",
     None,
-    "Label and score the test set. Not given: if there is one and "
+    "Label and score the test set. Default: true if there is one and "
     "--predict_file is not given.",
   )
   flags.DEFINE_alias("do_test", "do_predict")
   flags.DEFINE_integer(
     "max_seq_length",
     max_seq_length,
-    "Longest input in pieces, [CLS] and [SEP] included.",
+    "Maximum length of an input in pieces, including [CLS] and [SEP].",
     lower_bound=8,
   )
   _define_training_flags(num_train_epochs, train_batch_size)
@@ -211,7 +217,7 @@ def define_finetuning_flags(
 
 
 def define_sentence_flags():
-  """What the programs on one or two texts understand, with their defaults."""
+  """Defines the flags of the tasks on one or two texts."""
   define_finetuning_flags(
     max_seq_length=128, num_train_epochs=3.0, train_batch_size=32
   )
@@ -219,15 +225,17 @@ def define_sentence_flags():
 
 
 def _define_data_flags(predict_file):
-  """Which examples to train on, to choose by, to score and to label."""
-  flags.DEFINE_string("data_dir", None, "Folder with the data set's files.")
+  """Defines the data to train on, to evaluate and to label."""
+  flags.DEFINE_string("data_dir", None, "Folder with the data set.")
   for split, name in (
     ("train", "training set"),
     ("dev", "development set"),
     ("test", "test set"),
   ):
     flags.DEFINE_string(
-      split + "_file", None, "The %s, in place of --data_dir's." % name
+      split + "_file",
+      None,
+      "File of the %s. Default: found in --data_dir." % name,
     )
   flags.DEFINE_string("predict_file", None, predict_file)
   flags.DEFINE_bool(
@@ -236,8 +244,8 @@ def _define_data_flags(predict_file):
   flags.DEFINE_float(
     "dev_fraction",
     None,
-    "Share of the training set to hold out as the development set, drawn by "
-    "--seed.",
+    "Share of the training set to hold out as the development set, chosen at "
+    "random by --seed.",
     lower_bound=0.0,
     upper_bound=1.0,
   )
@@ -250,34 +258,45 @@ def _define_data_flags(predict_file):
 
 
 def define_predict_format_flag(formats):
-  """How predictions of a --predict_file are written; by default the first."""
+  """Defines the formats of predictions; the first one is the default."""
   flags.DEFINE_enum(
     "predict_format",
     formats[0],
     formats,
-    "How the predictions of --predict_file are written.",
+    "Format of the predictions for --predict_file.",
   )
 
 
 def _define_training_flags(num_train_epochs, train_batch_size):
-  """How long, how fast and in which portions."""
+  """Defines batches, duration, learning rate and optimizer."""
   flags.DEFINE_integer(
-    "train_batch_size", train_batch_size, "Examples an update.", lower_bound=1
+    "train_batch_size",
+    train_batch_size,
+    "Number of examples per update.",
+    lower_bound=1,
   )
   flags.DEFINE_integer(
-    "eval_batch_size", 8, "Examples a batch, development set.", lower_bound=1
+    "eval_batch_size",
+    8,
+    "Number of examples per batch in evaluation.",
+    lower_bound=1,
   )
   flags.DEFINE_integer(
-    "predict_batch_size", 8, "Examples a batch, predicting.", lower_bound=1
+    "predict_batch_size",
+    8,
+    "Number of examples per batch in prediction.",
+    lower_bound=1,
   )
   flags.DEFINE_alias("test_batch_size", "predict_batch_size")
   flags.DEFINE_float(
-    "num_train_epochs", num_train_epochs, "Passes over the training set."
+    "num_train_epochs",
+    num_train_epochs,
+    "Number of passes over the training set.",
   )
   flags.DEFINE_integer(
     "train_step",
     None,
-    "Updates; replaces --num_train_epochs.",
+    "Number of updates; replaces --num_train_epochs.",
     lower_bound=1,
   )
   flags.DEFINE_float(
@@ -286,104 +305,115 @@ def _define_training_flags(num_train_epochs, train_batch_size):
   flags.DEFINE_float(
     "warmup_proportion",
     0.1,
-    "Share of the updates in which the learning rate rises.",
+    "Share of the updates during which the learning rate rises.",
     lower_bound=0.0,
     upper_bound=1.0,
   )
   flags.DEFINE_integer(
     "warmup_step",
     None,
-    "Updates in which the learning rate rises; replaces --warmup_proportion.",
+    "Number of updates during which the learning rate rises; replaces "
+    "--warmup_proportion.",
     lower_bound=0,
   )
   flags.DEFINE_enum("optimizer", "adamw", ["adamw", "lamb"], "Optimizer.")
   flags.DEFINE_integer(
     "num_accumulation_steps",
     1,
-    "Batches of --train_batch_size whose mean gradient makes one update.",
+    "Number of batches of --train_batch_size whose gradients are averaged for "
+    "one update.",
     lower_bound=1,
   )
   flags.DEFINE_enum(
     "padding",
     "bucketed",
     ["bucketed", "longest", "fixed"],
-    "Batches of similar length; or random ones, padded to their longest or "
-    "to --max_seq_length (the only choice on TPU).",
+    "bucketed: batches of examples of similar length. longest: random batches "
+    "padded to their longest example. fixed: random batches padded to "
+    "--max_seq_length (the only choice on TPU).",
   )
   flags.DEFINE_integer(
-    "seed", 12345, "Of shuffling, new weights and dropout.", lower_bound=0
+    "seed",
+    12345,
+    "Seed of shuffling, new weights and dropout.",
+    lower_bound=0,
   )
 
 
 def _define_saving_flags():
-  """When to save and score, when to stop, what to predict with."""
+  """Defines when to save, when to stop and which checkpoint to use."""
   flags.DEFINE_integer(
     "save_checkpoints_steps",
     0,
-    "Updates between two checkpoints, and two scores; 0: an epoch.",
+    "Number of updates between checkpoints; 0: one epoch. With --do_eval each "
+    "checkpoint is scored.",
     lower_bound=0,
   )
   flags.DEFINE_integer(
-    "keep_checkpoint_max", 5, "Checkpoints kept; 0: all.", lower_bound=0
+    "keep_checkpoint_max",
+    5,
+    "Number of checkpoints to keep; 0: all.",
+    lower_bound=0,
   )
   flags.DEFINE_integer(
     "early_stopping_patience",
     None,
-    "Stop after so many scores without a better one.",
+    "Stop after this many scores without an improvement.",
     lower_bound=1,
   )
   flags.DEFINE_string(
     "eval_checkpoint",
     "best",
-    "What --do_predict, --predict_file and a --do_eval without training use: "
-    "best (newest where no best was kept), last, or a checkpoint.",
+    "Checkpoint for --do_predict, for --predict_file and for --do_eval without "
+    "--do_train: best (the newest if none was kept as best), last, or a path.",
   )
 
 
 def define_device_flags():
-  """Where a model is trained and runs, and with which numbers.
-
-  runtime.check_devices says which of them go together.
-  """
+  """Defines the devices and the precision of training."""
   define_inference_flags()
   flags.DEFINE_integer(
     "iterations_per_loop",
     None,
-    "Updates a call of the TPU. Not given: 1000.",
+    "Number of updates per call of the TPU. Default: 1000.",
     lower_bound=1,
   )
   flags.DEFINE_enum(
     "distribution",
     "none",
     ["none", "mirrored", "multi_worker_mirrored"],
-    "Share each batch out to all GPUs of this machine, or of all machines of "
-    "the environment's TF_CONFIG. --train_batch_size stays what all of them "
-    "take together.",
+    "mirrored: split each batch among all GPUs of this machine. "
+    "multi_worker_mirrored: among all machines in the environment's TF_CONFIG. "
+    "--train_batch_size counts the examples of all of them together.",
   )
   flags.DEFINE_bool("use_xla", False, "Compile the graph with XLA.")
   flags.DEFINE_bool(
     "recompute",
     False,
-    "Keep no activations of a layer, compute them again in the backward pass: "
-    "less memory, a third more time.",
+    "Recompute activations in the backward pass instead of keeping them: less "
+    "memory, about a third more time.",
   )
 
 
 def define_inference_flags():
-  """The part of define_device_flags that is not of training alone."""
+  """Defines the devices and the precision of inference."""
   flags.DEFINE_bool("use_tpu", False, "Run on a TPU.")
   flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
-  flags.DEFINE_string("tpu_zone", None, "Its zone, if not this machine's.")
-  flags.DEFINE_string("gcp_project", None, "Its project, likewise.")
+  flags.DEFINE_string(
+    "tpu_zone", None, "Zone of the TPU. Default: this machine's."
+  )
+  flags.DEFINE_string(
+    "gcp_project", None, "Project of the TPU. Default: this machine's."
+  )
   flags.DEFINE_string("master", None, "Address of a TensorFlow master.")
   flags.DEFINE_integer(
-    "num_tpu_cores", None, "Cores of the TPU. Not given: 8.", lower_bound=1
+    "num_tpu_cores", None, "Number of TPU cores. Default: 8.", lower_bound=1
   )
   flags.DEFINE_enum(
     "precision",
     "fp32",
     ["fp32", "fp16", "bf16"],
-    "Numbers of the large products: fp16 on GPU, with loss scaling; bf16 on "
-    "TPU, on newer GPUs and, with TensorFlow 2, on CPU. Weights and moments "
+    "Precision of the large matrix products: fp16 (GPU, with loss scaling) or "
+    "bf16 (TPU, newer GPUs and, with TensorFlow 2, CPU). Weights and moments "
     "stay fp32.",
   )

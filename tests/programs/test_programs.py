@@ -238,7 +238,7 @@ def test_training_folder_alone_is_enough_to_predict(trained, tmp_path):
   "arguments, message",
   [
     ("--output_dir=x --learnin_rate=1", "learnin_rate"),
-    ("--output_dir=x --cached_dir=y", "--cached_dir: features live in memory"),
+    ("--output_dir=x --cached_dir=y", "--cached_dir: features are kept in"),
     ("--output_dir=x --do_train true", "'true' is no flag"),
     ("--do_train", "error: --output_dir is not given; --help says"),
   ],
