@@ -24,6 +24,7 @@ PUBLISHED = corpus.Published(
   certain=("sentences", "mentions"),
   source="BLURB's card; the split of MTL-Bioinformatics-2016",
 )
+write = writers.conll
 # Gold mentions with their alternatives, a sentence per line, in the order of
 # the data set; scripts/bc2gm_score.py reads these files.
 _ALTERNATIVES = {
@@ -40,12 +41,6 @@ def convert(source, options, report):
   if options.alternatives:
     _attach_alternatives(source, divided, report)
   return tagging.tag_all(divided, report, sentences_of=_whole)
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout, which is BLURB's."""
-  del options
-  return writers.conll(tagged)
 
 
 def _whole(document):

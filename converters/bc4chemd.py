@@ -34,6 +34,7 @@ PUBLISHED = corpus.Published(
   because={"mentions": "we keep one of overlapping mentions"},
   source="Krallinger et al. 2015",
 )
+write = writers.conll
 
 
 def convert(source, options, report):
@@ -43,12 +44,6 @@ def convert(source, options, report):
     split: _read(source, part, report) for split, part in _PARTS.items()
   }
   return tagging.tag_all(divided, report, _TYPES)
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout."""
-  del options
-  return writers.conll(tagged)
 
 
 def _read(source, part, report):

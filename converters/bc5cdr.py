@@ -30,6 +30,7 @@ PUBLISHED = corpus.Published(
   },
   source="BLUE's README; sentences: BioBERT's files",
 )
+write = writers.conll
 
 
 def convert(source, options, report):
@@ -41,13 +42,6 @@ def convert(source, options, report):
     divided[split] = documents
   kind = _TYPES[options.dataset]
   return tagging.tag_all(divided, report, {kind: kind})
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout, which is BLURB's, or in BLUE's."""
-  if options.layout == "blue":
-    return writers.conll_with_offsets(tagged)
-  return writers.conll(tagged)
 
 
 def _read(source, part):

@@ -36,6 +36,7 @@ PUBLISHED = corpus.Published(
   because={"rows": _SPLITTER, "relations": _SPLITTER},
   source="Krallinger et al. 2017; rows: BLURB; relations: BLUE's README",
 )
+write = writers.labelled_sentences
 
 
 def convert(source, options, report):
@@ -44,11 +45,6 @@ def convert(source, options, report):
     split: _convert(source, split, part, options, report)
     for split, part in _PARTS.items()
   }
-
-
-def write(pairs, options):
-  """Returns the files in BLURB's or BLUE's layout."""
-  return writers.labelled_sentences(pairs, options.layout)
 
 
 def _convert(source, split, part, options, report):

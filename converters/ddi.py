@@ -19,6 +19,7 @@ PUBLISHED = corpus.Published(
   certain=("rows",),
   source="BLURB; both layouts have its development set",
 )
+write = writers.labelled_sentences
 _EXPECTED = "a document of the DDI corpus, with sentences, entities and pairs"
 
 
@@ -38,11 +39,6 @@ def convert(source, options, report):
       for row in _rows(document, options, report, split)
     ]
   return found
-
-
-def write(rows, options):
-  """Returns the files in BLURB's or BLUE's layout."""
-  return writers.labelled_sentences(rows, options.layout)
 
 
 def _read(source, what, pattern):

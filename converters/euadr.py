@@ -31,6 +31,7 @@ PUBLISHED = corpus.Published(
   certain=("records", "positive"),
   source="BioBERT's folds",
 )
+write = writers.labelled_folds
 
 
 def convert(source, options, report):
@@ -49,11 +50,6 @@ def convert(source, options, report):
     if cells[0] != _HEADER:
       _take(cells, place, found, sentences, report)
   return folds.ten_folds(found, sentences, report)
-
-
-def write(divided, options):
-  """Returns the files of each fold in BioBERT's layout."""
-  return writers.labelled_folds(divided, options.layout)
 
 
 def _decode(data, path):

@@ -58,8 +58,9 @@ def convert(source, options, report):
 def write(divided, options):
   """Returns the files of BioBERT's folds, or of BLURB's split."""
   if options.layout == "blurb":
-    return writers.labelled_sentences(divided, "blue")  # With a header.
-  return writers.labelled_folds(divided, options.layout)
+    # BLURB's GAD has a header, as in BLUE's layout.
+    return writers.labelled_sentences(divided, options._replace(layout="blue"))
+  return writers.labelled_folds(divided, options)
 
 
 def _blurb(known, source):

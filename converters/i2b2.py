@@ -12,6 +12,7 @@ from common.text import decode
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import marking
+from converters.shared import splits
 from converters.shared import writers
 from formats import annotated
 
@@ -38,6 +39,7 @@ PUBLISHED = corpus.Published(
   },
   source="BLUE's README",
 )
+write = writers.labelled_sentences
 
 
 def convert(source, options, report):
@@ -47,12 +49,7 @@ def convert(source, options, report):
   test = _read(
     source, report, "test", ("reference_standard_for_test_data", "test_data")
   )
-  dev = set(sorted(training)[_ONE_IN - 1 :: _ONE_IN])
-  parts = {
-    "train": [training[name] for name in sorted(training) if name not in dev],
-    "dev": [training[name] for name in sorted(dev)],
-    "test": [test[name] for name in sorted(test)],
-  }
+  parts = dict(splits.every_nth(training, _ONE_IN), test=test)
   divided = {
     split: [row for note in notes for row in _rows(note, split, report)]
     for split, notes in parts.items()
@@ -65,13 +62,8 @@ def convert(source, options, report):
   return divided
 
 
-def write(found, options):
-  """Returns the files in BLUE's layout."""
-  return writers.labelled_sentences(found, options.layout)
-
-
 def _read(source, report, what, folders):
-  """Returns {name: annotated.Document} of the notes, a sentence per line."""
+  """Returns the notes by name as annotated.Documents, a sentence per line."""
   files = {}
   for kind, ending in (("txt", "txt"), ("concept*", "con"), ("rel", "rel")):
     patterns = ["%s/%s/*.%s" % (f, kind, ending) for f in folders]
@@ -86,7 +78,7 @@ def _read(source, report, what, folders):
           "note"
           % (source.folder, name, ending, next(iter(found.values())).path)
         )
-  return {name: _note(name, found, report) for name, found in files.items()}
+  return [_note(name, files[name], report) for name in sorted(files)]
 
 
 def _note(name, files, report):

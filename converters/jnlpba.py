@@ -30,6 +30,7 @@ PUBLISHED = corpus.Published(
   certain=("documents", "sentences", "mentions"),
   source="BLURB's card; the split of MTL-Bioinformatics-2016",
 )
+write = writers.conll
 
 
 def convert(source, options, report):
@@ -50,12 +51,6 @@ def convert(source, options, report):
     ]
     for split, groups in divided.items()
   }
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout, which is BLURB's."""
-  del options
-  return writers.conll(tagged)
 
 
 def _read(source, what, name, report):

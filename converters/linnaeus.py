@@ -15,6 +15,7 @@ PUBLISHED = corpus.Published(
   certain=("documents",),
   source="the split of MTL-Bioinformatics-2016 and BioBERT",
 )
+write = writers.conll
 _COLUMNS = "species id, document, start, end, text, code"
 
 
@@ -30,12 +31,6 @@ def convert(source, options, report):
     "linnaeus", list(texts.values()), source, options, report
   )
   return tagging.tag_all(divided, report, {"Species": "Species"})
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout."""
-  del options
-  return writers.conll(tagged)
 
 
 def _add_mentions(source, texts, report):

@@ -39,8 +39,7 @@ def convert(source, options, report):
     _row("train", i, cells, place)
     for i, (place, cells) in enumerate(rows.parse(data, path, (3,), _EXPECTED))
   ]
-  dev = {row.id for row in training[_ONE_IN - 1 :: _ONE_IN]}
-  divided = splits.divide(training, dev)
+  divided = splits.every_nth(training, _ONE_IN)
   divided["test"] = _test(source, report)
   sizes = len(training), len(divided["test"])
   if sizes not in _EDITIONS and not options.allow_incomplete:

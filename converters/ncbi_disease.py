@@ -27,6 +27,7 @@ PUBLISHED = corpus.Published(
   source="BLURB's card and BioBERT's files; the paper's 793 abstracts and "
   "6,892 mentions include a duplicate document",
 )
+write = writers.conll
 
 
 def convert(source, options, report):
@@ -39,9 +40,3 @@ def convert(source, options, report):
     report.rule("duplicate documents (skipped)", split, copies)
     divided[split] = documents
   return tagging.tag_all(divided, report, _TYPES)
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout, which is BLURB's."""
-  del options
-  return writers.conll(tagged)

@@ -17,6 +17,7 @@ PUBLISHED = corpus.Published(
   certain=("documents",),
   source="BioBERT's split",
 )
+write = writers.conll
 _PMID_COLUMNS = "name, PMID, category, its number, journal"
 
 
@@ -28,12 +29,6 @@ def convert(source, options, report):
     "s800", list(abstracts.values()), source, options, report
   )
   return tagging.tag_all(divided, report, {"Species": "Species"})
-
-
-def write(tagged, options):
-  """Returns the files in BioBERT's layout."""
-  del options
-  return writers.conll(tagged)
 
 
 def _read(source):

@@ -10,6 +10,7 @@ from common.errors import shorten
 from common.text import decode
 from converters.shared import corpus
 from converters.shared import rows
+from converters.shared import splits
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
@@ -38,6 +39,7 @@ PUBLISHED = corpus.Published(
   },
   source="BLUE's README; of its 199 training notes we develop on every fifth",
 )
+write = writers.conll
 
 
 def convert(source, options, report):
@@ -57,19 +59,8 @@ def convert(source, options, report):
     "task1testsetcorpus100/allreports/*.txt",
     "gold_sn2012/*.txt",
   )
-  dev = {note.id for note in training[_ONE_IN - 1 :: _ONE_IN]}
-  divided = {
-    "train": [note for note in training if note.id not in dev],
-    "dev": [note for note in training if note.id in dev],
-    "test": test,
-  }
+  divided = dict(splits.every_nth(training, _ONE_IN), test=test)
   return tagging.tag_all(divided, report, {_TYPE: "Disorder"})
-
-
-def write(tagged, options):
-  """Returns the files in BLUE's layout."""
-  del options
-  return writers.conll_with_offsets(tagged)
 
 
 def _read(source, report, what, notes_pattern, gold_pattern):

@@ -6,7 +6,8 @@ A module of converters/ has PUBLISHED, a Published, and two functions:
     {"train": [...], "dev": [...], "test": [...]} of examples.Tagged or
     examples.Row; or {"1": such a dict, ...} where there are folds. Counts in
     the Report what it found and which rules it applied.
-  write(corpus, options): returns {file name: text} of these examples.
+  write(corpus, options): returns {file name: text} of these examples; most
+    converters use a function of `writers`.
 """
 
 import collections

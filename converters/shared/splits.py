@@ -41,6 +41,11 @@ def divide(documents, dev, test=frozenset()):
   return divided
 
 
+def every_nth(documents, n):
+  """Returns {"train", "dev"} of documents, every n-th of them in dev."""
+  return divide(documents, {document.id for document in documents[n - 1 :: n]})
+
+
 def published(name, documents, source, options, report):
   """Returns {split: documents} according to published lists of ids.
 

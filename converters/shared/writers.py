@@ -8,24 +8,15 @@ NER_NAMES = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}
 NAMES = {"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv"}
 
 
-def conll(corpus):
-  """Returns {file name: text} with a word and its label per line (BioBERT)."""
-  return {
-    NER_NAMES[split]: "".join(
-      "".join("%s\t%s\n" % pair for pair in zip(row.words, row.labels)) + "\n"
-      for row in rows
-    )
-    for split, rows in corpus.items()
-  }
+def conll(corpus, options):
+  """Returns {file name: text} with a word and its label per line.
 
-
-def conll_with_offsets(corpus):
-  """Returns {file name: text} with BLUE's word, document, offset, label.
-
-  Only the first word of a sentence has the document, others have "-".
+  BLUE's layout also has the document, at the first word of a sentence ("-" at
+  the others), and the offset of the word.
   """
+  write = _blue_sentence if options.layout == "blue" else _sentence
   return {
-    NER_NAMES[split]: "".join(map(_sentence_with_offsets, rows))
+    NER_NAMES[split]: "".join(map(write, rows))
     for split, rows in corpus.items()
   }
 
@@ -57,16 +48,16 @@ def tables(corpus, header, cells):
   }
 
 
-def labelled_sentences(corpus, layout):
+def labelled_sentences(corpus, options):
   """Returns {file name: text} of sentences with a label.
 
   Columns: blue has a header, then id, sentence and label; blurb has no header;
   biobert has sentence and label, but in the test set the columns of blue.
   """
   header = ["index", "sentence", "label"]
-  if layout == "blue":
+  if options.layout == "blue":
     return tables(corpus, header, _id_text_label)
-  if layout == "blurb":
+  if options.layout == "blurb":
     return tables(corpus, None, _id_text_label)
   files = tables(corpus, None, lambda row: [row.texts[0], row.label])
   numbered = [
@@ -76,12 +67,12 @@ def labelled_sentences(corpus, layout):
   return files
 
 
-def labelled_folds(folds, layout):
+def labelled_folds(folds, options):
   """Returns {fold/file name: text}; see `labelled_sentences`."""
   return {
     "%s/%s" % (fold, name): text
     for fold, corpus in folds.items()
-    for name, text in labelled_sentences(corpus, layout).items()
+    for name, text in labelled_sentences(corpus, options).items()
   }
 
 
@@ -89,7 +80,12 @@ def _id_text_label(row):
   return [row.id, row.texts[0], row.label]
 
 
-def _sentence_with_offsets(row):
+def _sentence(row):
+  pairs = zip(row.words, row.labels)
+  return "".join("%s\t%s\n" % pair for pair in pairs) + "\n"
+
+
+def _blue_sentence(row):
   lines = []
   for i, cells in enumerate(zip(row.words, row.starts, row.labels)):
     word, start, label = cells

@@ -38,6 +38,11 @@ def test_a_split_may_be_empty():
   assert names(divided) == {"train": "a", "dev": "", "test": ""}
 
 
+def test_every_nth_document_is_for_development():
+  divided = splits.every_nth(groups("abcde"), 2)
+  assert names(divided) == {"train": "ace", "dev": "bd"}
+
+
 @pytest.fixture
 def published(tmp_path, monkeypatch):
   """Divides by lists {"dev": "ab", ...}; returns the result and a report."""

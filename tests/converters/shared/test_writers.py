@@ -3,6 +3,7 @@
 
 import pytest
 
+from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import writers
 from formats import conll
@@ -18,6 +19,10 @@ TAGGED = {
 }
 
 
+def layout(name):
+  return corpus.Options("gad", name, False, False)
+
+
 def row(name, text, label, *more):
   return examples.Row(name, "d" + name, (text,) + more, label)
 
@@ -30,7 +35,7 @@ ROWS = {
 
 
 def test_conll_has_a_word_and_its_label_per_line():
-  assert writers.conll(TAGGED) == {
+  assert writers.conll(TAGGED, layout("biobert")) == {
     "train.tsv": "It\tO\nrose\tB-X\n\n.\tO\n\n",
     "devel.tsv": "",
     "test.tsv": "Na\u00efve\tB\n\n",
@@ -38,17 +43,18 @@ def test_conll_has_a_word_and_its_label_per_line():
 
 
 def test_blue_adds_documents_and_offsets():
-  assert writers.conll_with_offsets(TAGGED) == {
+  assert writers.conll(TAGGED, layout("blue")) == {
     "train.tsv": "It\t12\t0\tO\nrose\t-\t3\tB-X\n\n.\t12\t9\tO\n\n",
     "devel.tsv": "",
     "test.tsv": "Na\u00efve\t13\t4\tB\n\n",
   }
 
 
-@pytest.mark.parametrize("write", [writers.conll, writers.conll_with_offsets])
-def test_our_conll_reader_reads_both(write):
+@pytest.mark.parametrize("name_of_layout", ["biobert", "blue"])
+def test_our_conll_reader_reads_both(name_of_layout):
+  files = writers.conll(TAGGED, layout(name_of_layout))
   for split, name in writers.NER_NAMES.items():
-    text = write(TAGGED)[name]
+    text = files[name]
     if text:
       assert conll.parse(text.encode("utf-8"), name) == [
         conll.Sentence(row.words, row.labels) for row in TAGGED[split]
@@ -96,15 +102,15 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_labelled_sentences_have_the_columns_of_the_layout(layout):
-  assert writers.labelled_sentences(ROWS, layout) == LAYOUTS[layout]
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_labelled_sentences_have_the_columns_of_the_layout(name):
+  assert writers.labelled_sentences(ROWS, layout(name)) == LAYOUTS[name]
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_our_table_reader_reads_labelled_sentences(layout, split):
-  text = writers.labelled_sentences(ROWS, layout)[split + ".tsv"]
+def test_our_table_reader_reads_labelled_sentences(name, split):
+  text = writers.labelled_sentences(ROWS, layout(name))[split + ".tsv"]
   records = tables.parse(
     text.encode("utf-8"),
     split,
@@ -118,6 +124,6 @@ def test_our_table_reader_reads_labelled_sentences(layout, split):
 
 
 def test_each_fold_is_a_folder():
-  files = writers.labelled_folds({"1": ROWS, "10": ROWS}, "biobert")
+  files = writers.labelled_folds({"1": ROWS, "10": ROWS}, layout("biobert"))
   assert len(files) == 6
   assert files["10/test.tsv"] == LAYOUTS["biobert"]["test.tsv"]
