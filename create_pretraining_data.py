@@ -34,8 +34,6 @@ RUNNERS = (
   "DataflowRunner",
   "PortableRunner",
 )
-# Looked for in --bioalbert_dir, in this order.
-VOCABULARY_NAMES = ("30k-clean.model", "spiece.model", "*.model", "vocab.txt")
 
 
 def run_here(plan, encoding, description, earlier, num_workers):
@@ -88,24 +86,11 @@ def warn_of_unknown(counts, name):
 
 def load_tokenizer(config):
   """Returns the FullTokenizer that the flags name."""
-  vocab_file = config.vocab_file
-  if config.bioalbert_dir and not vocab_file and not config.spm_model_file:
-    found = [
-      path
-      for name in VOCABULARY_NAMES
-      for path in files.glob(os.path.join(config.bioalbert_dir, name))
-    ]
-    if not found:
-      raise InputError(
-        "%s: looked for %s and found none of them; give --spm_model_file"
-        % (config.bioalbert_dir, ", ".join(VOCABULARY_NAMES))
-      )
-    vocab_file = found[0]
-  return tokenization.load(
-    vocab_file,
+  return tokenization.find(
+    config.bioalbert_dir,
+    config.vocab_file,
     config.spm_model_file,
     config.do_lower_case,
-    files.open_file,
     config.spm_digit_comma_fix,
   )
 
@@ -250,7 +235,7 @@ def prepare(config):
   shaping = dict(
     settings._asdict(),
     do_lower_case=tokenizer.do_lower_case,
-    spm_digit_comma_fix=config.spm_digit_comma_fix,
+    spm_digit_comma_fix=tokenizer.spm_digit_comma_fix,
     split_sentences=config.split_sentences,
     num_shards=len(paths),
     output_file=[os.path.basename(path) for path in paths],

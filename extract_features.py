@@ -44,7 +44,9 @@ from absl import logging
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common import flag_groups
+from common import progress
 from common.errors import InputError
 from common.errors import first_five
 from formats import documents
@@ -52,9 +54,9 @@ from formats import feature_files
 import modeling
 import tokenization
 from training import batches
+from training import devices
 from training import estimators
 from training import model_folder
-from training import progress
 
 # The values of --embeddings and the arrays that they become.
 ARRAYS = {
@@ -67,18 +69,6 @@ RANGE = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
 # Batches are formed from pools of windows whose outputs take up to this many
 # bytes, since outputs wait in memory until it is their turn to be written.
 POOL_BYTES = 256 << 20
-# Flags of training that runtime asks for.
-WITHOUT_TRAINING = dict(
-  distribution="none",
-  iterations_per_loop=None,
-  keep_checkpoint_max=0,
-  num_accumulation_steps=1,
-  output_dir=None,
-  recompute=False,
-  seed=0,
-  use_xla=False,
-)
-
 # All texts of a file. ids and windows have an item per text; windows[i] are the
 # features of its windows. pieces, starts and ends have an item per piece of all
 # texts; text i has those from index[i] to index[i + 1].
@@ -88,6 +78,12 @@ Texts = collections.namedtuple(
 # layers: their numbers. kinds: keys of ARRAYS. pooling: --sentence_pooling.
 Wanted = collections.namedtuple(
   "Wanted", ["layers", "kinds", "pooling", "hidden_size"]
+)
+# The file to write; `format` is one of feature_files.FORMATS.
+Output = collections.namedtuple("Output", ["path", "format", "dtype"])
+# How the model runs: the flags of that name.
+Inference = collections.namedtuple(
+  "Inference", ["device", "batch_size", "max_seq_length"]
 )
 
 
@@ -136,13 +132,13 @@ def parse_embeddings(text):
   return kinds
 
 
-def wanted(config, albert_config):
-  """Returns the Wanted for the flags and a model's AlbertConfig."""
+def parse_wanted(layers, embeddings, pooling, albert_config):
+  """Returns the Wanted of three flags' values and a model's AlbertConfig."""
   count = albert_config.num_hidden_layers * albert_config.inner_group_num
   return Wanted(
-    parse_layers(config.layers, count),
-    parse_embeddings(config.embeddings),
-    config.sentence_pooling,
+    parse_layers(layers, count),
+    parse_embeddings(embeddings),
+    pooling,
     albert_config.hidden_size,
   )
 
@@ -152,7 +148,7 @@ def wanted(config, albert_config):
 
 def read_texts(path, tokenizer, max_seq_length):
   """Reads the Texts of a file and logs what is unusual about them."""
-  found = documents.parse(model_folder.read_bytes(path), path)
+  found = documents.parse(files.read(path), path)
   texts = Texts([], [], [0], [], [], [])
   for document in progress.shown(found, len(found), path, "text"):
     if "\0" in document.id:
@@ -316,42 +312,38 @@ def join(windows, size, pooling):
   return joined
 
 
-def predict(config, model, texts, wanted):
+def predict(model, texts, wanted, inference, name):
   """Yields for each text the outputs of its windows.
 
   Args:
-    config: the flags.
-    model: a run_files.Model.
+    model: a model_folder.Model.
     texts: Texts.
     wanted: a Wanted.
+    inference: an Inference.
+    name: of the texts, for the progress display.
   """
+  device, batch_size, max_seq_length = inference
 
   def model_fn(features, labels, mode, params):
     del labels, mode, params
-    albert = estimators.encoder(
-      model.config, features, config, is_training=False
-    )
+    albert = devices.encoder(model.config, features, device, is_training=False)
     outputs = outputs_of(albert, features["own"], wanted)
     outputs["window"] = features["window"]
     restore = functools.partial(modeling.restore, model.checkpoint)
-    return estimators.prediction_spec(outputs, config.use_tpu, restore)
+    return estimators.prediction_spec(outputs, device.use_tpu, restore)
 
   flat = [f for windows in texts.windows for f in windows]
   longest = max([len(f["input_ids"]) for f in flat] or [1])
   rows = longest if "token" in wanted.kinds else 1
   output_bytes = 4 * rows * len(wanted.layers) * wanted.hidden_size
+  pool = max(batch_size, POOL_BYTES // output_bytes)
   input_fn = estimators.prediction_input(
-    flat,
-    config.batch_size,
-    {},
-    config,
-    pool=max(config.batch_size, POOL_BYTES // output_bytes),
+    flat, batch_size, {}, max_seq_length, device.use_tpu, pool=pool
   )
-  with tempfile.TemporaryDirectory() as config.output_dir:  # Stays empty.
-    estimator = estimators.build_estimator(model_fn, config, None)
-    stream = estimators.predictions(
-      estimator, input_fn, None, len(flat), config.input_file
-    )
+  sizes = dict.fromkeys(("train", "eval", "predict"), batch_size)
+  with tempfile.TemporaryDirectory() as folder:  # Stays empty.
+    estimator = estimators.build(model_fn, device, folder, 0, sizes)
+    stream = estimators.predictions(estimator, input_fn, None, len(flat), name)
     for windows in texts.windows:
       yield [next(stream) for _ in windows]
     assert next(stream, None) is None, "a window too many"
@@ -417,44 +409,64 @@ def fill(file, arrays, texts, wanted, outputs):
       arrays[ARRAYS[kind]][place] = rows
 
 
-def describe(config, model, wanted):
-  """Returns a dict that describes how a file was made."""
+def describe(model, wanted, inference, name):
+  """Returns how a file was made, as a dict.
+
+  Args:
+    model: a model_folder.Model.
+    wanted: a Wanted.
+    inference: an Inference.
+    name: of the file of texts.
+  """
   return {
     "command": " ".join(sys.argv),
-    "input_file": config.input_file,
-    "model": {path: model_folder.sha256(path) for path in model.files},
+    "input_file": name,
+    "model": {path: files.sha256(path) for path in model.files},
     "checkpoint": model.checkpoint,
-    "checkpoint_sha256": model_folder.sha256(model.checkpoint),
+    "checkpoint_sha256": model_folder.hash_checkpoint(model.checkpoint),
     "layers": wanted.layers,
     "sentence_pooling": wanted.pooling,
-    "max_seq_length": config.max_seq_length,
+    "max_seq_length": inference.max_seq_length,
     "do_lower_case": model.tokenizer.do_lower_case,
-    "precision": config.precision,
+    "precision": inference.device.precision,
     "versions": model_folder.versions(),
     "commit": model_folder.commit(),
   }
 
 
-def extract(config, model, texts, wanted):
-  """Computes the embeddings and writes the file."""
-  path, format = config.output_file, config.output_format
-  arrays = arrays_of(texts, wanted, config.dtype)
-  size = size_of(arrays, texts)
+def log_size(output, size, wanted):
+  """Logs what an Output will hold, and about how many bytes."""
   logging.info(
     "writing about %.1f MB to %s: %s embeddings of layers %s, size %d, %s%s",
     size / 1e6,
-    path,
+    output.path,
     ", ".join(wanted.kinds),
     ", ".join(map(str, wanted.layers)),
     wanted.hidden_size,
-    config.dtype,
-    "; npz is held in memory until the end" if format == "npz" else "",
+    output.dtype,
+    "; npz is held in memory until the end" if output.format == "npz" else "",
   )
-  with feature_files.writing(path, format, size) as file:
-    file.describe(describe(config, model, wanted))
-    outputs = predict(config, model, texts, wanted)
+
+
+def extract(name, model, wanted, inference, output):
+  """Writes the embeddings of a file of texts.
+
+  Args:
+    name: of the file of texts.
+    model: a model_folder.Model.
+    wanted: a Wanted.
+    inference: an Inference.
+    output: an Output.
+  """
+  texts = read_texts(name, model.tokenizer, inference.max_seq_length)
+  arrays = arrays_of(texts, wanted, output.dtype)
+  size = size_of(arrays, texts)
+  log_size(output, size, wanted)
+  with feature_files.writing(output.path, output.format, size) as file:
+    file.describe(describe(model, wanted, inference, name))
+    outputs = predict(model, texts, wanted, inference, name)
     fill(file, arrays, texts, wanted, outputs)
-  logging.info("written: %s", path)
+  logging.info("written: %s", output.path)
 
 
 # ---------------------------------------------------------------------- program
@@ -519,25 +531,22 @@ def _define_content_flags():
   )
 
 
-def settle(config):
-  """Fills in what the flags leave open; InputError if they cannot be."""
-  vars(config).update(WITHOUT_TRAINING)
-  estimators.check_devices(config)
-  for use in ("train", "eval", "predict"):
-    setattr(config, use + "_batch_size", config.batch_size)
-  if not config.output_format:
-    config.output_format = feature_files.format_of(config.output_file)
-
-
 def main(_):
-  config = flag_groups.values()
-  settle(config)
-  model = model_folder.load_model(config)
+  values = flag_groups.values()
+  device = flag_groups.pick(values, devices.Device)
+  devices.check(device, {"batch_size": values.batch_size})
+  path = values.output_file
+  format = values.output_format or feature_files.format_of(path)
+  paths = flag_groups.pick(values, model_folder.ModelPaths)
+  model = model_folder.load(paths, values.max_seq_length)
   if model.checkpoint is None:
     raise InputError("no weights: give --init_checkpoint or --bioalbert_dir")
-  what = wanted(config, model.config)
-  texts = read_texts(config.input_file, model.tokenizer, config.max_seq_length)
-  extract(config, model, texts, what)
+  wanted = parse_wanted(
+    values.layers, values.embeddings, values.sentence_pooling, model.config
+  )
+  inference = Inference(device, values.batch_size, values.max_seq_length)
+  output = Output(path, format, values.dtype)
+  extract(values.input_file, model, wanted, inference, output)
 
 
 if __name__ == "__main__":

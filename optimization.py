@@ -18,15 +18,22 @@ from ops import replicas
 # Neither decayed nor, by LAMB, rescaled; found anywhere in a variable's name.
 EXCLUDED = ("LayerNorm", "layer_norm", "bias")
 CLIP_NORM = 1.0
+WEIGHT_DECAY = 0.01  # Per unit of learning rate.
 
 FIRST_LOSS_SCALE = 2.0**15
 LOSS_SCALE_PATIENCE = 2000
 
-# One replica's gradients: dense sums, one a variable, and of which of them
-# the gradient came as rows looked up in a table, whose squares are added up
-# beside. The release's norm counts a row as often as it was looked up, a word
-# that occurs twice twice; the sum is what is applied, to all rows, because
-# every row's moments decay at every update.
+# `operation` makes the update and counts global_step; `norm` is the global norm
+# of the gradients before clipping.
+Update = collections.namedtuple(
+  "Update", ["operation", "learning_rate", "norm"]
+)
+
+# One replica's gradients: a dense sum per variable, and which of them came as
+# rows looked up in a table. The squares of such rows are summed separately,
+# because the release's norm counts a row as often as it was looked up (a word
+# that occurs twice counts twice). The dense sum is what is applied, to all
+# rows, because every row's moments decay at every update.
 Gradients = collections.namedtuple(
   "Gradients", ["variables", "sums", "looked_up", "squares"]
 )
@@ -43,32 +50,63 @@ def create_optimizer(
   start_warmup_step=0,
   colocate_gradients_with_ops=False,
   excluded_tvars=None,
-  weight_decay_rate=0.01,
+):
+  """Returns the operation that makes one update, as in the ALBERT release.
+
+  Adds loss, learning rate and gradient norm to the graph's summaries, but not
+  on a TPU. See `create_update` for the arguments.
+  """
+  update = create_update(
+    loss,
+    init_lr,
+    num_train_steps,
+    num_warmup_steps,
+    use_tpu,
+    optimizer,
+    poly_power,
+    start_warmup_step,
+    colocate_gradients_with_ops,
+    excluded_tvars,
+  )
+  if not use_tpu:
+    tf.summary.scalar("loss", loss)
+    tf.summary.scalar("learning_rate", update.learning_rate)
+    tf.summary.scalar("global_norm", update.norm)
+  return update.operation
+
+
+def create_update(
+  loss,
+  init_lr,
+  num_train_steps,
+  num_warmup_steps,
+  use_tpu=False,
+  optimizer="adamw",
+  poly_power=1.0,
+  start_warmup_step=0,
+  colocate_gradients_with_ops=False,
+  excluded_tvars=None,
   num_accumulation_steps=1,
   loss_scaling=False,
-  scalars=None,
 ):
-  """Returns the operation that makes one update and counts global_step.
+  """Returns the Update of a loss.
 
   Args:
     loss: scalar tensor, a mean over the batch.
     init_lr: peak learning rate.
     num_train_steps: updates until the rate is 0.
     num_warmup_steps: updates in which the rate rises from 0; 0 for none.
-    use_tpu: average gradients over the cores.
+    use_tpu: averages gradients over the cores.
     optimizer: "adamw" or "lamb".
     poly_power: power of the polynomial decay.
     start_warmup_step: update at which warm-up starts.
     colocate_gradients_with_ops: as in tf.gradients.
-    excluded_tvars: names of variables to leave as they are.
-    weight_decay_rate: decay per unit of learning rate.
-    num_accumulation_steps: micro-batches whose mean gradient makes one
-      update; global_step counts updates, runs of the operation are as many
-      times more. Equal to one batch that many times as large where the loss
-      is a mean over equally many things in each.
+    excluded_tvars: names of variables that are not trained.
+    num_accumulation_steps: number of micro-batches whose mean gradient makes
+      one update. global_step counts updates; the operation runs that many
+      times per update. The update equals that of one large batch if the loss
+      is a mean over equally many things in each micro-batch.
     loss_scaling: whether activations and their gradients are float16.
-    scalars: a dict to which loss, learning_rate and global_norm (of the
-      gradients before clipping) are added; None: to the graph's summaries.
 
   Raises:
     ValueError: an unknown optimizer.
@@ -82,32 +120,25 @@ def create_optimizer(
     poly_power,
     start_warmup_step,
   )
-  opt = _named(optimizer)(
-    rate,
-    weight_decay_rate=weight_decay_rate,
-    exclude_from_weight_decay=EXCLUDED,
+  opt = _find_optimizer(optimizer)(
+    rate, weight_decay_rate=WEIGHT_DECAY, exclude_from_weight_decay=EXCLUDED
   )
-  left = {name.split(":")[0] for name in excluded_tvars or ()}
+  excluded = {name.split(":")[0] for name in excluded_tvars or ()}
   scale = LossScale() if loss_scaling else None
   scaled = loss * scale.value if scale else loss
-  if use_tpu:  # compute_gradients knows of a strategy's replicas only.
+  if use_tpu:  # compute_gradients knows only the replicas of a strategy.
     scaled /= replicas.count()
+  variables = [
+    v for v in tf.trainable_variables() if v.name.split(":")[0] not in excluded
+  ]
   pairs = opt.compute_gradients(
-    scaled,
-    [v for v in tf.trainable_variables() if v.name.split(":")[0] not in left],
-    colocate_gradients_with_ops=colocate_gradients_with_ops,
+    scaled, variables, colocate_gradients_with_ops=colocate_gradients_with_ops
   )
   gradients = _gradients([(g, v) for g, v in pairs if g is not None])
   if scale:
     gradients = _divided(gradients, scale.value)
   train_op, norm = _update(opt, gradients, step, num_accumulation_steps, scale)
-  watched = {"loss": loss, "learning_rate": rate, "global_norm": norm}
-  if scalars is not None:
-    scalars.update(watched)
-  elif not use_tpu:
-    for name, value in watched.items():
-      tf.summary.scalar(name, value)
-  return train_op
+  return Update(train_op, rate, norm)
 
 
 def learning_rate(
@@ -138,7 +169,7 @@ def learning_rate(
   return tf.where(done < num_warmup_steps, warm, decayed)
 
 
-def _named(name):
+def _find_optimizer(name):
   optimizers = {"adamw": AdamWeightDecayOptimizer, "lamb": LAMBOptimizer}
   if name not in optimizers:
     raise ValueError("optimizer is %r, expected adamw or lamb" % name)

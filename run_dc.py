@@ -13,7 +13,6 @@ from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import collections
-import json
 
 from absl import flags
 from absl import logging
@@ -29,7 +28,6 @@ from formats import label_sets
 from formats import tables
 from training import batches
 from training import heads
-from training import model_folder
 
 TUNED = "tuned on the development set"
 UNTUNED = 0.5  # The threshold where none was.
@@ -46,6 +44,7 @@ class Dc(sentence_tasks.SentenceTask):
   "thresholds" to `learned`, which is kept with the model.
   """
 
+  name = "dc"
   gold = {"labels": ("labels", "label")}
   metric = "f1"
 
@@ -60,8 +59,6 @@ class Dc(sentence_tasks.SentenceTask):
     super().__init__(tokenizer, max_seq_length, predict_format)
     self.task_name = task_name
     self.tune_threshold = tune_threshold
-    if tune_threshold:
-      self.metric = "untuned_f1"  # Tuning does not choose the checkpoint.
 
   # -------------------------------------------------------------------- reading
 
@@ -94,12 +91,15 @@ class Dc(sentence_tasks.SentenceTask):
     labels = {label for e in examples for label in e.gold}
     return {"labels": sorted(labels, key=label_sets.order)}
 
-  def encode(self, example):
+  def encode(self, example, is_training):
+    del is_training
     ids = self.tokenizer.encode(example.texts[0])
     windows = batches.windows(
       [1] * len(ids), self.room, int(self.room * batches.OVERLAP)
     )
-    return [self.features(example, ids[w.first : w.last]) for w in windows]
+    return harness.Encoded(
+      [self.features(example, ids[w.first : w.last]) for w in windows]
+    )
 
   def gold_features(self, example):
     labels, gold = self.learned["labels"], example.gold or {}
@@ -125,29 +125,32 @@ class Dc(sentence_tasks.SentenceTask):
 
   # -------------------------------------------------------------------- scoring
 
+  def calibrate(self, examples, outputs):
+    """Returns the thresholds with which these documents score best."""
+    if not self.tune_threshold:
+      return {}
+    _, gold, probabilities = join_documents(examples, probabilities_of(outputs))
+    return {
+      "thresholds": {
+        label: metrics.best_threshold([label in g for g in gold], column)
+        for label, column in zip(self.learned["labels"], probabilities.T)
+      }
+    }
+
   def score(self, examples, outputs, split):
     rows = probabilities_of(outputs)  # [examples, labels]
-    documents = rows_of_documents(examples)
-    joined = np.array([rows[i].max(0) for i in documents.values()])
-    gold = [
-      {label for i in numbers for label in labels_of(examples[i])}
-      for numbers in documents.values()
-    ]
-    files = {}
-    if split == "dev" and self.tune_threshold:
-      self._tune(gold, joined)
-      files["task.json"] = (
-        json.dumps(self.learned, indent=1, ensure_ascii=False) + "\n"
-      )
-    files[split + "_predictions.tsv"] = self._table(
-      ["index", "sentence"],
-      [(e.id,) + e.texts for e in examples],
-      map(labels_of, examples),
-      rows,
-    )
-    files[split + "_documents.tsv"] = self._table(
-      ["index"], [(name,) for name in documents], gold, joined
-    )
+    names, gold, joined = join_documents(examples, rows)
+    files = {
+      split + "_predictions.tsv": self._table(
+        ["index", "sentence"],
+        [(e.id,) + e.texts for e in examples],
+        map(labels_of, examples),
+        rows,
+      ),
+      split + "_documents.tsv": self._table(
+        ["index"], [(name,) for name in names], gold, joined
+      ),
+    }
     files.update(sentence_tasks.write_results(rows, split))
     thresholds, which = self._thresholds()
     if examples[0].gold is None:
@@ -164,14 +167,6 @@ class Dc(sentence_tasks.SentenceTask):
   def _scores(self, gold, probabilities, thresholds):
     predicted = [set(chosen(row, thresholds)) for row in probabilities]
     return metrics.multilabel_scores(gold, predicted, self.learned["labels"])
-
-  def _tune(self, gold, probabilities):
-    """Learns the thresholds with which these documents score best."""
-    thresholds = {
-      label: metrics.best_threshold([label in g for g in gold], column)
-      for label, column in zip(self.learned["labels"], probabilities.T)
-    }
-    self.learned = dict(self.learned, thresholds=thresholds)
 
   def _thresholds(self):
     """({label: the probability from which on it is predicted}, which)."""
@@ -224,6 +219,22 @@ def rows_of_documents(examples):
   for i, example in enumerate(examples):
     rows.setdefault(label_sets.document_of(example.id), []).append(i)
   return rows
+
+
+def join_documents(examples, rows):
+  """Returns (names, gold label sets, probabilities [D, L]) of documents.
+
+  Args:
+    examples: D documents' sentences.
+    rows: float [examples, L], their probabilities.
+  """
+  documents = rows_of_documents(examples)
+  gold = [
+    {label for i in numbers for label in labels_of(examples[i])}
+    for numbers in documents.values()
+  ]
+  joined = np.array([rows[i].max(0) for i in documents.values()])
+  return list(documents), gold, joined
 
 
 def labels_of(example):
@@ -285,21 +296,19 @@ def define_flags():
 
 
 def main(_):
-  config = flag_groups.values()
-  trains = (
-    config.do_train or config.do_train is None and not config.predict_file
-  )
-  if config.tune_threshold and trains and not config.do_eval:
+  values = flag_groups.values()
+  command = harness.read_command(values)
+  if values.tune_threshold and harness.trains(command) and not values.do_eval:
     raise InputError("--tune_threshold needs --do_eval")
-  model = model_folder.load_model(config)
+  model = harness.load_model(command)
   task = Dc(
     model.tokenizer,
-    config.max_seq_length,
-    config.predict_format,
-    config.task_name,
-    config.tune_threshold,
+    values.max_seq_length,
+    values.predict_format,
+    values.task_name,
+    values.tune_threshold,
   )
-  harness.run(task, config, model)
+  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

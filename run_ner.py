@@ -24,7 +24,6 @@ from formats import documents
 from formats import entity_files
 from training import batches
 from training import heads
-from training import model_folder
 
 NO_LABEL = -1
 
@@ -43,6 +42,7 @@ RawDocument = collections.namedtuple(
 class Ner(harness.Task):
   """Labels the first piece of every word; long sentences become windows."""
 
+  name = "ner"
   padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
   metric = "f1"
 
@@ -76,7 +76,8 @@ class Ner(harness.Task):
     words = [document.text[start:end] for start, end in spans]
     return RawDocument(document, words, spans, sentences)
 
-  def encode(self, example):
+  def encode(self, example, is_training):
+    del is_training
     pieces = [self._pieces(word) for word in example.words]
     if isinstance(example, RawDocument):
       label_ids, sentences = [NO_LABEL] * len(pieces), example.sentences
@@ -85,15 +86,13 @@ class Ner(harness.Task):
       # A label that only a test set has cannot be learned, but is scored.
       label_ids = [ids.get(label, NO_LABEL) for label in example.labels]
       sentences = [(0, len(pieces))]
-    return [
-      self._features(pieces, label_ids, first, window)
-      for first, last in sentences
-      for window in batches.windows(
-        [len(p) for p in pieces[first:last]],
-        self.room,
-        int(self.room * batches.OVERLAP),
-      )
-    ]
+    overlap = int(self.room * batches.OVERLAP)
+    features = []
+    for first, last in sentences:
+      lengths = [len(p) for p in pieces[first:last]]
+      for window in batches.windows(lengths, self.room, overlap):
+        features.append(self._features(pieces, label_ids, first, window))
+    return harness.Encoded(features)
 
   def _pieces(self, word):
     """The ids of a word: at least one, so that every word has a label."""
@@ -207,10 +206,11 @@ def define_flags():
 
 
 def main(_):
-  config = flag_groups.values()
-  model = model_folder.load_model(config)
-  task = Ner(model.tokenizer, config.max_seq_length, config.predict_format)
-  harness.run(task, config, model)
+  values = flag_groups.values()
+  command = harness.read_command(values)
+  model = harness.load_model(command)
+  task = Ner(model.tokenizer, values.max_seq_length, values.predict_format)
+  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

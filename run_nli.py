@@ -16,7 +16,7 @@ from absl import logging
 from common import flag_groups
 from finetuning import harness
 from finetuning import sentence_tasks
-from training import model_folder
+from finetuning import splits
 
 NO_CONSENSUS = "-"  # SNLI's label where its annotators did not agree.
 
@@ -24,13 +24,14 @@ NO_CONSENSUS = "-"  # SNLI's label where its annotators did not agree.
 class Nli(sentence_tasks.OneLabel):
   """One label for a premise and a hypothesis."""
 
+  name = "nli"
   texts = sentence_tasks.TWO
   gold = {"label": ("gold_label", "label")}
   metric = "accuracy"
   split_names = {
-    "train": ("mli_train_v1.jsonl",) + model_folder.SPLIT_NAMES["train"],
-    "dev": ("mli_dev_v1.jsonl",) + model_folder.SPLIT_NAMES["dev"],
-    "test": ("mli_test_v1.jsonl",) + model_folder.SPLIT_NAMES["test"],
+    "train": ("mli_train_v1.jsonl",) + splits.NAMES["train"],
+    "dev": ("mli_dev_v1.jsonl",) + splits.NAMES["dev"],
+    "test": ("mli_test_v1.jsonl",) + splits.NAMES["test"],
   }
 
   def read(self, data, path, split):
@@ -56,10 +57,11 @@ def define_flags():
 
 
 def main(_):
-  config = flag_groups.values()
-  model = model_folder.load_model(config)
-  task = Nli(model.tokenizer, config.max_seq_length, config.predict_format)
-  harness.run(task, config, model)
+  values = flag_groups.values()
+  command = harness.read_command(values)
+  model = harness.load_model(command)
+  task = Nli(model.tokenizer, values.max_seq_length, values.predict_format)
+  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def _define_schedule_flags():
 
 
 def main(_):
-  harness.run(flag_groups.values())
+  harness.run(harness.read_command(flag_groups.values()))
 
 
 if __name__ == "__main__":

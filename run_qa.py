@@ -18,12 +18,14 @@ goes from one to the other:
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
+import collections
 import json
 
 from absl import flags
 from absl import logging
 import numpy as np
 
+from common import files
 from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
@@ -34,7 +36,6 @@ from finetuning import spans
 from formats import questions
 from training import batches
 from training import heads
-from training import model_folder
 
 METRICS = {
   "bioasq-factoid": "mrr",
@@ -47,6 +48,24 @@ YES_NO = ("no", "yes")  # By label id.
 SHOWN = 5  # Answers not found that are named without --verbose_logging.
 
 
+# The flags of that name; see define_flags.
+Options = collections.namedtuple(
+  "Options",
+  [
+    "task_name",
+    "max_seq_length",
+    "max_query_length",
+    "doc_stride",
+    "n_best_size",
+    "max_answer_length",
+    "list_threshold",
+    "version_2_with_negative",
+    "null_score_diff_threshold",
+    "verbose_logging",
+  ],
+)
+
+
 class QuestionTask(harness.Task):
   """Questions, each with a text cut into windows; subclasses have the heads."""
 
@@ -56,33 +75,42 @@ class QuestionTask(harness.Task):
     "test": ("test.json",),
   }
 
-  def __init__(self, tokenizer, config, golden=None):
-    """See define_flags; `golden` is of questions.parse_exact_answers."""
+  def __init__(self, tokenizer, options, golden=None):
+    """Makes a task.
+
+    Args:
+      tokenizer: a FullTokenizer.
+      options: Options.
+      golden: of questions.parse_exact_answers: the test set's answers.
+
+    Raises:
+      InputError: the lengths do not fit together.
+    """
     self.tokenizer = tokenizer
-    self.config = config
+    self.options = options
     self.golden = golden
-    self.kind = config.task_name.split("-")[-1]
-    self.metric = METRICS[config.task_name]
-    room = config.max_seq_length - config.max_query_length - 3
+    self.kind = options.task_name.split("-")[-1]
+    self.metric = METRICS[options.task_name]
+    room = options.max_seq_length - options.max_query_length - 3
     if room < 1:
       raise InputError(
         "--max_seq_length=%d: expected over %d, or there is no room for a text "
         "beside a question of --max_query_length=%d"
         % (
-          config.max_seq_length,
-          config.max_query_length + 3,
-          config.max_query_length,
+          options.max_seq_length,
+          options.max_query_length + 3,
+          options.max_query_length,
         )
       )
-    if config.doc_stride > room:
+    if options.doc_stride > room:
       raise InputError(
         "--doc_stride=%d: expected at most %d, as many pieces of a text as "
         "--max_seq_length=%d holds beside a question of --max_query_length=%d"
         % (
-          config.doc_stride,
+          options.doc_stride,
           room,
-          config.max_seq_length,
-          config.max_query_length,
+          options.max_seq_length,
+          options.max_query_length,
         )
       )
 
@@ -105,24 +133,27 @@ class QuestionTask(harness.Task):
 
   def windows(self, question, pieces):
     """(features, inputs.Window) pairs of a question and its text's Pieces."""
-    config, query = self.config, self.tokenizer.encode(question.text)
-    query = query[: config.max_query_length]
-    room = config.max_seq_length - len(query) - 3
+    options, query = self.options, self.tokenizer.encode(question.text)
+    query = query[: options.max_query_length]
+    room = options.max_seq_length - len(query) - 3
     for window in batches.windows(
-      [1] * len(pieces.ids), room, room - config.doc_stride
+      [1] * len(pieces.ids), room, room - options.doc_stride
     ):
       ids = pieces.ids[window.first : window.last]
       yield batches.sequence_features(self.tokenizer, query, ids), window
 
-  def count_if_cut(self, question):
-    """Counts a question that is too long and says which."""
-    size = len(self.tokenizer.encode(question.text))
-    if size > self.config.max_query_length:
-      self.truncated += 1
+  def warn_if_truncated(self, question):
+    """Tells whether a question is too long, and warns about it."""
+    size, most = (
+      len(self.tokenizer.encode(question.text)),
+      self.options.max_query_length,
+    )
+    if size > most:
       logging.warning(
-        "question %s: cut from %d pieces to --max_query_length=%d",
-        *(question.id, size, self.config.max_query_length),
+        "question %s: truncated from %d pieces to --max_query_length=%d",
+        *(question.id, size, most),
       )
+    return size > most
 
   def score(self, examples, outputs, split):
     pairs = zip(examples, outputs)
@@ -132,7 +163,7 @@ class QuestionTask(harness.Task):
     if self.unanswerable:
       odds = {name: spans.null_odds(n_best) for name, n_best in n_bests.items()}
       files["null_odds.json"] = odds
-    threshold = self.config.null_score_diff_threshold
+    threshold = self.options.null_score_diff_threshold
     predictions = {
       name: spans.choose(n_best, odds.get(name), threshold)
       for name, n_best in n_bests.items()
@@ -157,7 +188,7 @@ class QuestionTask(harness.Task):
     groups = bioasq.by_question([(q.id, q.text) for q in examples], n_bests)
     return {
       name: bioasq.exact_answer(
-        self.kind, bioasq.pool(group), self.config.list_threshold
+        self.kind, bioasq.pool(group), self.options.list_threshold
       )
       for name, group in groups.items()
     }
@@ -182,18 +213,13 @@ class QuestionTask(harness.Task):
 
 
 class Span(QuestionTask):
-  """Answers that stand in the text: SQuAD, factoid and list questions."""
+  """Answers that are spans of the text: SQuAD, factoid and list questions."""
 
-  def __init__(self, tokenizer, config, golden=None):
-    super().__init__(tokenizer, config, golden)
-    # {id() of a Question to be trained on: spans of its answers, () for none}.
-    self.targets = {}
+  name = "qa"
 
   def learn(self, examples):
-    self.targets = {}
     answers, lost, moved = 0, [], 0
     for question in examples:
-      places = [] if question.answers else [()]
       for answer in question.answers:
         span = questions.locate(question.context, answer)
         answers += 1
@@ -201,29 +227,27 @@ class Span(QuestionTask):
           lost.append((question.id, answer.synonyms[0]))
         else:
           moved += answer.start not in (None, span[0])
-          places.append(span)
-      self.targets[id(question)] = list(dict.fromkeys(places))
     self._log_answers(answers, lost, moved)
-    if not any(self.targets.values()):
+    if len(lost) == answers:
       raise InputError(
         "none of the %d training answers occurs in its text: there is nothing "
         "to train on" % answers
       )
     return {
-      "unanswerable": self.config.version_2_with_negative
+      "unanswerable": self.options.version_2_with_negative
       or not all(q.answers for q in examples)
     }
 
   def _log_answers(self, answers, lost, moved):
-    """Says which training answers are not where they should be."""
+    """Warns about training answers that are not where they should be."""
     if moved:
       logging.warning(
-        "%d of %d answers do not stand at their answer_start: trained on where "
-        "they do, as near to it as can be",
+        "%d of %d answers are not at their answer_start: they are trained on "
+        "at the nearest place where they occur",
         *(moved, answers),
       )
     if lost:
-      shown = lost if self.config.verbose_logging else lost[:SHOWN]
+      shown = lost if self.options.verbose_logging else lost[:SHOWN]
       logging.warning(
         "%d of %d answers do not occur in their text and are not trained on: "
         "%s%s",
@@ -232,14 +256,12 @@ class Span(QuestionTask):
         "; ... (--verbose_logging names all)" if len(lost) > len(shown) else "",
       )
 
-  def encode(self, question):
-    self.count_if_cut(question)
-    # Only once: with --train_on_dev it comes again, and then to be scored.
-    places = self.targets.pop(id(question), None)
-    if places is None:
-      return self._features(question, None)
+  def encode(self, question, is_training):
+    truncated = self.warn_if_truncated(question)
+    if not is_training:
+      return harness.Encoded(self._features(question, None), truncated)
     found = []
-    for span in places:
+    for span in answer_spans(question):
       features = self._features(question, span)
       found += [f for f in features if f["start"] != UNKNOWN]
       if span and not any(f["start"] > 0 for f in features):
@@ -247,7 +269,7 @@ class Span(QuestionTask):
           "question %s: no window holds the answer %s, so it is not trained on",
           *(question.id, shorten(question.context[slice(*span)])),
         )
-    return found
+    return harness.Encoded(found, truncated)
 
   def _features(self, question, span):
     """The features of all windows of a question.
@@ -306,8 +328,8 @@ class Span(QuestionTask):
     return spans.n_best(
       question.context,
       windows,
-      self.config.n_best_size,
-      self.config.max_answer_length,
+      self.options.n_best_size,
+      self.options.max_answer_length,
       self.unanswerable,
     )
 
@@ -315,17 +337,20 @@ class Span(QuestionTask):
 class YesNo(QuestionTask):
   """Yes or no: the mean over the windows of a text."""
 
+  name = "yesno"
+
   def learn(self, examples):
     return {"labels": list(YES_NO)}
 
-  def encode(self, question):
-    self.count_if_cut(question)
+  def encode(self, question, is_training):
+    del is_training
     label = YES_NO.index(question.answers) if question.answers else UNKNOWN
     pieces = self.tokenizer.tokenize_with_offsets(question.context)
-    return [
-      dict(features, label_ids=np.array(label, np.int32))
-      for features, _ in self.windows(question, pieces)
+    features = [
+      dict(f, label_ids=np.array(label, np.int32))
+      for f, _ in self.windows(question, pieces)
     ]
+    return harness.Encoded(features, self.warn_if_truncated(question))
 
   def head(self, sequence, pooled, features, is_training):
     del sequence
@@ -338,6 +363,17 @@ class YesNo(QuestionTask):
       {"text": YES_NO[i], "probability": float(mean[i])}
       for i in np.argsort(-mean)
     ]
+
+
+def answer_spans(question):
+  """Returns the spans of a question's answers to train on, each once.
+
+  () stands for no answer; answers that do not occur in the text are left out.
+  """
+  if not question.answers:
+    return [()]
+  found = [questions.locate(question.context, a) for a in question.answers]
+  return list(dict.fromkeys(span for span in found if span is not None))
 
 
 def squad_scores(examples, predicted):
@@ -402,42 +438,47 @@ def define_flags():
   )
 
 
-def _settle_files(config):
-  """Takes --predict_file as the test set, like the programs before this."""
-  if not config.predict_file:
-    return
-  if config.test_file:
+def take_predict_file_as_test(command):
+  """Returns a Command that answers --predict_file as BERT's scripts do.
+
+  It is the test set there, so it may have gold answers.
+  """
+  todo, data = command.todo, command.data
+  if not data.predict_file:
+    return command
+  if data.test_file:
     raise InputError(
       "--test_file and --predict_file both name the questions to answer; "
       "expected one of them"
     )
-  if config.do_train is None:
-    config.do_train = bool(config.train_file)
-  if config.do_predict is None:
-    config.do_predict = True
-  config.test_file, config.predict_file = config.predict_file, None
+  if todo.do_train is None:
+    todo = todo._replace(do_train=bool(data.train_file))
+  if todo.do_predict is None:
+    todo = todo._replace(do_predict=True)
+  data = data._replace(test_file=data.predict_file, predict_file=None)
+  return command._replace(todo=todo, data=data)
 
 
-def _read_golden(config):
-  """The content of --golden_file; None without one."""
-  path = config.golden_file
-  if path and config.task_name == "squad":
+def read_golden(path, task_name):
+  """Returns the content of --golden_file; None without one."""
+  if not path:
+    return None
+  if task_name == "squad":
     raise InputError(
       "--golden_file=%s: is for BioASQ's questions; those of SQuAD have their "
       "answers in the test file" % path
     )
-  if not path:
-    return None
-  return questions.parse_exact_answers(model_folder.read_bytes(path), path)
+  return questions.parse_exact_answers(files.read(path), path)
 
 
 def main(_):
-  config = flag_groups.values()
-  _settle_files(config)
-  golden = _read_golden(config)
-  model = model_folder.load_model(config)
-  task = YesNo if config.task_name == "bioasq-yesno" else Span
-  harness.run(task(model.tokenizer, config, golden), config, model)
+  values = flag_groups.values()
+  command = take_predict_file_as_test(harness.read_command(values))
+  golden = read_golden(values.golden_file, values.task_name)
+  model = harness.load_model(command)
+  task = YesNo if values.task_name == "bioasq-yesno" else Span
+  options = flag_groups.pick(values, Options)
+  harness.run(task(model.tokenizer, options, golden), command, model)
 
 
 if __name__ == "__main__":

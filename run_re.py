@@ -21,7 +21,6 @@ from common.errors import InputError
 from common.errors import first_five
 from finetuning import harness
 from finetuning import sentence_tasks
-from training import model_folder
 
 # The label that says "no relation" in each corpus, in lower case.
 NEGATIVES = {
@@ -45,6 +44,7 @@ UNUSED = re.compile(r"\[unused\d+\]")  # BERT's spare pieces
 class Re(sentence_tasks.OneLabel):
   """One label for a sentence; what is too long is cut around the entities."""
 
+  name = "re"
   metric = "f1"
 
   def __init__(
@@ -133,16 +133,27 @@ class Re(sentence_tasks.OneLabel):
       )
     return dict(zip(sorted(marks), free))
 
-  def encode(self, example):
-    parts = MARK.split(example.texts[0])
+  def encode(self, example, is_training):
+    del is_training
+    parts, expected_unknown = MARK.split(example.texts[0]), 0
+    if self.learned["entity_marks"] == "words":
+      parts[1::2] = [mark[1:-1].replace("_", " ") for mark in parts[1::2]]
     if self.learned["entity_marks"] == "tokens":
       ids, core = self._own_ids(parts)
     else:
       ids, core = self._plain_ids(parts)
-    if len(ids) > self.room:
-      self.truncated += 1
+      expected_unknown = self._count_unknown(parts[1::2])
+    truncated = len(ids) > self.room
+    if truncated:
       ids = cut_around(ids, core, self.room)
-    return [self.features(example, ids)]
+    features = [self.features(example, ids)]
+    return harness.Encoded(features, truncated, expected_unknown)
+
+  def _count_unknown(self, marks):
+    """Returns how many pieces of marks are unknown: ALBERT's @ of @GENE$."""
+    return sum(
+      self.tokenizer.encode(mark).count(self.tokenizer.unk_id) for mark in marks
+    )
 
   def _own_ids(self, parts):
     """Ids in which a mark is one piece, and where the marks are."""
@@ -161,15 +172,10 @@ class Re(sentence_tasks.OneLabel):
     return ids, (marks[0], marks[-1] + 1) if marks else (0, 0)
 
   def _plain_ids(self, parts):
-    """Ids of marks as they stand, or as words, and where the marks are.
+    """Returns the ids of a text as it stands, and where its marks are.
 
-    That is looked for only if the text is too long.
+    Their place is found only if the text is too long.
     """
-    if self.learned["entity_marks"] == "words":
-      parts[1::2] = [mark[1:-1].replace("_", " ") for mark in parts[1::2]]
-    for mark in parts[1::2]:  # Of @GENE$ the @, in ALBERT's vocabulary.
-      unknown = self.tokenizer.encode(mark).count(self.tokenizer.unk_id)
-      self.expected_unknown += unknown
     text = "".join(parts)
     ids = self.tokenizer.encode(text)
     if len(ids) <= self.room or len(parts) == 1:
@@ -228,17 +234,18 @@ def define_flags():
 
 
 def main(_):
-  config = flag_groups.values()
-  model = model_folder.load_model(config)
+  values = flag_groups.values()
+  command = harness.read_command(values)
+  model = harness.load_model(command)
   task = Re(
     model.tokenizer,
-    config.max_seq_length,
-    config.predict_format,
-    config.task_name,
-    config.negative_label,
-    config.entity_marks,
+    values.max_seq_length,
+    values.predict_format,
+    values.task_name,
+    values.negative_label,
+    values.entity_marks,
   )
-  harness.run(task, config, model)
+  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from common.errors import shorten
 from evaluation import metrics
 from finetuning import harness
 from finetuning import sentence_tasks
+from finetuning import splits
 from training import heads
-from training import model_folder
 
 # The end of each corpus's scale; all begin at 0. BlueBERT calls MedSTS sts.
 HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
@@ -29,13 +29,14 @@ HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
 class Sts(sentence_tasks.SentenceTask):
   """A number for two sentences."""
 
+  name = "sts"
   texts = sentence_tasks.TWO
   gold = {"score": ("score", "label", "similarity")}
   metric = "pearson"
   split_names = {
-    "train": model_folder.SPLIT_NAMES["train"] + ("clinicalSTS2019.train.txt",),
-    "dev": model_folder.SPLIT_NAMES["dev"],
-    "test": model_folder.SPLIT_NAMES["test"] + ("clinicalSTS2019.test.txt",),
+    "train": splits.NAMES["train"] + ("clinicalSTS2019.train.txt",),
+    "dev": splits.NAMES["dev"],
+    "test": splits.NAMES["test"] + ("clinicalSTS2019.test.txt",),
   }
 
   def __init__(self, tokenizer, max_seq_length, predict_format, highest):
@@ -94,15 +95,16 @@ def define_flags():
 
 
 def main(_):
-  config = flag_groups.values()
-  model = model_folder.load_model(config)
+  values = flag_groups.values()
+  command = harness.read_command(values)
+  model = harness.load_model(command)
   task = Sts(
     model.tokenizer,
-    config.max_seq_length,
-    config.predict_format,
-    HIGHEST[config.task_name],
+    values.max_seq_length,
+    values.predict_format,
+    HIGHEST[values.task_name],
   )
-  harness.run(task, config, model)
+  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

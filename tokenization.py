@@ -21,8 +21,18 @@ from absl import logging
 import numpy as np
 import sentencepiece
 
+from common import files
 from common.errors import InputError
 
+# The vocabulary in a model's folder, the first one found.
+VOCABULARY_NAMES = (
+  "30k-clean.model",
+  "spiece.model",
+  "*.model",
+  "vocab.txt",
+  "30k-clean.vocab",
+  "*.vocab",
+)
 # A larger share of unknown pieces suggests a vocabulary that does not fit the
 # text. Measured with ALBERT's 30k-clean: 0.3 % in 9,713 PubMed abstracts, 0.0
 # to 0.3 % in the NER and HoC corpora, 3.1 to 4.7 % in ChemProt, EU-ADR and GAD,
@@ -102,6 +112,42 @@ def load(
 
   tokenizer = build(True)
   return tokenizer if _settle_case(tokenizer, do_lower_case) else build(False)
+
+
+def find(
+  folder,
+  vocab_file=None,
+  spm_model_file=None,
+  do_lower_case=None,
+  spm_digit_comma_fix=False,
+):
+  """Returns the FullTokenizer that flags name, or else a model's folder has.
+
+  The folder also says how the text of its model was split: a do_lower_case
+  and spm_digit_comma_fix that run_config.json records hold unless given.
+
+  Args:
+    folder: of a model, or None.
+    vocab_file, spm_model_file, do_lower_case, spm_digit_comma_fix: see `load`.
+
+  Raises:
+    InputError: says what was looked for, and where.
+  """
+  if not vocab_file and not spm_model_file:
+    vocab_file = files.find(folder, VOCABULARY_NAMES, "--spm_model_file")
+  kept = {}
+  if folder:
+    path = os.path.join(folder, "run_config.json")
+    kept = files.read_json(path, {}).get("training") or {}
+  if do_lower_case is None:
+    do_lower_case = kept.get("do_lower_case")
+  return load(
+    vocab_file,
+    spm_model_file,
+    do_lower_case,
+    files.open_file,
+    spm_digit_comma_fix or kept.get("spm_digit_comma_fix", False),
+  )
 
 
 def check_vocab_size(tokenizer, vocab_size, config_file):
@@ -432,6 +478,7 @@ class FullTokenizer:
         " (BERT's vocab.txt) or spm_model_file (ALBERT's 30k-clean.model)"
       )
     self.do_lower_case = bool(do_lower_case)
+    self.spm_digit_comma_fix = spm_digit_comma_fix
     self.source = vocab_file or spm_model_file
     self.files = tuple(f for f in (vocab_file, spm_model_file) if f)
     pieces = _read_vocab(vocab_file, open_file) if vocab_file else None

@@ -30,6 +30,8 @@ import subprocess
 import sys
 import time
 
+from training import devices
+
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 # isort: off
@@ -41,7 +43,6 @@ import tensorflow.compat.v1 as tf
 
 import modeling
 import optimization
-from training import estimators
 from training import heads
 
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
@@ -119,7 +120,7 @@ def training(config, x, recompute=False):
     x["input_mask"],
     x["segment_ids"],
     recompute=recompute,
-    fuse=not estimators.TF_1,
+    fuse=not devices.TF_1,
   )
   loss, _ = heads.pretraining(config, albert, x)
   return loss, optimization.create_optimizer(
@@ -136,7 +137,7 @@ def inference(config, x, compute_type=tf.float32):
     x["input_mask"],
     x["segment_ids"],
     compute_type=compute_type,
-    fuse=not estimators.TF_1,
+    fuse=not devices.TF_1,
   )
   return albert.get_sequence_output().op, albert.get_pooled_output().op
 
@@ -317,7 +318,8 @@ def spread(values):
 
 def memory_of(config_file, shape, recompute):
   """Takes two steps; returns (peak MiB, seconds and loss of the second)."""
-  estimators.keep_freed_memory()
+  if devices.TF_1:
+    devices.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(config_file)
 
   def make(config, x):
@@ -360,7 +362,8 @@ def main():
   if args.memory:
     memory()
     return
-  estimators.keep_freed_memory()
+  if devices.TF_1:
+    devices.keep_freed_memory()
   config = modeling.AlbertConfig.from_json_file(args.albert_config_file)
   for length, predictions in PREDICTIONS.items():
     speed(args, config, Shape(args.tokens // length, length, predictions))

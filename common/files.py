@@ -60,6 +60,26 @@ def glob(pattern):
   return sorted(local_glob.glob(pattern, recursive=True))
 
 
+def find(folder, names, flag):
+  """Returns the first of these names (or patterns) in a folder.
+
+  Raises InputError, which names the flag to give instead.
+  """
+  if not folder or not is_folder(folder):
+    raise InputError(
+      "%s: no such folder; give %s, or --bioalbert_dir"
+      % (folder or "--bioalbert_dir", flag)
+    )
+  for name in names:
+    found = glob(os.path.join(folder, name))
+    if found:
+      return found[0]
+  raise InputError(
+    "%s: looked for %s and found none of them; give %s"
+    % (folder, ", ".join(names), flag)
+  )
+
+
 def exists(path):
   """Returns whether there is such a file or folder."""
   if is_remote(path):

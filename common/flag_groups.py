@@ -133,6 +133,20 @@ def values(module=None):
   )
 
 
+def pick(values, kind, **others):
+  """Returns a namedtuple whose fields have the values of the flags so named.
+
+  Args:
+    values: of `values`.
+    kind: the type of the namedtuple. Its defaults serve fields that are no
+      flags of the program.
+    **others: fields to take from here instead.
+  """
+  known = vars(values)
+  picked = {name: known[name] for name in kind._fields if name in known}
+  return kind(**dict(picked, **others))
+
+
 def define_model_flags():
   """Defines where the pretrained ALBERT is."""
   flags.DEFINE_string(
@@ -248,12 +262,6 @@ def _define_data_flags(predict_file):
     "random by --seed.",
     lower_bound=0.0,
     upper_bound=1.0,
-  )
-  flags.DEFINE_string(
-    "folds",
-    None,
-    "Folds to run one after another, such as 1-10 or 1,3: folders of that "
-    "name in --data_dir, and then in --output_dir.",
   )
 
 

@@ -10,7 +10,6 @@ pretraining), "words" (masked words only) or "encoder" (none).
 import collections
 import contextlib
 import os
-import types
 
 from absl import logging
 import tensorflow.compat.v1 as tf
@@ -22,6 +21,7 @@ import modeling
 from training import batches
 from training import heads
 from training import model_folder
+from training import state
 
 # The head of each task.
 HEADS = {
@@ -65,7 +65,11 @@ def load(folder, which="best", **given):
   Raises:
     InputError: something is missing, or does not belong together.
   """
-  model = model_folder.load_model(_flags(folder, which, given))
+  model = model_folder.load(
+    model_folder.ModelPaths(
+      folder, init_checkpoint=_checkpoint_named(folder, which), **given
+    )
+  )
   learned = files.read_json(os.path.join(folder, "task.json"), None)
   described = files.read_json(os.path.join(folder, "run_config.json"), {})
   if learned is None:
@@ -88,26 +92,17 @@ def load(folder, which="best", **given):
   return source
 
 
-def _flags(folder, which, given):
-  """What run_files.load_model reads of a program's flags."""
-  checkpoint = None if which in ("best", "last") else which
-  if which == "last":
-    checkpoint = tf.train.latest_checkpoint(folder)
-    if checkpoint is None:
-      raise InputError(
-        "%s: no checkpoint of a training run that could be the last; expected "
-        "--eval_checkpoint=best, or a checkpoint" % folder
-      )
-  values = dict.fromkeys(
-    ("albert_config_file", "vocab_file", "spm_model_file", "do_lower_case")
-  )
-  values.update(
-    bioalbert_dir=folder,
-    init_checkpoint=checkpoint,
-    spm_digit_comma_fix=False,
-    max_seq_length=0,
-  )
-  return types.SimpleNamespace(**dict(values, **given))
+def _checkpoint_named(folder, which):
+  """Returns the checkpoint to start from; None for the folder's best."""
+  if which != "last":
+    return None if which == "best" else which
+  checkpoint = tf.train.latest_checkpoint(folder)
+  if checkpoint is None:
+    raise InputError(
+      "%s: no checkpoint of a training run that could be the last; expected "
+      "--eval_checkpoint=best, or a checkpoint" % folder
+    )
+  return checkpoint
 
 
 def task_of(folder, learned, described):
@@ -118,8 +113,10 @@ def task_of(folder, learned, described):
     learned: of task.json.
     described: of run_config.json; {} without.
   """
-  if described.get("task") in HEADS:  # Of an exported folder.
-    return described["task"]
+  for known in (learned, described):
+    if known.get("task") in HEADS:
+      return known["task"]
+  # Folders written by earlier versions do not name their task.
   for key, task in (
     ("inner_punctuation", "ner"),
     ("entity_marks", "re"),
@@ -322,13 +319,14 @@ def description_files(source):
     },
     checkpoint={
       "name": os.path.basename(source.checkpoint),
-      "global_step": model_folder.checkpoint_step(source.checkpoint),
-      "sha256": model_folder.sha256(source.checkpoint),
+      "global_step": state.checkpoint_step(source.checkpoint),
+      "sha256": model_folder.hash_checkpoint(source.checkpoint),
     },
   )
   contents = {"run_config.json": files.json_text(kept).encode()}
   if source.learned is not None:
-    contents["task.json"] = files.json_text(source.learned).encode()
+    learned = dict(source.learned, task=source.task)
+    contents["task.json"] = files.json_text(learned).encode()
   if source.labels:
     contents["labels.txt"] = "".join(x + "\n" for x in source.labels).encode()
   return contents

@@ -112,12 +112,13 @@ class SentenceTask(harness.Task):
 
   # ------------------------------------------------------------------- encoding
 
-  def encode(self, example):
+  def encode(self, example, is_training):
+    del is_training
     ids = [self.tokenizer.encode(text) for text in example.texts]
-    if sum(map(len, ids)) > self.room:
-      self.truncated += 1
+    truncated = sum(map(len, ids)) > self.room
+    if truncated:
       ids = shorten_longest(ids, self.room)
-    return [self.features(example, *ids)]
+    return harness.Encoded([self.features(example, *ids)], truncated)
 
   def features(self, example, *ids):
     """Returns the features of an example's pieces."""

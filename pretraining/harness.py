@@ -6,27 +6,29 @@ each checkpoint once on held-out data, keeps the best, draws the curves, and
 goes on where an earlier run of the same command stopped.
 """
 
+import collections
 import contextlib
-import copy
 import functools
 import os
 import re
-import sys
-import time
 
 from absl import logging
 import tensorflow.compat.v1 as tf
 
+from common import files
+from common import flag_groups
 from common.errors import InputError
 import modeling
-import optimization
 from pretraining import curves
 from pretraining import manifests
 from pretraining import masking
 from pretraining import record_inputs
+from training import devices
 from training import estimators
 from training import heads
 from training import model_folder
+from training import run as training_run
+from training import state
 
 METRICS = (
   "masked_lm_loss",
@@ -34,64 +36,107 @@ METRICS = (
   "sentence_order_loss",
   "sentence_order_accuracy",
 )
-# LAMB's rate was tuned at this batch; it grows with the batch's root.
+# LAMB's rate was tuned at this batch; it grows with the batch's square root.
 LAMB_RATE, LAMB_BATCH = 0.00176, 4096
 
-# Flags that may differ when a command is repeated to go on with a run, besides
-# those of fine-tuning.
-FREE_FLAGS = model_folder.FREE_FLAGS | {
-  "eval_file",
-  "input_file",
-  "max_eval_steps",
-}
+# What a pretraining command asks for: the fields are flags of
+# run_pretraining.py, grouped for the modules that act on them. `flags` is
+# {name: value} of the whole command, for run_config.json; nothing is decided by
+# it.
+Command = collections.namedtuple(
+  "Command",
+  [
+    "output_dir",
+    "do_train",
+    "do_eval",
+    "input_file",
+    "eval_file",
+    "model",
+    "schedule",
+    "device",
+    "max_seq_length",
+    "max_predictions_per_seq",
+    "masked_lm_budget",
+    "train_batch_size",
+    "eval_batch_size",
+    "max_eval_steps",
+    "init_optimizer_state",
+    "init_from_group0",
+    "use_sop",
+    "seed",
+    "flags",
+  ],
+)
 
 
-def run(config):
-  """Trains and evaluates, as the flags ask.
+def read_command(values):
+  """Returns the Command that flags give.
 
   Args:
-    config: the values of run_pretraining.py's flags.
+    values: of flag_groups.values, of run_pretraining.py.
+  """
+  pick = functools.partial(flag_groups.pick, values)
+  return pick(
+    Command,
+    model=pick(model_folder.ModelPaths),
+    schedule=pick(
+      training_run.Schedule, save_steps=values.save_checkpoints_steps
+    ),
+    device=pick(devices.Device),
+    flags=dict(vars(values)),
+  )
+
+
+def run(command):
+  """Trains and evaluates, as a Command asks.
 
   Raises:
-    InputError: of what the flags or files have wrong before anything is
-      written; of what goes wrong in training when it does.
+    InputError: flags or files are wrong, before anything is written; or
+      training failed in a way that a flag can fix.
   """
-  estimators.check_devices(config)
-  _decide(config)
-  _Run(config).go()
+  check(command)
+  if command.eval_file is None and (command.do_eval or not command.do_train):
+    if command.do_train:
+      logging.warning(
+        "no --eval_file: --do_eval evaluates on the training data "
+        "(--input_file), which says little about other text"
+      )
+    command = command._replace(eval_file=command.input_file)
+  _Run(command).go()
 
 
-def _decide(config):
-  """Refuses what cannot be, warns of what is seldom meant."""
-  if not (config.do_train or config.do_eval):
+def check(command):
+  """Rejects inconsistent flags; warns about unlikely values."""
+  schedule = command.schedule
+  sizes = {
+    "train_batch_size": command.train_batch_size,
+    "eval_batch_size": command.eval_batch_size,
+  }
+  devices.check(command.device, sizes, schedule.num_accumulation_steps)
+  if not (command.do_train or command.do_eval):
     raise InputError("nothing to do: give --do_train or --do_eval")
-  if not config.do_train and config.eval_file is None:
-    config.eval_file = config.input_file
-  if config.do_eval and config.eval_file is None:
-    logging.warning(
-      "no --eval_file: --do_eval looks at the training data (--input_file), "
-      "which says little of other text"
-    )
-    config.eval_file = config.input_file
-  if config.init_optimizer_state and not config.init_checkpoint:
+  if command.init_optimizer_state and not command.model.init_checkpoint:
     raise InputError("--init_optimizer_state needs --init_checkpoint")
-  if config.num_warmup_steps > config.num_train_steps:
+  if schedule.num_warmup_steps > schedule.num_train_steps:
     raise InputError(
       "--num_warmup_steps is %d, expected at most --num_train_steps (%d)"
-      % (config.num_warmup_steps, config.num_train_steps)
+      % (schedule.num_warmup_steps, schedule.num_train_steps)
     )
-  _warn_of_rate(config)
+  _warn_of_rate(schedule, command.train_batch_size)
 
 
-def _warn_of_rate(config):
-  """LAMB at the published rate with a small batch does not learn."""
-  batch = config.train_batch_size * config.num_accumulation_steps
+def _warn_of_rate(schedule, train_batch_size):
+  """Warns about LAMB at the published rate with a small batch.
+
+  It does not learn.
+  """
+  batch = train_batch_size * schedule.num_accumulation_steps
   fitting = LAMB_RATE * (batch / LAMB_BATCH) ** 0.5
-  if config.optimizer == "lamb" and config.learning_rate > 4 * fitting:
+  if schedule.optimizer == "lamb" and schedule.learning_rate > 4 * fitting:
     logging.warning(
-      "--learning_rate=%g is high for LAMB with a batch of %d: ALBERT's %g was "
-      "meant for %d, whose root rule gives %.2g here",
-      *(config.learning_rate, batch, LAMB_RATE, LAMB_BATCH, fitting),
+      "--learning_rate=%g is high for LAMB with a batch of %d: ALBERT's %g is "
+      "meant for %d, and the square root rule gives %.2g here",
+      *(schedule.learning_rate, batch, LAMB_RATE, LAMB_BATCH, fitting),
     )
 
 
@@ -151,285 +196,208 @@ def check_files(paths, shape):
   record_inputs.check(paths, shape)
 
 
-class _Run:
-  """One command's work. What is wrong with its input shows in __init__."""
+def first_step(command, initial):
+  """Returns the step that training starts from, unless it goes on.
 
-  def __init__(self, config):
-    self.config = config
-    self.albert, self.config_file = model_folder.load_config(
-      config, config.bioalbert_dir or config.output_dir
+  Args:
+    command: a Command.
+    initial: the initial checkpoint, or None.
+
+  Raises:
+    InputError: it does not fit the schedule.
+  """
+  first = 0
+  if command.init_optimizer_state:
+    first = state.checkpoint_step(initial)
+    if first is None:
+      raise InputError(
+        "%s: has no global_step, so no optimizer state; leave out "
+        "--init_optimizer_state" % initial
+      )
+  schedule, expected = command.schedule, None
+  if schedule.num_train_steps <= first:
+    expected = (
+      "--num_train_steps is %d, expected more" % schedule.num_train_steps
+    )
+  elif schedule.start_warmup_step > first:
+    expected = "--start_warmup_step is %d, expected no more" % (
+      schedule.start_warmup_step
+    )
+  if command.do_train and expected:
+    raise InputError(
+      "%s than the step that training starts from, %d" % (expected, first)
+    )
+  return first
+
+
+class _Run(training_run.Run):
+  """One command's run. `__init__` validates all input."""
+
+  def __init__(self, command):
+    folder = command.model.bioalbert_dir or command.output_dir
+    albert, self.config_file = model_folder.load_config(
+      command.model, folder, command.max_seq_length
     )
     self.shape = record_inputs.Shape(
-      config.max_seq_length,
-      config.max_predictions_per_seq,
-      self.albert.vocab_size,
+      command.max_seq_length, command.max_predictions_per_seq, albert.vocab_size
     )
+    self.command = command
     self.files = {}
     for name, wanted, patterns in (
-      ("train", config.do_train, config.input_file),
-      ("eval", config.do_eval, config.eval_file),
+      ("train", command.do_train, command.input_file),
+      ("eval", command.do_eval, command.eval_file),
     ):
       if wanted:
         self.files[name] = find_files(patterns)
         check_files(self.files[name], self.shape)
-    self.state = model_folder.TrainingState(config.output_dir)
-    self.initial = model_folder.initial_checkpoint(config)
-    self.first = self._check_checkpoint()
+    super().__init__(
+      command.output_dir,
+      command.device,
+      command.seed,
+      {
+        "train": command.train_batch_size,
+        "eval": command.eval_batch_size,
+        "predict": None,
+      },
+      albert,
+      model_folder.initial_checkpoint(command.model),
+    )
+    if command.do_train:
+      self.schedule = command.schedule
+    self._check_initial()
+    self.first = first_step(command, self.initial)
     self._remask = None
-    if config.do_train and config.masked_lm_budget:
+    if command.do_train and command.masked_lm_budget:
       self._remask = functools.partial(
         masking.mask_anew,
-        budget=config.masked_lm_budget,
+        budget=command.masked_lm_budget,
         vocabulary=masking.vocabulary_of(self._tokenizer()),
       )
     self.description = self._describe()
-    self.estimator = None
-    self.progress = None
 
   def go(self):
-    """Does what the flags ask."""
-    config = self.config
-    chief = estimators.is_chief(config)
-    if chief:
+    """Does what the command asks."""
+    if self.is_chief():
       self._write_description()
-    self.estimator = estimators.build_estimator(
-      self._model_fn,
-      config,
-      config.save_checkpoints_steps if config.do_train else None,
-    )
-    if config.do_train:
-      self._train()
-    if not chief:  # Of several machines one evaluates, draws and writes.
+    self.start()
+    if self.command.do_train:
+      with self._explained_records():
+        self.train(self.first, looks=self.command.do_eval)
+    if not self.is_chief():  # One machine evaluates, draws and writes.
       return
-    if config.do_eval:
+    if self.command.do_eval:
       self._evaluate_at_end()
-    self._draw_curves()
+    _draw_curves(self.folder)
 
-  def _draw_curves(self):
-    lines = {
-      "training": curves.read(self.config.output_dir),
-      "held out": curves.read(self._path("eval")),
-    }
-    path = self._path("pretraining_curves.png")
-    if curves.draw(path, METRICS + ("learning_rate",), lines):
-      logging.info("curves: %s", path)
+  # ----------------------------------------------------------- before training
 
-  def _path(self, name):
-    return os.path.join(self.config.output_dir, name)
-
-  # ------------------------------------------------------------ before it runs
-
-  def _check_checkpoint(self):
-    """Refuses initial weights that do not fit the model or the schedule.
-
-    Returns:
-      The step that training starts from, unless it goes on.
-    """
-    config, first = self.config, 0
-    if self.initial and not self.state.started():
-      variables = self._variables().items()
+  def _check_initial(self):
+    """Rejects initial weights that do not fit the model."""
+    if self.starts_from_initial():
+      variables = self.variables().items()
       modeling.match_checkpoint(
         self.initial, {self._source_of(n): shape for n, shape in variables}
       )
-    if config.init_optimizer_state:
-      first = model_folder.checkpoint_step(self.initial)
-      if first is None:
-        raise InputError(
-          "%s: has no global_step, so no optimizer state; leave "
-          "--init_optimizer_state out" % self.initial
-        )
-    expected = None
-    if config.num_train_steps <= first:
-      expected = (
-        "--num_train_steps is %d, expected more" % config.num_train_steps
-      )
-    elif config.start_warmup_step > first:
-      expected = "--start_warmup_step is %d, expected no more" % (
-        config.start_warmup_step
-      )
-    if config.do_train and expected:
-      raise InputError(
-        "%s than the step that training starts from, %d" % (expected, first)
-      )
-    return first
-
-  def _variables(self):
-    """{name: shape} of the model's variables."""
-    albert = copy.deepcopy(self.albert)
-    albert.num_hidden_layers = albert.num_hidden_groups  # Quicker, and enough.
-    with tf.Graph().as_default():
-      batch = {
-        name: tf.zeros([1] + list(spec.shape), spec.dtype)
-        for name, spec in record_inputs.features(self.shape).items()
-      }
-      self._outputs(albert, record_inputs.narrow(batch), is_training=False)
-      return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
 
   def _tokenizer(self):
-    """The vocabulary's, which masking anew needs."""
-    config = copy.copy(self.config)
+    """Returns the FullTokenizer of the files, to mask them anew."""
+    paths = self.command.model
     beside = manifests.vocabulary_beside(self.files["train"])
-    if not (config.vocab_file or config.spm_model_file) and beside:
-      config.vocab_file = beside[0]
+    if not (paths.vocab_file or paths.spm_model_file) and beside:
+      paths = paths._replace(vocab_file=beside[0])
     return model_folder.load_tokenizer(
-      config, config.bioalbert_dir, self.albert.vocab_size, self.config_file
+      paths, paths.bioalbert_dir, self.albert.vocab_size, self.config_file
     )
 
   def _source_of(self, name):
-    """The name in the initial checkpoint of what starts this variable."""
-    if self.config.init_from_group0:
+    """Returns the name in the initial checkpoint of a variable's start."""
+    if self.command.init_from_group0:
       return re.sub(r"/group_\d+/", "/group_0/", name)
     return name
 
   def _describe(self):
-    """The content of run_config.json; InputError if the folder's is another."""
-    config = self.config
-    hashes = {self.config_file: model_folder.sha256(self.config_file)}
+    """Returns the content of run_config.json."""
+    hashes = {self.config_file: files.sha256(self.config_file)}
     if self.initial:
-      hashes[self.initial] = model_folder.sha256(self.initial)
-    asked = {k: v for k, v in vars(config).items() if k not in FREE_FLAGS}
-    asked["config"] = hashes[self.config_file]
-    asked["initial weights"] = hashes.get(self.initial)
-    asked["training files"] = [
-      [os.path.basename(p), tf.io.gfile.stat(p).length]
-      for p in self.files.get("train", ())
-    ]
-    path = self._path("run_config.json")
-    training = model_folder.read_json(path, {}).get("training")
-    if config.do_train:
-      if self.state.started():
-        model_folder.refuse_other_run(config.output_dir, training, asked)
-      training = asked
-    return {
-      "command": " ".join(sys.argv),
-      "flags": vars(config),
-      "versions": model_folder.versions(),
-      "commit": model_folder.commit(),
-      "sha256": hashes,
-      "training": training,
-    }
+      hashes[self.initial] = model_folder.hash_checkpoint(self.initial)
+    asked = None
+    if self.command.do_train:
+      asked = {
+        "config": hashes[self.config_file],
+        "initial weights": hashes.get(self.initial),
+        "training files": [
+          [os.path.basename(path), files.size(path)]
+          for path in self.files["train"]
+        ],
+      }
+    return self.describe(self.command.flags, asked, hashes)
 
   def _write_description(self):
-    """Writes run_config.json and what makes the folder a model's."""
-    model_folder.write_json(self._path("run_config.json"), self.description)
-    if not self.config.do_train:
-      return
-    self.albert.to_json_file(self._path("albert_config.json"))
-    for source in manifests.vocabulary_beside(self.files["train"]):
-      model_folder.write_bytes(
-        self._path(os.path.basename(source)), model_folder.read_bytes(source)
-      )
+    """Writes run_config.json and what makes the folder a --bioalbert_dir."""
+    files.write_json(self.path(model_folder.DESCRIPTION), self.description)
+    if self.command.do_train:
+      vocabulary = manifests.vocabulary_beside(self.files["train"])
+      model_folder.write_model(self.folder, self.albert, vocabulary)
 
   # ------------------------------------------------------- what the graph holds
 
-  def _outputs(self, albert_config, batch, is_training):
-    """(loss, {name: tensor}) of both heads on the encoder."""
-    albert = estimators.encoder(albert_config, batch, self.config, is_training)
-    return heads.pretraining(albert_config, albert, batch, self.config.use_sop)
+  def blank_batch(self):
+    return record_inputs.narrow(
+      {
+        name: tf.zeros([1] + list(spec.shape), spec.dtype)
+        for name, spec in record_inputs.features(self.shape).items()
+      }
+    )
 
-  def _model_fn(self, features, labels, mode, params):
-    del labels, params
-    is_training = mode == tf.estimator.ModeKeys.TRAIN
-    loss, outputs = self._outputs(self.albert, features, is_training)
-    tensors = _per_example(outputs, features)
-    if not is_training:
-      if self.initial and not self.state.started():
-        self._restore()
-      return estimators.evaluation_spec(
-        loss, metrics, tensors, self.config.use_tpu
-      )
-    return self._training_spec(features, loss, outputs, tensors)
+  def outputs(self, albert_config, features, is_training):
+    albert = self.encode(albert_config, features, is_training)
+    loss, outputs = heads.pretraining(
+      albert_config, albert, features, self.command.use_sop
+    )
+    return loss, dict(outputs, **_per_example(outputs, features))
 
-  def _training_spec(self, features, loss, outputs, tensors):
-    config = self.config
-    scalars = {
+  def curves(self, outputs, features):
+    return {
       "masked_lm_loss": outputs["masked_lm_loss"],
       "masked_lm_accuracy": _mean(
-        tensors["word_right"], tensors["word_weights"]
+        outputs["word_right"], outputs["word_weights"]
       ),
       "sentence_order_loss": outputs["sentence_order_loss"],
       "sentence_order_accuracy": _mean(
-        tensors["order_right"], tensors["order_weights"]
+        outputs["order_right"], outputs["order_weights"]
       ),
     }
-    shown = dict(scalars)
-    train_op = optimization.create_optimizer(
-      loss,
-      config.learning_rate,
-      config.num_train_steps,
-      config.num_warmup_steps,
-      config.use_tpu,
-      optimizer=config.optimizer,
-      poly_power=config.poly_power,
-      start_warmup_step=config.start_warmup_step,
-      num_accumulation_steps=config.num_accumulation_steps,
-      loss_scaling=config.precision == "fp16",
-      scalars=scalars,
-    )
-    shown["learning_rate"] = scalars["learning_rate"]
-    restore = None
-    if self.initial and not self.state.started():
-      restore = self._restore
-    self.progress = estimators.Progress(
-      loss,
-      train_op,
-      features["input_mask"],
-      config.num_train_steps,
-      scalars=shown,
-    )
-    return estimators.training_spec(
-      loss, train_op, restore, [self.progress], config, scalars
+
+  def inference_spec(self, loss, outputs, features):
+    if self.starts_from_initial():
+      self.restore()
+    tensors = {name: outputs[name] for name in PER_EXAMPLE}
+    return estimators.evaluation_spec(
+      loss, metrics, tensors, self.device.use_tpu
     )
 
-  def _restore(self):
-    """Starts the variables from the initial checkpoint."""
+  def restore(self):
     modeling.restore(self.initial, source_of=self._source_of)
-    if self.config.init_optimizer_state and self.config.do_train:
+    if self.command.init_optimizer_state and self.command.do_train:
       modeling.restore_training_state(self.initial)
 
-  # ------------------------------------------------------------------- training
-
-  def _training_data(self, params, input_context=None):
-    if self.config.use_tpu:
-      part = estimators.part_of_tpu_input(params)
+  def training_data(self, params, input_context=None):
+    if self.device.use_tpu:
+      part = devices.part_of_tpu_input(params)
     else:
-      part = estimators.part_of_input(input_context)
+      part = devices.part_of_input(input_context)
     return record_inputs.training_dataset(
       self.files["train"],
       self.shape,
-      self.config.train_batch_size,
-      self.config.seed + self.state.step(),  # A run that goes on sees others.
+      self.batch_sizes["train"],
+      self.seed + self.state.step(),  # A resumed run sees other examples.
       part,
       self._remask,
     )
 
-  def _train(self):
-    """Trains to the end, or says that it was done before."""
-    config, start = self.config, self.state.step()
-    if self.state.finished(config.num_train_steps):
-      logging.info("training was finished at step %d before", start)
-      if config.do_eval:
-        self.evaluate(start)  # A run may end between saving and evaluating.
-      return
-    if self.initial is None and not start:
-      logging.info("no --init_checkpoint: training starts from random weights")
-    logging.info("training from step %d to %d", start, config.num_train_steps)
-    with self._explained_records():
-      estimators.train(
-        self.estimator,
-        self._training_data,
-        config,
-        start or self.first,
-        config.num_train_steps,
-        config.save_checkpoints_steps,
-        self.evaluate if config.do_eval else None,
-      )
-    if estimators.is_chief(config):
-      self.state.finish()
-
   @contextlib.contextmanager
   def _explained_records(self):
-    """Turns what damaged records do to TensorFlow into InputErrors."""
+    """Turns TensorFlow's errors about damaged records into InputErrors."""
     try:
       yield
     except tf.errors.DataLossError as error:
@@ -441,31 +409,24 @@ class _Run:
 
   # ----------------------------------------------------------------- evaluation
 
-  def evaluate(self, step):
-    """Evaluates a checkpoint of this run once; keeps it if it is the best."""
-    if not estimators.is_chief(self.config):
-      self.state.await_score(step)
-    if self.state.scored(step):
-      return
-    begin = time.time()
-    checkpoint = self._path("model.ckpt-%d" % step)
+  def evaluate(self, step, checkpoint):
     scores = self._scores(checkpoint)
-    best = self.state.best()
-    value = scores["masked_lm_accuracy"]
-    if best is None or value > best[1]:
-      model_folder.copy_checkpoint(checkpoint, self._path("model.ckpt-best"))
-      self._write_results(scores, checkpoint)
-    self.state.add(step, value)
-    if self.progress is not None:
-      self.progress.leave_out(time.time() - begin)
+    return scores, scores["masked_lm_accuracy"]
+
+  def keep_best(self, checkpoint, scores):
+    super().keep_best(checkpoint, scores)
+    self._write_results(scores, checkpoint)
 
   def _scores(self, checkpoint):
-    """{metric: value} on the held-out files; None: of the initial weights."""
-    config, paths = self.config, self.files["eval"]
-    steps = config.max_eval_steps
-    if config.use_tpu:
-      examples = record_inputs.count(paths)
-      steps = min(steps, -(-examples // config.eval_batch_size))
+    """Returns {metric: value} on the held-out files.
+
+    Args:
+      checkpoint: its prefix; None for the initial weights.
+    """
+    most, size = self.command.max_eval_steps, self.command.eval_batch_size
+    steps = most
+    if self.device.use_tpu:
+      steps = min(most, -(-record_inputs.count(self.files["eval"]) // size))
     with self._explained_records():
       scores = self.estimator.evaluate(
         self._evaluation_data, steps=steps, checkpoint_path=checkpoint
@@ -477,52 +438,68 @@ class _Run:
       examples,
       ", ".join("%s %.4f" % (name, scores[name]) for name in METRICS),
     )
-    if examples >= config.max_eval_steps * config.eval_batch_size:
-      logging.info("--max_eval_steps=%d ended it there", config.max_eval_steps)
+    if examples >= most * size:
+      logging.info("--max_eval_steps=%d ended the evaluation there", most)
     return {name: float(scores[name]) for name in METRICS + ("loss",)}
 
   def _evaluation_data(self, params):
+    use_tpu = self.device.use_tpu
+    size = params["batch_size"] if use_tpu else self.batch_sizes["eval"]
     return record_inputs.evaluation_dataset(
-      self.files["eval"],
-      self.shape,
-      params["batch_size"]
-      if self.config.use_tpu
-      else self.config.eval_batch_size,
-      fill=self.config.use_tpu,
+      self.files["eval"], self.shape, size, fill=use_tpu
     )
 
   def _evaluate_at_end(self):
-    """Evaluates without training; after it, only says which was the best."""
-    if self.config.do_train:
+    """Evaluates if nothing was trained, else logs which step was best."""
+    if self.command.do_train:
       step, value = self.state.best()
       logging.info(
         "best: model.ckpt-best, of step %d, masked_lm_accuracy %.4f",
         *(step, value),
       )
-      return
-    if self.state.started():
-      checkpoint = modeling.find_checkpoint(self.config.output_dir)
+    elif self.state.started():
+      checkpoint = modeling.find_checkpoint(self.folder)
       self._write_results(self._scores(checkpoint), checkpoint)
     elif self.initial:  # Restored by model_fn: it may lack a global_step.
       self._write_results(self._scores(None), self.initial)
     else:
       raise InputError(
         "%s: no checkpoint to evaluate; give --do_train, --init_checkpoint or "
-        "--bioalbert_dir" % self.config.output_dir
+        "--bioalbert_dir" % self.folder
       )
 
   def _write_results(self, scores, checkpoint):
-    """Writes eval_results.txt, a `name = value` a line."""
-    step = model_folder.checkpoint_step(checkpoint)
+    """Writes eval_results.txt, one `name = value` per line."""
+    step = state.checkpoint_step(checkpoint)
     values = dict(scores, checkpoint=checkpoint, global_step=step)
-    lines = ["%s = %s" % item for item in sorted(values.items())]
-    model_folder.write_text(
-      self._path("eval_results.txt"), "\n".join(lines) + "\n"
-    )
+    lines = ["%s = %s\n" % item for item in sorted(values.items())]
+    files.write_text(self.path("eval_results.txt"), "".join(lines))
+
+
+def _draw_curves(folder):
+  """Draws the TensorBoard curves of a run into pretraining_curves.png."""
+  lines = {
+    "training": curves.read(folder),
+    "held out": curves.read(os.path.join(folder, "eval")),
+  }
+  path = os.path.join(folder, "pretraining_curves.png")
+  if curves.draw(path, METRICS + ("learning_rate",), lines):
+    logging.info("curves: %s", path)
+
+
+# Names of `_per_example`'s tensors, which are `metrics`' arguments.
+PER_EXAMPLE = (
+  "word_losses",
+  "word_right",
+  "word_weights",
+  "order_losses",
+  "order_right",
+  "order_weights",
+)
 
 
 def _per_example(outputs, batch):
-  """What the metrics are means of: losses, hits and weights, all [B...]."""
+  """Returns what metrics are means of: losses, hits and weights, [B...]."""
   words = outputs["masked_lm_logits"]  # [B * P, V]
   orders = outputs["sentence_order_logits"]  # [B, 2]
   word_ids = tf.reshape(batch["masked_lm_ids"], [-1])
@@ -539,14 +516,14 @@ def _per_example(outputs, batch):
 
 
 def _losses(logits, ids):
-  """The cross-entropy of each row."""
+  """Returns the cross-entropy of each row."""
   return tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=ids, logits=logits
   )
 
 
 def _right(logits, ids):
-  """1.0 where the likeliest is the right one, else 0.0."""
+  """Returns 1.0 where the most likely id is right, else 0.0."""
   likeliest = tf.argmax(logits, -1, output_type=ids.dtype)
   return tf.cast(tf.equal(likeliest, ids), tf.float32)
 

@@ -104,7 +104,7 @@ class Training:
     self._session = session
     self._ids = tf.placeholder(tf.int32, [None])
     self._factor = tf.placeholder(tf.float32, [])
-    self._train_op = optimization.create_optimizer(
+    self._train_op = optimization.create_update(
       embedding_loss(self._ids, self._factor),
       0.1,
       10,
@@ -113,7 +113,7 @@ class Training:
       optimizer=optimizer,
       num_accumulation_steps=accumulate,
       loss_scaling=loss_scaling,
-    )
+    ).operation
     session.run(
       [tf.global_variables_initializer(), tf.local_variables_initializer()]
     )

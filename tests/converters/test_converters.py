@@ -10,6 +10,7 @@ import pytest
 
 from common import data_sets
 from common.errors import InputError
+from finetuning import splits
 from formats import conll
 from formats import questions
 import prepare_data
@@ -19,7 +20,6 @@ import run_re
 import run_sts
 from tests.helpers import archive_files
 from tests.helpers import corpus_files
-from training import model_folder
 
 SPLITS = ("train", "dev", "test")
 # {data set: {what: count in train, dev and test}} of the invented corpora.
@@ -83,7 +83,7 @@ def by_split(files):
   """Returns {split: (bytes, name)} of the files that run_*.py look for."""
   found = {}
   for split in SPLITS:
-    (name,) = [n for n in model_folder.SPLIT_NAMES[split] if n in files]
+    (name,) = [n for n in splits.NAMES[split] if n in files]
     found[split] = files[name].encode("utf-8"), name
   return found
 

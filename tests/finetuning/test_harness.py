@@ -10,14 +10,15 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import InputError
 from finetuning import harness
 import run_ner
 from tests.helpers import programs
 from tests.helpers import tiny
 import tokenization
-from training import estimators
-from training import model_folder
+from training import devices
+from training import state
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +55,12 @@ def go(defaults, folders, tmp_path):
     for name, value in changed.items():
       assert hasattr(config, name)
       setattr(config, name, value)
-    model = model_folder.load_model(config)
+    command = harness.read_command(config)
+    model = harness.load_model(command)
     task = run_ner.Ner(
       model.tokenizer, config.max_seq_length, config.predict_format
     )
-    return harness.run(task, config, model)
+    return harness.run(task, command, model)
 
   return run
 
@@ -82,14 +84,14 @@ def test_missing_model_files_are_listed(go, tmp_path):
       {"use_tpu": True, "master": "grpc://x", "num_accumulation_steps": 2},
       "--num_accumulation_steps does not run on TPU",
     ),
-    ({"tpu_zone": "a"}, "--tpu_zone has a meaning with --use_tpu only"),
+    ({"tpu_zone": "a"}, "--tpu_zone has an effect with --use_tpu only"),
     ({"distribution": "mirrored"}, "several GPUs and TensorFlow sees 0"),
     ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
     ({"early_stopping_patience": 1}, "needs --do_eval"),
     ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
     ({"init_checkpoint": "nowhere"}, "nowhere: no checkpoint there"),
     ({"do_train": False, "predict_file": "nowhere"}, "no task.json in"),
-    ({"predict_file": "nowhere", "do_train": True}, "nowhere: no such file"),
+    ({"predict_file": "nowhere", "do_train": True}, "nowhere: cannot be read"),
   ],
   ids=[
     "no_data",
@@ -139,11 +141,11 @@ def test_padding_does_not_change_predictions(go, tmp_path):
 
 def test_tpu_estimator_trains_scores_and_predicts(go, tmp_path, monkeypatch):
   """Runs the TPU program on the CPU, as neither master nor name is given."""
-  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
+  monkeypatch.setattr(devices, "check", lambda *_: None)
   results = go(use_tpu=True, do_eval=True, num_train_epochs=2.0)
-  state = model_folder.TrainingState(str(tmp_path / "output"))
-  assert state.scored(5) and state.scored(10) and state.step() == 10
-  assert results["test"]["global_step"] == state.best()[0]
+  kept = state.TrainingState(str(tmp_path / "output"))
+  assert kept.scored(5) and kept.scored(10) and kept.step() == 10
+  assert results["test"]["global_step"] == kept.best()[0]
 
 
 def test_early_stopping_ends_training_for_reruns_too(go, tmp_path):
@@ -154,10 +156,10 @@ def test_early_stopping_ends_training_for_reruns_too(go, tmp_path):
     learning_rate=0.0,
   )
   go(**arguments)
-  state = model_folder.TrainingState(str(tmp_path / "output"))
-  assert state.step() == 10  # With rate 0 the second is no better.
+  kept = state.TrainingState(str(tmp_path / "output"))
+  assert kept.step() == 10  # With rate 0 the second is no better.
   go(**arguments)
-  assert model_folder.TrainingState(str(tmp_path / "output")).step() == 10
+  assert state.TrainingState(str(tmp_path / "output")).step() == 10
 
 
 def test_nan_loss_suggests_a_smaller_learning_rate(go):
@@ -168,7 +170,7 @@ def test_nan_loss_suggests_a_smaller_learning_rate(go):
 def test_rerun_scores_the_last_unscored_checkpoint(go, tmp_path):
   go(do_eval=False)
   go(do_eval=True)
-  assert model_folder.TrainingState(str(tmp_path / "output")).scored(5)
+  assert state.TrainingState(str(tmp_path / "output")).scored(5)
   assert (tmp_path / "output" / "model.ckpt-best.index").exists()
 
 
@@ -177,9 +179,9 @@ def test_prediction_tokenizes_as_in_training(go, tmp_path, monkeypatch):
   asked = []
   load = tokenization.load
 
-  def watched(vocab_file, spm_model_file, do_lower_case, **others):
-    asked.append((do_lower_case, others["spm_digit_comma_fix"]))
-    return load(vocab_file, spm_model_file, do_lower_case, **others)
+  def watched(vocab_file, model, do_lower_case, open_file, digit_comma_fix):
+    asked.append((do_lower_case, digit_comma_fix))
+    return load(vocab_file, model, do_lower_case, open_file, digit_comma_fix)
 
   monkeypatch.setattr(tokenization, "load", watched)
   (tmp_path / "x.txt").write_text("fever\n")
@@ -206,18 +208,18 @@ def test_prediction_tokenizes_as_in_training(go, tmp_path, monkeypatch):
 
 def test_train_on_dev_adds_the_development_set_and_keeps_no_best(go, tmp_path):
   go(train_on_dev=True, do_eval=True)
-  state = model_folder.TrainingState(str(tmp_path / "output"))
-  assert state.step() == 7  # 26 sentences in batches of 4.
+  kept = state.TrainingState(str(tmp_path / "output"))
+  assert kept.step() == 7  # 26 sentences in batches of 4.
   assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
 
 
 def test_train_step_counts_updates_rather_than_micro_batches(go, tmp_path):
   go(train_step=3, num_accumulation_steps=2, warmup_step=1)
-  assert model_folder.TrainingState(str(tmp_path / "output")).step() == 3
+  assert state.TrainingState(str(tmp_path / "output")).step() == 3
 
 
 def test_training_refuses_a_folder_with_a_foreign_checkpoint(go, folders):
-  with pytest.raises(InputError, match="no run_config.json that says of what"):
+  with pytest.raises(InputError, match="no run_config.json that describes"):
     go(output_dir=str(folders / "model"))
 
 
@@ -248,77 +250,18 @@ def test_empty_development_set_stops_runs_that_need_it(go, tmp_path, changed):
     go(dev_file=str(tmp_path / "dev.tsv"), do_eval=True, **changed)
 
 
-def test_hold_out_draws_a_share_by_seed_and_keeps_groups_whole():
-  examples = list(range(100))
-
-  def split(seed, group):
-    return harness.hold_out(examples, 0.2, seed, group, "x")
-
-  train, dev = split(1, lambda example: None)
-  assert len(dev) == 20 and sorted(train + dev) == examples
-  assert train == sorted(train) and dev == sorted(dev)
-  assert split(1, lambda example: None) == (train, dev)
-  assert split(2, lambda example: None) != (train, dev)
-  train, dev = split(1, lambda example: example // 7)
-  assert 20 <= len(dev) <= 27 and sorted(train + dev) == examples
-  assert not {e // 7 for e in train} & {e // 7 for e in dev}
+def test_dev_fraction_holds_out_a_development_set(go, folders, tmp_path):
+  shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
+  os.remove(str(tmp_path / "data" / "devel.tsv"))
+  results = go(data_dir=str(tmp_path / "data"), do_eval=True, dev_fraction=0.25)
+  assert results["dev"]["global_step"] == 4  # 15 sentences in batches of 4.
+  assert (tmp_path / "output" / "model.ckpt-best.index").exists()
 
 
-def test_hold_out_leaves_examples_to_train_on():
-  with pytest.raises(InputError, match="x: --dev_fraction=0.9 of 1 example"):
-    harness.hold_out([1], 0.9, 1, lambda example: None, "x")
-
-
-def test_folds_hold_out_development_sets_and_are_averaged(
-  go, folders, tmp_path
-):
-  for fold in "12":
-    shutil.copytree(str(folders / "data"), str(tmp_path / "data" / fold))
-    os.remove(str(tmp_path / "data" / fold / "devel.tsv"))
-  go(
-    data_dir=str(tmp_path / "data"),
-    do_eval=True,
-    do_predict=False,
-    dev_fraction=0.25,
-    folds="1-2",
-  )
-  results = model_folder.read_json(
-    str(tmp_path / "output" / "results.json"), None
-  )
-  first, second = (results["folds"][fold] for fold in "12")
-  values = [fold["dev"]["token_accuracy"] for fold in (first, second)]
-  assert results["mean"]["dev.token_accuracy"] == sum(values) / 2
-  deviation = abs(values[0] - values[1]) / 2**0.5
-  assert results["standard_deviation"]["dev.token_accuracy"] == (
-    pytest.approx(deviation)
-  )
-  assert (tmp_path / "output" / "2" / "model.ckpt-best.index").exists()
-
-
-@pytest.mark.parametrize(
-  "changed, message",
-  [
-    ({"folds": "1-"}, "--folds=1-: expected folders such as 1-10 or 1,2,5"),
-    ({"folds": "7"}, "7: --do_train needs one of train.tsv"),
-    ({"folds": "1", "data_dir": None}, "--folds needs --data_dir"),
-    ({"folds": "1", "test_file": "x"}, "--folds and --test_file contradict"),
-    ({"dev_fraction": 0.5, "train_on_dev": True}, "contradict each other"),
-  ],
-)
-def test_bad_fold_flags_are_rejected_before_anything_is_written(
-  go, tmp_path, changed, message
-):
-  with pytest.raises(InputError, match=message):
-    go(**changed)
+def test_dev_fraction_and_train_on_dev_contradict_each_other(go, tmp_path):
+  with pytest.raises(InputError, match="contradict each other"):
+    go(dev_fraction=0.5, train_on_dev=True)
   assert not (tmp_path / "output").exists()
-
-
-@pytest.mark.parametrize(
-  "folds, names",
-  [("1-3", "1 2 3"), ("1,4", "1 4"), ("a,2-3", "a 2 3")],
-)
-def test_fold_lists_expand_to_folder_names(folds, names):
-  assert harness._fold_names(folds) == names.split()
 
 
 def test_checkpoint_without_a_global_step_is_rejected(go, folders, tmp_path):
@@ -328,7 +271,7 @@ def test_checkpoint_without_a_global_step_is_rejected(go, folders, tmp_path):
     tf.get_variable("x", [1])
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, str(output / "model.ckpt"))
-  with pytest.raises(InputError, match="a checkpoint without a global_step"):
+  with pytest.raises(InputError, match="model.ckpt: has no global_step"):
     go()
 
 
@@ -341,10 +284,10 @@ def test_only_the_chief_of_several_machines_writes(repo, folders, tmp_path):
     check=True,
   )
   output = str(tmp_path / "output")
-  state = model_folder.TrainingState(output)
-  assert state.scored(1) and state.scored(2) and state.finished(2)
-  results = model_folder.read_json(os.path.join(output, "results.json"), None)
-  assert results["test"]["global_step"] == state.best()[0]
+  kept = state.TrainingState(output)
+  assert kept.scored(1) and kept.scored(2) and kept.finished(2)
+  results = files.read_json(os.path.join(output, "results.json"), None)
+  assert results["test"]["global_step"] == kept.best()[0]
 
 
 @pytest.mark.parametrize(
@@ -355,16 +298,12 @@ def test_only_the_chief_of_several_machines_writes(repo, folders, tmp_path):
       {"distribution": "mirrored", "do_train": False, "do_predict": True},
       "nothing is trained; expected --distribution=none",
     ),
-    (
-      {"distribution": "multi_worker_mirrored", "folds": "1"},
-      "--folds does not run on several machines",
-    ),
   ],
-  ids=["xla", "mirrored_prediction", "folds_on_workers"],
+  ids=["xla", "mirrored_prediction"],
 )
 def test_flags_that_fine_tuning_does_not_support_are_rejected(
   go, monkeypatch, changed, message
 ):
-  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
+  monkeypatch.setattr(devices, "check", lambda *_: None)
   with pytest.raises(InputError, match=message):
     go(**changed)

@@ -57,10 +57,10 @@ def test_longest_text_is_truncated_first_and_at_its_end(sizes, room, left):
 def test_truncated_pairs_are_counted_and_fill_the_input():
   task = new_task(max_seq_length=10)
   short, long = task.read(b"ab\tcd\tyes\nabcdef\tghijk\tno\n", "x", "train")
-  (features,) = task.encode(short)
-  assert task.truncated == 0 and features["label_id"] == 1
-  (features,) = task.encode(long)
-  assert task.truncated == 1 and len(features["input_ids"]) == 10
+  (features,), truncated, _ = task.encode(short, False)
+  assert not truncated and features["label_id"] == 1
+  (features,), truncated, _ = task.encode(long, False)
+  assert truncated and len(features["input_ids"]) == 10
   expected = [1] + Letters.encode("abcd") + [2] + Letters.encode("ghi") + [2]
   assert list(features["input_ids"]) == expected
 
@@ -74,7 +74,7 @@ def test_unlabelled_pairs_without_an_id_use_their_line_number():
   ]
   (example,) = task.read_unlabelled(b"n\ta\tb\n", "x")
   assert (example.id, example.texts) == ("n", ("a", "b"))
-  assert task.encode(example)[0]["label_id"] == -1
+  assert task.encode(example, False).features[0]["label_id"] == -1
 
 
 def test_predictions_list_the_label_and_all_probabilities():

@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import tempfile
-import types
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -20,8 +19,10 @@ from ops import replicas
 import optimization
 from tests.helpers import pretraining_runs
 from training import batches
+from training import devices
 from training import estimators
 from training import heads
+from training import progress
 
 UPDATES = 3
 RATE = 0.1
@@ -89,27 +90,20 @@ def write_weights(path):
     tf.train.Saver().save(session, path)
 
 
-def spec(features, config, weights):
+def spec(features, device, folder, weights):
   """A training_spec as the programs make theirs."""
   loss = outputs_of(features)
-  scalars = {}
-  train_op = optimization.create_optimizer(
-    SCALE * loss,
-    RATE,
-    10,
-    0,
-    use_tpu=False,
-    optimizer="adamw",
-    num_accumulation_steps=MICRO_BATCHES,
-    scalars=scalars,
+  update = optimization.create_update(
+    SCALE * loss, RATE, 10, 0, num_accumulation_steps=MICRO_BATCHES
   )
   return estimators.training_spec(
     loss,
-    train_op,
+    update,
+    {},
     lambda: modeling.restore(weights),
-    [Watch(scalars)],
-    config,
-    scalars,
+    [Watch(SCALE * loss, update.norm)],
+    device,
+    folder,
   )
 
 
@@ -118,10 +112,8 @@ class Watch(tf.train.SessionRunHook):
 
   last = None
 
-  def __init__(self, scalars):
-    self.watched = tf.stack(
-      [replicas.mean(scalars["loss"]), scalars["global_norm"]]
-    )
+  def __init__(self, loss, norm):
+    self.watched = tf.stack([replicas.mean(loss), norm])
 
   def before_run(self, run_context):
     return tf.train.SessionRunArgs(self.watched)
@@ -131,23 +123,26 @@ class Watch(tf.train.SessionRunHook):
 
 
 def train(distribution, weights):
-  """{name: value} after some updates with runtime's estimator."""
-  config = types.SimpleNamespace(
+  """{name: value} after some updates with an estimator."""
+  device = devices.Device(
     use_tpu=False,
-    output_dir=tempfile.mkdtemp(),
-    seed=1,
-    keep_checkpoint_max=1,
-    train_batch_size=BATCH,
-    eval_batch_size=BATCH,
-    num_accumulation_steps=MICRO_BATCHES,
+    tpu_name=None,
+    tpu_zone=None,
+    gcp_project=None,
+    master=None,
+    num_tpu_cores=None,
     precision="fp32",
-    use_xla=False,
     distribution=distribution,
   )
-  estimator = estimators.build_estimator(
-    lambda features, *_: spec(features, config, weights),
-    config,
-    100,
+  folder = tempfile.mkdtemp()
+  estimator = estimators.build(
+    lambda features, *_: spec(features, device, folder, weights),
+    device,
+    folder,
+    seed=1,
+    batch_sizes={},
+    save_steps=100,
+    keep_checkpoint_max=1,
   )
 
   def input_fn(input_context=None):
@@ -157,10 +152,11 @@ def train(distribution, weights):
       seed=1,
       padding={},
       bucketed=False,
-      part=estimators.part_of_input(input_context),
+      part=devices.part_of_input(input_context),
     )
 
-  estimators.train(estimator, input_fn, config, 0, UPDATES, 100)
+  meter = progress.Meter(UPDATES)
+  estimators.train(estimator, input_fn, device, meter, 0, UPDATES, 100)
   names = estimator.get_variable_names()
   values = {name: estimator.get_variable_value(name) for name in names}
   return dict(values, watched=np.array(Watch.last))

@@ -10,11 +10,11 @@ import pathlib
 import sys
 from unittest import mock
 
+from common import files
 import run_ner
 from tests.helpers import multi_worker_training
 from tests.helpers import programs
 from tests.helpers import tiny
-from training import model_folder
 
 
 def main():
@@ -35,7 +35,7 @@ def main():
     tiny.run(run_ner, folder, **changed)
     return
   refused = mock.Mock(side_effect=AssertionError("the second machine writes"))
-  with mock.patch.object(model_folder, "write_bytes", refused):
+  with mock.patch.object(files, "write", refused):
     tiny.run(run_ner, folder, **changed)
 
 

@@ -41,7 +41,7 @@ def run(folder, **changed):
   for name, value in changed.items():
     assert name in values, name
     values[name] = value
-  harness.run(types.SimpleNamespace(**values))
+  harness.run(harness.read_command(types.SimpleNamespace(**values)))
 
 
 def variables(prefix):

@@ -20,7 +20,7 @@ from tests.helpers.pretraining_runs import CONFIG
 from tests.helpers.pretraining_runs import prepared
 from tests.helpers.pretraining_runs import run
 from tests.helpers.pretraining_runs import variables
-from training import estimators
+from training import devices
 
 REFERENCE = os.path.join(FIXTURES, "reference_model")
 
@@ -391,7 +391,7 @@ def test_evaluation_ends_at_max_eval_steps(copy, caplog):
 
 def test_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
   """Runs the TPU program on the CPU, as neither master nor name is given."""
-  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
+  monkeypatch.setattr(devices, "check", lambda *_: None)
   run(
     folder,
     use_tpu=True,

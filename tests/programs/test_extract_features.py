@@ -22,7 +22,7 @@ from tests.helpers import reference
 from tests.helpers import tiny
 import tokenization
 from training import batches
-from training import estimators
+from training import devices
 from training import model_folder
 
 MODEL = os.path.join(REPO, "models", "bioalbert-small")
@@ -121,10 +121,7 @@ def test_layers_and_pooler_equal_the_reference(model):
     os.path.join(folder, "albert_config.json")
   )
   blocks = {"base": 4, "groups": 8}[model]
-  flags = types.SimpleNamespace(
-    layers="0,-1", embeddings="token,pooled", sentence_pooling="mean"
-  )
-  wanted = extract_features.wanted(flags, config)
+  wanted = extract_features.parse_wanted("0,-1", "token,pooled", "mean", config)
   assert wanted.layers == [0, blocks] and wanted.hidden_size == 32
   checkpoint = os.path.join(folder, "model.ckpt")
   with tf.Graph().as_default(), tf.Session() as session:
@@ -355,7 +352,7 @@ def test_the_file_describes_its_model_and_the_log_its_size(
     meta = go(SENTENCES)["meta"]
   checkpoint = os.path.join(MODEL, "model.ckpt-best")
   assert meta["checkpoint"] == checkpoint
-  assert meta["checkpoint_sha256"] == model_folder.sha256(checkpoint)
+  assert meta["checkpoint_sha256"] == model_folder.hash_checkpoint(checkpoint)
   assert meta["layers"] == [4] and meta["do_lower_case"] is True
   (line,) = [m for m in caplog.messages if "writing about" in m]
   size = os.path.getsize(str(tmp_path / "out.npz")) / 1e6
@@ -380,7 +377,7 @@ def test_the_tpu_estimator_gives_the_same_embeddings(go, monkeypatch):
   """Without a TPU's name its program runs on the CPU."""
   texts = [LONG] + list(SENTENCES)
   expected = go(texts, layers="all", max_seq_length=32)
-  monkeypatch.setattr(estimators, "check_devices", lambda config: None)
+  monkeypatch.setattr(devices, "check", lambda *_: None)
   found = go(texts, layers="all", max_seq_length=32, batch_size=4, use_tpu=True)
   for name in ("token_embeddings", "sentence_embeddings", "pooled"):
     close(found[name], expected[name])
@@ -427,12 +424,12 @@ def test_an_invalid_layer_is_an_error(text, message):
   "lines, changed, message",
   [
     ([], {}, "found no text, the file is empty"),
-    (SENTENCES, {"input_file": "absent.txt"}, "absent.txt: no such file"),
+    (SENTENCES, {"input_file": "absent.txt"}, "absent.txt: cannot be read"),
     (SENTENCES, {"output_file": "x.json"}, "x.json: expected a name that ends"),
     (SENTENCES, {"layers": "7"}, "--layers=7: found '7'"),
     (SENTENCES, {"embeddings": "words"}, "expected some of token, sentence"),
     (SENTENCES, {"max_seq_length": 1000}, "at most max_position_embeddings"),
-    (SENTENCES, {"tpu_name": "x"}, "--tpu_name has a meaning with --use_tpu"),
+    (SENTENCES, {"tpu_name": "x"}, "--tpu_name has an effect with --use_tpu"),
     (SENTENCES, {"bioalbert_dir": None}, "give --albert_config_file, or --bio"),
     (['{"id": "a\\u0000", "text": "b"}'], {}, "expected one without NUL"),
   ],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from finetuning import harness
+from finetuning import splits
 from formats import label_sets
 import run_dc
 from tests.helpers import tiny
@@ -152,17 +152,17 @@ def test_training_set_without_any_label_is_rejected():
 def test_labels_unlike_the_training_set_are_rejected(tokenizer, text, message):
   task = task_of(["a", "b"], tokenizer)
   first, second = read(text, "dev")
-  assert task.encode(first)[0]["gold"].tolist() == [1, 0]
+  assert task.encode(first, True).features[0]["gold"].tolist() == [1, 0]
   with pytest.raises(InputError, match=message):
-    task.encode(second)
+    task.encode(second, True)
 
 
 def test_windows_of_a_long_text_cover_every_piece(tokenizer):
   task = task_of(["a", "b"], tokenizer)
   text = " ".join("p%d grows" % i for i in range(60))
   (example,) = read(text + "\tb\n")
-  windows = task.encode(example)
-  assert len(windows) > 3 and task.truncated == 0
+  windows, truncated, _ = task.encode(example, False)
+  assert len(windows) > 3 and not truncated
   ids, covered = tokenizer.encode(text), []
   for window in windows:
     assert len(window["input_ids"]) == 32
@@ -180,16 +180,14 @@ def test_windows_of_a_long_text_cover_every_piece(tokenizer):
 def test_text_without_pieces_is_one_empty_input(tokenizer):
   task = task_of(["a"], tokenizer)
   (example,) = task.read_unlabelled(b'{"text": "\\u200b"}\n', "x.jsonl")
-  (window,) = task.encode(example)
+  (window,) = task.encode(example, False).features
   assert window["input_ids"].tolist() == [tokenizer.cls_id, tokenizer.sep_id]
   assert window["gold"].tolist() == [0]
 
 
 def test_dev_fraction_keeps_documents_whole():
   examples = read("".join("%d_s%d\tx\ta\n" % (i // 4, i) for i in range(40)))
-  train, dev = harness.hold_out(
-    examples, 0.2, 1, run_dc.Dc(None, 32).group, "x"
-  )
+  train, dev = splits.hold_out(examples, 0.2, 1, run_dc.Dc(None, 32).group, "x")
   assert (len(train), len(dev)) == (32, 8)
   documents = [{e.id.split("_")[0] for e in part} for part in (train, dev)]
   assert not documents[0] & documents[1]
@@ -245,9 +243,9 @@ TUNING = [(0.4, 0.1), (0.1, 0.1), (0.2, 0.9), (0.1, 0.2)]
 
 def test_thresholds_are_tuned_on_the_development_set_and_kept():
   task = task_of(["a", "b"], tune_threshold=True)
-  assert task.metric == "untuned_f1"
   outputs = outputs_of(*TUNING)
-  scores, files = task.score(read(FOUR, "dev"), outputs, "dev")
+  task.learned.update(task.calibrate(read(FOUR, "dev"), outputs))
+  scores, _ = task.score(read(FOUR, "dev"), outputs, "dev")
   assert scores["thresholds"]["b"] == 0.5
   assert scores["thresholds"]["a"] == pytest.approx(0.3)
   assert scores["threshold"] == "tuned on the development set"
@@ -255,9 +253,10 @@ def test_thresholds_are_tuned_on_the_development_set_and_kept():
   assert "0.3000 a" in task.report(scores)
 
   later = run_dc.Dc(None, 32)
-  later.learned = json.loads(files["task.json"])
-  scores, files = later.score(read(FOUR, "test"), outputs, "test")
-  assert scores["f1"] == 1 and "task.json" not in files
+  later.learned = json.loads(json.dumps(task.learned))
+  assert later.calibrate(read(FOUR, "dev"), outputs) == {}
+  scores, _ = later.score(read(FOUR, "test"), outputs, "test")
+  assert scores["f1"] == 1
   assert (
     "x\ta\t0.4"
     in later.write_unlabelled(

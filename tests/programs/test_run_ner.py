@@ -34,7 +34,7 @@ SENTENCE = conll.Sentence(
 
 def test_every_word_is_labelled_on_its_first_piece(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
-  (features,) = task.encode(SENTENCE)
+  (features,) = task.encode(SENTENCE, False).features
   pieces = [len(tokenizer.encode(w)) or 1 for w in SENTENCE.words]
   firsts = 1 + np.cumsum([0] + pieces[:-1])
   assert pieces[0] > 1 and not tokenizer.encode(SENTENCE.words[2])
@@ -47,13 +47,13 @@ def test_every_word_is_labelled_on_its_first_piece(tokenizer):
 
 def test_word_without_pieces_becomes_the_unknown_piece(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
-  (features,) = task.encode(SENTENCE)
+  (features,) = task.encode(SENTENCE, False).features
   at = np.flatnonzero(features["word"] == 2)[0]
   assert features["input_ids"][at] == tokenizer.unk_id
 
 
 def test_input_begins_with_cls_and_ends_with_sep(tokenizer):
-  (features,) = task_for(tokenizer, [SENTENCE]).encode(SENTENCE)
+  (features,) = task_for(tokenizer, [SENTENCE]).encode(SENTENCE, False).features
   ids = features["input_ids"]
   assert ids[0] == tokenizer.cls_id and ids[-1] == tokenizer.sep_id
   assert features["input_mask"].tolist() == [1] * len(ids)
@@ -70,7 +70,7 @@ def test_small_windows_lose_no_label(tokenizer, max_seq_length):
     labels = ["BIO"[i] for i in random.randint(3, size=n)]
     sentences.append(conll.Sentence(drawn, labels))
   task = task_for(tokenizer, sentences, max_seq_length)
-  features = [task.encode(s) for s in sentences]
+  features = [task.encode(s, False).features for s in sentences]
   assert max(len(f["input_ids"]) for fs in features for f in fs) <= (
     max_seq_length
   )
@@ -86,7 +86,9 @@ def test_unseen_label_is_scored_but_not_learned(
   tokenizer,
 ):
   task = task_for(tokenizer, [conll.Sentence(["fever"], ["O"])])
-  (features,) = task.encode(conll.Sentence(["fever"], ["B-Sign"]))
+  (features,) = task.encode(
+    conll.Sentence(["fever"], ["B-Sign"]), False
+  ).features
   assert set(features["label_ids"]) == {-1}
   outputs = oracle(task, [features])
   scores, _ = task.score(
@@ -97,7 +99,7 @@ def test_unseen_label_is_scored_but_not_learned(
 
 def test_word_without_a_prediction_is_an_error(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
-  outputs = oracle(task, task.encode(SENTENCE))
+  outputs = oracle(task, task.encode(SENTENCE, False).features)
   outputs[0]["word"][1] = -1
   with pytest.raises(AssertionError, match="a word lost its label"):
     task.score([SENTENCE], [outputs], "dev")
@@ -107,7 +109,7 @@ def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   text = "He had a fever. Cancer was not seen."
   (example,) = task.read_unlabelled(text.encode(), "x.txt")
-  features = task.encode(example)
+  features = task.encode(example, False).features
   assert len(example.sentences) == 2
   outputs = oracle(task, features)
   marked = {"fever", ".", "Cancer"}  # Only the first may be a B.
@@ -137,7 +139,7 @@ def test_document_without_words_is_kept(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   data = b'{"id": "a", "text": " "}\n{"id": "b", "text": "fever"}\n'
   examples = task.read_unlabelled(data, "x.jsonl")
-  outputs = [oracle(task, task.encode(e)) for e in examples]
+  outputs = [oracle(task, task.encode(e, False).features) for e in examples]
   files = task.write_unlabelled(examples, outputs, "x")
   assert [len(o) for o in outputs] == [0, 1]
   assert files["x.entities.jsonl"].count("\n") == 2
@@ -145,5 +147,5 @@ def test_document_without_words_is_kept(tokenizer):
 
 def test_untyped_entities_are_scored_as_entity(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
-  outputs = [oracle(task, task.encode(SENTENCE))]
+  outputs = [oracle(task, task.encode(SENTENCE, False).features)]
   assert list(task.score([SENTENCE], outputs, "dev")[0]["types"]) == ["entity"]

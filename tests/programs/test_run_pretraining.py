@@ -96,14 +96,14 @@ def test_help_lists_albert_flags_with_their_defaults():
 def test_killed_run_resumes_from_the_last_intact_checkpoint(pretrained):
   _, damaged, killed, log = pretrained
   assert "training from step 0 to 30" in killed
-  assert re.search(damaged + " is damaged and left out: ", log)
+  assert re.search(damaged + " is damaged and ignored: ", log)
   start = int(re.search(r"training from step (\d+) to 30", log).group(1))
   assert start == int(damaged.split("-")[1]) - 10
 
 
 def test_progress_shows_losses_accuracies_rates_and_time_left(pretrained):
   _, _, killed, log = pretrained
-  (line,) = [x for x in (log).splitlines() if "step 30 of 30:" in x]
+  (line,) = [x for x in log.splitlines() if "30 of 30 steps" in x]
   for shown in (
     "masked lm loss ",
     "masked lm accuracy ",

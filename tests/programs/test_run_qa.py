@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 
+from common import flag_groups
 from common.errors import InputError
 from finetuning import spans
 from formats import questions
@@ -33,7 +34,8 @@ def new_task(tokenizer, defaults):
     assert set(values) == set(defaults)
     config = types.SimpleNamespace(**values)
     kind = run_qa.YesNo if "yesno" in config.task_name else run_qa.Span
-    task = kind(tokenizer, config, golden)
+    options = flag_groups.pick(config, run_qa.Options)
+    task = kind(tokenizer, options, golden)
     task.learned = {"unanswerable": config.version_2_with_negative}
     if examples:
       task.learned = task.learn(examples)
@@ -202,8 +204,8 @@ def test_squad_2_is_learned_with_unanswerable_questions(go, tmp_path, caplog):
       {"task_name": "squad", "golden_file": "g"},
       "--golden_file=g: is for BioASQ's questions",
     ),
-    ({"golden_file": "nowhere"}, "nowhere: no such file"),
-    ({"train_file": "nowhere"}, "nowhere: no such file"),
+    ({"golden_file": "nowhere"}, "nowhere: cannot be read"),
+    ({"train_file": "nowhere"}, "nowhere: cannot be read"),
     ({"do_train": True}, "--do_train needs --data_dir, or --train_file"),
   ],
   ids=[
@@ -243,6 +245,16 @@ def question_of(context, answers, name="a_000", text="Which protein binds?"):
   return Question(name, text, context, found)
 
 
+def trained_on(task, question):
+  """Returns the windows of a question of the training set."""
+  return task.encode(question, is_training=True).features
+
+
+def scored_on(task, question):
+  """Returns the windows of a question to be scored."""
+  return task.encode(question, is_training=False).features
+
+
 def text_between(question, features):
   """Returns the text of the span that the features mark."""
   begin = features["char_start"][features["start"]]
@@ -253,7 +265,7 @@ def text_between(question, features):
 def test_windows_hold_every_piece_and_own_it_once(new_task, stride):
   task = new_task(**dict(SMALL, doc_stride=stride))
   question = question_of(CONTEXT, [])
-  found = task.encode(question)
+  found = scored_on(task, question)
   pieces = task.tokenizer.tokenize_with_offsets(CONTEXT)
   spans = [s for s in zip(pieces.starts, pieces.ends) if s[0] < s[1]]
   own = [
@@ -272,7 +284,7 @@ def test_windows_hold_every_piece_and_own_it_once(new_task, stride):
 
 def test_windows_begin_doc_stride_pieces_apart(new_task):
   task = new_task(**SMALL)
-  found = task.encode(question_of("fever " * 40, []))
+  found = scored_on(task, question_of("fever " * 40, []))
   begins = [f["char_start"][f["char_end"] > 0][0] // 6 for f in found]
   assert begins[:-1] == list(range(0, 5 * (len(found) - 1), 5))
 
@@ -307,7 +319,7 @@ def test_training_span_matches_the_answer_character_for_character(
 ):
   question = question_of(CONTEXT, [(answer, before)])
   task = new_task([question], **SMALL)
-  found = task.encode(question)
+  found = trained_on(task, question)
   assert found
   for f in found:
     assert text_between(question, f) == answer
@@ -319,7 +331,7 @@ def test_training_span_matches_the_answer_character_for_character(
 def test_each_distinct_answer_is_trained_on_once(new_task):
   question = question_of(CONTEXT, [("JNK", 0), ("CAGE", 0), ("JNK", 0)])
   task = new_task([question], **dict(SMALL, doc_stride=15))
-  found = [text_between(question, f) for f in task.encode(question)]
+  found = [text_between(question, f) for f in trained_on(task, question)]
   assert sorted(set(found)) == ["CAGE", "JNK"]
   assert len(found) == 2
 
@@ -328,19 +340,16 @@ def test_only_training_texts_are_split_at_their_answers(new_task):
   question = question_of(CONTEXT, [("blast", 0)])
   task = new_task([question], **SMALL)
   begin = question.answers[0].start
-
-  def is_cut(example):
-    return any(begin in f["char_start"] for f in task.encode(example))
-
-  held_out = question._replace(id="b")
-  assert is_cut(question) and not is_cut(held_out)
-  assert all(f["start"] == -1 for f in task.encode(held_out))
+  trained, scored = trained_on(task, question), scored_on(task, question)
+  assert any(begin in f["char_start"] for f in trained)
+  assert not any(begin in f["char_start"] for f in scored)
+  assert all(f["start"] == -1 for f in scored)
 
 
 def test_training_questions_are_scored_like_all_others(new_task):
   question = question_of(CONTEXT, [("JNK", 0)])
   task = new_task([question], **SMALL)
-  trained, to_score = task.encode(question), task.encode(question)
+  trained, to_score = trained_on(task, question), scored_on(task, question)
   assert len(trained) < len(to_score)
   assert all(f["start"] > 0 for f in trained)
   assert all(f["start"] == -1 for f in to_score)
@@ -353,7 +362,7 @@ def test_every_answer_of_the_4b_training_set_is_trained_on(shared, new_task):
     examples = questions.parse(f.read(), name, "factoid", needs_answers=True)
   task = new_task(examples)
   for question in examples:
-    found = task.encode(question)
+    found = trained_on(task, question)
     assert found
     for f in found:
       assert text_between(question, f) == question.answers[0].synonyms[0]
@@ -366,11 +375,11 @@ def test_missing_answers_are_counted_and_named(new_task, caplog):
   ]
   moved = Question("q8", "Who?", "It is JAK.", [Answer(("JAK",), 3)])
   task = new_task(missing + [moved])
-  assert "1 of 8 answers do not stand at their answer_start" in caplog.text
+  assert "1 of 8 answers are not at their answer_start" in caplog.text
   assert "7 of 8 answers do not occur in their text" in caplog.text
   assert "q0 'IL-0'; q1 'IL-1'" in caplog.text and "IL-5" not in caplog.text
-  assert [task.encode(q) for q in missing] == [[]] * 7
-  (features,) = task.encode(moved)
+  assert [trained_on(task, q) for q in missing] == [[]] * 7
+  (features,) = trained_on(task, moved)
   assert text_between(moved, features) == "JAK"
   caplog.clear()
   new_task(missing + [moved], verbose_logging=True)
@@ -387,22 +396,22 @@ def test_answer_longer_than_a_window_warns_and_is_skipped(new_task, caplog):
   answer = CONTEXT.strip()
   question = question_of(CONTEXT, [(answer, 0)])
   task = new_task([question], **SMALL)
-  assert task.encode(question) == []
+  assert trained_on(task, question) == []
   assert "question a_000: no window holds the answer 'We found" in caplog.text
 
 
 def test_long_question_is_truncated_counted_and_named(new_task, caplog):
   question = question_of(CONTEXT, [], text="Which protein is it? " * 9)
   task = new_task(**SMALL)
-  found = task.encode(question)
-  assert task.truncated == 1
-  assert "question a_000: cut from" in caplog.text
+  found, truncated, _ = task.encode(question, is_training=False)
+  assert truncated
+  assert "question a_000: truncated from" in caplog.text
   assert {int((f["segment_ids"] == 0).sum()) for f in found} == {8}
 
 
 def test_text_without_pieces_is_one_window(new_task):
   task = new_task(**SMALL)
-  (features,) = task.encode(question_of(" ", []))
+  (features,) = scored_on(task, question_of(" ", []))
   assert not features["own"].any() and not features["allowed"].any()
   scores, files = task.score(
     [question_of(" ", [])], [oracle([features])], "test"
@@ -418,9 +427,9 @@ def test_squad_2_trains_windows_without_the_answer_as_unanswerable(new_task):
   impossible = question_of(CONTEXT, [], "b")
   task = new_task([answerable, impossible], task_name="squad", **SMALL)
   assert task.learned["unanswerable"] is True
-  assert {f["start"] + f["end"] for f in task.encode(impossible)} == {0}
+  assert {f["start"] + f["end"] for f in trained_on(task, impossible)} == {0}
   whole = question_of(CONTEXT, [("(CTG)n repeats", 1)], "c")
-  windows, found = task.encode(whole), task.encode(answerable)
+  windows, found = scored_on(task, whole), trained_on(task, answerable)
   begin = answerable.answers[0].start
   end = begin + len("(CTG)n repeats")
   expected = []
@@ -460,7 +469,7 @@ def test_questions_and_paragraphs_are_held_out_whole(new_task):
 
 def outputs_for(task, question, *answers):
   """Returns the outputs of a model with these logits for (answer, logit)."""
-  outputs = oracle(task.encode(question))
+  outputs = oracle(scored_on(task, question))
   for text, weight in answers:
     start = question.context.index(text)
     for output in outputs:
@@ -611,10 +620,11 @@ def test_yes_or_no_averages_over_windows_and_then_over_texts(new_task):
     Question("r_000", "Is it?", "fever", "no"),
   ]
   task = new_task(examples, task_name="bioasq-yesno", **SMALL)
-  windows = [len(task.encode(e)) for e in examples]
+  windows = [len(scored_on(task, e)) for e in examples]
   assert windows[0] > 2 and windows[1:] == [1, 1]
-  assert {int(f["label_ids"]) for f in task.encode(examples[0])} == {1}
-  assert task.encode(examples[0]._replace(answers=None))[0]["label_ids"] == -1
+  assert {int(f["label_ids"]) for f in scored_on(task, examples[0])} == {1}
+  unlabelled = examples[0]._replace(answers=None)
+  assert scored_on(task, unlabelled)[0]["label_ids"] == -1
 
   def output(yes):
     return {"probabilities": np.array([1 - yes, yes], np.float32)}
@@ -653,7 +663,7 @@ def test_bioasq_json_trains_on_snippets_that_hold_an_answer(new_task):
   found = [
     text_between(example, f)
     for example in examples
-    for f in task.encode(example)
+    for f in trained_on(task, example)
   ]
   assert sorted(found) == ["Eye", "LUNGS"]
   assert task.learned == {"unanswerable": False}

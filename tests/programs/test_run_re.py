@@ -88,7 +88,7 @@ def test_unseen_label_is_rejected_with_the_line(tokenizer):
   task, _ = taught(tokenizer, ["@GENE$ @DISEASE$"] * 2)
   (example,) = task.read(b"@GENE$ @DISEASE$\t2\n", "dev.tsv", "dev")
   with pytest.raises(InputError, match="dev.tsv:1: .* '2', expected .*: 0, 1"):
-    task.encode(example)
+    task.encode(example, False)
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,16 @@ def test_generic_corpus_needs_no_marks(tokenizer, caplog):
   assert "rows" not in caplog.text
 
 
+def encoded(task, sentence):
+  """Returns the Encoded of a sentence that nobody has labelled."""
+  (example,) = task.read_unlabelled(sentence.encode("utf-8"), "x")
+  return task.encode(example, is_training=False)
+
+
 def ids_of(task, sentence):
   """Returns the piece ids of a sentence between [CLS] and [SEP]."""
-  (example,) = task.read_unlabelled(sentence.encode("utf-8"), "x")
-  return list(task.encode(example)[0]["input_ids"][1:-1])
+  (features,) = encoded(task, sentence).features
+  return list(features["input_ids"][1:-1])
 
 
 def test_marks_as_is_are_tokenized_like_text(tokenizer):
@@ -191,7 +197,7 @@ def test_long_sentence_is_truncated_around_its_marks_and_counted(
   )
   whole = ids_of(task, "@GENE$ causes @DISEASE$")
   cut = ids_of(task, sentence)
-  assert task.truncated == 1 and len(cut) == 18
+  assert encoded(task, sentence).truncated and len(cut) == 18
   at = [i for i in range(18) if cut[i : i + len(whole)] == whole]
   assert at and abs(at[0] - (18 - at[0] - len(whole))) <= 1
 
@@ -279,9 +285,9 @@ def write_data(folder, sizes):
 
 def test_unknown_pieces_of_marks_are_expected(tokenizer):
   task, _ = taught(tokenizer, ["@GENE$ in @DISEASE$"] * 2)
-  task.expected_unknown = 0
-  ids = ids_of(task, "@GENE$ in @DISEASE$")
-  assert task.expected_unknown == ids.count(tokenizer.unk_id) == 2
+  sentence = "@GENE$ in @DISEASE$"
+  unknown = ids_of(task, sentence).count(tokenizer.unk_id)
+  assert encoded(task, sentence).expected_unknown == unknown == 2
 
 
 def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The splits of a data set: finds their files, reads and encodes examples."""
+
+import collections
+import os
+
+from absl import logging
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from common import files
+from common.errors import InputError
+import tokenization
+
+NAMES = {
+  "train": ("train.tsv", "train_dev.tsv"),
+  "dev": ("devel.tsv", "dev.tsv"),
+  "test": ("test.tsv",),
+}
+
+# The fields are the flags of that name.
+Data = collections.namedtuple(
+  "Data",
+  [
+    "data_dir",
+    "train_file",
+    "dev_file",
+    "test_file",
+    "predict_file",
+    "train_on_dev",
+    "dev_fraction",
+  ],
+)
+
+# What a command does, from the flags of that name. None: it is still open.
+Todo = collections.namedtuple("Todo", ["do_train", "do_eval", "do_predict"])
+
+# `features` holds a list of windows per example, `truncated` counts examples
+# that were cut short, and `expected_unknown` counts unknown pieces that do not
+# point to a wrong vocabulary.
+Split = collections.namedtuple(
+  "Split", ["path", "examples", "features", "truncated", "expected_unknown"]
+)
+
+
+def find(data, split, names, flag):
+  """Returns the file of a split ("train", "dev", "test") of a data set.
+
+  Args:
+    data: Data; --train_file and the like come first, then --data_dir.
+    split: which one.
+    names: {split: its possible file names, the preferred one first}.
+    flag: what asks for the split, for the message of an InputError.
+  """
+  given = getattr(data, split + "_file")
+  if given:
+    return given
+  if not data.data_dir:
+    raise InputError("--%s needs --data_dir, or --%s_file" % (flag, split))
+  found = _existing(data.data_dir, names[split])
+  if found:
+    return found[0]
+  raise InputError(
+    "%s: --%s needs one of %s there, or --%s_file"
+    % (data.data_dir, flag, ", ".join(names[split]), split)
+  )
+
+
+def has(data, split, names):
+  """Tells whether the flags lead to a file of that split; see `find`."""
+  if getattr(data, split + "_file"):
+    return True
+  return bool(data.data_dir and _existing(data.data_dir, names[split]))
+
+
+def _existing(folder, names):
+  """Returns the files of these names in a folder."""
+  paths = [os.path.join(folder, name) for name in names]
+  return [path for path in paths if tf.io.gfile.exists(path)]
+
+
+def read(task, todo, data, seed, needs_dev):
+  """Returns {split: (path, examples)} of what a command needs.
+
+  Reads the training set if anything is trained or held out, and the dev and
+  test sets if they are scored. GAD and EU-ADR come with a dev set of 0 bytes,
+  which is left out with a warning.
+
+  Args:
+    task: a harness.Task.
+    todo: Todo.
+    data: Data.
+    seed: draws the examples that --dev_fraction holds out.
+    needs_dev: whether the command is of no use without a dev set.
+
+  Raises:
+    InputError: a file is missing, damaged, or empty where it is needed.
+  """
+  held_out = data.dev_fraction and todo.do_eval
+  found = {}
+  for split, wanted, flag in (
+    ("train", todo.do_train or held_out, "do_train"),
+    ("dev", (todo.do_eval or data.train_on_dev) and not held_out, "do_eval"),
+    ("test", todo.do_predict, "do_predict"),
+  ):
+    if wanted:
+      path = find(data, split, task.split_names, flag)
+      content = files.read(path)
+      if split == "dev" and not content:
+        _skip_empty_dev(path, needs_dev)
+      else:
+        found[split] = (path, task.read(content, path, split))
+  if held_out:
+    path, examples = found["train"]
+    train, dev = hold_out(examples, data.dev_fraction, seed, task.group, path)
+    found.update(train=(path, train), dev=(path, dev))
+  elif data.train_on_dev and "dev" in found and todo.do_train:
+    path, examples = found["train"]
+    found["train"] = (path, examples + found["dev"][1])
+  return found
+
+
+def _skip_empty_dev(path, needs_dev):
+  """Warns about a development set of 0 bytes, or rejects it if needed."""
+  message = (
+    "%s is empty (0 bytes): there is nothing to score and no best checkpoint "
+    "to choose; --dev_fraction=0.1 holds out a development set from the "
+    "training set" % path
+  )
+  if needs_dev:
+    raise InputError(message)
+  logging.warning("%s", message)
+
+
+def hold_out(examples, fraction, seed, group, path):
+  """Returns (training examples, development examples), each in their order.
+
+  Args:
+    examples: a list.
+    fraction: smallest share of the examples to hold out.
+    seed: the same seed gives the same split.
+    group: function of an example that names what must not be split; None for
+      an example that stands alone.
+    path: of the examples, for the message of an InputError.
+  """
+  groups = collections.OrderedDict()
+  for i, example in enumerate(examples):
+    name = group(example)
+    groups.setdefault(("alone", i) if name is None else name, []).append(i)
+  members = list(groups.values())
+  held = set()
+  for i in np.random.RandomState(seed).permutation(len(members)):
+    if len(held) >= fraction * len(examples):
+      break
+    held.update(members[i])
+  if len(held) == len(examples):
+    raise InputError(
+      "%s: --dev_fraction=%s of %d examples leaves none to train on"
+      % (path, fraction, len(examples))
+    )
+  train = [e for i, e in enumerate(examples) if i not in held]
+  return train, [e for i, e in enumerate(examples) if i in held]
+
+
+def encode(task, path, examples, is_training):
+  """Returns the Split of these examples."""
+  encoded = [task.encode(example, is_training) for example in examples]
+  return Split(
+    path,
+    examples,
+    [e.features for e in encoded],
+    sum(e.truncated for e in encoded),
+    sum(e.expected_unknown for e in encoded),
+  )
+
+
+def log(name, split, unk_id):
+  """Logs what a Split holds; warns if the vocabulary does not fit it."""
+  windows = [f["input_ids"] for features in split.features for f in features]
+  logging.info(
+    "%s: %d examples, %d windows, from %s",
+    *(name, len(split.examples), len(windows), split.path),
+  )
+  rate = tokenization.unknown_rate(windows, unk_id, split.expected_unknown)
+  tokenization.warn_of_unknown(rate, split.path)
+  if split.truncated:
+    logging.warning(
+      "%s: %d of %d examples have too many pieces and were truncated",
+      *(name, split.truncated, len(split.examples)),
+    )

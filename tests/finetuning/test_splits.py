@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of splits.py."""
+
+import os
+
+import pytest
+
+from common.errors import InputError
+from finetuning import splits
+
+
+def find_split(folder, split, **given):
+  """Returns the file of a split, from a folder or from the flags given."""
+  flags = dict.fromkeys(splits.Data._fields)
+  data = splits.Data(**dict(flags, data_dir=str(folder), **given))
+  return splits.find(data, split, splits.NAMES, "do_eval")
+
+
+def test_named_file_takes_precedence_over_the_folder(tmp_path):
+  (tmp_path / "dev.tsv").write_text("")
+  assert find_split(tmp_path, "dev", dev_file="mine.tsv") == "mine.tsv"
+
+
+def test_dev_tsv_is_found_as_the_development_set(tmp_path):
+  (tmp_path / "dev.tsv").write_text("")
+  found = find_split(tmp_path, "dev")
+  assert os.path.basename(found) == "dev.tsv"
+
+
+def test_train_dev_is_used_only_without_train(tmp_path):
+  (tmp_path / "train_dev.tsv").write_text("")
+  assert find_split(tmp_path, "train").endswith("_dev.tsv")
+  (tmp_path / "train.tsv").write_text("")
+  assert find_split(tmp_path, "train").endswith("train.tsv")
+
+
+def test_hold_out_draws_a_share_by_seed_and_keeps_groups_whole():
+  examples = list(range(100))
+
+  def split(seed, group):
+    return splits.hold_out(examples, 0.2, seed, group, "x")
+
+  train, dev = split(1, lambda example: None)
+  assert len(dev) == 20 and sorted(train + dev) == examples
+  assert train == sorted(train) and dev == sorted(dev)
+  assert split(1, lambda example: None) == (train, dev)
+  assert split(2, lambda example: None) != (train, dev)
+  train, dev = split(1, lambda example: example // 7)
+  assert 20 <= len(dev) <= 27 and sorted(train + dev) == examples
+  assert not {e // 7 for e in train} & {e // 7 for e in dev}
+
+
+def test_hold_out_leaves_examples_to_train_on():
+  with pytest.raises(InputError, match="x: --dev_fraction=0.9 of 1 example"):
+    splits.hold_out([1], 0.9, 1, lambda example: None, "x")

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an output folder knows of its training run, and its checkpoints."""
+
+import os
+import time
+
+from absl import logging
+import tensorflow.compat.v1 as tf
+
+from common import files
+from common.errors import InputError
+import modeling
+
+BEST = "model.ckpt-best"
+
+
+class TrainingState:
+  """The scores and the newest checkpoint of a training run.
+
+  Kept in training_state.json:
+  {"finished": bool, "scores": [[step, value], ...]}.
+  """
+
+  def __init__(self, folder):
+    self._folder = folder
+    self._file = os.path.join(folder, "training_state.json")
+    self._values = self._read()
+    newest_readable_checkpoint(folder)
+
+  def _read(self):
+    return files.read_json(self._file, {"finished": False, "scores": []})
+
+  def checkpoint(self, step):
+    """Returns the prefix of a step's checkpoint."""
+    return os.path.join(self._folder, "model.ckpt-%d" % step)
+
+  def step(self):
+    """Returns the step of the newest checkpoint; 0 if there is none."""
+    newest = tf.train.latest_checkpoint(self._folder)
+    step = checkpoint_step(newest) if newest else 0
+    if step is None:
+      raise InputError(
+        "%s: has no global_step, so training cannot go on from it; expected a "
+        "new or empty folder as --output_dir" % newest
+      )
+    return step
+
+  def started(self):
+    return self.step() > 0
+
+  def finished(self, num_train_steps):
+    return self._values["finished"] or self.step() >= num_train_steps
+
+  def scored(self, step):
+    return any(s == step for s, _ in self._values["scores"])
+
+  def best(self):
+    """Returns (step, value) of the first of the best scores, or None."""
+    scores = self._values["scores"]
+    return max(scores, key=lambda pair: pair[1]) if scores else None
+
+  def stale(self, patience):
+    """Tells whether none of the last `patience` scores beat one before them."""
+    scores = [s for s, _ in self._values["scores"]]
+    if not patience or not scores:
+      return False
+    return len(scores) - 1 - scores.index(self.best()[0]) >= patience
+
+  def add(self, step, value):
+    self._values["scores"].append([int(step), value])
+    files.write_json(self._file, self._values)
+
+  def await_score(self, step):
+    """Waits until another process has added a step's score."""
+    while not self.scored(step):
+      time.sleep(1)
+      self._values = self._read()
+
+  def finish(self):
+    self._values["finished"] = True
+    files.write_json(self._file, self._values)
+
+
+def refuse_other_run(folder, before, asked):
+  """Rejects a folder that holds checkpoints of another training run.
+
+  Args:
+    folder: the output folder, in which training has begun.
+    before: {what: value} of that run; None if it left no description.
+    asked: the same for the run that was asked for.
+
+  Raises:
+    InputError: names the first difference.
+  """
+  if before is None:
+    raise InputError(
+      "%s: holds checkpoints but no run_config.json that describes their "
+      "training; expected a new or empty folder as --output_dir" % folder
+    )
+  for key in sorted(set(before) | set(asked)):
+    if before.get(key) != asked.get(key):
+      raise InputError(
+        "%s: holds a run with another %s (%s, now %s); expected the same, to "
+        "go on, or another --output_dir"
+        % (folder, key, before.get(key), asked.get(key))
+      )
+
+
+def newest_readable_checkpoint(folder):
+  """Returns the newest checkpoint of a run that can be read, None without any.
+
+  Warns about newer ones that cannot, and makes the folder's file `checkpoint`
+  name the right one, because training goes on from that.
+
+  Raises:
+    InputError: there are checkpoints, but none can be read.
+  """
+  found = _numbered_checkpoints(folder)
+  for count, checkpoint in reversed(list(enumerate(found, 1))):
+    problem = _find_damage(checkpoint)
+    if problem is None:
+      if _named_checkpoint(folder) != os.path.basename(checkpoint):
+        tf.train.update_checkpoint_state(folder, checkpoint, found[:count])
+      return checkpoint
+    logging.warning("%s is damaged and ignored: %s", checkpoint, problem)
+  if found:
+    raise InputError(
+      "%s: all its checkpoints are damaged; expected a new or empty folder as "
+      "--output_dir" % folder
+    )
+  return tf.train.latest_checkpoint(folder)
+
+
+def _named_checkpoint(folder):
+  """Returns the name of what training would go on from, without its folder."""
+  try:
+    return os.path.basename(tf.train.latest_checkpoint(folder) or "")
+  except ValueError:  # The file `checkpoint` itself was cut short.
+    return ""
+
+
+def _numbered_checkpoints(folder):
+  """Returns a run's checkpoints, oldest first, without model.ckpt-best."""
+  steps = {}
+  if not tf.io.gfile.isdir(folder):
+    return []
+  for path in tf.io.gfile.glob(os.path.join(folder, "model.ckpt-*.index")):
+    checkpoint = path[: -len(".index")]
+    number = checkpoint.rsplit("-", 1)[1]
+    if number.isdigit():
+      steps[int(number)] = checkpoint
+  return [steps[step] for step in sorted(steps)]
+
+
+def _find_damage(checkpoint):
+  """Returns why a checkpoint cannot be read, checksums included, or None."""
+  try:
+    reader = tf.train.load_checkpoint(checkpoint)
+    for name in reader.get_variable_to_shape_map():
+      reader.get_tensor(name)
+  except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as e:
+    return str(e).split("\n")[0]
+  return None
+
+
+def checkpoint_step(checkpoint):
+  """Returns the global_step in a checkpoint, None if it has none."""
+  if "global_step" not in modeling.checkpoint_shapes(checkpoint):
+    return None
+  return int(tf.train.load_variable(checkpoint, "global_step"))
+
+
+def checkpoint_files(checkpoint):
+  """Returns the files of a checkpoint, its index last."""
+  return sorted(tf.io.gfile.glob(checkpoint + ".data-*")) + tf.io.gfile.glob(
+    checkpoint + ".index"
+  )
+
+
+def copy_checkpoint(source, target):
+  """Copies a checkpoint's files, however many shards it has.
+
+  Removes an old index first and copies the new one last, so that an index
+  always belongs to the data beside it.
+  """
+  if tf.io.gfile.exists(target + ".index"):
+    tf.io.gfile.remove(target + ".index")
+  for old in tf.io.gfile.glob(target + ".data-*"):
+    tf.io.gfile.remove(old)
+  for path in tf.io.gfile.glob(source + ".meta") + checkpoint_files(source):
+    tf.io.gfile.copy(path, target + path[len(source) :], overwrite=True)
