@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a scoreboard as a page to look at.
+"""Writes a scoreboard as a web page.
 
 It takes a scoreboard.Board and the scoreboard.Comparisons of two models ([]
 without). Scores are x100 with two decimals.
@@ -7,16 +7,15 @@ without). Scores are x100 with two decimals.
 
 import collections
 import html
+import re
 
 import numpy as np
 
 from common import html_page
 from evaluation import charts
+from evaluation import report_tables
 from evaluation import results
-from evaluation import scoreboard
-from evaluation import shown
 
-_CLASS_HEADS = ["precision", "recall", "f1", "gold", "predicted", "correct"]
 _STYLE = """
 :root { --band: #f3f5f7; --heat: 210, 90%, 50%;
   --series-0: #0b62a8; --series-1: #b3470c; --series-2: #14744f;
@@ -27,37 +26,31 @@ _STYLE = """
     --series-0: #6cb6f5; --series-1: #f59a62; --series-2: #5fcf9f;
     --series-3: #db97d6; --series-4: #dcb94a; --series-5: #5cc6d8;
     --series-6: #f58a9d; --series-7: #b3bdc7; } }
-body { max-width: 70rem; line-height: 1.55; }
+body { max-width: 75rem; line-height: 1.55; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1rem 0 .5rem; }
 p, ul, ol { margin: 0 0 .75rem; max-width: 46rem; }
 ul, ol { padding-left: 1.25rem; }
 .note, .notes, figcaption { color: var(--soft); font-size: .9rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0;
   list-style: none; }
 a { color: var(--series-0); }
-.scroll { overflow-x: auto; margin: 0 0 1rem; border: 1px solid var(--rule);
+.scroll { overflow-x: auto; width: fit-content; max-width: 100%;
+  box-sizing: border-box; margin: 0 0 1rem; border: 1px solid var(--rule);
   border-radius: .4rem; }
 .scroll:focus-visible { outline: 2px solid var(--series-0); }
-table { border-collapse: collapse; font-size: .875rem; line-height: 1.35;
+table { border-collapse: collapse; font-size: .8rem; line-height: 1.35;
   font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 caption { text-align: left; padding: .5rem .6rem; color: var(--soft); }
-th, td { padding: .35rem .6rem; text-align: right; white-space: nowrap;
-  border-top: 1px solid var(--rule); vertical-align: bottom; }
+th, td { padding: .35rem .45rem; text-align: right; vertical-align: top;
+  border-top: 1px solid var(--rule); }
 th { font-weight: 600; }
-thead th { white-space: normal; min-width: 4.5rem; max-width: 9rem;
-  border-top: 0; }
-thead .group { text-align: left; color: var(--soft); max-width: none; }
+thead th { border-top: 0; max-width: 9rem; vertical-align: bottom; }
 th[scope=row], th[scope=rowgroup], .left { text-align: left; }
-th[scope=rowgroup], tr.family td { background: var(--band); }
-.main th[scope=row], .main th[scope=rowgroup], .main .corner {
-  position: sticky; left: 0; background: var(--paper); z-index: 1; }
-.main th[scope=rowgroup] { background: var(--band); }
-th[scope=row] { font-weight: 400; }
-@media (max-width: 40rem) { th[scope=row] { white-space: normal;
-  min-width: 6.5rem; } }
-td.first { border-left: 1px solid var(--rule); }
+th[scope=rowgroup] { background: var(--band); }
+th[scope=row] { font-weight: 400; min-width: 6.5rem; }
+.whole { white-space: nowrap; }
 td.none { color: var(--soft); }
-td.wrap { white-space: normal; }
 sup { color: var(--soft); line-height: 0; }
 figure { margin: 0 0 1rem; }
 figure svg { display: block; min-width: 34rem; max-width: 46rem; width: 100%;
@@ -72,6 +65,7 @@ td.heat { background: hsla(var(--heat), var(--share)); }
 @media print { body { max-width: none; padding: 0; font-size: 9pt; }
   .scroll { overflow: visible; border: 0; } h2 { break-after: avoid; } }
 """
+_SCORE = re.compile(r"([-\d].*) (\((?:n =|\d+ of) .*\))")
 _BODY = """<p class="note">{summary}</p>
 <nav aria-label="Sections"><ul>
 {links}
@@ -82,51 +76,41 @@ _BODY = """<p class="note">{summary}</p>
 
 
 def to_html(board, comparisons, models, samples):
-  """Returns a page complete in itself; see to_markdown."""
+  """Returns a page that needs no other file; see report_text.to_markdown."""
   sections = collections.OrderedDict()
-  sections["Scores"] = _main_table(board)
+  sections["Scores"] = _scores(board)
   sections["By data set"] = _score_chart(board)
   if comparisons:
     sections["%s against %s" % models] = _comparison(
       comparisons, models, samples
     )
+  blurb = report_tables.blurb_table(board)
+  if blurb:
+    notes = _list(report_tables.blurb_notes(board))
+    sections["BLURB"] = _table(blurb) + notes
+  if board.comparators:
+    sections["Published scores"] = _published(board)
   sections["By class"] = _all_details(board)
   if board.problems:
     sections["Not counted"] = _list(board.problems)
-  sections["Sources"] = _list(
-    "%s: %s" % pair for pair in shown.sources_of(board).items()
-  )
-  pairs = list(enumerate(sections.items()))
+  filled = [pair for pair in sections.items() if pair[1]]
   body = _BODY.format(
-    summary=html.escape(_summary(board)),
+    summary=html.escape(report_tables.summary(board)),
     links="\n".join(
       '<li><a href="#part-%d">%s</a></li>' % (i, html.escape(title))
-      for i, (title, _) in pairs
+      for i, (title, _) in enumerate(filled)
     ),
     sections="\n".join(
       '<section id="part-%d">\n<h2>%s</h2>\n%s\n</section>'
       % (i, html.escape(title), content)
-      for i, (title, content) in pairs
+      for i, (title, content) in enumerate(filled)
     ),
   )
-  return html_page.page(shown.TITLE, _STYLE, body)
-
-
-def _summary(board):
-  """What there is, in a line."""
-  there = {key[0] for key, cell in board.cells.items() if cell.n}
-  failed = sum(run.problem is not None for run in board.runs)
-  return "%s (%s), %s with scores, %s, %d of them without figures." % (
-    shown.counted(len(board.models), "model", "models"),
-    ", ".join(board.models),
-    shown.counted(len(there), "data set", "data sets"),
-    shown.counted(len(board.runs), "run", "runs"),
-    failed,
-  )
+  return html_page.page(report_tables.TITLE, _STYLE, body)
 
 
 def _tag(name, text, **attributes):
-  """An element; `class_` and the like lose their underscore."""
+  """Returns an element; class_ and the like lose their underscore."""
   written = "".join(
     ' %s="%s"' % (key.rstrip("_").replace("_", "-"), html.escape(str(value)))
     for key, value in attributes.items()
@@ -137,107 +121,100 @@ def _tag(name, text, **attributes):
 
 def _list(texts, kind="ul"):
   items = "\n".join(_tag("li", html.escape(text)) for text in texts)
-  return '<%s class="notes">\n%s\n</%s>' % (kind, items, kind)
+  return '<%s class="notes">\n%s\n</%s>\n' % (kind, items, kind)
 
 
-def _scrolled(table, label):
-  """A wide table in a frame that scrolls, by the keyboard too."""
-  return _tag(
-    "div", table, class_="scroll", role="region", tabindex="0", aria_label=label
+# ---------------------------------------------------------------------- tables
+
+
+def _table(table, shares=None):
+  """Returns a report_tables.Table and its footnotes.
+
+  Args:
+    table: the Table.
+    shares: the darkness of each cell besides names, from 0 to 1, by row.
+  """
+  heads = "".join(
+    _tag("th", html.escape(head), scope="col", class_=_side(i, table))
+    for i, head in enumerate(table.heads)
   )
-
-
-def _main_table(board):
-  """The table and all that is said below it."""
-  notes = shown.Notes()
-  width = 2 + len(board.models) + len(board.comparators)
-  bodies = []
-  for family, rows in shown.table_rows(board, notes):
-    bodies.append(_body(board, scoreboard.FAMILIES[family], rows, width))
-  bodies.append(_body(board, "BLURB", shown.blurb_rows(board, notes), width))
-  table = _tag(
+  bodies = [_group(table, title, rows, shares) for title, rows in table.groups]
+  text = _tag(
     "table",
-    _tag(
-      "caption", "Test sets; x100; mean \N{PLUS-MINUS SIGN} standard deviation"
-    )
-    + _main_head(board)
+    _tag("caption", html.escape(table.caption))
+    + _tag("thead", _tag("tr", heads))
     + "\n".join(bodies),
-    class_="main",
   )
-  parts = [_scrolled(table, "Scores of all models on all data sets")]
-  if notes.texts:
-    parts.append(_list(notes.texts, "ol"))
-  parts += [_list(texts) for texts in shown.remarks(board)]
-  return "\n".join(parts)
+  # A table that is too wide for the window scrolls, by the keyboard too.
+  text = _tag(
+    "div",
+    text,
+    class_="scroll",
+    role="region",
+    tabindex="0",
+    aria_label=table.caption,
+  )
+  return text + "\n" + (_list(table.notes, "ol") if table.notes else "")
 
 
-def _main_head(board):
-  groups = [
-    _tag("th", "Data set", scope="col", rowspan=2, class_="left corner"),
-    _tag("th", "Metric", scope="col", rowspan=2, class_="left"),
-    _tag(
-      "th",
-      "These runs",
-      scope="colgroup",
-      colspan=len(board.models),
-      class_="group",
-    ),
-  ]
-  if board.comparators:
-    groups.append(
-      _tag(
-        "th",
-        "Published",
-        scope="colgroup",
-        colspan=len(board.comparators),
-        class_="group",
-      )
-    )
-  names = [
-    _tag("th", html.escape(name), scope="col")
-    for name in board.models + board.comparators
-  ]
-  rows = _tag("tr", "".join(groups)) + _tag("tr", "".join(names))
-  return _tag("thead", rows)
+def _side(column, table):
+  return "left" if column < table.names else None
 
 
-def _body(board, title, rows, width):
-  """The rows of a family under its title."""
-  lines = [
-    _tag(
-      "tr",
-      _tag("th", html.escape(title), scope="rowgroup")
-      + _tag("td", "", colspan=width - 1),
-      class_="family",
-    )
-  ]
-  for name, metric, row in rows:
-    cells = [
-      _tag("th", html.escape(name), scope="row"),
-      _tag("td", html.escape(metric), class_="left"),
-    ]
-    for i, cell in enumerate(row):
-      classes = ["first"] if i in (0, len(board.models)) else []
-      classes += ["none"] if cell.text == shown.MISSING else []
-      classes += ["wrap"] if "incomplete" in cell.text else []
-      cells.append(
-        _tag("td", _html_cell(cell), class_=" ".join(classes) or None)
-      )
+def _group(table, title, rows, shares):
+  """Returns the rows of a group below its title."""
+  lines = []
+  if title:
+    width = len(table.heads)
+    head = _tag("th", html.escape(title), scope="rowgroup", colspan=width)
+    lines.append(_tag("tr", head))
+  for i, row in enumerate(rows):
+    cells = [_tag("th", html.escape(row[0].text), scope="row")]
+    for j, cell in enumerate(row[1:], 1):
+      style = None
+      if shares:
+        style = "--share: %.2f" % (0.65 * shares[i][j - 1])
+      classes = _side(j, table) or ("heat" if shares else None)
+      if cell.text == report_tables.MISSING:
+        classes = "none"
+      cells.append(_tag("td", _cell(cell), class_=classes, style=style))
     lines.append(_tag("tr", "".join(cells)))
   return _tag("tbody", "\n".join(lines))
 
 
-def _html_cell(cell):
+def _cell(cell):
+  """Returns a cell's text; a score breaks before its "(n = 5)" only."""
   text = html.escape(cell.text)
+  score = _SCORE.fullmatch(text)
+  if score:
+    text = _tag("span", score[1], class_="whole") + " "
+    text += _tag("span", score[2], class_="whole note")
   if cell.best:
     text = _tag("strong", text)
-  if cell.footnote is not None:
-    text += _tag("sup", str(cell.footnote))
-  return text
+  return text + (_tag("sup", str(cell.note)) if cell.note else "")
+
+
+def _scores(board):
+  """Returns the table of scores and the notes on it."""
+  if not board.rows:
+    return _tag("p", "No run has a score.", class_="note")
+  notes = map(_list, report_tables.score_notes(board))
+  return _table(report_tables.score_table(board)) + "".join(notes)
+
+
+def _published(board):
+  """Returns the tables of published scores and their sources."""
+  tables = map(_table, report_tables.published_tables(board))
+  pairs = report_tables.sources(board).items()
+  heading = _tag("h3", "Sources")
+  return "".join(tables) + heading + _list("%s: %s" % pair for pair in pairs)
+
+
+# ---------------------------------------------------------------------- charts
 
 
 def _score_chart(board):
-  """The scores that one's own runs have, as a chart."""
+  """Returns a chart of one's own scores beside published ones, or ""."""
   rows = []
   for row in board.rows:
     name = row.data_set.name
@@ -248,21 +225,18 @@ def _score_chart(board):
       if cell.mean is not None
     }
     published = [
-      board.value(name, row.metric, column) for column in board.comparators
+      board.value(name, row.metric, model) for model in board.comparators
     ]
-    if own:
-      label = "%s, %s" % (name, row.data_set.metrics[row.metric])
-      rows.append((label, own, [100 * v for v in published if v is not None]))
+    label = "%s, %s" % (name, row.data_set.metrics[row.metric])
+    rows.append((label, own, [100 * v for v in published if v is not None]))
   if not rows:
-    return _tag("p", "No score to draw.", class_="note")
-  chart = charts.scores(rows, board.models, "published", "scores")
+    return ""
   return _figure(
-    chart,
-    "Chart of %d scores of %s; the table has the same figures."
+    charts.scores(rows, board.models, "published", "scores"),
+    "Chart of %d scores of %s; the table has the same scores."
     % (len(rows), ", ".join(board.models)),
-    "Means of these runs with a standard deviation to either side, and "
-    "published scores as bars without names: the table has both. Data sets "
-    "without runs are left out here.",
+    "Means of these runs \N{PLUS-MINUS SIGN} standard deviation; published "
+    "scores are vertical bars.",
   )
 
 
@@ -281,73 +255,29 @@ def _figure(chart, label, caption):
 
 
 def _comparison(comparisons, models, samples):
-  """The table and the chart of two models' differences."""
-  rows = shown.comparison_rows(comparisons)
-  parts = []
-  if rows:
-    heads = (
-      shown.COMPARISON_HEADS[:2] + list(models) + shown.COMPARISON_HEADS[4:]
-    )
-    parts.append(
-      _scrolled(
-        _table(heads, rows, "Difference: %s less %s, x100" % models),
-        "Differences of %s and %s" % models,
-      )
-    )
-    chart = charts.differences(
-      [
-        (c.data_set.name,) + tuple(100 * value for value in c.difference[:3])
-        for c in comparisons
-        if c.difference
-      ],
-      models[0],
-      models[1],
-      "differences",
-    )
-    parts.append(
-      _figure(
-        chart,
-        "Chart of %d differences; the table has the same figures." % len(rows),
-        "Differences x100 with their 95 % intervals.",
-      )
-    )
-  parts.append(_list(shown.comparison_notes(comparisons, samples)))
-  return "\n".join(parts)
-
-
-def _table(heads, rows, caption, shares=None):
-  """A plain table; the first column names the row.
-
-  Args:
-    heads: of the columns.
-    rows: of cells as text.
-    caption: its title.
-    shares: for each cell but the first how dark it is, from 0 to 1.
-  """
-  head = "".join(
-    _tag("th", html.escape(h), scope="col", class_=None if i else "left")
-    for i, h in enumerate(heads)
+  """Returns the table and the chart of two models' differences."""
+  notes = _list(report_tables.comparison_notes(comparisons, samples))
+  table = report_tables.comparison_table(comparisons, models)
+  if not table:
+    return notes
+  rows = [
+    (c.data_set.name,) + tuple(100 * value for value in c.difference[:3])
+    for c in comparisons
+    if c.difference
+  ]
+  chart = _figure(
+    charts.differences(rows, models[0], models[1], "differences"),
+    "Chart of %d differences; the table has the same numbers." % len(rows),
+    "Differences x100 with their 95 % intervals.",
   )
-  lines = []
-  for i, (name, *cells) in enumerate(rows):
-    line = _tag("th", html.escape(name), scope="row")
-    for j, cell in enumerate(cells):
-      attributes = {}
-      if shares:
-        style = "--share: %.2f" % (0.65 * shares[i][j])
-        attributes = {"class_": "heat", "style": style}
-      line += _tag("td", html.escape(cell), **attributes)
-    lines.append(_tag("tr", line))
-  return _tag(
-    "table",
-    _tag("caption", html.escape(caption))
-    + _tag("thead", _tag("tr", head))
-    + _tag("tbody", "\n".join(lines)),
-  )
+  return _table(table) + chart + notes
+
+
+# ---------------------------------------------------------------------- details
 
 
 def _all_details(board):
-  """What a fold-out has for each data set and model."""
+  """Returns a section to unfold for each data set and model."""
   parts = []
   for data_set in board.data_sets:
     for model in board.models:
@@ -358,57 +288,58 @@ def _all_details(board):
 
 
 def _details(data_set, model, runs):
-  """The figures, the classes and the confusion matrix of some runs."""
-  title = "%s, %s" % (data_set.name, model)
-  over = "over " + shown.counted(len(runs), "run", "runs")
-  tables = [_figures_table(results.figures(runs), over)]
+  """Returns the scores, the classes and the confusion matrix of some runs."""
+  number = report_tables.count(len(runs), "run", "runs")
+  tables = [_table(_all_scores(results.figures(runs), "over " + number))]
   classes = results.classes(runs)
   if classes:
-    tables.append(_class_table(classes, over))
+    tables.append(_table(_class_table(classes, "over " + number)))
   confusion = results.confusion(runs)
   if confusion:
-    tables.append(_confusion_table(confusion, over))
+    shares = [
+      [count / (sum(row.values()) or 1) for count in row.values()]
+      for row in confusion.values()
+    ]
+    table = _confusion_table(confusion, "over " + number)
+    tables.append(_table(table, shares))
+  title = "%s, %s (%s)" % (data_set.name, model, number)
   return _tag(
-    "details",
-    _tag(
-      "summary",
-      html.escape("%s (%s)" % (title, shown.counted(len(runs), "run", "runs"))),
-    )
-    + "\n".join(_scrolled(table, title) for table in tables),
+    "details", _tag("summary", html.escape(title)) + "\n".join(tables)
   )
 
 
-def _figures_table(figures, over):
+def _all_scores(scores, over):
+  """Returns the Table of {name: [value for each run]}."""
   rows = []
-  for name, values in figures.items():
-    scale = 1 if name == "mse" else 100  # A squared error is no share.
-    deviation = shown.MISSING
+  for name, values in scores.items():
+    scale = 1 if name == "mse" else 100  # A squared error is no fraction.
+    deviation = report_tables.MISSING
     if len(values) > 1:
       deviation = "%.2f" % (scale * np.std(values, ddof=1))
-    label = name.replace("_", " ").replace("f1", "F1") + (
-      " (not x100)" if scale == 1 else ""
-    )
+    label = name.replace("_", " ").replace("f1", "F1")
+    label += " (not x100)" if scale == 1 else ""
     rows.append([label, "%.2f" % (scale * np.mean(values)), deviation])
-  heads = ["figure", "mean", "standard deviation"]
-  return _table(heads, rows, "All figures, " + over)
+  heads = ["score", "mean", "standard deviation"]
+  return report_tables.simple_table("All scores, " + over, heads, rows)
 
 
 def _class_table(classes, over):
   rows = [
     [label]
-    + [shown.percent(values[k]) for k in _CLASS_HEADS[:3]]
-    + [str(values[k]) for k in _CLASS_HEADS[3:]]
+    + [report_tables.percent(values[k]) for k in ("precision", "recall", "f1")]
+    + [str(values[k]) for k in ("gold", "predicted", "correct")]
     for label, values in classes.items()
   ]
-  heads = ["class"] + [name.replace("f1", "F1") for name in _CLASS_HEADS]
-  return _table(heads, rows, "By class: means and total counts " + over)
+  heads = ["class", "precision", "recall", "F1", "gold", "predicted", "correct"]
+  caption = "By class: means and total counts " + over
+  return report_tables.simple_table(caption, heads, rows)
 
 
 def _confusion_table(confusion, over):
-  rows, shares = [], []
-  for gold, row in confusion.items():
-    total = sum(row.values()) or 1
-    rows.append([gold] + [str(count) for count in row.values()])
-    shares.append([count / total for count in row.values()])
+  rows = [
+    [gold] + [str(count) for count in row.values()]
+    for gold, row in confusion.items()
+  ]
   heads = ["gold \N{RIGHTWARDS ARROW} predicted"] + list(confusion)
-  return _table(heads, rows, "Confusion matrix, counts " + over, shares)
+  caption = "Confusion matrix, counts " + over
+  return report_tables.simple_table(caption, heads, rows)

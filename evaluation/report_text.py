@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a scoreboard as Markdown and as CSV.
 
-Every function takes a scoreboard.Board and the scoreboard.Comparisons of two
+Each function takes a scoreboard.Board and the scoreboard.Comparisons of two
 models ([] without), and returns text. Scores are x100 with two decimals.
 """
 
 import csv
 import io
 
+from evaluation import report_tables
 from evaluation import results
-from evaluation import scoreboard
-from evaluation import shown
 
 CSV_COLUMNS = [
   "kind",
@@ -36,96 +35,100 @@ def to_markdown(board, comparisons, models, samples):
 
   Args:
     board: the Board.
-    comparisons: of the two `models` (None without).
-    models: (first, second).
-    samples: how many the bootstrap drew.
+    comparisons: of the two `models`.
+    models: (first, second); None without comparisons.
+    samples: the number of bootstrap samples.
   """
-  notes = shown.Notes()
-  head = ["data set", "metric"] + board.models + board.comparators
-  lines = ["# " + shown.TITLE, "", _line(head), _line(["---"] * len(head))]
-  for family, rows in shown.table_rows(board, notes):
-    lines.append(
-      _line(["**%s**" % scoreboard.FAMILIES[family]] + [""] * (len(head) - 1))
-    )
-    lines += [_markdown_row(row) for row in rows]
-  lines.append(_line(["**BLURB**"] + [""] * (len(head) - 1)))
-  lines += [_markdown_row(row) for row in shown.blurb_rows(board, notes)]
-  lines += [
-    "",
-    "These runs: %s. Published: the other columns." % ", ".join(board.models),
-  ]
-  lines += [""] + [
-    "[%d] %s" % pair + "  " for pair in enumerate(notes.texts, 1)
-  ]
-  for group in shown.remarks(board):
-    lines += [""] + ["- " + text for text in group]
-  if board.problems:
-    lines += ["", "## Not counted", ""] + ["- " + p for p in board.problems]
+  lines = ["# " + report_tables.TITLE, "", report_tables.summary(board), ""]
+  lines += _markdown_table(report_tables.score_table(board))
+  for group in report_tables.score_notes(board):
+    lines += [""] + _markdown_list(group)
   if comparisons:
     lines += ["", "## %s against %s" % models, ""]
-    heads = (
-      shown.COMPARISON_HEADS[:2] + list(models) + shown.COMPARISON_HEADS[4:]
+    table = report_tables.comparison_table(comparisons, models)
+    lines += _markdown_table(table) + [""] if table else []
+    lines += _markdown_list(
+      report_tables.comparison_notes(comparisons, samples)
     )
-    lines += [_line(heads), _line(["---"] * len(heads))]
-    lines += [_line(row) for row in shown.comparison_rows(comparisons)]
-    lines += [""] + [
-      "- " + t for t in shown.comparison_notes(comparisons, samples)
-    ]
-  lines += ["", "## Sources", ""]
-  lines += ["- %s: %s" % pair for pair in shown.sources_of(board).items()]
+  table = report_tables.blurb_table(board)
+  if table:
+    lines += ["", "## BLURB", ""] + _markdown_table(table) + [""]
+    lines += _markdown_list(report_tables.blurb_notes(board))
+  if board.comparators:
+    lines += ["", "## Published scores"]
+    for table in report_tables.published_tables(board):
+      lines += [""] + _markdown_table(table)
+    lines += ["", "Sources:", ""]
+    lines += _markdown_list(
+      "%s: %s" % pair for pair in report_tables.sources(board).items()
+    )
+  if board.problems:
+    lines += ["", "## Not counted", ""] + _markdown_list(board.problems)
   return "\n".join(lines) + "\n"
 
 
-def _line(cells):
+def _markdown_list(texts):
+  return ["- " + text for text in texts]
+
+
+def _markdown_table(table):
+  """Returns the lines of a report_tables.Table and its footnotes."""
+  lines = [table.caption + ":", "", _markdown_row(table.heads)]
+  lines.append(_markdown_row(["---"] * len(table.heads)))
+  for title, rows in table.groups:
+    if title:
+      rest = [""] * (len(table.heads) - 1)
+      lines.append(_markdown_row(["**%s**" % title] + rest))
+    lines += [_markdown_row(map(_markdown_cell, row)) for row in rows]
+  notes = ["[%d] %s  " % pair for pair in enumerate(table.notes, 1)]
+  return lines + [""] * bool(notes) + notes
+
+
+def _markdown_row(cells):
   return "| %s |" % " | ".join(cell.replace("|", "\\|") for cell in cells)
-
-
-def _markdown_row(row):
-  name, metric, shown = row
-  return _line([name, metric] + [_markdown_cell(cell) for cell in shown])
 
 
 def _markdown_cell(cell):
   text = "**%s**" % cell.text if cell.best else cell.text
-  return text if cell.footnote is None else "%s [%d]" % (text, cell.footnote)
+  return text if cell.note is None else "%s [%d]" % (text, cell.note)
 
 
 def to_csv(board, comparisons, models):
-  """Returns all figures in long form, a row each, with CSV_COLUMNS.
+  """Returns all scores in long form, a row each, with CSV_COLUMNS.
 
   kind is run, aggregate (n of `expected` runs), published, blurb (n data sets
-  of `expected`) or difference (n examples; `expected` is empty); a missing
+  of `expected`) or difference (n examples; `expected` is empty). A missing
   value is empty.
   """
   target = io.StringIO()
   table = csv.DictWriter(target, CSV_COLUMNS, lineterminator="\n")
   table.writeheader()
-  for row in board.rows:
-    for model in board.models:
-      table.writerows(_run_rows(board, row, model))
-  table.writerows(_published_rows(board))
+  for data_set in board.data_sets:
+    for metric in data_set.metrics:
+      for model in board.models:
+        table.writerows(_run_records(board, data_set, metric, model))
+  table.writerows(_published_records(board))
   table.writerows(_blurb_records(board))
-  table.writerows(_difference_rows(comparisons, models))
+  table.writerows(_difference_records(comparisons, models))
   return target.getvalue()
 
 
 def _number(value):
-  return "" if value is None else shown.percent(value)
+  return "" if value is None else report_tables.percent(value)
 
 
-def _run_rows(board, row, model):
-  """The rows of a model's runs on a data set, and of them all."""
-  data_set = row.data_set
+def _run_records(board, data_set, metric, model):
+  """Yields the records of a model's runs on a data set, and their mean."""
   common = {
     "family": data_set.family,
     "data_set": data_set.name,
-    "metric": row.metric,
+    "metric": metric,
     "model": model,
   }
   for run in board.runs_of(data_set, model):
-    value = _number(results.figure(run, row.metric))
+    value = _number(results.figure(run, metric))
     yield dict(common, kind="run", run=run.name, value=value, note=run.problem)
-  cell = board.cells[data_set.name, row.metric, model]
+  cell = board.cells[data_set.name, metric, model]
   yield dict(
     common,
     kind="aggregate",
@@ -136,7 +139,7 @@ def _run_rows(board, row, model):
   )
 
 
-def _published_rows(board):
+def _published_records(board):
   for row in board.rows:
     for model in board.comparators:
       found = board.published.get((row.data_set.name, row.metric, model))
@@ -154,18 +157,18 @@ def _published_rows(board):
 
 
 def _blurb_records(board):
-  for column in board.models + board.comparators:
-    for family, score in board.blurb_families(column).items():
-      yield dict(_blurb_record(column, score), family=family)
-    yield _blurb_record(column, board.blurb(column))
+  for model in board.models + board.comparators:
+    for family, score in board.blurb_families(model).items():
+      yield dict(_blurb_record(model, score), family=family)
+    yield _blurb_record(model, board.blurb(model))
 
 
-def _blurb_record(column, score):
+def _blurb_record(model, score):
   missing = ", ".join(score.missing)
   return {
     "kind": "blurb",
     "metric": "blurb",
-    "model": column,
+    "model": model,
     "value": _number(score.value),
     "n": len(score.used),
     "expected": len(score.used) + len(score.missing),
@@ -173,9 +176,9 @@ def _blurb_record(column, score):
   }
 
 
-def _difference_rows(comparisons, models):
+def _difference_records(comparisons, models):
   for c in comparisons:
-    row = {
+    record = {
       "kind": "difference",
       "family": c.data_set.family,
       "data_set": c.data_set.name,
@@ -184,7 +187,7 @@ def _difference_rows(comparisons, models):
       "note": c.problem,
     }
     if c.difference:
-      row.update(
+      record.update(
         value=_number(c.difference.difference),
         n=c.difference.n,
         low=_number(c.difference.low),
@@ -192,4 +195,4 @@ def _difference_rows(comparisons, models):
         p="%.6f" % c.difference.p,
         p_holm="%.6f" % c.p_holm,
       )
-    yield row
+    yield record

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's table: a row for each data set and its metric, a column for
-each model, of one's own runs and as published.
+"""Computes the benchmark's table: a row for each data set and metric, a column
+for each model, those of one's own runs and published ones.
 
 Scores are fractions from 0 to 1 (correlations from -1 to 1), published ones
-too. A data set of the benchmark always has its row, with scores or without;
-one that is not of it gets a row of the family whose program made its runs.
+too. A data set outside the benchmark gets the row of the task whose program
+made its runs.
 """
 
 import collections
@@ -14,232 +14,151 @@ import re
 
 import numpy as np
 
+from common import data_sets
 from common.errors import InputError
 from common.text import decode
 from evaluation import results
 from evaluation import significance
 
-FAMILIES = {
-  "NER": "Named entities",
-  "RE": "Relations",
-  "STS": "Similarity",
-  "NLI": "Inference",
-  "DC": "Documents",
-  "QA": "Questions",
-}
-# {its key in results.json: its name}, for each family, or type of questions.
-_METRICS = {
-  "NER": {"f1": "entity F1"},
-  "RE": {"f1": "micro F1"},
-  "STS": {"pearson": "Pearson"},
-  "NLI": {"accuracy": "accuracy"},
-  "DC": {"f1": "micro F1", "example_f1": "example F1"},
-  "factoid": {
-    "strict": "strict accuracy",
-    "lenient": "lenient accuracy",
-    "mrr": "MRR",
-  },
-  "list": {"f1": "mean F1"},
-  "yesno": {"accuracy": "accuracy"},
-  "squad": {"f1": "F1", "exact": "exact match"},
-}
-_PROGRAMS = {"run_%s.py" % name.lower(): name for name in FAMILIES}
-
-# `metrics` is {key: name}, `compared` the key that models are compared by.
+# family: a key of data_sets.TASKS. metrics: {key in results.json: name to
+# show}. compared: the metric that models are compared by.
 DataSet = collections.namedtuple(
   "DataSet", ["name", "family", "metrics", "compared", "note"]
 )
 Row = collections.namedtuple("Row", ["data_set", "metric"])
-# One model's mean and standard deviation (n - 1; None of one value) over n of
-# `expected` seeds or folds; mean None if n is 0. `values` is {run: score}.
+# The mean and standard deviation (n - 1; None for one value) of a model's
+# scores over n of `expected` runs; the mean is None if n is 0. values: {name of
+# the run: score}.
 Cell = collections.namedtuple(
   "Cell", ["mean", "deviation", "n", "expected", "values"]
 )
 Published = collections.namedtuple("Published", ["value", "source", "note"])
-# `value` is over the data sets `used`; None if there are none. `missing` are
-# those it should also be over.
+# value: the mean over the data sets `used`, None if there are none. missing:
+# the data sets that lack a score.
 Blurb = collections.namedtuple("Blurb", ["value", "used", "missing"])
-# What came of two models on a data set: of the first and the second their means
-# over the n runs that both have, a significance.Difference, its p adjusted; or
-# `problem`, why there is none.
+# first, second: the means of two models over the n runs that both have.
+# difference: a significance.Difference, None if there is a problem. p_holm: its
+# p, adjusted for the number of data sets. problem: a line that says why the
+# models cannot be compared.
 Comparison = collections.namedtuple(
   "Comparison",
   ["data_set", "first", "second", "runs", "difference", "p_holm", "problem"],
 )
 
 
-def _data_set(name, kind, note="", **metrics):
-  """A DataSet with the metrics of its kind, or those given."""
-  metrics = metrics or _METRICS[kind]
-  family = kind if kind in FAMILIES else "QA"
-  compared = "mrr" if "mrr" in metrics else next(iter(metrics))
-  return DataSet(name, family, metrics, compared, note)
+def _make_data_set(name, family, metrics, note=""):
+  return DataSet(name, family, metrics, next(iter(metrics)), note)
 
 
-def _plain(name):
-  """The letters and digits of a name."""
-  return re.sub(r"[\W_]", "", name.lower())
+def _question_name(label, kind):
+  """Returns a name such as "BioASQ 4b yes/no"."""
+  return "%s %s" % (label, {"yesno": "yes/no"}.get(kind, kind))
 
 
-_POSITIVE = "F1 of the positive class"
-DATA_SETS = (
-  _data_set("NCBI-disease", "NER"),
-  _data_set("BC5CDR-disease", "NER"),
-  _data_set("BC5CDR-chem", "NER"),
-  _data_set("BC4CHEMD", "NER"),
-  _data_set("BC2GM", "NER"),
-  _data_set("JNLPBA", "NER"),
-  _data_set("LINNAEUS", "NER"),
-  _data_set("Species-800", "NER"),
-  _data_set("ShARe/CLEFE", "NER"),
-  _data_set("ChemProt", "RE"),
-  _data_set(
-    "DDI",
-    "RE",
-    "DDI: micro F1 is BLURB's; macro F1 is BLUE's since August 2019.",
-    f1="micro F1",
-    macro_f1="macro F1",
-  ),
-  _data_set("i2b2 2010", "RE"),
-  _data_set(
-    "GAD",
-    "RE",
-    "GAD: BioBERT's figures are of ten folds, BLURB's of a single split.",
-    f1=_POSITIVE,
-  ),
-  _data_set("EU-ADR", "RE", f1=_POSITIVE),
-  _data_set("BIOSSES", "STS"),
-  _data_set("MedSTS", "STS"),
-  _data_set("MedNLI", "NLI"),
-  _data_set(
-    "HoC",
-    "DC",
-    "HoC: micro F1 over all pairs of document and label is BLURB's; example "
-    "F1, of the means of precision and recall over documents, is BLUE's.",
-  ),
-  _data_set("BioASQ 4b factoid", "factoid"),
-  _data_set("BioASQ 4b list", "list"),
-  _data_set("BioASQ 4b yes/no", "yesno"),
-  _data_set("BioASQ 5b factoid", "factoid"),
-  _data_set("BioASQ 5b list", "list"),
-  _data_set("BioASQ 5b yes/no", "yesno"),
-  _data_set("BioASQ 6b factoid", "factoid"),
-  _data_set("BioASQ 6b list", "list"),
-  _data_set("BioASQ 6b yes/no", "yesno"),
-  _data_set("BioASQ 7b factoid", "factoid"),
-  _data_set("BioASQ 7b list", "list"),
-  _data_set(
-    "BioASQ 7b yes/no",
-    "yesno",
-    "BioASQ: scores are over the questions of all batches together. BLURB's "
-    "are the yes/no questions of 7b.",
-  ),
-)
-# Other names of data sets, as _plain makes them.
-_ALIASES = {
-  "ncbi": "NCBI-disease",
-  "bc5disease": "BC5CDR-disease",
-  "bc5chem": "BC5CDR-chem",
-  "bc5cdrchemical": "BC5CDR-chem",
-  "s800": "Species-800",
-  "shareclef": "ShARe/CLEFE",
-  "share": "ShARe/CLEFE",
-  "ddi2013": "DDI",
-  "ddi13": "DDI",
-  "i2b2": "i2b2 2010",
-}
-_ALIASES.update((_plain(d.name), d.name) for d in DATA_SETS)
+def _split(data_set):
+  """Returns a data set's DataSets, one for each type of questions."""
+  label, task, note = data_set.label, data_set.task, data_set.note
+  if task != "QA":
+    return [_make_data_set(label, task, data_set.metrics, note)]
+  return [
+    _make_data_set(
+      _question_name(label, kind),
+      task,
+      data_sets.QUESTION_METRICS[kind],
+      note,
+    )
+    for kind in ("factoid", "list", "yesno")
+  ]
 
-# BLURB's data sets by task family, and the metric each counts with.
-BLURB = {
-  "NER": [
-    ("BC5CDR-chem", "f1"),
-    ("BC5CDR-disease", "f1"),
-    ("NCBI-disease", "f1"),
-    ("BC2GM", "f1"),
-    ("JNLPBA", "f1"),
-  ],
-  "PICO": [("EBM PICO", "macro_f1")],
-  "RE": [("ChemProt", "f1"), ("DDI", "f1"), ("GAD", "f1")],
-  "STS": [("BIOSSES", "pearson")],
-  "DC": [("HoC", "f1")],
-  "QA": [("PubMedQA", "accuracy"), ("BioASQ 7b yes/no", "accuracy")],
-}
+
+DATA_SETS = tuple(d for whole in data_sets.DATA_SETS for d in _split(whole))
+_NAMES = {data_set.name for data_set in DATA_SETS}
 
 
 class Board:
-  """All cells of the table.
+  """All scores of the table.
 
   Attributes:
-    rows: [Row], by family.
-    models: names of the columns of one's own runs.
-    comparators: names of the published columns that have a cell in a row.
-    cells: {(data set, metric, model): Cell}; complete.
-    published: {(data set, metric, model): Published}; the ones there are.
-    data_sets: [DataSet], likewise: those of the benchmark, and others of runs.
+    models: the names of one's own models, in the order of their columns.
     runs: all Runs of these models.
-    problems: a line for each run without figures, and for each data set that
-      has no row.
+    data_sets: the DataSets that have runs, by family.
+    rows: the Rows that have a score of one's own.
+    cells: {(data set, metric, model): Cell} for all `data_sets` and `models`.
+    published: {(data set, metric, model): Published}, for any data set.
+    comparators: the names of the published models that have a score in a row.
+    problems: a line for each run without scores and each data set without rows.
   """
 
   def __init__(self, runs, models, published):
     self.models = models
     self.runs = [run for run in runs if run.model in models]
-    self._runs_of = _by_name(self.runs)
-    self.data_sets, self.problems = _data_sets(self._runs_of)
-    self.rows = [Row(d, m) for d in self.data_sets for m in d.metrics]
+    self._runs_of = _group_by_name(self.runs)
+    self.data_sets, self.problems = _find_data_sets(self._runs_of)
     self.cells = {
-      (row.data_set.name, row.metric, model): _cell(
-        self.runs_of(row.data_set, model), row.metric
+      (data_set.name, metric, model): _make_cell(
+        self.runs_of(data_set, model), metric
       )
-      for row in self.rows
+      for data_set in self.data_sets
+      for metric in data_set.metrics
       for model in models
     }
-    shown = {(row.data_set.name, row.metric) for row in self.rows}
+    self.rows = [
+      Row(data_set, metric)
+      for data_set in self.data_sets
+      for metric in data_set.metrics
+      if any(self.cells[data_set.name, metric, model].n for model in models)
+    ]
+    there = {(row.data_set.name, row.metric) for row in self.rows}
     self.published = published
     self.comparators = list(
-      dict.fromkeys(key[2] for key in published if key[:2] in shown)
+      dict.fromkeys(key[2] for key in published if key[:2] in there)
     )
 
   def runs_of(self, data_set, model):
     """Returns a model's Runs on a data set."""
     return [r for r in self._runs_of.get(data_set.name, []) if r.model == model]
 
-  def value(self, data_set, metric, column):
-    """Returns the score in a column of either kind; None if it is missing."""
-    if column in self.models:
-      cell = self.cells.get((data_set, metric, column))
+  def value(self, data_set, metric, model):
+    """Returns a score of an own or published model; None if it is missing."""
+    if model in self.models:
+      cell = self.cells.get((data_set, metric, model))
       return cell.mean if cell else None
-    found = self.published.get((data_set, metric, column))
+    found = self.published.get((data_set, metric, model))
     return found.value if found else None
 
-  def best(self, row):
-    """Returns the columns with a row's highest score, all if they tie.
+  def best(self, row, models):
+    """Returns those of some models that have the highest score of a row.
 
-    A lone score is not the highest.
+    Scores that are shown as equal are equal. A lone score is not the highest.
     """
-    name = row.data_set.name
-    values = {
-      column: self.value(name, row.metric, column)
-      for column in self.models + self.comparators
+    scores = {
+      model: self.value(row.data_set.name, row.metric, model)
+      for model in models
     }
-    # What is shown equal is equal.
-    values = {k: round(v, 4) for k, v in values.items() if v is not None}
-    if len(values) < 2:
-      return set()
-    return {k for k, v in values.items() if v == max(values.values())}
+    scores = {k: round(v, 4) for k, v in scores.items() if v is not None}
+    highest = max(scores.values(), default=None)
+    return [k for k, v in scores.items() if v == highest and len(scores) > 1]
+
+  def not_run(self):
+    """Returns the names of the benchmark's data sets without a score."""
+    there, found = {row.data_set.name for row in self.rows}, []
+    for whole in data_sets.DATA_SETS:
+      names = [d.name for d in _split(whole)]
+      missing = [name for name in names if name not in there]
+      found += [whole.label] if missing == names else missing
+    return found
 
   def missing(self, model):
-    """Returns the Rows in which one's own model has no score."""
+    """Returns the Rows in which an own model has no score."""
     return [
       row
       for row in self.rows
       if self.cells[row.data_set.name, row.metric, model].mean is None
     ]
 
-  def blurb(self, column):
-    """Returns a column's Blurb: the mean over families of means over sets."""
-    families = self.blurb_families(column).values()
+  def blurb(self, model):
+    """Returns a model's Blurb: the mean over families of means over sets."""
+    families = self.blurb_families(model).values()
     values = [family.value for family in families if family.value is not None]
     return Blurb(
       float(np.mean(values)) if values else None,
@@ -247,19 +166,18 @@ class Board:
       [name for family in families for name in family.missing],
     )
 
-  def blurb_families(self, column):
-    """Returns {family: Blurb, the mean over its data sets} of a column.
+  def blurb_families(self, model):
+    """Returns {family: Blurb, the mean over its data sets} of a model.
 
-    Only data sets of this benchmark count, for published models too: a mean
-    over other data sets cannot be compared.
+    Only data sets of this benchmark count, for published models too: means over
+    different data sets cannot be compared.
     """
-    here = {d.name for d in DATA_SETS}
     families = collections.OrderedDict()
-    for family, pairs in BLURB.items():
+    for family, pairs in data_sets.BLURB.items():
       values = collections.OrderedDict(
-        (name, self.value(name, metric, column))
+        (name, self.value(name, metric, model))
         for name, metric in pairs
-        if name in here
+        if name in _NAMES
       )
       used = [name for name, value in values.items() if value is not None]
       if values:
@@ -272,10 +190,10 @@ class Board:
 
 
 def choose_models(runs, wanted=None):
-  """Returns the models of runs, by name, or those wanted, in that order.
+  """Returns the models of runs, sorted, or those wanted, in that order.
 
   Raises:
-    InputError: one wanted has no folder.
+    InputError: a wanted model has no runs.
   """
   there = sorted({run.model for run in runs})
   for model in wanted or ():
@@ -288,17 +206,16 @@ def choose_models(runs, wanted=None):
 
 
 def blurb_elsewhere():
-  """Returns BLURB's data sets that are not of this benchmark."""
-  here = {d.name for d in DATA_SETS}
-  return [n for pairs in BLURB.values() for n, _ in pairs if n not in here]
+  """Returns BLURB's data sets that are not in this benchmark."""
+  names = (name for pairs in data_sets.BLURB.values() for name, _ in pairs)
+  return [name for name in names if name not in _NAMES]
 
 
 def read_published(data, path):
-  """Returns {(data set, metric, model): Published} of a CSV's bytes.
+  """Returns {(data set, metric, model): Published} from the bytes of a CSV.
 
-  Its columns are data_set, metric, model, value (x100), batch, source, note;
-  where a data set has several batches, the mean of them is what counts. An
-  empty value, of a score that nobody here knows, is None.
+  Its columns are data_set, metric, model, value (x100), batch, source, note. If
+  there are several batches, the value is their mean.
   """
   groups = collections.OrderedDict()
   table = csv.DictReader(io.StringIO(decode(data, path)))
@@ -307,7 +224,7 @@ def read_published(data, path):
       if None in row.values():
         raise ValueError("too short")
       key = row["data_set"], row["metric"], row["model"]
-      value = float(row["value"]) / 100 if row["value"] else None
+      value = float(row["value"]) / 100
       groups.setdefault(key, []).append(
         Published(value, row["source"], row["note"])
       )
@@ -317,17 +234,15 @@ def read_published(data, path):
         "note, the value a number" % (path, number)
       ) from None
   return {
-    key: found[0]
-    if found[0].value is None
-    else found[0]._replace(value=float(np.mean([p.value for p in found])))
+    key: found[0]._replace(value=float(np.mean([p.value for p in found])))
     for key, found in groups.items()
   }
 
 
 def compare(board, first, second, samples, seed):
-  """Returns the Comparisons of two models, one a data set that either has.
+  """Returns the Comparisons of two models, one for each data set of either.
 
-  p-values are adjusted for all data sets that were compared (Holm).
+  p-values are adjusted for the number of data sets compared (Holm).
   """
   found = []
   for data_set in board.data_sets:
@@ -341,12 +256,12 @@ def compare(board, first, second, samples, seed):
 
 
 def _compare(data_set, sides, samples, seed):
-  """The Comparison of two models' Runs on a data set."""
-  pairs, problem = _common(data_set, sides), None
+  """Returns the Comparison of two models' Runs on a data set."""
+  pairs, problem = _pair_runs(data_set, sides), None
   try:
     if not pairs:
       raise InputError("no run that both models have")
-    sets, weights, score, means = _paired(data_set, pairs)
+    sets, weights, score, means = _pair_examples(data_set, pairs)
     difference = significance.paired_bootstrap(
       sets, weights, score, samples, seed
     )
@@ -357,8 +272,8 @@ def _compare(data_set, sides, samples, seed):
   )
 
 
-def _common(data_set, sides):
-  """Pairs of the runs, one of each model, that have figures and one name."""
+def _pair_runs(data_set, sides):
+  """Returns the pairs of Runs that have the same name and scores."""
   first, second = (
     {
       run.name: run
@@ -370,10 +285,11 @@ def _common(data_set, sides):
   return [(first[name], second[name]) for name in first if name in second]
 
 
-def _paired(data_set, pairs):
-  """(test sets, weights, score, both means) for significance.paired_bootstrap.
+def _pair_examples(data_set, pairs):
+  """Returns (test sets, weights, score function, means of both models).
 
-  Pairs of runs that have the same examples share a test set.
+  The first three are arguments of significance.paired_bootstrap. Pairs of runs
+  with the same examples share a test set.
   """
   weight = 1 / len(pairs)
   tests, means, score = collections.OrderedDict(), np.zeros(2), None
@@ -395,8 +311,8 @@ def _paired(data_set, pairs):
   return sets, weights, score, means.tolist()
 
 
-def _by_name(runs):
-  """{name of a data set: [Run]}; two folders of one are an InputError."""
+def _group_by_name(runs):
+  """Returns {data set's name: [Run]}; rejects two folders of one data set."""
   found = collections.OrderedDict()
   for run in runs:
     same = found.setdefault(_name(run), [])
@@ -409,61 +325,60 @@ def _by_name(runs):
   return found
 
 
-def _data_sets(runs_of):
-  """All DataSets by family, and a line for each thing that is not counted."""
-  found, problems = list(DATA_SETS), []
-  known = {d.name for d in DATA_SETS}
+def _name(run):
+  """Returns the name of a run's data set and, for BioASQ, type of questions."""
+  folder = run.data_set
+  if run.kind:
+    folder = re.sub(r"[\W_]*%s$" % run.kind, "", folder) or folder
+  found = data_sets.find(folder)
+  label = found.label if found else folder
+  return _question_name(label, run.kind) if run.kind else label
+
+
+def _find_data_sets(runs_of):
+  """Returns the DataSets of runs by family, and a line for each problem."""
+  found = [d for d in DATA_SETS if d.name in runs_of]
+  problems = []
   for name, runs in runs_of.items():
     problems += [run.problem for run in runs if run.problem]
-    if name not in known:
-      kind = _kind(runs)
-      if kind:
-        found.append(_data_set(name, kind))
+    if name not in _NAMES:
+      data_set = _make_other(name, runs)
+      if data_set:
+        found.append(data_set)
       else:
         problems.append(
-          "%s: not a data set of the benchmark, and no run_config.json of its "
-          "%d runs says of which program they are" % (name, len(runs))
+          "%s: found a data set outside the benchmark whose %d runs have no "
+          "run_config.json that names their program" % (name, len(runs))
         )
-  order = list(FAMILIES)
+  order = list(data_sets.TASKS)
   return sorted(found, key=lambda d: order.index(d.family)), problems
 
 
-def _name(run):
-  """What the data set of a run is called: as the benchmark has it, if it has.
-
-  One folder of BioASQ holds questions of several types.
-  """
-  plain = _plain(run.data_set)
-  if plain.endswith(run.kind):
-    return _ALIASES.get(plain, run.data_set)
-  kind = {"yesno": "yes/no"}.get(run.kind, run.kind)
-  own = "%s %s" % (re.sub("[-_]", " ", run.data_set), kind)
-  return _ALIASES.get(plain + run.kind, own)
-
-
-def _kind(runs):
-  """The kind of a data set that the benchmark has not; None if untold."""
+def _make_other(name, runs):
+  """Returns the DataSet of runs outside the benchmark, None if unknown."""
+  programs = {task.program: key for key, task in data_sets.TASKS.items()}
   for run in runs:
-    if run.kind:
-      return run.kind
     try:
-      family = _PROGRAMS.get(results.program(run))
+      family = "QA" if run.kind else programs.get(results.program(run))
     except InputError:
-      continue  # Of a damaged run another one may tell.
+      continue  # This run is damaged; another one may be whole.
+    if family == "QA":
+      metrics = data_sets.QUESTION_METRICS[run.kind or "squad"]
+      return _make_data_set(name, family, metrics)
     if family:
-      return "squad" if family == "QA" else family
+      return _make_data_set(name, family, data_sets.TASKS[family].metrics)
   return None
 
 
-def _cell(runs, metric):
-  """The Cell of a model's runs on a data set."""
-  figures = {run.name: results.figure(run, metric) for run in runs}
-  values = {name: v for name, v in figures.items() if v is not None}
-  scores = list(values.values())
+def _make_cell(runs, metric):
+  """Returns the Cell of a model's runs on a data set."""
+  scores = {run.name: results.figure(run, metric) for run in runs}
+  scores = {name: v for name, v in scores.items() if v is not None}
+  values = list(scores.values())
   return Cell(
-    float(np.mean(scores)) if scores else None,
-    float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
-    len(scores),
+    float(np.mean(values)) if values else None,
+    float(np.std(values, ddof=1)) if len(values) > 1 else None,
+    len(values),
     len(runs),
-    values,
+    scores,
   )

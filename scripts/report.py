@@ -5,11 +5,12 @@
   python scripts/report.py results --compare=BioALBERT-large,BioALBERT-base
 
 Reads <data set>/<model>/<run>/results.json, as the fine-tuning programs write
-it; a run is a seed (seed-1), a fold (fold-3) or both (fold-3-seed-1), of BioASQ
-with the type of questions before it (yesno-seed-1). Writes report.md,
-report.csv (all figures in long form) and report.html (one page, with charts,
-classes and confusion matrices). What is missing or damaged is shown as missing
-and told.
+it. A run is a seed (seed-1), a fold (fold-3) or both (fold-3-seed-1); for
+BioASQ its name begins with the type of the questions (yesno-seed-1).
+
+Writes report.md, report.csv (all scores in long form) and report.html (one page
+with charts, classes and confusion matrices). Missing or damaged runs are
+reported and left out.
 """
 
 import argparse
@@ -29,21 +30,13 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PUBLISHED = os.path.join(REPO, "configs", "published_scores.csv")
 
 
-class Parser(argparse.ArgumentParser):
-  """Ends in one line, code 1."""
-
-  def error(self, message):
-    """Says what is wrong with the command line."""
-    sys.exit("error: %s; --help lists all options" % message)
-
-
 def names(text):
-  """Returns the names of a list with commas."""
+  """Returns the names in a list such as A,B."""
   return [name for name in text.split(",") if name]
 
 
-def pair(text):
-  """Returns the two names of --compare."""
+def two_names(text):
+  """Returns the two names in A,B."""
   found = tuple(names(text))
   if len(found) != 2:
     raise argparse.ArgumentTypeError(
@@ -53,7 +46,7 @@ def pair(text):
 
 
 def positive(text):
-  """Returns a number of samples."""
+  """Returns a number above 0."""
   if not text.isdigit() or not int(text):
     raise argparse.ArgumentTypeError(
       "found %r, expected a whole number above 0" % text
@@ -61,23 +54,28 @@ def positive(text):
   return int(text)
 
 
-def arguments():
-  """Returns what the command line asks for."""
-  parser = Parser(
+def parse_arguments():
+  """Returns the options of the command line."""
+  parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("results", help="folder of <data set>/<model>/<run>/")
-  parser.add_argument("--output_dir", help="default: report in that folder")
   parser.add_argument(
-    "--models", type=names, help="these only, in this order: A,B"
+    "--output_dir", help="default: the folder report in the results"
+  )
+  parser.add_argument(
+    "--models", type=names, help="show only these, in this order: A,B"
   )
   parser.add_argument(
     "--compare",
-    type=pair,
-    help="tests the difference of two models on each data set: A,B",
+    type=two_names,
+    help="test the difference of two models on each data set: A,B",
   )
   parser.add_argument(
-    "--bootstrap_samples", type=positive, default=10000, help="default: 10000"
+    "--bootstrap_samples",
+    type=positive,
+    default=10000,
+    help="number of samples for --compare; default: 10000",
   )
   parser.add_argument(
     "--seed", type=int, default=1, help="of the samples; default: 1"
@@ -85,48 +83,39 @@ def arguments():
   return parser.parse_args()
 
 
-def report(asked):
-  """Returns {file name: text} of a report, and what it does not count."""
-  runs = results.find(asked.results)
-  models = scoreboard.choose_models(runs, asked.models)
+def make_texts(options):
+  """Returns ({file name: text}, [what is not counted])."""
+  runs = results.find(options.results)
+  models = scoreboard.choose_models(runs, options.models)
   published = scoreboard.read_published(files.read(PUBLISHED), PUBLISHED)
   board = scoreboard.Board(runs, models, published)
+  pair, samples = options.compare, options.bootstrap_samples
   comparisons = []
-  if asked.compare:
-    scoreboard.choose_models(runs, asked.compare)
-    comparisons = scoreboard.compare(
-      scoreboard.Board(runs, list(asked.compare), published),
-      *asked.compare,
-      asked.bootstrap_samples,
-      asked.seed,
-    )
-  rest = (asked.compare, asked.bootstrap_samples)
+  if pair:
+    scoreboard.choose_models(runs, pair)
+    both = scoreboard.Board(runs, list(pair), published)
+    comparisons = scoreboard.compare(both, *pair, samples, options.seed)
   texts = {
-    "report.md": report_text.to_markdown(board, comparisons, *rest),
-    "report.csv": report_text.to_csv(board, comparisons, asked.compare),
-    "report.html": report_html.to_html(board, comparisons, *rest),
+    "report.md": report_text.to_markdown(board, comparisons, pair, samples),
+    "report.csv": report_text.to_csv(board, comparisons, pair),
+    "report.html": report_html.to_html(board, comparisons, pair, samples),
   }
-  refused = [
+  problems = [
     "%s: not compared (%s)" % (c.data_set.name, c.problem)
     for c in comparisons
     if c.problem
   ]
-  return texts, board.problems + refused
-
-
-def write(folder, texts):
-  """Writes all files, each whole or not at all."""
-  for name, text in texts.items():
-    files.write_text(os.path.join(folder, name), text)
+  return texts, board.problems + problems
 
 
 def main():
-  """Writes the report and tells what is not in it."""
-  asked = arguments()
-  folder = asked.output_dir or os.path.join(asked.results, "report")
+  """Writes the report and prints what is not in it."""
+  options = parse_arguments()
+  folder = options.output_dir or os.path.join(options.results, "report")
   try:
-    texts, problems = report(asked)
-    write(folder, texts)
+    texts, problems = make_texts(options)
+    for name, text in texts.items():
+      files.write_text(os.path.join(folder, name), text)
   except errors.InputError as error:
     sys.exit("error: %s" % error)
   for problem in problems:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cells, BLURB scores and comparisons, against figures made by hand."""
+"""Cells, BLURB scores and comparisons, against scores computed by hand."""
 
 import os
 
@@ -53,15 +53,42 @@ def test_a_damaged_run_counts_as_missing(tmp_path):
   assert "seed-2/results.json:1:15: damaged JSON" in problem
 
 
-def test_every_data_set_of_the_benchmark_has_its_row(tmp_path):
+def test_only_rows_with_a_score_are_there(tmp_path):
   invented.write_run(tmp_path, "gad/small/seed-1", invented.f1(0.8))
+  invented.write_run(tmp_path, "ddi/small/seed-1", invented.f1(0.7))
+  (invented.write_run(tmp_path, "hoc/small/seed-1", {})).joinpath(
+    "results.json"
+  ).write_text("{")
   board = board_of(tmp_path)
-  names = [row.data_set.name for row in board.rows]
-  assert {d.name for d in scoreboard.DATA_SETS} == set(names)
-  assert len(board.missing("small")) == len(board.rows) - 1
-  families = [row.data_set.family for row in board.rows]
-  order = list(scoreboard.FAMILIES)
-  assert families == sorted(families, key=order.index)
+  rows = [(row.data_set.name, row.metric) for row in board.rows]
+  assert rows == [("DDI", "f1"), ("GAD", "f1")]
+  assert [d.name for d in board.data_sets] == ["DDI", "GAD", "HoC"]
+  not_run = board.not_run()
+  assert {"HoC", "MedNLI", "BioASQ 4b"} < set(not_run) and "GAD" not in not_run
+
+
+def test_rows_are_in_the_order_of_the_benchmark(tmp_path):
+  for name in ("hoc", "gad", "bc2gm", "ncbi-disease"):
+    invented.write_run(tmp_path, name + "/small/seed-1", {"f1": 0.8})
+  names = [row.data_set.name for row in board_of(tmp_path).rows]
+  assert names == ["NCBI-disease", "BC2GM", "GAD", "HoC"]
+
+
+def test_only_published_models_with_a_score_in_a_row_are_there(tmp_path):
+  invented.write_run(tmp_path, "ncbi-disease/small/seed-1", invented.f1(0.8))
+  other = {("GAD", "f1", "z"): scoreboard.Published(0.9, "s", "")}
+  board = board_of(tmp_path, {**published(x=0.9), **other})
+  assert board.comparators == ["x"]
+
+
+def test_a_type_of_questions_without_runs_is_named(tmp_path):
+  place = "bioasq-5b/small/list-seed-1"
+  invented.write_run(tmp_path, place, {"f1": 0.3}, "run_qa.py")
+  not_run = board_of(tmp_path).not_run()
+  assert [n for n in not_run if "5b" in n] == [
+    "BioASQ 5b factoid",
+    "BioASQ 5b yes/no",
+  ]
 
 
 @pytest.mark.parametrize(
@@ -76,30 +103,11 @@ def test_every_data_set_of_the_benchmark_has_its_row(tmp_path):
     ("i2b2", "i2b2 2010"),
   ],
 )
-def test_a_data_set_is_known_by_its_usual_names(tmp_path, folder, name):
+def test_usual_names_of_a_data_set_are_known(tmp_path, folder, name):
   invented.write_run(tmp_path, folder + "/small/seed-1", invented.f1(0.8))
   board = board_of(tmp_path)
   assert board.cells[name, "f1", "small"].mean == 0.8
-  assert len(board.data_sets) == len(scoreboard.DATA_SETS)
-
-
-def test_every_recipe_of_the_sweep_has_its_row(tmp_path, repo):
-  """The names that scripts/benchmark.sh keeps results by."""
-  folder = os.path.join(repo, "configs", "recipes")
-  recipes = [x[: -len(".flags")] for x in os.listdir(folder) if "flags" in x]
-  assert recipes
-  for recipe in recipes:
-    data_set, _, kind = recipe.partition(".")
-    run = (kind and kind + "-") + "seed-1"
-    invented.write_run(
-      tmp_path, "%s/small/%s" % (data_set, run), invented.f1(0.8)
-    )
-  board = board_of(tmp_path)
-  assert [d.name for d in board.data_sets] == [
-    d.name for d in scoreboard.DATA_SETS
-  ]
-  with_runs = [d for d in board.data_sets if board.runs_of(d, "small")]
-  assert len(with_runs) == len(recipes)
+  assert len(board.data_sets) == 1
 
 
 def test_one_folder_holds_questions_of_several_types(tmp_path):
@@ -124,25 +132,25 @@ def test_one_folder_holds_questions_of_several_types(tmp_path):
     ("run_qa.py", "yesno-seed-1", "QA", "accuracy"),
   ],
 )
-def test_another_data_set_gets_a_row_of_its_programs_family(
+def test_another_data_set_gets_the_row_of_its_program(
   tmp_path, program, name, family, metric
 ):
   invented.write_run(tmp_path, "mine/small/" + name, {metric: 0.6}, program)
   board = board_of(tmp_path)
-  (row,) = [r for r in board.rows if r.data_set.name.startswith("mine")][-1:]
+  (row,) = board.rows
   assert row.data_set.family == family
   key = (row.data_set.name, metric, "small")
   assert board.cells[key].mean == 0.6
 
 
-def test_another_data_set_of_an_unknown_program_is_told(tmp_path):
+def test_another_data_set_of_an_unknown_program_is_reported(tmp_path):
   invented.write_run(tmp_path, "gad/small/seed-1", invented.f1(0.8))
   invented.write_run(tmp_path, "mine/small/seed-1", invented.f1(0.8), "x.py")
   (problem,) = board_of(tmp_path).problems
-  assert problem.startswith("mine: not a data set of the benchmark, and no")
+  assert problem.startswith("mine: found a data set outside the benchmark")
 
 
-def test_two_folders_of_one_data_set_are_refused(tmp_path):
+def test_two_folders_of_one_data_set_are_rejected(tmp_path):
   for name in ("GAD", "gad"):
     invented.write_run(tmp_path, name + "/small/seed-1", invented.f1(0.8))
   with pytest.raises(InputError, match="GAD: found the folders GAD and gad"):
@@ -158,15 +166,16 @@ def test_models_are_chosen_by_name_and_in_order(tmp_path):
     board_of(tmp_path, models=["d"])
 
 
-def test_the_best_of_a_row_is_the_highest_as_it_is_shown(tmp_path):
+def test_scores_that_are_shown_as_equal_tie(tmp_path):
   for model, value in (("a", 0.8), ("b", 0.90001)):
     invented.write_run(
       tmp_path, "ncbi-disease/%s/seed-1" % model, invented.f1(value)
     )
-  board = board_of(tmp_path, published(x=0.9, y=0.85, z=None))
+  board = board_of(tmp_path, published(x=0.9, y=0.85))
   row = board.rows[0]
   assert row.data_set.name == "NCBI-disease"
-  assert board.best(row) == {"b", "x"}
+  assert board.best(row, ["a", "b", "x", "y"]) == ["b", "x"]
+  assert board.best(row, ["x", "y"]) == ["x"] and board.best(row, ["x"]) == []
 
 
 def test_the_blurb_score_is_the_mean_of_families(tmp_path):
@@ -220,22 +229,22 @@ def test_published_scores_become_fractions_and_batches_a_mean():
     "GAD,f1,x,82.36,,here,\n"
     "BioASQ 7b factoid,mrr,x,50,1,there,of two\n"
     "BioASQ 7b factoid,mrr,x,60,2,there,of two\n"
-    "GAD,f1,y,,,here,not known\n"
   )
   assert scoreboard.read_published(text.encode(), "p.csv") == {
     ("GAD", "f1", "x"): (pytest.approx(0.8236), "here", ""),
     ("BioASQ 7b factoid", "mrr", "x"): (pytest.approx(0.55), "there", "of two"),
-    ("GAD", "f1", "y"): (None, "here", "not known"),
   }
 
 
-@pytest.mark.parametrize("row", ["GAD,f1,x,high,,here,", "GAD,f1"])
-def test_a_published_score_that_is_none_is_named(row):
+@pytest.mark.parametrize(
+  "row", ["GAD,f1,x,high,,here,", "GAD,f1,x,,,here,", "GAD,f1"]
+)
+def test_an_error_names_a_published_score_that_is_no_number(row):
   with pytest.raises(InputError, match="p.csv:2: expected data_set"):
     scoreboard.read_published((HEAD + row + "\n").encode(), "p.csv")
 
 
-def test_the_published_scores_that_come_with_it_have_sources_and_rows(repo):
+def test_every_published_score_has_a_source_and_a_row(repo):
   path = os.path.join(repo, "configs", "published_scores.csv")
   with open(path, "rb") as f:
     found = scoreboard.read_published(f.read(), path)
@@ -244,10 +253,7 @@ def test_the_published_scores_that_come_with_it_have_sources_and_rows(repo):
   others.add(("BLURB", "blurb"))
   assert {key[:2] for key in found} <= rows | others
   assert all(p.source for p in found.values())
-  assert all(
-    p.value is None for key, p in found.items() if "BioALBERT" in key[2]
-  )
-  assert all(0.3 < p.value < 1 for p in found.values() if p.value is not None)
+  assert all(0.3 < p.value < 1 for p in found.values())
 
 
 # ------------------------------------------------------------------ comparisons
@@ -256,7 +262,7 @@ GOLD = ["1", "0", "1", "1", "0", "1", "0", "0"] * 5
 
 
 def flipped(labels, every):
-  """Labels of which each so-manyth is wrong."""
+  """Returns the labels with every n-th one wrong."""
   return [
     {"0": "1", "1": "0"}[label] if i % every == 0 else label
     for i, label in enumerate(labels)
@@ -269,14 +275,14 @@ def compare(root, samples=500):
 
 
 def write_pair(root, place, first=3, second=5, gold=GOLD):
-  """The runs of a and b, wrong in each third and each fifth row."""
+  """Writes runs of a and b that are wrong in every n-th row."""
   for model, every in (("a", first), ("b", second)):
     invented.write_classes(
       root, place % model, gold, flipped(gold, every), LABELS, "0"
     )
 
 
-def test_the_difference_is_that_of_the_means_in_the_table(tmp_path):
+def test_the_difference_is_the_one_between_the_means_in_the_table(tmp_path):
   for seed, every in ((1, 3), (2, 4), (3, 7)):
     write_pair(tmp_path, "gad/%%s/seed-%d" % seed, every, every + 2)
   (found,) = compare(tmp_path)
@@ -300,7 +306,7 @@ def test_folds_have_examples_of_their_own(tmp_path):
   assert found.runs == 2 and found.difference.n == 2 * len(GOLD) + 1
 
 
-def test_runs_that_one_model_lacks_are_left_out(tmp_path):
+def test_runs_that_one_model_has_alone_are_left_out(tmp_path):
   write_pair(tmp_path, "gad/%s/seed-1")
   invented.write_classes(
     tmp_path, "gad/a/seed-2", GOLD, flipped(GOLD, 2), LABELS, "0"
@@ -311,7 +317,7 @@ def test_runs_that_one_model_lacks_are_left_out(tmp_path):
   assert found.first == cells["GAD", "f1", "a"].values["seed-1"]
 
 
-def test_different_test_sets_are_refused_in_a_line(tmp_path):
+def test_different_test_sets_are_reported_in_a_line(tmp_path):
   for model, gold in (("a", GOLD), ("b", GOLD[1:])):
     invented.write_classes(
       tmp_path, "gad/%s/seed-1" % model, gold, flipped(gold, 3), LABELS, "0"
@@ -322,7 +328,7 @@ def test_different_test_sets_are_refused_in_a_line(tmp_path):
   assert "found different test sets" in found.problem
 
 
-def test_a_data_set_of_one_model_alone_is_told(tmp_path):
+def test_a_data_set_that_one_model_has_alone_is_reported(tmp_path):
   write_pair(tmp_path, "gad/%s/seed-1")
   invented.write_run(tmp_path, "euadr/a/seed-1", invented.f1(0.5))
   found = {c.data_set.name: c.problem for c in compare(tmp_path)}
@@ -332,7 +338,7 @@ def test_a_data_set_of_one_model_alone_is_told(tmp_path):
   }
 
 
-def test_missing_predictions_are_told_and_the_rest_is_compared(tmp_path):
+def test_missing_predictions_are_reported_and_the_rest_is_compared(tmp_path):
   write_pair(tmp_path, "gad/%s/seed-1")
   write_pair(tmp_path, "euadr/%s/seed-1")
   (tmp_path / "gad" / "b" / "seed-1" / "test_predictions.tsv").unlink()
