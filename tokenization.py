@@ -111,7 +111,7 @@ def load(
     )
 
   tokenizer = build(True)
-  return tokenizer if _settle_case(tokenizer, do_lower_case) else build(False)
+  return tokenizer if _choose_case(tokenizer, do_lower_case) else build(False)
 
 
 def find(
@@ -181,7 +181,7 @@ def warn_of_unknown(rate, name):
     )
 
 
-def _settle_case(tokenizer, wanted):
+def _choose_case(tokenizer, wanted):
   """Returns whether to lower-case, and logs why."""
   name = tokenizer.source
   if tokenizer.has_capitals and wanted:
