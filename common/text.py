@@ -2,6 +2,7 @@
 """The text of a file's bytes, as every reader takes it."""
 
 import codecs
+import json
 import re
 
 from common.errors import InputError
@@ -46,3 +47,13 @@ def check_whole(text, place):
       "%s: found half of a surrogate pair (\\uD800 to \\uDFFF), expected "
       "whole characters" % place
     )
+
+
+def parse_json_line(line, place):
+  """Returns the value of a line of JSON; InputError if it is not JSON."""
+  try:
+    return json.loads(line)
+  except ValueError as error:
+    raise InputError(
+      "%s: found no JSON (%s), expected an object per line" % (place, error)
+    ) from None

@@ -9,7 +9,6 @@ length of ordinary text.
 
 import collections
 import functools
-import json
 import re
 import unicodedata
 
@@ -19,6 +18,7 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
+from common.text import parse_json_line
 from formats import splitting
 
 Document = collections.namedtuple("Document", ["id", "text", "title"])
@@ -132,12 +132,7 @@ def _parse_json_lines(numbered, path):
   documents = []
   for number, line in numbered:
     place = "%s:%d" % (path, number)
-    try:
-      values = json.loads(line)
-    except ValueError as error:
-      raise InputError(
-        "%s: found no JSON (%s), expected an object per line" % (place, error)
-      ) from error
+    values = parse_json_line(line, place)
     if not isinstance(values, dict) or not isinstance(values.get("text"), str):
       raise InputError(
         '%s: found %s, expected an object with a string under "text"'

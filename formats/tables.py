@@ -14,6 +14,7 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
+from common.text import parse_json_line
 
 # `place` is "file:line", for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, or to None where a row has no value.
@@ -131,12 +132,7 @@ def _parse_header(cells, columns):
 def _from_json(row, columns, lists):
   """Returns the Record of a JSON object."""
   place, line, text = row
-  try:
-    found = json.loads(text)
-  except ValueError as e:
-    raise InputError(
-      "%s: found no JSON (%s), expected an object per line" % (place, e)
-    ) from None
+  found = parse_json_line(text, place)
   if not isinstance(found, dict):
     raise InputError(
       "%s: found %s, expected an object" % (place, shorten(text))

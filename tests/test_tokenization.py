@@ -161,7 +161,12 @@ def test_preprocess_text_equals_the_albert_release(case, lower):
   "text, lower, expected, reason",
   [
     (" a \t\u2003 b\n", False, "a b", "any white space, also Unicode's"),
-    ("Café ﬁt²", False, "Cafe fit2", "accents go, compatibility forms open"),
+    (
+      "Café ﬁt²",
+      False,
+      "Cafe fit2",
+      "accents are dropped, compatibility forms expanded",
+    ),
     ("ΟΔΟΣ ΣΑ", True, "οδος σα", "Σ at the end of a word lowers to ς"),
     ("İ", True, "i", "its dot is a combining mark after NFKD"),
     ("a\u0323\u0301b", False, "ab", "several marks on one letter"),
@@ -200,7 +205,7 @@ def test_pieces_and_ids_equal_the_albert_release(case, lower):
   "text, release, fixed, reason",
   [
     ("x12,", "▁ x ▁ 1 2 ,", "▁ x 1 2 ,", "a ▁ of its own stays, or goes"),
-    ("x9,", "▁ x ▁9 ,", "▁ x 9 ,", "a ▁ joined to the digit likewise"),
+    ("x9,", "▁ x ▁9 ,", "▁ x 9 ,", "also a ▁ joined to the digit"),
     ("x 12,", "▁ x ▁ ▁ 1 2 ,", "▁ x ▁ 1 2 ,", "the first ▁ is the blank"),
     ("x,", "▁ x ,", "▁ x ,", "no digit before the comma"),
     (",", "▁ ,", "▁ ,", "nothing before the comma"),
@@ -243,11 +248,11 @@ def test_a_lone_surrogate_counts_as_a_blank(chars):
     ("", "", "no text, no piece"),
     (" \n ", "", "blanks alone give no piece"),
     ("ab", "▁:0-0 a:0-1 b:1-2", "▁ covers nothing"),
-    (" a \t b", "▁:1-1 a:1-2 ▁:5-5 b:5-6", "▁ stands before its word"),
+    (" a \t b", "▁:1-1 a:1-2 ▁:5-5 b:5-6", "▁ comes before its word"),
     ("éa", "▁:0-0 e:0-1 a:1-2", "an accent within the character"),
     ("e\u0301a", "▁:0-0 e:0-2 a:2-3", "an accent as a mark of its own"),
     ("e\u0323\u0301 a", "▁:0-0 e:0-3 ▁:4-4 a:4-5", "two marks"),
-    ("\u0301a", "▁:1-1 a:1-2", "a mark on nothing belongs to nobody"),
+    ("\u0301a", "▁:1-1 a:1-2", "a mark without a letter belongs to no piece"),
     ("ﬁ\u0301x", "▁:0-0 f:0-2 i:0-2 x:2-3", "a ligature's pieces share it"),
     ("İx", "▁:0-0 i:0-1 x:1-2", "İ alone would lower to two characters"),
     ("ΑΣ ΑΣα", "▁:0-0 α:0-1 ς:1-2 ▁:3-3 α:3-4 σ:4-5 α:5-6", "both small Σ"),
@@ -361,19 +366,23 @@ def test_work_is_linear_in_the_length_of_one_text(chars, words, spice):
     ),
     ("unaffable", "un:0-2 ##aff:2-5 ##able:5-9", "longest piece first"),
     ("aaaa", "aaa:0-3 ##a:3-4", "longest piece first, not the best fit"),
-    ("a unaffx a", "a:0-1 [UNK]:2-8 a:9-10", "one bad end spoils the word"),
+    (
+      "a unaffx a",
+      "a:0-1 [UNK]:2-8 a:9-10",
+      "one unknown part makes the word unknown",
+    ),
     ("a中國a", "a:0-1 中:1-2 國:2-3 a:3-4", "an ideograph is a word"),
     ("Cafés", "cafe:0-4 ##s:4-5", "accents go with lower-casing"),
     ("cafe\u0301s", "cafe:0-5 ##s:5-6", "also as marks of their own"),
     ("İ", "i:0-1", "İ lowers to two characters, the second a mark"),
     ("ΑΣ", "ας:0-2", "Σ at the end of a word"),
-    ("a\u00ada\u200ba", "aaa:0-5", "format characters join what they part"),
-    ("\u200ba\x01", "a:1-2", "and belong to nobody at the ends"),
-    ("a\x85a\ufffd", "aa:0-3", "control characters are no blanks to BERT"),
+    ("a\u00ada\u200ba", "aaa:0-5", "format characters are dropped"),
+    ("\u200ba\x01", "a:1-2", "and belong to no piece at the ends"),
+    ("a\x85a\ufffd", "aa:0-3", "control characters are not blanks to BERT"),
     ("a\u2028a\u3000a", "a:0-1 a:2-3 a:4-5", "Unicode's blanks are"),
     ("TNF-β1", "tnf:0-3 -:3-4 β:4-5 ##1:5-6", "punctuation is cut off"),
     ("(a)", "(:0-1 a:1-2 ):2-3", "on both sides"),
-    ("\u0301 a", "a:2-3", "a word of marks alone is none"),
+    ("\u0301 a", "a:2-3", "a word of marks only has no piece"),
     ("[MASK]", "[UNK]:0-1 [UNK]:1-5 [UNK]:5-6", "text holds no special piece"),
   ],
 )
@@ -440,9 +449,9 @@ def test_wordpiece_offsets_fit_every_biomedical_text(lower):
     ("genes genes", [4, 10], "▁gene:0-4 s:4-5 ▁gene:6-10 s:10-11", "each"),
     ("gene, gene", [4, 6], "▁gene:0-4 ,:4-5 ▁gene:6-10", "pieces end there"),
     ("genes", [2], "▁g:0-1 e:1-2 n:2-3 e:3-4 s:4-5", "no ▁ge, no nes"),
-    ("Genes", [4], "▁gene:0-4 s:4-5", "whatever the case"),
+    ("Genes", [4], "▁gene:0-4 s:4-5", "case does not matter"),
     ("ge\u0301nes", [5], "▁gene:0-5 s:5-6", "a cut counts the text's letters"),
-    ("x☃☃☃", [2], "▁x:0-1 ☃:1-2 ☃:2-3 ☃:3-4", "what no piece has"),
+    ("x☃☃☃", [2], "▁x:0-1 ☃:1-2 ☃:2-3 ☃:3-4", "unknown characters"),
   ],
 )
 def test_a_piece_ends_at_every_cut(text, cuts, expected, reason):
@@ -711,16 +720,20 @@ def words_of(tokenizer, text):
 @pytest.mark.parametrize(
   "text, expected, reason",
   [
-    ("p53 IL-2 TNF-α rose", "p53 il-2 tnf-α rose", "blanks alone part words"),
+    (
+      "p53 IL-2 TNF-α rose",
+      "p53 il-2 tnf-α rose",
+      "only blanks separate words",
+    ),
     ("10(-6) M.", "10(-6) m .", "a bracket whose partner is inside stays"),
     ("(p53), (12)", "( p53 ) , ( 12 )", "punctuation at the ends"),
-    ("(1)H-NMR f(x)", "(1)h-nmr f(x)", "a bracket at the front likewise"),
+    ("(1)H-NMR f(x)", "(1)h-nmr f(x)", "also a bracket at the front"),
     ("(IL-2(R))", "( il-2(r) )", "only one of two"),
-    ("mg/kg/day and/or", "mg / kg / day and / or", "a slash parts words"),
+    ("mg/kg/day and/or", "mg / kg / day and / or", "a slash separates words"),
     ("cells—which —", "cells — which —", "a long dash too"),
     ("10–20 0.5 1,2-DCE", "10–20 0.5 1,2-dce", "nothing else inside does"),
     ("e.g. 'patients'", "e.g . ' patients '", "dots and quotes at the ends"),
-    ("CD4+ Ca2+ <5", "cd4+ ca2+ <5", "symbols are no punctuation"),
+    ("CD4+ Ca2+ <5", "cd4+ ca2+ <5", "symbols are not punctuation"),
     ("... .", ". . . .", "punctuation alone"),
     ("", "", "no text"),
     ("50, 3", "50 , 3", "cut by the digit-comma rule"),
@@ -826,7 +839,7 @@ def test_load_passes_the_digit_comma_fix_on(char_file):
 
 
 @pytest.mark.parametrize(
-  "capitals, wanted, lower, level, said",
+  "capitals, wanted, lower, level, message",
   [
     (False, None, True, "info", "no piece of"),
     (False, True, True, "info", "no piece of"),
@@ -837,13 +850,13 @@ def test_load_passes_the_digit_comma_fix_on(char_file):
   ],
 )
 def test_load_decides_about_lower_casing(
-  tmp_path, logged, capitals, wanted, lower, level, said
+  tmp_path, logged, capitals, wanted, lower, level, message
 ):
   path = write_vocab(tmp_path, WORDPIECES + ["John"] * capitals)
   tokenizer = tokenization.load(path, do_lower_case=wanted)
   assert tokenizer.do_lower_case == lower
   assert tokenizer.tokenize("John") == ["john" if lower else "John"]
-  assert [(a, said in b) for a, b in logged] == [(level, True)]
+  assert [(a, message in b) for a, b in logged] == [(level, True)]
 
 
 # Errors

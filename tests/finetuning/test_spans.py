@@ -10,7 +10,7 @@ CONTEXT = "a b cc a ddd e f a b"
 
 
 def windows(seed, pieces=5):
-  """Windows of the words of CONTEXT, half of each its own, and [CLS] before."""
+  """Returns windows of CONTEXT's words after [CLS]; half of each is own."""
   random = np.random.RandomState(seed)
   words = CONTEXT.split(" ")
   ends = np.cumsum([len(word) + 1 for word in words]) - 1
@@ -32,7 +32,7 @@ def windows(seed, pieces=5):
 
 
 def slow_best(context, found, size, longest):
-  """best_answers, one pair of positions after the other."""
+  """Computes best_answers by trying all pairs of positions."""
   best = {}
   for w in found:
     for i in range(len(w["own"])):

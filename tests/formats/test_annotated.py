@@ -9,8 +9,8 @@ from formats import annotated
 TEXT = "Left  renal pain. It rose."
 
 
-def mention(spans, said=None, text=TEXT):
-  return annotated.mention(text, "T1", "Disorder", spans, said, "a.ann:3")
+def mention(spans, expected=None, text=TEXT):
+  return annotated.mention(text, "T1", "Disorder", spans, expected, "a.ann:3")
 
 
 def message(call, *args):
@@ -27,7 +27,7 @@ def test_a_mention_has_the_text_at_its_offsets():
 
 
 SPANS = [
-  # spans, said, spans of the mention, text, why
+  # spans, expected, spans of the mention, text, why
   ([(4, 12)], None, ((6, 11),), "renal", "white space at the ends"),
   ([(0, 11)], "Left renal", ((0, 11),), "Left  renal", "more white space"),
   ([(0, 11)], "Leftrenal", ((0, 11),), "Left  renal", "no white space"),
@@ -38,9 +38,9 @@ SPANS = [
 ]
 
 
-@pytest.mark.parametrize(("spans", "said", "kept", "text", "why"), SPANS)
-def test_spans_are_sorted_and_trimmed(spans, said, kept, text, why):
-  found = mention(spans, said)
+@pytest.mark.parametrize(("spans", "expected", "kept", "text", "why"), SPANS)
+def test_spans_are_sorted_and_trimmed(spans, expected, kept, text, why):
+  found = mention(spans, expected)
   assert (found.spans, found.text) == (kept, text), why
 
 
@@ -78,8 +78,8 @@ def test_whole_numbers_are_parsed(text, number):
   "text", ["", " ", "-1", "+1", "1.0", "1e3", "1_0", "x", "\u00b2", "9" * 5000]
 )
 def test_anything_but_a_whole_number_is_rejected(text):
-  said = message(annotated.whole_number, text, "offset", "a:1")
-  assert said == (
+  error = message(annotated.whole_number, text, "offset", "a:1")
+  assert error == (
     "a:1: found %s, expected the offset as a whole number"
     % errors.shorten(text)
   )

@@ -32,7 +32,7 @@ def parse(documents, **options):
   return bioc.parse(data.encode("utf-8"), "c.xml", **options)
 
 
-def refused(documents):
+def rejection_of(documents):
   with pytest.raises(errors.InputError) as caught:
     parse(documents)
   assert "\n" not in str(caught.value)
@@ -232,7 +232,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("documents", "message"), FAULTS)
 def test_malformed_bioc_is_rejected_with_its_line(documents, message):
-  assert refused(documents).startswith(message)
+  assert rejection_of(documents).startswith(message)
 
 
 def test_other_xml_is_rejected_with_its_line():
@@ -245,8 +245,8 @@ def test_other_xml_is_rejected_with_its_line():
 
 
 def test_an_entity_in_a_text_is_rejected_because_its_text_would_be_missing():
-  said = refused(
+  error = rejection_of(
     "<document><id>1</id><passage><offset>0</offset>\n"
     "<text>&beta;-clonidine</text></passage></document>"
   )
-  assert said == "c.xml:5: found the entity '&beta;', expected its characters"
+  assert error == "c.xml:5: found the entity '&beta;', expected its characters"

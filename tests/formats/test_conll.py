@@ -10,7 +10,7 @@ from formats import conll
 
 
 def labelled(data):
-  """Returns the sentences of a file as text: words/labels, "|" between."""
+  """Returns the sentences of a file as text: word/label, "|" in between."""
   return " | ".join(
     " ".join("/".join(pair) for pair in zip(*sentence))
     for sentence in conll.parse(data, "train.tsv")
@@ -195,12 +195,12 @@ INNER = [
   # sentence, times, punctuation, why
   ("IL - 2 at 0 . 5 .", 20, "", "cut at all punctuation"),
   ("IL-2 at 0.5 or 1/2 .", 20, "-./", "not cut"),
-  ("IL-2 .", 9, "", "too rare to tell"),
+  ("IL-2 .", 9, "", "too rare"),
   ("IL-2 and IL - 2 and IL - 3 .", 20, "", "mostly cut"),
   ("IL-2 and IL-3 and IL - 2 .", 20, "-", "mostly not cut"),
   ("-a- 5' +/- x+ a--b", 20, "", "not between two letters or digits"),
-  ("0.5 mg .", 20, ".", "the full stop that ends a sentence has no say"),
-  ("a\u0301-b", 20, "", "a mark is no letter"),
+  ("0.5 mg .", 20, ".", "the final full stop does not count"),
+  ("a\u0301-b", 20, "", "a mark is not a letter"),
 ]
 
 

@@ -173,7 +173,7 @@ def test_the_empty_type_is_written_as_entity_in_every_format():
 
 
 class Page(html.parser.HTMLParser):
-  """Reads a page back: nesting, links, and what stands in which element."""
+  """Parses a page: nesting, links, and the texts of elements."""
 
   def __init__(self, page):
     super().__init__()

@@ -63,7 +63,7 @@ def test_a_failure_leaves_an_earlier_file_and_nothing_else(tmp_path, format):
   path.write_bytes(b"earlier")
   with pytest.raises(KeyError):
     with feature_files.writing(str(path), format, 1) as file:
-      # More than HDF5 keeps in memory: it reads its own file again.
+      # More than HDF5's cache, so that it reads its own file again.
       file.create("rows", (20000, 256), "float32")[:] = 1
       raise KeyError("a fault")
   assert path.read_bytes() == b"earlier" and os.listdir(str(tmp_path)) == ["x"]

@@ -11,7 +11,7 @@ GOLD = {"labels": ("labels", "label")}
 
 
 def parse(text, split="train", names=()):
-  """(id, text, gold) of each row."""
+  """Returns (id, text, gold) of each row."""
   pairs = label_sets.parse(
     text.encode("utf-8"), "x.tsv", COLUMNS, GOLD, split, names
   )

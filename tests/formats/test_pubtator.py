@@ -157,7 +157,7 @@ def test_the_output_of_entity_files_can_be_parsed():
 
 @pytest.fixture(scope="module")
 def both(shared):
-  """The documents of BC5CDR's test set from PubTator's file and BioC's."""
+  """Returns BC5CDR's test set as read from PubTator and from BioC."""
   path = os.path.join(shared, "data", "official", "BC5CDR", "CDR_TestSet.")
   with open(path + "PubTator.txt", "rb") as f:
     first = pubtator.parse(f.read(), "test.txt")

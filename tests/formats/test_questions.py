@@ -79,7 +79,7 @@ def parse(value, kind="squad", **options):
 
 
 def changed(value, path, new):
-  """A copy of JSON with the value at a path set, or deleted (None)."""
+  """Returns a copy of JSON with a value at a path set, or deleted (None)."""
   value = json.loads(json.dumps(value))
   place = value
   for key in path[:-1]:
@@ -326,25 +326,25 @@ def test_a_training_set_needs_answers(value, kind, message):
 @pytest.mark.parametrize(
   "context, text, start, expected, reason",
   [
-    ("JNK or JNK", "JNK", 7, (7, 10), "where the file says"),
+    ("JNK or JNK", "JNK", 7, (7, 10), "at its offset"),
     ("JNKs", "NK", 1, (1, 3), "inside a word too"),
     ("JNK or JNK", "JNK", 6, (7, 10), "else the nearest"),
-    ("JNK or JNK", "JNK", 99, (7, 10), "even far off"),
-    ("JNK or JNK", "JNK", -1, (0, 3), "no place: the first"),
-    ("JNK or JNK", "JNK", None, (0, 3), "nothing said: the first"),
+    ("JNK or JNK", "JNK", 99, (7, 10), "even far away"),
+    ("JNK or JNK", "JNK", -1, (0, 3), "an invalid offset: the first"),
+    ("JNK or JNK", "JNK", None, (0, 3), "no offset: the first"),
     ("network of two", "two", None, (11, 14), "whole words come first"),
-    ("JNKs", "jnk", None, (0, 3), "else parts of words, whatever the case"),
+    ("JNKs", "jnk", None, (0, 3), "then parts of words, in any case"),
     ("a heat\n shock", "heat shock", 0, (2, 13), "white space may differ"),
-    ("a b", "  b ", 0, (2, 3), "blanks around an answer are none of it"),
+    ("a b", "  b ", 0, (2, 3), "surrounding blanks are ignored"),
     ("Caf\u00e9s", "cafe", 0, (0, 4), "without its accent"),
     ("Cafe\u0301 au", "caf\u00e9", 0, (0, 5), "a mark belongs to its letter"),
     ("\ufb01brin", "fibrin", 0, (0, 5), "a ligature is two letters"),
-    ("a\ufb01", "af", 0, (0, 2), "and not to be torn"),
+    ("a\ufb01", "af", 0, (0, 2), "which are not split"),
     ("TGF-\u03b2\u2081", "TGF-\u03b21", None, (0, 6), "a subscript"),
     ("a.b", "a+b", None, None, "nowhere"),
-    ("aab", "a.b", None, None, "a text is no pattern"),
-    ("abc", "", 0, None, "nothing is nowhere"),
-    ("", "a", 0, None, "nor is there anything in nothing"),
+    ("aab", "a.b", None, None, "the answer is not a pattern"),
+    ("abc", "", 0, None, "an empty answer"),
+    ("", "a", 0, None, "an empty context"),
   ],
 )
 def test_an_answer_is_located(context, text, start, expected, reason):

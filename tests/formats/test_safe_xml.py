@@ -7,7 +7,7 @@ from common import errors
 from formats import safe_xml
 
 
-def refused(data):
+def rejection_of(data):
   with pytest.raises(errors.InputError) as caught:
     safe_xml.parse(data, "c.xml", "a BioC collection")
   assert "\n" not in str(caught.value)
@@ -30,7 +30,7 @@ def test_the_root_element_is_returned():
 
 @pytest.mark.parametrize("use", ["<a>&e11;</a>", "<a b='&e11;'/>"])
 def test_entities_that_expand_too_far_are_rejected(use):
-  assert refused(bomb(use)).startswith("c.xml:1: found ")
+  assert rejection_of(bomb(use)).startswith("c.xml:1: found ")
 
 
 def test_an_unused_entity_bomb_does_no_harm():
@@ -41,7 +41,7 @@ def test_an_entity_in_a_text_reads_no_file(tmp_path):
   (tmp_path / "secret").write_bytes(b"42")
   uri = (tmp_path / "secret").as_uri()
   data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a>1 &x;</a>' % uri
-  assert refused(data.encode("ascii")) == (
+  assert rejection_of(data.encode("ascii")) == (
     "c.xml:2: found the entity '&x;', expected its characters"
   )
 
@@ -50,7 +50,9 @@ def test_an_entity_in_an_attribute_reads_no_file(tmp_path):
   (tmp_path / "secret").write_bytes(b"42")
   uri = (tmp_path / "secret").as_uri()
   data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a b="&x;"/>' % uri
-  assert refused(data.encode("ascii")).startswith("c.xml:2: found no well-form")
+  assert rejection_of(data.encode("ascii")).startswith(
+    "c.xml:2: found no well-form"
+  )
 
 
 def test_a_dtd_is_not_loaded(tmp_path):
@@ -85,9 +87,9 @@ FAULTS = [
 
 @pytest.mark.parametrize(("data", "message"), FAULTS)
 def test_malformed_xml_is_rejected_with_its_line(data, message):
-  said = refused(data)
-  assert said.startswith(message)
-  assert said.endswith("), expected a BioC collection")
+  error = rejection_of(data)
+  assert error.startswith(message)
+  assert error.endswith("), expected a BioC collection")
 
 
 def test_lines_are_counted_beyond_65535():
