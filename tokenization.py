@@ -24,7 +24,7 @@ import sentencepiece
 from common import files
 from common.errors import InputError
 
-# The vocabulary in a model's folder, the first one found.
+# Names of the vocabulary in a model's folder; the first match counts.
 VOCABULARY_NAMES = (
   "30k-clean.model",
   "spiece.model",
@@ -121,17 +121,17 @@ def find(
   do_lower_case=None,
   spm_digit_comma_fix=False,
 ):
-  """Returns the FullTokenizer that flags name, or else a model's folder has.
+  """Returns the FullTokenizer of the given files, or else of a folder.
 
-  The folder also says how the text of its model was split: a do_lower_case
-  and spm_digit_comma_fix that run_config.json records hold unless given.
+  Without explicit values, do_lower_case and spm_digit_comma_fix are those in
+  the folder's run_config.json, so that text is split as in training.
 
   Args:
-    folder: of a model, or None.
+    folder: folder of a model, or None.
     vocab_file, spm_model_file, do_lower_case, spm_digit_comma_fix: see `load`.
 
   Raises:
-    InputError: says what was looked for, and where.
+    InputError: there is no vocabulary, or it cannot be used.
   """
   if not vocab_file and not spm_model_file:
     vocab_file = files.find(folder, VOCABULARY_NAMES, "--spm_model_file")

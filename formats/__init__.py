@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers and writers of the files that people bring and take."""
+"""Readers and writers of file formats."""
