@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the same on one device and on two; run by test_replicas.py.
+"""Compares training on one device and on two; run by test_replicas.py.
 
-A process of its own, because TensorFlow takes two devices of one CPU only
-before it has begun to work. Prints for two models the largest difference
-of any variable, the moments among them, and of the losses.
+Runs in a process of its own, because TensorFlow splits a CPU into two devices
+only before its first operation. Prints the largest difference of any variable
+(moments included) and of the losses, for two models.
 """
 
 import json
@@ -27,11 +27,11 @@ from training import progress
 UPDATES = 3
 RATE = 0.1
 BATCH = 8
-# To an update.
+# Per update.
 MICRO_BATCHES = 2
-# The last batch is of one example, which both devices get.
+# The last batch has one example, which both devices get.
 SIZE = 2 * BATCH + 1
-# Of the loss, so that its gradients are clipped.
+# Scales the loss so that its gradients are clipped.
 SCALE = 100.0
 CONFIG = modeling.AlbertConfig(
   7, embedding_size=3, hidden_size=4, num_attention_heads=1
@@ -39,7 +39,7 @@ CONFIG = modeling.AlbertConfig(
 
 
 def examples(count):
-  """Features of which some have no label, unequally many a device."""
+  """Returns features; the devices get unequal numbers of labels."""
   random = np.random.RandomState(0)
   features = []
   for i in range(count):
@@ -56,7 +56,7 @@ def examples(count):
 
 
 def outputs_of(features):
-  """The loss: looked-up rows under a head of each kind of mean."""
+  """Returns the loss of an embedding lookup under a head of each kind."""
   with tf.variable_scope("bert"):
     table = tf.get_variable(
       "table", [7, 3], initializer=tf.random_uniform_initializer()
@@ -80,7 +80,7 @@ def outputs_of(features):
 
 
 def write_weights(path):
-  """Saves weights to start from: an operation's seed depends on its graph."""
+  """Saves initial weights, as random ones would depend on the graph."""
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(1)
     outputs_of(
@@ -91,7 +91,7 @@ def write_weights(path):
 
 
 def spec(features, device, folder, weights):
-  """A training_spec as the programs make theirs."""
+  """Returns a training_spec like those of the programs."""
   loss = outputs_of(features)
   update = optimization.create_update(
     SCALE * loss, RATE, 10, 0, num_accumulation_steps=MICRO_BATCHES
@@ -123,7 +123,7 @@ class Watch(tf.train.SessionRunHook):
 
 
 def train(distribution, weights):
-  """{name: value} after some updates with an estimator."""
+  """Returns {name: value} after a few updates with an estimator."""
   device = devices.Device(
     use_tpu=False,
     tpu_name=None,
@@ -163,11 +163,10 @@ def train(distribution, weights):
 
 
 def difference(one, two):
-  """The largest difference of a value, as a share of its variable's largest.
+  """Returns the largest difference, relative to its variable's largest value.
 
-  Of a weight as a share of an update, where that is more: a bias may come
-  back to nearly 0. Key biases are left out: their gradient is 0 but for
-  rounding.
+  Weights are compared with at least the size of an update, as a bias may
+  return to nearly 0. Key biases do not count: their gradient is rounding noise.
   """
   assert sorted(one) == sorted(two) and one["global_step"] == UPDATES
   return max(
@@ -179,7 +178,7 @@ def difference(one, two):
 
 
 def pretrain(folder, **config):
-  """{name: value} after some updates, with LAMB.
+  """Returns {name: value} after a few updates with LAMB.
 
   Args:
     folder: pathlib.Path of prepared.
@@ -197,10 +196,10 @@ def pretrain(folder, **config):
 
 
 def prepared(folder):
-  """A folder to pretrain in, with weights whose gradients are not tiny.
+  """Prepares a folder to pretrain in, whose gradients are not tiny.
 
-  AdamW and LAMB divide a gradient by its size plus epsilon, and so make
-  updates of its rounding where the gradient is as small as epsilon.
+  AdamW and LAMB divide a gradient by its size plus epsilon, so rounding noise
+  becomes a whole update where a gradient is as small as epsilon.
   """
   pretraining_runs.prepared(folder)
   config = dict(pretraining_runs.CONFIG, initializer_range=0.1)
@@ -209,7 +208,7 @@ def prepared(folder):
 
 
 def first_weights(folder):
-  """Where pretrain on one device left the weights it began with."""
+  """Returns the path of the first weights of pretrain on one device."""
   return str(folder / "output" / "model.ckpt-0")
 
 
