@@ -118,7 +118,6 @@ def refused_names(source):
 def known_flags():
   shared = os.path.join("common", "flag_groups.py")
   sources = ["*.py", shared, "scripts/*.py", "benchmarks/*.py"]
-  sources.append("evaluation/sweep.py")
   names = FOREIGN | refused_names(read(shared)) | {"help", "flagfile"}
   for path in [path for pattern in sources for path in found(pattern)]:
     names |= defined_names(read(path))
