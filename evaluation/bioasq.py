@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers to BioASQ's questions: pools, writes and scores them.
+"""Pools, writes and scores answers to BioASQ's questions.
 
-An exact answer is what BioASQ's JSON has under that name: a string to a yesno
-question, else a list of answers, each a list of synonyms, of which a system
-gives one. Answers to a set of questions are {question id: exact answer}, gold
-answers {question id: (type, exact answer)}. Scores are fractions from 0 to 1.
+An exact answer is what BioASQ's JSON calls so: a string for a yesno question,
+otherwise a list of answers, each a list of synonyms (a system gives one).
+Answers are {question id: exact answer}, gold answers {question id: (type, exact
+answer)}. Scores are fractions from 0 to 1.
 """
 
 import os
@@ -13,7 +13,7 @@ import re
 from common.errors import InputError
 from common.errors import first_five
 
-MAX_CHARACTERS = 100  # BioBERT's limit, and BioASQ's, to an exact answer.
+MAX_CHARACTERS = 100  # BioBERT's and BioASQ's limit for an exact answer.
 MAX_FACTOID_ANSWERS = 5
 TYPES = ("yesno", "factoid", "list")
 
@@ -34,11 +34,11 @@ _FIGURES = (
 
 
 def question_id(pair_id):
-  """Returns a question's id, given that of it and one of its snippets.
+  """Returns a question's id, given the id of the question and a snippet.
 
   BioBERT's files number the snippets of a question with three digits or more:
   "56c073fcef6e394741000020_003" -> "56c073fcef6e394741000020". An id of any
-  other form is that of the question.
+  other form is the question's own.
   """
   return _SNIPPET_NUMBER.sub("", pair_id)
 
@@ -78,8 +78,8 @@ def find_files(folder, name, kind):
 def by_question(pairs, values):
   """Returns {question id: [the value of each of its pairs]}, in order.
 
-  Where question_id would throw different questions together, the ids have
-  another form than BioBERT's and each pair is a question of its own.
+  If question_id would merge different questions, the ids are not in BioBERT's
+  form, and each pair is a question of its own.
 
   Args:
     pairs: (id, text of the question), one for each question and snippet.
@@ -99,11 +99,11 @@ def by_question(pairs, values):
 def pool(n_bests):
   """Returns the answers to one question as (text, weight), best first.
 
-  As BioBERT's transform_nbset2bioasqform.py does it: the answers to all its
-  snippets are taken together, empty ones and those of over 100 characters are
-  dropped, and the probabilities of those that differ in case only are added
-  up. An answer is spelt as where it is the most probable. Of equal weights
-  that one comes first which has the single most probable answer.
+  Does what BioBERT's transform_nbset2bioasqform.py does: takes the answers from
+  all snippets together, drops empty ones and those of over 100 characters, and
+  adds up the probabilities of answers that differ in case only. The most
+  probable spelling is kept. Among equal weights, the answer with the highest
+  single probability comes first.
 
   Args:
     n_bests: a list of {"text", "probability"} for each snippet.
@@ -122,10 +122,11 @@ def pool(n_bests):
 
 
 def exact_answer(kind, pooled, threshold):
-  """Returns the exact answer that `pooled`, of `pool`, makes.
+  """Returns the exact answer, given the result of `pool`.
 
-  It is the best of yes and no; the five best to a factoid question; to a list
-  question all that weigh `threshold` or more, or the best if none does.
+  It is the better of yes and no; for a factoid question, the five best answers;
+  for a list question, all answers of weight `threshold` or more, or the best
+  one if there are none.
   """
   if kind == "yesno":
     return pooled[0][0]
@@ -136,7 +137,7 @@ def exact_answer(kind, pooled, threshold):
 
 
 def submission(kind, answers):
-  """Returns what BioASQ and its official measure take, to be put as JSON."""
+  """Returns the submission for BioASQ and its official measure."""
   questions = [
     {
       "type": kind,
@@ -150,20 +151,20 @@ def submission(kind, answers):
 
 
 def scores(gold, answers):
-  """Returns {type: scores} as EvaluatorTask1b -phaseB -e 5 of BioASQ does.
+  """Computes {type: scores} as EvaluatorTask1b -phaseB -e 5 of BioASQ does.
 
-  Of a type's questions those are counted that have an entry among the answers
-  (None is a wrong one); the official measure leaves the others out of its
-  means, so look at `answered` beside `questions`. Case does not matter, white
-  space does. A factoid answer is right if it is among all the synonyms; the
-  rank of the first right one tells, of however many. A list's gold answer can
-  be hit once.
-  "yes" and "no" count wherever they stand in a string, "yes" first.
+  Only questions with an entry among the answers count (None is a wrong answer).
+  The official measure leaves the others out of its means, so compare `answered`
+  with `questions`. Case does not matter, white space does.
+
+  A factoid answer is right if it is any of the synonyms; the rank of the first
+  right answer counts. A gold answer of a list can be found once. "yes" and "no"
+  count anywhere in a string, "yes" first.
 
   Returns:
     {"yesno": {"accuracy", "macro_f1", "f1_yes", "f1_no"}, "factoid":
     {"strict", "lenient", "mrr"}, "list": {"precision", "recall", "f1"}}, each
-    also with the counts "questions" and "answered"; all 0 without any.
+    also with the counts "questions" and "answered"; all 0 without questions.
   """
   measures = dict(zip(TYPES, (_yesno_scores, _factoid_scores, _list_scores)))
   result = {}
@@ -176,12 +177,12 @@ def scores(gold, answers):
 
 
 def official_line(results):
-  """Returns what the official measure prints of these scores, ten numbers."""
+  """Returns the ten numbers that the official measure prints."""
   return " ".join(repr(float(results[kind][name])) for kind, name in _FIGURES)
 
 
 def report(results):
-  """Returns the scores of those types that were answered, a line each."""
+  """Returns the scores of each answered type, a line each."""
   lines = []
   for kind in TYPES:
     values = results[kind]
@@ -195,9 +196,9 @@ def report(results):
 
 
 def mismatches(gold, answers):
-  """Returns sentences on questions and answers that have no counterpart.
+  """Returns sentences on questions and answers without a counterpart.
 
-  Nothing is said of a type of question to which there is no answer at all.
+  Types of questions without any answer are left out.
   """
   found = []
   for kind in TYPES:
@@ -219,7 +220,7 @@ def mismatches(gold, answers):
 
 
 def _asked(gold, kind):
-  """The ids of the questions of a type that have a gold answer."""
+  """Returns the ids of the questions of a type that have a gold answer."""
   return [
     n for n, (k, exact) in gold.items() if k == kind and exact is not None
   ]
@@ -237,14 +238,14 @@ def _yesno_scores(pairs):
 
 
 def _verdict(answer):
-  """Which of yes, no and none it is; None for no string, which is wrong."""
+  """Returns "yes", "no" or "none"; None, which is wrong, for no string."""
   if not isinstance(answer, str):
     return None
   return next((v for v in ("yes", "no") if v in answer.lower()), "none")
 
 
 def _f1_of_class(verdicts, yes):
-  """The F1 of the questions whose gold answer is "yes", or of all others."""
+  """Returns the F1 of questions answered "yes" in gold, or of all others."""
   right = sum(g == a and (g == "yes") == yes for g, a in verdicts)
   wrong = sum(g != a for g, a in verdicts)
   return _ratio(2 * right, 2 * right + wrong)
@@ -260,7 +261,7 @@ def _factoid_scores(pairs):
 
 
 def _rank(gold, answer):
-  """The rank of the first right answer, from 1; 0 if there is none."""
+  """Returns the rank of the first right answer, from 1; 0 if there is none."""
   right = {s.lower() for synonyms in gold for s in synonyms}
   for rank, said in enumerate(_said(answer), 1):
     if said in right:
@@ -275,10 +276,10 @@ def _list_scores(pairs):
 
 
 def _list_row(gold, answer):
-  """(precision, recall, F1) of one question.
+  """Computes (precision, recall, F1) of one question.
 
-  A gold answer left over is no miss if something said, taken once, fits it as
-  well: [["a"], ["a", "b"]] is found in full by "a" alone.
+  As in the official measure, an answer can also match one further gold answer:
+  "a" alone finds all of [["a"], ["a", "b"]].
   """
   said = _said(answer)
   left = [{s.lower() for s in synonyms} for synonyms in gold]
@@ -301,7 +302,7 @@ def _list_row(gold, answer):
 
 
 def _said(answer):
-  """What was said, in lower case; None for an answer without a synonym."""
+  """Returns the answers in lower case, None for one without a synonym."""
   if not isinstance(answer, list):
     return []
   return [s[0].lower() if s else None for s in answer]

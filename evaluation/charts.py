@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the charts of a report as SVG that stands inside a page.
+"""Draws the charts of a report as SVG inside a page.
 
-Colours are the page's own (CSS variables --ink, --soft, --rule, --series-0 to
---series-7), so that a chart follows it from light to dark; letters are text,
-in its typeface. The same input gives the same text.
+Colours are the page's CSS variables (--ink, --soft, --rule, --series-0 to
+--series-7), so charts follow its light and dark themes; letters stay text in
+the page's typeface. The same input gives the same SVG.
 """
 
 import io
@@ -13,10 +13,10 @@ import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-# Stand for the page's variables until the SVG is made: matplotlib knows no var.
+# Stand in for the page's variables, as matplotlib does not know var(...).
 _COLOURS = {"ink": "#010101", "soft": "#020202", "rule": "#030303"}
 _COLOURS.update(("series-%d" % i, "#0a0a0%d" % i) for i in range(8))
-_MARKERS = "osD^vPX*"  # Series differ in form too, for eyes that see no colour.
+_MARKERS = "osD^vPX*"  # Series differ in shape too, for the colour-blind.
 _STYLE = {
   "svg.fonttype": "none",
   "svg.hashsalt": "report",
@@ -33,14 +33,14 @@ _WIDTH = 7.2  # inches
 
 
 def scores(rows, models, others, name):
-  """Returns a chart with a line a row: a mark and a bar for each model.
+  """Draws a chart with a line for each row: a mark and a bar for each model.
 
   Args:
     rows: [(label, {model: (mean, deviation or None)}, [published values])],
       all x100.
     models: their names, in the order of colours.
-    others: what the published values are called.
-    name: begins the ids in the SVG, which a page has once each.
+    others: the name of the published values.
+    name: prefix of the ids in the SVG, unique in its page.
   """
   with matplotlib.rc_context(_STYLE):
     step = 0.8 / max(1, len(models))
@@ -79,7 +79,7 @@ def scores(rows, models, others, name):
 
 
 def differences(rows, first, second, name):
-  """Returns a chart with a line a row: a difference and its interval.
+  """Draws a chart with a line for each row: a difference and its interval.
 
   Args:
     rows: [(label, difference, low, high)], all x100.
@@ -108,12 +108,12 @@ def differences(rows, first, second, name):
 
 
 def _plain(text):
-  """A name in which a dollar sign begins no formula."""
+  """Escapes dollar signs, which would begin a formula."""
   return text.replace("$", r"\$")
 
 
 def _look(i):
-  """How the marks and bars of a series are drawn."""
+  """Returns the style of a series' marks and bars."""
   colour = _COLOURS["series-%d" % (i % 8)]
   return {
     "marker": _MARKERS[i % 8],
@@ -126,7 +126,7 @@ def _look(i):
 
 
 def _axes(labels, height):
-  """(figure, axes) with a line of `height` inches for each label, top down."""
+  """Returns (figure, axes) with a line of `height` inches for each label."""
   figure = Figure(figsize=(_WIDTH, 1.0 + height * len(labels)))
   FigureCanvasSVG(figure)
   axes = figure.add_subplot()
@@ -142,7 +142,7 @@ def _axes(labels, height):
 
 
 def _svg(figure, name):
-  """A figure as an <svg> element, hidden from readers of the text beside it."""
+  """Returns a figure as an <svg> element, hidden from screen readers."""
   target = io.BytesIO()
   figure.savefig(
     target,

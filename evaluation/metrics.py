@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores of predictions against gold labels, as pure functions.
+"""Scores predictions against gold labels, in pure functions.
 
-Gold comes first, then the predictions, as parallel lists with one item an
-example: the labels of a sentence's words, a label, a set of labels, a number,
-or an answer. Lists that are not parallel, labels other than those named and
-numbers that are not finite are a ValueError. Scores are fractions from 0 to 1
-(correlations from -1 to 1, squared errors from 0 up), and 0 where their
-denominator is 0. What is returned is plain Python, ready for json.
+Each function takes gold labels, then predictions, as parallel lists with one
+item for each example: the labels of a sentence's words, a label, a set of
+labels, a number, or an answer. It raises ValueError for lists of different
+lengths, unknown labels and numbers that are not finite. Scores are fractions
+from 0 to 1 (correlations from -1 to 1, squared errors from 0 up), and 0 where
+the denominator is 0. All results are plain Python, ready for json.
 """
 
 import collections
@@ -21,12 +21,14 @@ def entity_spans(labels):
   """Returns the entities of a sentence: (first word, end, type), end excluded.
 
   Labels are IOB1, IOB2 or IOBES tags with types (`B-Disease`) or without (`B`,
-  type ""), split at the first hyphen as in the CoNLL-2000 scorer conlleval.pl,
-  whose rules these are: a stray I or E opens an entity, a change of type
-  closes one and opens the next, any other tag is outside. conlleval.pl has no
-  rule for S, nor for B after E, and so runs neighbours of one type together (it
-  finds 955 of the 960 diseases of NCBI-disease's test set in IOBES); here S
-  stands alone and E closes, as IOBES means them.
+  type ""), split at the first hyphen. The rules are those of the CoNLL-2000
+  scorer conlleval.pl: a stray I or E opens an entity, a change of type closes
+  one and opens the next, any other tag is outside.
+
+  There is one exception. conlleval.pl has no rule for S, nor for B after E, so
+  it merges neighbours of the same type (it finds 955 of the 960 diseases in
+  NCBI-disease's test set in IOBES). Here S is an entity of its own and E closes
+  one, as IOBES means them.
 
   ["B-DNA", "I-DNA", "I-RNA", "O", "I"] ->
       [(0, 2, "DNA"), (2, 3, "RNA"), (4, 5, "")]
@@ -45,11 +47,11 @@ def entity_spans(labels):
 
 
 def entity_scores(gold, predicted):
-  """Returns the exact-match scores of the entities, over all types and by type.
+  """Computes exact-match scores of entities, over all types and by type.
 
-  An entity is correct if its first word, its last word and its type are. Keys:
-  precision, recall and f1 (micro-averaged), the counts gold, predicted and
-  correct, and types: {type: the same without types}, sorted.
+  An entity is correct if its first word, its last word and its type are.
+  Returns precision, recall and f1 (micro-averaged), the counts gold, predicted
+  and correct, and types: {type: the same keys but types}, sorted.
   """
   counts = _entity_counts(gold, predicted)
   scores = _counted_scores(*_totals(counts))
@@ -58,17 +60,17 @@ def entity_scores(gold, predicted):
 
 
 def alternative_scores(gold, predicted):
-  """Returns the scores of entities to which there are alternatives.
+  """Computes scores of entities that have alternative spans.
 
-  A gold entity is found if one of its spans is predicted, its own span rather
-  than an alternative; a predicted entity finds one gold entity at most, and
-  what finds none is wrong. So the official measure of BioCreative II's gene
-  mentions has it (Smith et al. 2008). Types do not matter. Keys: precision,
-  recall and f1, the counts gold, predicted and correct.
+  A gold entity is found if one of its spans is predicted; its own span takes
+  precedence over alternatives. A predicted entity finds at most one gold entity
+  and is wrong if it finds none. This is the official measure of BioCreative
+  II's gene mentions (Smith et al. 2008). Types do not matter. Returns
+  precision, recall and f1, and the counts gold, predicted and correct.
 
   Args:
-    gold: for each sentence a list of entities, each the list of its spans
-      (first word, end), its own first.
+    gold: for each sentence a list of entities; an entity is a list of spans
+      (first word, end), its own span first.
     predicted: for each sentence the labels of its words.
   """
   _check_lengths(gold, predicted, "sentences")
@@ -82,7 +84,7 @@ def alternative_scores(gold, predicted):
 
 
 def _found_by_alternatives(entities, spans):
-  """How many entities are found; see alternative_scores."""
+  """Returns the number of entities found; see alternative_scores."""
   found, unused = set(), set(spans)
   for own in (True, False):
     for i, acceptable in enumerate(entities):
@@ -96,12 +98,12 @@ def _found_by_alternatives(entities, spans):
 
 
 def token_scores(gold, predicted):
-  """Returns the scores of single labels, without regard to entities.
+  """Computes scores of single labels, without regard to entities.
 
-  Keys: token_accuracy over all words; token_precision, token_recall and
-  token_f1, each the unweighted mean of its values for the labels other than O
-  that occur in gold or predictions. This is what BioBERT's run_ner.py reports
-  as eval_precision, eval_recall and eval_f; entity_scores is stricter.
+  Returns token_accuracy over all words, and token_precision, token_recall and
+  token_f1: unweighted means over the labels besides O that occur in gold or
+  predictions. BioBERT's run_ner.py reports these as eval_precision, eval_recall
+  and eval_f; entity_scores is stricter.
   """
   _check_sentences(gold, predicted)
   gold, predicted = (list(itertools.chain(*side)) for side in (gold, predicted))
@@ -116,10 +118,10 @@ def token_scores(gold, predicted):
 
 
 def conlleval_report(gold, predicted):
-  """Returns the text that conlleval.pl prints; entity_spans has the exception.
+  """Returns the text that conlleval.pl prints, except as entity_spans says.
 
-  Its accuracy is that of single labels; the number that ends a type's line is
-  that of its predicted entities.
+  The accuracy is that of single labels. A type's line ends with the number of
+  its predicted entities.
   """
   counts = _entity_counts(gold, predicted)
   totals = _totals(counts)
@@ -145,13 +147,13 @@ def conlleval_report(gold, predicted):
 
 
 def class_scores(gold, predicted, labels, negative=None):
-  """Returns the scores of examples that have one of `labels` each.
+  """Computes scores of examples that have one of `labels` each.
 
-  Keys:
+  Returns:
   - accuracy;
   - precision, recall, f1: micro-averaged over the labels other than `negative`
     ("no relation"), as BLUE and BLURB score ChemProt. With two labels these
-    are the figures of the positive one, as for GAD and EU-ADR;
+    are the scores of the positive one, as for GAD and EU-ADR;
   - macro_precision, macro_recall, macro_f1: unweighted means over those of
     these labels that occur in gold or predictions, as BLUE scores DDI;
   - specificity, the recall of `negative`, if there is one other label;
@@ -180,21 +182,21 @@ def class_scores(gold, predicted, labels, negative=None):
 
 
 def multilabel_scores(gold, predicted, labels):
-  """Returns the scores of documents that have a set of `labels` each.
+  """Computes scores of documents that have a set of `labels` each.
 
-  Keys:
+  Returns:
   - accuracy: the share of documents whose set is exactly right;
   - precision, recall, f1: micro-averaged over all pairs of document and label,
     as BLURB scores Hallmarks of Cancer;
   - macro_precision, macro_recall, macro_f1: unweighted means over the labels
     that occur in gold or predictions;
   - example_precision, example_recall: means over the documents; example_f1:
-    the harmonic mean of the two, as BLUE scores Hallmarks of Cancer. Where
-    nothing is predicted for a document with labels, its precision is 0. One
-    without, for which BLUE's eval_hoc.py divides by zero, has a precision and
-    recall of 1 if nothing is predicted for it, else of 0;
-  - documents, documents_without_label: counts, the latter in gold;
-  - classes: as class_scores has it.
+    the harmonic mean of the two, as BLUE scores Hallmarks of Cancer. If nothing
+    is predicted for a document with labels, its precision is 0. For a document
+    without labels, BLUE's eval_hoc.py divides by zero; here its precision and
+    recall are 1 if nothing is predicted for it, otherwise 0;
+  - documents, documents_without_label: counts of gold documents;
+  - classes: as in class_scores.
   """
   _check_lengths(gold, predicted, "documents")
   _check_labels(itertools.chain(*gold, *predicted), labels)
@@ -222,8 +224,8 @@ def multilabel_scores(gold, predicted, labels):
 def class_report(scores):
   """Returns the tables of class_scores or multilabel_scores as text.
 
-  Ratios become percentages. The confusion matrix is there if the scores have
-  one; labels that would make it wider than 80 columns are numbered.
+  Ratios become percentages. If the scores have a confusion matrix, it follows;
+  labels that would make it wider than 80 columns are numbered.
   """
   heads = ["precision", "recall", "F1", "gold", "predicted", "correct"]
   rows = [["label"] + heads]
@@ -241,10 +243,10 @@ def class_report(scores):
 def best_threshold(gold, probabilities):
   """Returns the t for which `probability >= t` predicts one label best.
 
-  Best is the highest F1 against the booleans `gold`; among equals it is the t
-  nearest to 0.5. Tried are 0.5 and the midpoints between neighbouring
-  probabilities and, so that all may be predicted, between 0 and the lowest. It
-  is 0.5 if nothing in gold is true.
+  The best t has the highest F1 against the booleans `gold`; among equals, it is
+  the t nearest to 0.5. Candidates are 0.5, the midpoints between neighbouring
+  probabilities and, to allow predicting all, the midpoint between 0 and the
+  lowest. The result is 0.5 if nothing in gold is true.
   """
   _check_lengths(gold, probabilities, "labels")
   gold, probabilities = np.array(gold, bool), _finite(probabilities)
@@ -256,15 +258,15 @@ def best_threshold(gold, probabilities):
   candidates = np.append((lower + upper) / 2, 0.5)
   rejected = np.searchsorted(probabilities[order], candidates)
   missed = np.append(0, np.cumsum(gold[order]))[rejected]
-  # Equal fractions of integers are equal floats, so equals are found as such.
+  # Equal fractions of integers are equal floats, so == finds ties.
   f1 = 2 * (gold.sum() - missed) / (gold.sum() + len(gold) - rejected)
   return float(candidates[np.lexsort((abs(candidates - 0.5), -f1))[0]])
 
 
 def regression_scores(gold, predicted):
-  """Returns pearson, spearman (ties share their mean rank) and mse.
+  """Computes pearson, spearman (ties share their mean rank) and mse.
 
-  All pairs count at once, as BLUE scores BIOSSES and MedSTS.
+  They are over all pairs at once, as BLUE scores BIOSSES and MedSTS.
   """
   _check_lengths(gold, predicted, "numbers")
   gold, predicted = _finite([gold, predicted])
@@ -276,13 +278,13 @@ def regression_scores(gold, predicted):
 
 
 def squad_scores(gold, predicted):
-  """Returns exact and f1, as the official script of SQuAD 2.0 finds them.
+  """Computes exact and f1 as the official script of SQuAD 2.0 does.
 
-  Gold is a list of acceptable answers a question, empty if it has none: "" is
-  then right, as it is where normalisation leaves nothing of the answers. exact
-  is the share of predictions that equal one of them, f1 the mean of the F1 of
-  their words with the answer that fits best. Case, ASCII punctuation, articles
-  and white space do not matter. With answers to all it is SQuAD 1.1's score.
+  Gold is a list of acceptable answers for each question. If it is empty, or if
+  normalisation leaves nothing of the answers, "" is right. exact is the share
+  of predictions that equal an acceptable answer, f1 the mean F1 of their words
+  against the answer that fits best. Case, ASCII punctuation, articles and white
+  space do not matter. If all questions have answers, this is SQuAD 1.1's score.
   """
   _check_lengths(gold, predicted, "questions")
   exact, f1 = [], []
@@ -302,7 +304,7 @@ def _squad_words(text):
 
 
 def _word_f1(gold, predicted):
-  """Returns the F1 of a bag of words; no word is right for no word only."""
+  """Returns the F1 of bags of words; an empty one matches an empty one only."""
   if not gold or not predicted:
     return float(gold == predicted)
   common = collections.Counter(gold) & collections.Counter(predicted)
@@ -311,7 +313,7 @@ def _word_f1(gold, predicted):
 
 def _correlation(x, y):
   """Returns Pearson's correlation of two vectors."""
-  # Equal values less the first are exactly 0, but less their mean, which is
+  # Equal values minus the first are exactly 0. Minus their mean, which is
   # rounded, they may not be: np.mean([0.1] * 3) > 0.1.
   x, y = (v - v[:1] for v in (x, y))
   x, y = (v - _divide(v.sum(), len(v)) for v in (x, y))
@@ -328,7 +330,7 @@ def _ranks(values):
 
 
 def _aligned(rows):
-  """Returns a line a row: the first column to the left, others to the right."""
+  """Returns a line for each row: first column left, the others right."""
   rows = [[str(cell) for cell in row] for row in rows]
   first, *widths = [max(map(len, column)) for column in zip(*rows)]
   return [
@@ -367,7 +369,7 @@ def _totals(counts):
 
 
 def _counted_scores(gold, predicted, correct):
-  """Returns the scores and the counts that they are made of as a dict."""
+  """Returns scores and the counts behind them as a dict."""
   precision, recall, f1 = _ratios(gold, predicted, correct)
   return {
     "precision": precision,
@@ -380,7 +382,7 @@ def _counted_scores(gold, predicted, correct):
 
 
 def _ratios(gold, predicted, correct, whole=1):
-  """Returns (precision, recall, F1) as parts of `whole`."""
+  """Returns (precision, recall, F1), on a scale from 0 to `whole`."""
   precision = _divide(whole * correct, predicted)
   recall = _divide(whole * correct, gold)
   return precision, recall, _harmonic_mean(precision, recall)
@@ -444,7 +446,7 @@ def _check_labels(found, labels):
 
 
 def _finite(numbers):
-  """Returns an array of numbers after a look at them."""
+  """Returns an array of numbers; rejects those that are not finite."""
   numbers = np.array(numbers, np.float64)
   if not np.isfinite(numbers).all():
     raise ValueError("one of the numbers is not finite")

@@ -50,6 +50,7 @@ th[scope=row], th[scope=rowgroup], .left { text-align: left; }
 th[scope=rowgroup] { background: var(--band); }
 th[scope=row] { font-weight: 400; min-width: 6.5rem; }
 .whole { white-space: nowrap; }
+.whole.note { font-size: inherit; }
 td.none { color: var(--soft); }
 sup { color: var(--soft); line-height: 0; }
 figure { margin: 0 0 1rem; }

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells whether two models' scores differ by more than the chance that chose
-the test examples: paired bootstrap (Koehn 2004; Berg-Kirkpatrick et al. 2012).
+"""Tests whether the difference of two models' scores may be due to the choice
+of test examples: paired bootstrap (Koehn 2004; Berg-Kirkpatrick et al. 2012).
 
-A test example is known by sums: the numbers which, added up over examples, make
-the score, such as the counts of its gold, predicted and correct entities.
-Arrays of sums end in an axis of K of them; the score functions turn [..., K]
-into [...], fractions as in metrics.py. That scores one list of examples at a
-time; here ten thousand samples are scored at once, which is why three of its
-formulas stand here again, for arrays (the tests hold the two together).
+An example is represented by K numbers that, summed over examples, give the
+score, such as the counts of its gold, predicted and correct entities. The score
+functions turn sums [..., K] into fractions [...]. They repeat three formulas of
+metrics.py, which scores one list of examples at a time, for arrays: here ten
+thousand samples are scored at once. The tests compare the two.
 
-scipy.stats.bootstrap, the oracle of the tests, does not fit: it resamples
-numbers one at a time where an example has several, knows nothing of runs that
-share their test set, and would be a requirement for this alone.
+scipy.stats.bootstrap, which the tests compare with, does not fit: it resamples
+single numbers, does not know of runs that share a test set, and would be a
+requirement for this alone.
 """
 
 import collections
@@ -21,61 +20,62 @@ import numpy as np
 _CELLS = 1 << 22  # Drawn counts held at a time: 32 MB.
 _ROUNDING = 1e-12
 
-# Scores are fractions: the difference of the first model's and the second's,
-# the ends of its 95 % interval; p is two-sided; n counts distinct examples.
+# difference: the first model's score minus the second's, as a fraction.
+# low, high: its 95 % interval. p: two-sided. n: number of distinct examples.
 Difference = collections.namedtuple(
   "Difference", ["difference", "low", "high", "p", "n"]
 )
 
 
 def f1(sums):
-  """Returns F1 of (gold, predicted, correct)."""
+  """Computes F1 from sums of (gold, predicted, correct)."""
   return _divide(2 * sums[..., 2], sums[..., 0] + sums[..., 1])
 
 
 def mean(sums):
-  """Returns the mean of values, of (sum of values, number of values)."""
+  """Computes the mean from (sum of values, number of values)."""
   return _divide(sums[..., 0], sums[..., 1])
 
 
 def pearson(sums):
-  """Returns Pearson's correlation, of the sums of moments(x, y)."""
+  """Computes Pearson's correlation from the sums of moments(x, y)."""
   n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
   spread = (n * xx - x * x) * (n * yy - y * y)
-  # Of equal values the spread is rounding, above 0 or below.
+  # If all values are equal, rounding leaves a spread a little off 0.
   flat = spread <= _ROUNDING * np.square(n * n) * _scale(sums)
   r = (n * xy - x * y) / np.sqrt(np.where(flat, 1, spread))
   return np.where(flat, 0.0, np.clip(r, -1, 1))
 
 
 def moments(x, y):
-  """Returns what `pearson` takes of each pair of numbers, float64 [N, 6].
+  """Returns what `pearson` needs of each pair of numbers, float64 [N, 6].
 
-  Numbers are taken from their mean, which changes no correlation and keeps
-  the sums of squares exact.
+  The means are subtracted first: that changes no correlation and keeps the sums
+  of squares exact.
   """
   x, y = (np.asarray(v, np.float64) - np.mean(v) for v in (x, y))
   return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
 
 
 def paired_bootstrap(test_sets, weights, score, samples, seed):
-  """Returns the Difference of two models' mean scores over their runs.
+  """Computes the Difference of two models' mean scores over their runs.
 
   Examples are drawn with replacement from each test set, the same for both
-  models and for all runs on that set: five seeds are five looks at the same
-  examples, not five times as many. Folds have test sets of their own.
+  models and for all runs on that set: five seeds look five times at the same
+  examples, they do not make more examples. Each fold has its own test set.
 
-  p is the share of samples whose difference is as far from the difference
-  found as that is from 0, to either side (Berg-Kirkpatrick et al., two-sided);
-  the sample at hand is counted in, so it is never 0. The interval is of the
-  percentiles 2.5 and 97.5.
+  p is the share of samples whose difference is at least as far from the
+  observed difference as that is from 0, in either direction (Berg-Kirkpatrick
+  et al., two-sided). The observed sample counts as one, so p is never 0. The
+  interval ends at the percentiles 2.5 and 97.5.
 
   Args:
-    test_sets: the sums of each, float [N, runs, 2, K], the 2 being the models.
-    weights: the weights of each test set's runs, float [runs]; 1 in total.
+    test_sets: for each test set the sums, float [N, runs, 2 models, K].
+    weights: for each test set the weights of its runs, float [runs]; they add
+      up to 1 over all test sets.
     score: one of the functions above.
-    samples: how many to draw.
-    seed: the same one gives the same figures.
+    samples: number of samples to draw.
+    seed: of the samples.
   """
   random = np.random.RandomState(seed)
   found, drawn = 0.0, np.zeros(samples)
@@ -96,7 +96,7 @@ def paired_bootstrap(test_sets, weights, score, samples, seed):
 
 
 def holm(p_values):
-  """Returns p-values adjusted for testing them all at once (Holm 1979)."""
+  """Returns p-values adjusted for multiple tests (Holm 1979)."""
   adjusted, highest = [0.0] * len(p_values), 0.0
   for rank, i in enumerate(np.argsort(p_values, kind="stable")):
     highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
@@ -105,17 +105,17 @@ def holm(p_values):
 
 
 def _difference(sums, weights, score):
-  """The weighted difference of scores; [..., runs, 2, K] -> [...]."""
+  """Computes the weighted difference of scores, [..., runs, 2, K] -> [...]."""
   scores = score(sums)
   return (scores[..., 0] - scores[..., 1]) @ np.asarray(weights)
 
 
 def _resample(sums, samples, random):
-  """Yields the totals of samples of as many examples, [some, runs, 2, K].
+  """Yields the sums over samples of N examples, [some samples, runs, 2, K].
 
-  How often each of the *distinct* rows comes in a sample of N is multinomial.
-  That is the same as drawing examples, and quicker: most sentences are alike
-  in their few counts.
+  Draws how often each *distinct* row occurs in a sample, which is multinomial.
+  That is equivalent to drawing examples, and faster: most sentences have the
+  same few counts.
   """
   rows = sums.reshape(len(sums), -1)
   rows, counts = np.unique(rows, axis=0, return_counts=True)
@@ -127,12 +127,12 @@ def _resample(sums, samples, random):
 
 
 def _divide(numerator, denominator):
-  """The quotient, 0 where the denominator is, as in metrics.py."""
+  """Returns the quotient, 0 where the denominator is 0, as in metrics.py."""
   zero = denominator == 0
   return np.where(zero, 0.0, numerator / np.where(zero, 1, denominator))
 
 
 def _scale(sums):
-  """The product of both mean squares, what a spread is small against."""
+  """Returns the product of both mean squares, the scale of a spread."""
   n = sums[..., 0]
   return _divide(sums[..., 3], n) * _divide(sums[..., 4], n)

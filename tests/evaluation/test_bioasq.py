@@ -62,7 +62,7 @@ def untyped(answers):
 
 
 @pytest.mark.parametrize("batch", ["4B1", "6B3"])
-def test_scores_are_those_of_the_official_measure(shared, batch):
+def test_scores_equal_those_of_the_official_measure(shared, batch):
   folder = os.path.join(shared, "data", "benchmarks", "QA", "BioASQ")
   gold = load(os.path.join(folder, batch + "_golden.json"))
   answers = load(os.path.join(FIXTURES, batch + "_system.json"), True)
@@ -76,7 +76,7 @@ def test_scores_are_those_of_the_official_measure(shared, batch):
     assert results[kind][figure] == pytest.approx(value, abs=1e-12)
 
 
-def test_every_figure_is_what_a_hand_works_out():
+def test_scores_equal_those_computed_by_hand():
   results = bioasq.scores(GOLD, ANSWERS)
   assert results["factoid"] == {
     "strict": pytest.approx(1 / 3),
@@ -153,7 +153,7 @@ def test_the_first_right_answer_to_a_factoid_question_counts(answer, rank):
   "answer, right",
   [("yes", 1), ("YES!", 1), ("no", 0), ("yes and no", 1), ("", 0), (None, 0)],
 )
-def test_yes_is_found_wherever_it_stands(answer, right):
+def test_yes_is_found_anywhere_in_a_string(answer, right):
   results = bioasq.scores({"q": ("yesno", "yes")}, {"q": answer})["yesno"]
   assert results["accuracy"] == results["f1_yes"] == right
 
@@ -165,7 +165,7 @@ def test_an_answer_that_is_neither_yes_nor_no_hurts_both_classes():
   assert results["yesno"]["f1_no"] == pytest.approx(2 / 3)
 
 
-def test_a_question_without_an_answer_is_left_out_and_told():
+def test_a_question_without_an_answer_is_left_out_and_reported():
   answers = {name: a for name, a in ANSWERS.items() if name != "f3"}
   answers["z"] = [["x"]]
   results = bioasq.scores(GOLD, answers)["factoid"]
@@ -177,7 +177,7 @@ def test_a_question_without_an_answer_is_left_out_and_told():
   assert unasked.startswith("1 of 9 answers") and unasked.endswith(": z")
 
 
-def test_a_type_that_nobody_answered_is_0_and_not_complained_of():
+def test_a_type_without_answers_scores_0_and_is_not_reported():
   answers = {name: ANSWERS[name] for name in ("f1", "f2", "f3")}
   results = bioasq.scores(GOLD, answers)
   line = bioasq.official_line(results).split()
@@ -186,7 +186,7 @@ def test_a_type_that_nobody_answered_is_0_and_not_complained_of():
   assert bioasq.report(results).count("\n") == 1
 
 
-def test_no_question_at_all_scores_0():
+def test_scores_without_questions_are_0():
   assert bioasq.official_line(bioasq.scores({}, {})) == ZEROS
 
 
@@ -203,17 +203,17 @@ def test_no_question_at_all_scores_0():
     ("56c073fcef6e394741000020", "56c073fcef6e394741000020"),
   ],
 )
-def test_only_the_number_of_a_snippet_is_no_part_of_an_id(pair, question):
+def test_the_number_of_a_snippet_is_cut_off_an_id(pair, question):
   assert bioasq.question_id(pair) == question
 
 
-def test_texts_of_one_question_come_together_in_the_order_of_the_questions():
+def test_pairs_are_grouped_by_question_in_order():
   pairs = [("b_000", "B?"), ("a_000", "A?"), ("b_001", "B?"), ("c", "C?")]
   groups = bioasq.by_question(pairs, [1, 2, 3, 4])
   assert list(groups.items()) == [("b", [1, 3]), ("a", [2]), ("c", [4])]
 
 
-def test_ids_that_only_look_like_biobert_s_keep_questions_apart():
+def test_questions_whose_ids_only_look_numbered_stay_apart():
   pairs = [("q_001", "Who?"), ("q_002", "Where?"), ("q_003", "Where?")]
   assert list(bioasq.by_question(pairs, "abc")) == ["q_001", "q_002", "q_003"]
 
@@ -222,7 +222,7 @@ def entries(*pairs):
   return [{"text": t, "probability": p} for t, p in pairs]
 
 
-def test_equal_answers_to_all_snippets_add_up_whatever_their_case():
+def test_equal_answers_add_up_whatever_their_case():
   pooled = bioasq.pool(
     [
       entries(("p53", 0.5), ("JAK", 0.25), ("", 0.125)),
@@ -232,14 +232,14 @@ def test_equal_answers_to_all_snippets_add_up_whatever_their_case():
   assert pooled == [("Jak", 0.625), ("p53", 0.5), ("x" * 100, 0.0625)]
 
 
-def test_of_equal_weights_the_single_most_probable_comes_first():
+def test_the_highest_probability_breaks_ties():
   pooled = bioasq.pool(
     [entries(("a", 0.25), ("b", 0.5)), entries(("a", 0.25), ("c", 0.5))]
   )
   assert [text for text, _ in pooled] == ["b", "c", "a"]
 
 
-def test_a_type_of_question_has_its_form_of_answer():
+def test_each_type_of_question_has_its_form_of_answer():
   pooled = [("a", 0.75), ("b", 0.5)] + [(x, 0.125) for x in "cdef"]
   assert bioasq.exact_answer("factoid", pooled, 0.42) == [[x] for x in "abcde"]
   assert bioasq.exact_answer("list", pooled, 0.42) == [["a"], ["b"]]
@@ -250,7 +250,7 @@ def test_a_type_of_question_has_its_form_of_answer():
   assert bioasq.exact_answer("list", [], 0) == []
 
 
-def test_pooling_makes_the_submission_that_biobert_makes(shared):
+def test_pooling_gives_the_same_submission_as_biobert(shared):
   folder = os.path.join(shared, "data", "benchmarks", "QA", "sample_outputs")
   with open(os.path.join(folder, "4B1_nbest_predictions.json")) as f:
     n_bests = json.load(f)
@@ -273,7 +273,7 @@ def run(*arguments):
   )
 
 
-def test_the_program_prints_the_official_line_first_and_then_words(tmp_path):
+def test_the_program_prints_the_official_line_first(tmp_path):
   (tmp_path / "gold.json").write_text(json_of(GOLD))
   answers = {name: (GOLD[name][0], ANSWERS[name]) for name in ANSWERS}
   del answers["y2"]
@@ -290,7 +290,7 @@ def test_the_program_prints_the_official_line_first_and_then_words(tmp_path):
   assert result.returncode == 0
 
 
-def test_the_program_ends_in_one_line_that_says_where_the_fault_is(tmp_path):
+def test_the_program_reports_an_error_in_one_line(tmp_path):
   gold = tmp_path / "gold.json"
   gold.write_text(json_of(GOLD))
   answers = tmp_path / "answers.json"
@@ -304,6 +304,6 @@ def test_the_program_ends_in_one_line_that_says_where_the_fault_is(tmp_path):
     assert result.stderr.count("\n") == 1 and message in result.stderr
 
 
-def test_help_names_the_ten_figures():
+def test_help_names_the_ten_scores():
   result = run("--help")
   assert result.returncode == 0 and "MRR" in result.stdout

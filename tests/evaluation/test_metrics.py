@@ -43,7 +43,7 @@ SPANS = [
 
 
 @pytest.mark.parametrize(("labels", "spans", "why"), SPANS)
-def test_entities_are_found_as_conlleval_finds_them(labels, spans, why):
+def test_entities_equal_those_of_conlleval(labels, spans, why):
   assert metrics.entity_spans(labels.split()) == spans, why
 
 
@@ -61,7 +61,7 @@ ALTERNATIVES = [
 
 
 @pytest.mark.parametrize(("entities", "labels", "counts", "why"), ALTERNATIVES)
-def test_alternatives_to_an_entity_are_as_good(entities, labels, counts, why):
+def test_alternative_spans_of_an_entity_count(entities, labels, counts, why):
   scores = metrics.alternative_scores([entities], [labels.split()])
   names = ("gold", "predicted", "correct")
   assert tuple(scores[name] for name in names) == counts, why
@@ -85,7 +85,7 @@ SCORES = [
 @pytest.mark.parametrize(
   ("gold", "predicted", "counts", "ratios", "why"), SCORES
 )
-def test_an_entity_is_right_if_its_words_and_type_are(
+def test_an_entity_needs_the_right_words_and_type(
   gold, predicted, counts, ratios, why
 ):
   scores = metrics.entity_scores([gold.split()], [predicted.split()])
@@ -94,12 +94,12 @@ def test_an_entity_is_right_if_its_words_and_type_are(
   assert found == pytest.approx(ratios), why
 
 
-def test_entities_do_not_reach_over_the_end_of_a_sentence():
+def test_entities_end_with_their_sentence():
   scores = metrics.entity_scores([["B"], ["I"]], [["B"], ["I"]])
   assert scores["gold"] == scores["correct"] == 2
 
 
-def test_each_type_has_scores_of_its_own():
+def test_each_type_has_its_own_scores():
   scores = metrics.entity_scores(
     [["B-RNA", "O", "B-DNA", "O"]], [["B-RNA", "O", "B-RNA", "B-protein"]]
   )
@@ -115,13 +115,13 @@ def test_each_type_has_scores_of_its_own():
   assert scores["types"]["DNA"]["recall"] == 0
 
 
-def test_no_sentence_scores_zero():
+def test_scores_without_sentences_are_zero():
   assert metrics.entity_scores([], [])["f1"] == 0
   assert metrics.entity_scores([], [])["types"] == {}
   assert set(metrics.token_scores([], []).values()) == {0}
 
 
-def test_token_scores_are_the_mean_over_the_labels_other_than_o():
+def test_token_scores_are_means_over_labels_besides_o():
   scores = metrics.token_scores([["B", "I", "O", "O"]], [["B", "O", "B", "O"]])
   assert scores == {
     "token_accuracy": 0.5,
@@ -131,7 +131,7 @@ def test_token_scores_are_the_mean_over_the_labels_other_than_o():
   }
 
 
-def test_only_o_gives_token_scores_of_zero_but_for_accuracy():
+def test_token_scores_of_o_alone_are_zero_except_accuracy():
   scores = metrics.token_scores([["O", "O"]], [["O", "O"]])
   assert scores["token_accuracy"] == 1
   assert scores["token_f1"] == 0
@@ -141,7 +141,7 @@ def test_only_o_gives_token_scores_of_zero_but_for_accuracy():
   "score",
   [metrics.entity_scores, metrics.token_scores, metrics.conlleval_report],
 )
-def test_sequences_that_are_not_parallel_are_refused(score):
+def test_sequences_of_different_lengths_are_rejected(score):
   with pytest.raises(ValueError, match="2 gold sentences, 1 predicted"):
     score([["O"], ["O"]], [["O"]])
   with pytest.raises(ValueError, match="sentence 1 has 2 gold labels and 1"):
@@ -251,14 +251,14 @@ CLASSES = [
 @pytest.mark.parametrize(
   ("gold", "predicted", "negative", "expected", "why"), CLASSES
 )
-def test_classes_are_averaged_without_the_negative_one(
+def test_averages_leave_the_negative_class_out(
   gold, predicted, negative, expected, why
 ):
   scores = metrics.class_scores(gold, predicted, list("ABN"), negative)
   assert {k: scores[k] for k in expected} == pytest.approx(expected), why
 
 
-def test_a_class_that_occurs_nowhere_changes_no_average():
+def test_a_class_without_examples_changes_no_average():
   gold, predicted = list("AABBN"), list("ABBNA")
   without = metrics.class_scores(gold, predicted, list("ABN"), "N")
   scores = metrics.class_scores(gold, predicted, list("ACBN"), "N")
@@ -267,7 +267,7 @@ def test_a_class_that_occurs_nowhere_changes_no_average():
   assert [scores[k] for k in averages] == [without[k] for k in averages]
 
 
-def test_with_two_classes_the_scores_are_those_of_the_positive_one():
+def test_scores_of_two_classes_are_those_of_the_positive_one():
   gold, predicted = list("110000"), list("101100")
   scores = metrics.class_scores(gold, predicted, ["0", "1"], "0")
   positive = scores["classes"]["1"]
@@ -379,7 +379,7 @@ def label_sets(text):
 @pytest.mark.parametrize(
   ("gold", "predicted", "cells", "examples", "why"), DOCUMENTS
 )
-def test_documents_have_labels_none_or_several(
+def test_documents_may_have_no_label_or_several(
   gold, predicted, cells, examples, why
 ):
   gold, predicted = label_sets(gold), label_sets(predicted)
@@ -389,7 +389,7 @@ def test_documents_have_labels_none_or_several(
     assert found == pytest.approx(expected), why
 
 
-def test_documents_are_counted_and_right_if_all_their_labels_are():
+def test_a_document_needs_all_its_labels_right():
   scores = metrics.multilabel_scores(
     label_sets("A AB - - C"), label_sets("A A - B D"), list("ABCDE")
   )
@@ -431,7 +431,7 @@ def test_multilabel_scores_equal_those_of_scikit_learn(size):
     np.testing.assert_allclose([s["example_" + name] for s in scores], theirs)
 
 
-def test_a_report_has_a_line_a_class_and_a_confusion_matrix():
+def test_a_report_has_a_line_per_class_and_a_confusion_matrix():
   gold = ["gene"] * 4 + ["none"] * 12
   predicted = ["gene"] * 3 + ["none"] * 12 + ["gene"]
   scores = metrics.class_scores(gold, predicted, ["gene", "none"], "none")
@@ -456,7 +456,7 @@ def test_a_report_of_documents_has_no_confusion_matrix():
   )
 
 
-def test_a_report_numbers_the_columns_of_labels_that_are_long():
+def test_a_report_numbers_columns_with_long_labels():
   labels = ["a hallmark of cancer, number %d" % i for i in range(3)]
   scores = metrics.class_scores(labels, labels[:2] + labels[1:2], labels)
   lines = metrics.class_report(scores).splitlines()
@@ -499,7 +499,7 @@ def f1_above(threshold, gold, probabilities):
   return fractions.Fraction(2 * both, sum(gold) + sum(predicted))
 
 
-def test_no_threshold_is_better_nor_an_equal_one_nearer_to_a_half():
+def test_no_other_threshold_is_better_or_nearer_to_a_half():
   generator = random.Random(0)
   for _ in range(1000):
     size = generator.randint(1, 8)
@@ -535,7 +535,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("gold", "predicted", "expected", "why"), NUMBERS)
-def test_numbers_are_compared_by_value_by_rank_and_by_error(
+def test_numbers_are_scored_by_value_rank_and_error(
   gold, predicted, expected, why
 ):
   gold, predicted = (list(map(float, s.split())) for s in (gold, predicted))
@@ -544,7 +544,7 @@ def test_numbers_are_compared_by_value_by_rank_and_by_error(
   assert found == pytest.approx(expected), why
 
 
-def test_no_rounding_makes_a_correlation_of_more_than_one():
+def test_correlations_do_not_exceed_one_by_rounding():
   scores = metrics.regression_scores([0, 0, 0, 1], [0, 0, 0, 2])
   assert scores["pearson"] == scores["spearman"] == 1
 
@@ -599,14 +599,14 @@ ANSWERS = [
 @pytest.mark.parametrize(
   ("acceptable", "predicted", "exact", "f1", "why"), ANSWERS
 )
-def test_answers_are_compared_as_squad_compares_them(
+def test_answers_are_compared_by_the_rules_of_squad(
   acceptable, predicted, exact, f1, why
 ):
   scores = metrics.squad_scores([acceptable], [predicted])
   assert scores == {"exact": exact, "f1": pytest.approx(f1)}, why
 
 
-def test_answers_are_averaged_over_the_questions():
+def test_answer_scores_are_means_over_questions():
   gold, predicted = [["p53"], ["p53"], [], ["A"]], ["p53", "p53 gene", "x", ""]
   scores = metrics.squad_scores(gold, predicted)
   assert scores == {"exact": 0.5, "f1": pytest.approx((1 + 2 / 3 + 0 + 1) / 4)}
@@ -626,13 +626,13 @@ def test_answers_are_averaged_over_the_questions():
     (metrics.squad_scores, "questions"),
   ],
 )
-def test_lists_that_are_not_parallel_are_refused(score, noun):
+def test_lists_of_different_lengths_are_rejected(score, noun):
   with pytest.raises(ValueError, match="2 gold %s, 1 predicted" % noun):
     score([1, 1], [1])
 
 
 @pytest.mark.parametrize(("gold", "predicted"), [("A", "C"), ("C", "A")])
-def test_labels_other_than_those_named_are_refused(gold, predicted):
+def test_unknown_labels_are_rejected(gold, predicted):
   message = r"\['C'\] are not among the labels \['A', 'B'\]"
   with pytest.raises(ValueError, match=message):
     metrics.class_scores([gold], [predicted], ["A", "B"])
@@ -643,7 +643,7 @@ def test_labels_other_than_those_named_are_refused(gold, predicted):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_numbers_that_are_not_finite_are_refused(number):
+def test_numbers_that_are_not_finite_are_rejected(number):
   for arguments in (([1, number], [1, 2]), ([1, 2], [1, number])):
     with pytest.raises(ValueError, match="not finite"):
       metrics.regression_scores(*arguments)

@@ -33,7 +33,7 @@ def random_labels(random, size):
   return [LABELS[i] for i in random.randint(3, size=size)]
 
 
-def test_f1_of_sums_is_that_of_metrics():
+def test_f1_equals_that_of_metrics():
   random = np.random.RandomState(0)
   for size in range(30):
     gold, predicted = (random_labels(random, size) for _ in range(2))
@@ -52,7 +52,7 @@ def test_f1_of_sums_is_that_of_metrics():
     ([4], [4]),
   ],
 )
-def test_pearson_of_moments_is_that_of_metrics(x, y):
+def test_pearson_equals_that_of_metrics(x, y):
   found = significance.pearson(significance.moments(x, y).sum(0))
   wanted = metrics.regression_scores(x, y)["pearson"]
   assert found == pytest.approx(wanted, abs=1e-9)
@@ -63,7 +63,7 @@ def test_the_mean_of_no_values_is_0():
   assert significance.mean(sums).tolist() == [0.75, 0.0]
 
 
-def test_small_cases_agree_with_all_samples_there_can_be():
+def test_small_cases_agree_with_an_enumeration_of_all_samples():
   gold = ["x", "y", "x", "false", "y"]
   first = ["x", "y", "x", "x", "false"]
   second = ["x", "x", "false", "x", "false"]
@@ -148,14 +148,14 @@ def test_a_model_does_not_differ_from_itself():
   assert bootstrap_of(rows, rows) == (0.0, 0.0, 0.0, 1.0, 50)
 
 
-def test_a_model_that_is_always_right_differs_from_one_that_never_is():
+def test_always_right_differs_from_never_right():
   gold = ["x", "y"] * 50
   found = bootstrap_of(counts(gold, gold), counts(gold, gold[::-1]), 999)
   assert found.difference == found.low == found.high == 1.0
   assert found.p == 1 / 1000
 
 
-def test_exchanging_the_models_turns_the_difference_round():
+def test_swapping_the_models_negates_the_difference():
   random = np.random.RandomState(0)
   gold, a, b = (random_labels(random, 60) for _ in range(3))
   one = bootstrap_of(counts(gold, a), counts(gold, b), 20000)
@@ -165,7 +165,7 @@ def test_exchanging_the_models_turns_the_difference_round():
   assert one.low == pytest.approx(-other.high, abs=0.02)
 
 
-def test_a_seed_gives_the_same_figures_and_another_gives_others():
+def test_the_seed_determines_the_result():
   random = np.random.RandomState(0)
   gold, a, b = (random_labels(random, 60) for _ in range(3))
   rows = counts(gold, a), counts(gold, b)
@@ -173,7 +173,7 @@ def test_a_seed_gives_the_same_figures_and_another_gives_others():
   assert bootstrap_of(*rows, seed=4) != bootstrap_of(*rows, seed=5)
 
 
-def test_models_of_equal_skill_are_told_apart_as_often_as_p_says():
+def test_models_of_equal_skill_differ_as_often_as_p_says():
   random, small = np.random.RandomState(0), 0
   for _ in range(300):
     rows = (random.rand(2, 100) < 0.7).astype(np.float64)
@@ -185,7 +185,7 @@ def test_models_of_equal_skill_are_told_apart_as_often_as_p_says():
   assert 0.05 < small / 300 < 0.15
 
 
-def test_runs_on_one_test_set_are_not_taken_for_more_examples():
+def test_more_runs_on_a_test_set_are_not_more_examples():
   random = np.random.RandomState(0)
   gold, a, b = (random_labels(random, 60) for _ in range(3))
   one = paired(counts(gold, a), counts(gold, b))
