@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes folders of results as the fine-tuning programs leave them."""
+"""Writes folders of results as the fine-tuning programs do."""
 
 import json
 
@@ -9,7 +9,7 @@ from formats import tables
 
 
 def write_run(root, place, test, program="run_ner.py", files=None, **flags):
-  """Writes root/place: results.json, run_config.json and files; its path."""
+  """Writes root/place with results.json, run_config.json and files."""
   folder = root.joinpath(*place.split("/"))
   folder.mkdir(parents=True)
   config = {"command": "/here/%s --do_train=true" % program, "flags": flags}
@@ -22,12 +22,12 @@ def write_run(root, place, test, program="run_ner.py", files=None, **flags):
 
 
 def f1(value):
-  """Scores that have nothing but an F1."""
+  """Returns scores that all have one value."""
   return {"precision": value, "recall": value, "f1": value}
 
 
 def write_ner(root, place, gold, predicted):
-  """A run of named entities with these labels of its sentences."""
+  """Writes a run on named entities, given the labels of its sentences."""
   lines = []
   for labels in zip(gold, predicted):
     lines += ["word %s %s\n" % pair for pair in zip(*labels)] + ["\n"]
@@ -37,7 +37,7 @@ def write_ner(root, place, gold, predicted):
 
 
 def write_classes(root, place, gold, predicted, labels, negative=None):
-  """A run of relations, or without a negative label of inference."""
+  """Writes a run on relations or, without a negative label, on inference."""
   scores = metrics.class_scores(gold, predicted, labels, negative)
   scores["negative"] = negative
   rows = [
@@ -51,7 +51,7 @@ def write_classes(root, place, gold, predicted, labels, negative=None):
 
 
 def write_similarities(root, place, gold, predicted):
-  """A run of similarities."""
+  """Writes a run on similarities."""
   scores = metrics.regression_scores(gold, predicted)
   rows = [
     [str(i), "a", "b", g, p] for i, (g, p) in enumerate(zip(gold, predicted))
@@ -62,7 +62,7 @@ def write_similarities(root, place, gold, predicted):
 
 
 def write_documents(root, place, gold, predicted, labels):
-  """A run of documents with sets of labels."""
+  """Writes a run on documents with sets of labels."""
   scores = metrics.multilabel_scores(gold, predicted, labels)
   rows = [
     [str(i), ",".join(sorted(g)), ",".join(sorted(p)), 0.5]
@@ -74,7 +74,7 @@ def write_documents(root, place, gold, predicted, labels):
 
 
 def golden(kind, answers):
-  """BioASQ's JSON with the right answers."""
+  """Returns BioASQ's JSON with the gold answers."""
   return json.dumps(
     {
       "questions": [
@@ -86,7 +86,7 @@ def golden(kind, answers):
 
 
 def write_questions(root, place, kind, batches):
-  """A run of BioASQ as the sweep has it: a folder for each batch.
+  """Writes a run on BioASQ with a folder for each batch, as the sweep does.
 
   Args:
     root: the results folder.
