@@ -56,7 +56,7 @@ def read_features(args):
   with open(args.data, "rb") as f:
     sentences = task.read(f.read(), args.data, "train")
   task.learned = task.learn(sentences)
-  return task, [f for s in sentences for f in task.encode(s)]
+  return task, [f for s in sentences for f in task.encode(s, True).features]
 
 
 def sample(drawn, lengths, count):

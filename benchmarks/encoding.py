@@ -42,7 +42,7 @@ def encode_corpus(args):
   with open(args.data, "rb") as f:
     sentences = task.read(f.read(), args.data, "train")
   task.learned = task.learn(sentences)
-  return [f for s in sentences for f in task.encode(s)]
+  return [f for s in sentences for f in task.encode(s, True).features]
 
 
 def megabyte(path):

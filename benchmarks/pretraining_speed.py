@@ -30,8 +30,6 @@ import subprocess
 import sys
 import time
 
-from training import devices
-
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 # isort: off
@@ -43,6 +41,7 @@ import tensorflow.compat.v1 as tf
 
 import modeling
 import optimization
+from training import devices
 from training import heads
 
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")

@@ -50,24 +50,25 @@ Source = collections.namedtuple(
 )
 
 
-# ------------------------------------------------------------ what is exported
+# --------------------------------------------------------------------- loading
 
 
 def load(folder, which="best", **given):
-  """Returns the Source in a folder, looked at for what is missing.
+  """Loads the Source in a folder and checks that it is complete.
 
   Args:
-    folder: of a fine-tuned or pretrained model.
-    which: "best" (the newest where no best was kept), "last", or a checkpoint.
-    **given: albert_config_file, vocab_file or spm_model_file, in place of the
+    folder: folder of a fine-tuned or pretrained model.
+    which: "best" (the newest if no best one was kept), "last", or the path of
+      a checkpoint.
+    **given: albert_config_file, vocab_file or spm_model_file, to replace the
       folder's own.
 
   Raises:
-    InputError: something is missing, or does not belong together.
+    InputError: a file is missing, or the files do not fit together.
   """
   model = model_folder.load(
     model_folder.ModelPaths(
-      folder, init_checkpoint=_checkpoint_named(folder, which), **given
+      folder, init_checkpoint=_find_checkpoint(folder, which), **given
     )
   )
   learned = files.read_json(os.path.join(folder, "task.json"), None)
@@ -92,26 +93,26 @@ def load(folder, which="best", **given):
   return source
 
 
-def _checkpoint_named(folder, which):
-  """Returns the checkpoint to start from; None for the folder's best."""
+def _find_checkpoint(folder, which):
+  """Returns the checkpoint to export; None for the folder's best."""
   if which != "last":
     return None if which == "best" else which
   checkpoint = tf.train.latest_checkpoint(folder)
   if checkpoint is None:
     raise InputError(
-      "%s: no checkpoint of a training run that could be the last; expected "
-      "--eval_checkpoint=best, or a checkpoint" % folder
+      "%s: has no last checkpoint of a training run; expected "
+      "--eval_checkpoint=best or the path of a checkpoint" % folder
     )
   return checkpoint
 
 
 def task_of(folder, learned, described):
-  """Returns which program a model is from, a key of HEADS.
+  """Returns the task of a model, a key of HEADS.
 
   Args:
-    folder: for the message of an InputError.
-    learned: of task.json.
-    described: of run_config.json; {} without.
+    folder: the model's folder, for the message of an InputError.
+    learned: content of task.json.
+    described: content of run_config.json; {} if there is none.
   """
   for known in (learned, described):
     if known.get("task") in HEADS:
@@ -129,8 +130,8 @@ def task_of(folder, learned, described):
   flags = described.get("flags")
   if not flags or "labels" not in learned:
     raise InputError(
-      "%s: task.json does not tell of which program it is, and there is no "
-      "run_config.json with its flags" % folder
+      "%s: cannot tell the model's task; expected it in task.json, or flags of "
+      "the program in run_config.json" % folder
     )
   if "max_query_length" in flags:
     return "yesno"

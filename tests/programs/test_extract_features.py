@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from common import flag_groups
 from common.errors import InputError
+from exporting import embeddings
 import extract_features
 import modeling
 import run_ner
@@ -121,7 +122,7 @@ def test_layers_and_pooler_equal_the_reference(model):
     os.path.join(folder, "albert_config.json")
   )
   blocks = {"base": 4, "groups": 8}[model]
-  wanted = extract_features.parse_wanted("0,-1", "token,pooled", "mean", config)
+  wanted = embeddings.parse_wanted("0,-1", "token,pooled", "mean", config)
   assert wanted.layers == [0, blocks] and wanted.hidden_size == 32
   checkpoint = os.path.join(folder, "model.ckpt")
   with tf.Graph().as_default(), tf.Session() as session:
@@ -130,7 +131,7 @@ def test_layers_and_pooler_equal_the_reference(model):
     albert = modeling.AlbertModel(
       config, False, x["input_ids"], x["input_mask"], x["segment_ids"]
     )
-    outputs = extract_features.outputs_of(albert, x["input_mask"], wanted)
+    outputs = embeddings.outputs_of(albert, x["input_mask"], wanted)
     modeling.restore(checkpoint)
     session.run(tf.global_variables_initializer())
     actual = session.run(outputs)
@@ -183,7 +184,7 @@ def test_embeddings_do_not_depend_on_the_batch(go, pooling, monkeypatch):
   texts = [LONG, "Fever.", SENTENCES[1], LONG[50:], "a", SENTENCES[2]]
   settings = dict(layers="0,-1", max_seq_length=16, sentence_pooling=pooling)
   together = go(texts, batch_size=5, **settings)
-  monkeypatch.setattr(extract_features, "POOL_BYTES", 1)  # Other batches.
+  monkeypatch.setattr(embeddings, "POOL_BYTES", 1)  # Other batches.
   by_twos = go(texts, batch_size=2, **settings)
   for i, text in enumerate(texts):
     alone = go([text], **settings)
@@ -206,7 +207,7 @@ def test_both_tensorflows_give_the_same_similarities(go):
 
 
 def test_each_piece_comes_from_the_window_with_most_context(tokenizer):
-  pieces, windows = extract_features.encode(LONG, tokenizer, 16)
+  pieces, windows = embeddings.encode(LONG, tokenizer, 16)
   assert len(windows) > 3 and max(len(w["own"]) for w in windows) == 16
   size, first, places = len(pieces.ids), 0, []
   for window in windows:
@@ -227,7 +228,7 @@ def test_each_piece_comes_from_the_window_with_most_context(tokenizer):
 
 def test_a_long_text_has_all_pieces_and_their_mean(go, tokenizer):
   found = go([LONG], max_seq_length=16)
-  pieces, windows = extract_features.encode(LONG, tokenizer, 16)
+  pieces, windows = embeddings.encode(LONG, tokenizer, 16)
   outputs = [all_layers(w) for w in windows]
   rows = np.concatenate(
     [layers[-1][w["own"] == 1] for (layers, _), w in zip(outputs, windows)]
@@ -272,7 +273,7 @@ def test_three_bars_separate_a_pair_as_in_berts_script(go, tokenizer):
 
 def test_a_long_pair_keeps_all_pieces_and_segments(tokenizer):
   text = LONG + " ||| " + LONG
-  pieces, windows = extract_features.encode(text, tokenizer, 24)
+  pieces, windows = embeddings.encode(text, tokenizer, 24)
   border = len(pieces.ids) // 2
   own, segments = [], []
   for window in windows:
@@ -399,7 +400,7 @@ def test_the_tpu_estimator_gives_the_same_embeddings(go, monkeypatch):
   ],
 )
 def test_layers_count_from_either_end_and_form_ranges(text, layers):
-  assert extract_features.parse_layers(text, 4) == layers
+  assert embeddings.parse_layers(text, 4) == layers
 
 
 @pytest.mark.parametrize(
@@ -417,7 +418,7 @@ def test_layers_count_from_either_end_and_form_ranges(text, layers):
 )
 def test_an_invalid_layer_is_an_error(text, message):
   with pytest.raises(InputError, match=message):
-    extract_features.parse_layers(text, 4)
+    embeddings.parse_layers(text, 4)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +473,7 @@ def test_help_lists_the_flags_and_the_arrays():
     assert "--%s:" % flag in output
   for other in ("train_batch_size", "distribution", "output_dir", "verbosity"):
     assert other not in output
-  for array in extract_features.ARRAYS.values():
+  for array in embeddings.ARRAYS.values():
     assert array in output
 
 
