@@ -124,7 +124,7 @@ def test_a_saved_model_predicts_as_the_program_does(models, tmp_path):
     np.float32,
   )
   for example, row in zip(examples, expected):
-    (features,) = task.encode(example)
+    (features,) = task.encode(example, False).features
     batch = {n: features[n][np.newaxis] for n in model_folders.FEATURES}
     found = forms.run_saved_model(str(tmp_path / "x" / "1"), batch)
     np.testing.assert_allclose(found["probabilities"][0], row, atol=1e-5)
