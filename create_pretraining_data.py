@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns raw biomedical text into TFRecord files of pretraining instances:
-masked words in two segments, in their order or swapped.
+"""Turns raw biomedical text into TFRecord files of pretraining instances.
 
-Reads text with a sentence a line and blank lines between documents, PubMed XML,
-PMC articles (.nxml, .tar.gz) and MIMIC-III's NOTEEVENTS.csv; files, globs or a
-comma-separated list of them. The output depends on inputs and flags alone, not
-on --num_workers; the same command goes on with what a killed run has left.
+An instance has two segments of a document, in their order or swapped, with
+masked words.
+
+Reads text with one sentence per line and blank lines between documents, PubMed
+XML, PMC articles (.nxml, .tar.gz) and MIMIC-III's NOTEEVENTS.csv. The output
+depends on inputs and flags only, not on --num_workers. After a kill, the same
+command continues from the finished shards.
 """
 
 import collections
@@ -35,6 +37,12 @@ RUNNERS = (
   "PortableRunner",
 )
 
+# What makes the shards: `num_workers` processes on this machine (None: one per
+# core), or a runner of Apache Beam with its options.
+Runner = collections.namedtuple(
+  "Runner", ["num_workers", "beam_runner", "beam_options"]
+)
+
 
 def run_here(plan, encoding, description, earlier, num_workers):
   """Writes the shards on this machine; returns their shards.Outcome.
@@ -42,9 +50,9 @@ def run_here(plan, encoding, description, earlier, num_workers):
   Args:
     plan: a shards.Plan.
     encoding: a shards.Encoding.
-    description: of manifests.describe.
-    earlier: list of the stripes that a killed run has finished.
-    num_workers: processes.
+    description: as manifests.describe returns it.
+    earlier: records of the stripes that a killed run has finished.
+    num_workers: number of processes.
   """
   files.make_folder(plan.folder)
   dropped = collections.Counter()
@@ -68,7 +76,7 @@ def run_here(plan, encoding, description, earlier, num_workers):
 
 
 def unfinished_chunks(plan, stripes, dropped, bar):
-  """Yields the shards.Chunks after so many finished stripes."""
+  """Yields the shards.Chunks after this number of finished stripes."""
   if stripes:
     logging.info("Keeping %d of %d finished stripes", stripes, plan.stripes)
   for chunk in shards.all_chunks(plan, dropped):
@@ -79,7 +87,7 @@ def unfinished_chunks(plan, stripes, dropped, bar):
 
 
 def warn_of_unknown(counts, name):
-  """Logs a warning where the vocabulary does not fit the text."""
+  """Logs a warning if the vocabulary does not fit the text."""
   rate = counts["unknown"] / max(counts["pieces"], 1)
   tokenization.warn_of_unknown(rate, name)
 
@@ -96,49 +104,52 @@ def load_tokenizer(config):
 
 
 def available_cores():
-  """Returns how many cores this process may use."""
+  """Returns the number of cores that this process may use."""
   if hasattr(os, "sched_getaffinity"):
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1
 
 
 def default_workers(plan):
-  """Returns a worker a core, or fewer where there is little to do."""
+  """Returns the number of workers: one per core, or fewer for little text."""
   return min(available_cores(), 1 + plan.bytes // shards.CHUNK_CHARACTERS)
 
 
 def define_flags():
-  """The ALBERT release's flags of this name, BERT's among them, and more."""
+  """Defines the flags of ALBERT's script of this name, and some more."""
   flags.DEFINE_string(
-    "input_file", None, "Raw text: files, globs, comma-separated."
+    "input_file", None, "Raw text: files or globs, separated by commas."
   )
   flags.DEFINE_string(
     "output_file",
     None,
-    "TFRecord file; with several shards x becomes x-00000-of-00064, and a "
+    "TFRecord file. Several shards of x are x-00000-of-00064 and so on; a "
     "comma-separated list names them one by one.",
   )
   flags.DEFINE_enum(
     "input_format",
     "auto",
     ("auto",) + tuple(sources.FORMATS),
-    "What the input files are; auto tells each by its content.",
+    "Format of the input files; auto detects it for each file.",
   )
   flags.DEFINE_bool(
     "split_sentences",
     None,
-    "Cut paragraphs into sentences. Not given: in all but text files, which "
-    "have a sentence a line already.",
+    "Split paragraphs into sentences. Default: true for all formats but text, "
+    "which has one sentence per line.",
   )
   _define_vocabulary_flags()
   _define_instance_flags()
   flags.DEFINE_integer(
-    "num_workers", None, "Processes. Not given: a core each.", lower_bound=1
+    "num_workers",
+    None,
+    "Number of processes. Default: one per core.",
+    lower_bound=1,
   )
   flags.DEFINE_integer(
     "num_shards",
     None,
-    "Output files. Not given: some 100 MB each.",
+    "Number of output files. Default: as many as make about 100 MB each.",
     lower_bound=1,
     upper_bound=99999,
   )
@@ -146,24 +157,26 @@ def define_flags():
     "runner",
     None,
     RUNNERS,
-    "Run as a pipeline of Apache Beam, by this runner of it, on one machine or "
-    "many (requirements-beam.txt). Not given: here, without Beam.",
+    "Run as an Apache Beam pipeline with this runner, on one machine or many "
+    "(needs requirements-beam.txt). Default: run here without Beam.",
   )
   flags.DEFINE_string(
     "beam_options",
     None,
-    "Options of that runner, as on a command line: '--region=r --project=p'.",
+    "Command-line options for the runner, such as '--region=r --project=p'.",
   )
   flags.mark_flags_as_required(["input_file", "output_file"])
 
 
 def _define_vocabulary_flags():
-  """How text is cut into pieces."""
+  """Defines how text is split into pieces."""
   flags.DEFINE_string(
-    "bioalbert_dir", None, "Folder of a model whose vocabulary to take."
+    "bioalbert_dir", None, "Folder of a model whose vocabulary to use."
   )
   flags.DEFINE_string(
-    "vocab_file", None, "Vocabulary: BERT's vocab.txt, or SentencePiece's."
+    "vocab_file",
+    None,
+    "Vocabulary: BERT's vocab.txt or a SentencePiece .vocab.",
   )
   flags.DEFINE_string(
     "spm_model_file", None, "SentencePiece model; needs no --vocab_file."
@@ -172,51 +185,69 @@ def _define_vocabulary_flags():
 
 
 def _define_instance_flags():
-  """What an instance is; the names and defaults of instances.Settings."""
+  """Defines the flags with the names and defaults of instances.Settings."""
   default = instances.Settings()
 
   def define(kind, name, help, **bounds):
     kind(name, getattr(default, name), help, **bounds)
 
-  whole, share, switch = (
-    flags.DEFINE_integer,
+  integer, share, switch = (
+    functools.partial(flags.DEFINE_integer, lower_bound=1),
     functools.partial(flags.DEFINE_float, lower_bound=0.0, upper_bound=1.0),
     flags.DEFINE_bool,
   )
-  define(whole, "max_seq_length", "Pieces of an instance.", lower_bound=8)
   define(
-    whole, "max_predictions_per_seq", "Most that are masked.", lower_bound=1
+    flags.DEFINE_integer,
+    "max_seq_length",
+    "Maximum length of an instance in pieces.",
+    lower_bound=8,
+  )
+  define(
+    integer,
+    "max_predictions_per_seq",
+    "Maximum number of masked pieces per instance.",
   )
   define(share, "masked_lm_prob", "Share of the pieces to mask.")
-  define(share, "short_seq_prob", "Share of shorter instances.")
-  define(whole, "ngram", "Most words that are masked together.", lower_bound=1)
+  define(share, "short_seq_prob", "Share of documents with shorter instances.")
+  define(integer, "ngram", "Maximum number of words to mask in a row.")
   define(
-    switch, "favor_shorter_ngram", "Mask n words with a probability of ~1/n."
+    switch,
+    "favor_shorter_ngram",
+    "Mask n words in a row with a probability proportional to 1/n.",
   )
   define(switch, "do_whole_word_mask", "Mask all pieces of a word or none.")
-  define(switch, "do_permutation", "Exchange chosen pieces, do not mask them.")
+  define(
+    switch,
+    "do_permutation",
+    "Also predict pieces that have swapped places, as many as are masked.",
+  )
   define(
     switch,
     "random_next_sentence",
-    "False segment pairs are of two documents, not swapped ones of one.",
+    "Take the second segment of false pairs from another document (BERT) "
+    "instead of swapping the segments (ALBERT).",
   )
-  define(whole, "dupe_factor", "Copies, each masked anew.", lower_bound=1)
-  define(whole, "random_seed", "Of all that is random.")
+  define(
+    integer,
+    "dupe_factor",
+    "Number of copies of each document, each masked differently.",
+  )
+  define(flags.DEFINE_integer, "random_seed", "Seed of all random choices.")
 
 
-def check_runner(config):
-  """Raises InputError for flags that go with another way of running."""
-  if config.runner and config.num_workers:
+def check_runner(runner):
+  """Raises InputError for flags that a Runner does not use."""
+  if runner.beam_runner and runner.num_workers:
     raise InputError(
-      "--num_workers is of runs without --runner; expected the runner's own "
+      "--num_workers has no effect with --runner; expected the runner's own "
       "option in --beam_options, such as --direct_num_workers=2"
     )
-  if config.beam_options and not config.runner:
+  if runner.beam_options and not runner.beam_runner:
     raise InputError("--beam_options has a meaning with --runner only")
 
 
 def prepare(config):
-  """Returns (Plan, Encoding, description) of what the flags ask for."""
+  """Turns flag values into (shards.Plan, shards.Encoding, description)."""
   inputs = shards.find_inputs(config.input_file, config.input_format)
   tokenizer = load_tokenizer(config)
   settings = instances.Settings(
@@ -244,10 +275,18 @@ def prepare(config):
   return plan, encoding, manifests.describe(plan, shaping, tokenizer)
 
 
-def run(config, plan, encoding, description, earlier):
-  """Writes the shards, here or elsewhere; returns their shards.Outcome."""
-  if not config.runner:
-    workers = config.num_workers or default_workers(plan)
+def run(plan, encoding, description, earlier, runner):
+  """Writes the shards here or with Beam; returns their shards.Outcome.
+
+  Args:
+    plan: a shards.Plan.
+    encoding: a shards.Encoding.
+    description: as manifests.describe returns it.
+    earlier: records of the stripes that a killed run has finished.
+    runner: a Runner.
+  """
+  if not runner.beam_runner:
+    workers = runner.num_workers or default_workers(plan)
     return run_here(plan, encoding, description, earlier, workers)
   try:
     from pretraining import beam
@@ -257,22 +296,22 @@ def run(config, plan, encoding, description, earlier):
       "requirements-beam.txt" % e
     ) from e
   return beam.run(
-    plan, encoding, description, config.runner, config.beam_options
+    plan, encoding, description, runner.beam_runner, runner.beam_options
   )
 
 
-def main(_):
-  config = flag_groups.values()
-  check_runner(config)
-  plan, encoding, description = prepare(config)
+def create(plan, encoding, description, runner):
+  """Writes the shards and their manifest, unless an earlier run did."""
   earlier = manifests.read_earlier(plan, description)
   if earlier.finished:
     logging.info("Nothing to do: this output is finished (%s)", earlier.path)
     return
   try:
-    outcome = run(config, plan, encoding, description, earlier.stripes)
+    outcome = run(plan, encoding, description, earlier.stripes, runner)
   except OSError as e:  # A full disk, say.
-    raise InputError("%s; once mended, the same command goes on" % e) from e
+    raise InputError(
+      "%s; once that is fixed, the same command resumes" % e
+    ) from e
   counts, records, dropped, seconds = outcome
   report = manifests.make_report(plan, counts, dropped, seconds)
   manifests.write_manifest(
@@ -280,6 +319,13 @@ def main(_):
   )
   manifests.log_report(plan, report)
   warn_of_unknown(counts, "all inputs")
+
+
+def main(_):
+  config = flag_groups.values()
+  runner = Runner(config.num_workers, config.runner, config.beam_options)
+  check_runner(runner)
+  create(*prepare(config), runner)
 
 
 if __name__ == "__main__":

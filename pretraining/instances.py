@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes pretraining instances of documents: pairs of segments, words masked.
+"""Makes pretraining instances from documents: segment pairs with masked words.
 
-An instance is [CLS] A [SEP] B [SEP], A and B being consecutive sentences of a
-document, or B before A; which of the two is to be told (ALBERT, section 3.1).
-It comes as the bytes of a tf.train.Example with the features of the ALBERT
-release. They are a function of the text, the Settings and a key, the same on
-every Python and NumPy.
+An instance is [CLS] A [SEP] B [SEP], where A and B are consecutive sentences of
+a document, in their order or swapped; the model predicts which (ALBERT, section
+3.1). It is serialized as a tf.train.Example with the features of the ALBERT
+release. The bytes depend only on the text, the Settings and a key, and are the
+same on every version of Python and NumPy.
 
-Places count pieces from the beginning of a chunk's text, and ranges are
-half-open.
+Places count pieces from the beginning of a chunk's text; ranges are half-open.
 """
 
 import bisect
@@ -18,10 +17,10 @@ import itertools
 
 import numpy as np
 
-# The flags of ALBERT's create_pretraining_data.py, with their defaults. Of
-# n-grams of 1 to `ngram` words those of n are drawn with a probability
-# proportional to 1/n with favor_shorter_ngram, and without it in the reverse
-# order: of 1 to 3 with 6/11, 3/11, 2/11 or 2/11, 3/11, 6/11.
+# The flags of ALBERT's create_pretraining_data.py, with their defaults. The
+# length n of an n-gram is drawn with a probability proportional to 1/n; without
+# favor_shorter_ngram the probabilities are reversed. For ngram=3 they are 6/11,
+# 3/11, 2/11 for lengths 1, 2, 3, or 2/11, 3/11, 6/11.
 Settings = collections.namedtuple(
   "Settings",
   "max_seq_length max_predictions_per_seq masked_lm_prob short_seq_prob ngram"
@@ -30,30 +29,30 @@ Settings = collections.namedtuple(
   defaults=(512, 20, 0.15, 0.1, 3, True, True, False, False, 40, 12345),
 )
 
-# The places of both segments, and next_sentence_labels: 0 in order, 1 not.
+# The places of both segments, and the next_sentence_label: 1 if swapped.
 _Pair = collections.namedtuple("_Pair", ["a", "a_end", "b", "b_end", "label"])
 
 # N instances of S pieces: `ids` [N, S] of [CLS] A [SEP] B [SEP] and padding;
-# `starts` [N, S], true of the first pieces of words and of [CLS] and [SEP];
-# `sizes` [N, 2], pieces of A and of B; `labels` [N, 1] of the pairs.
+# `starts` [N, S], true for the first pieces of words and for [CLS] and [SEP];
+# `sizes` [N, 2], numbers of pieces in A and B; `labels` [N, 1] of the pairs.
 _Rows = collections.namedtuple("_Rows", ["ids", "starts", "sizes", "labels"])
 
-# Pieces to predict: their places in the flat ids of _Rows, sorted, and the ids
-# to stand there instead.
+# The pieces to predict: their sorted places in the flattened ids of _Rows, and
+# the ids that replace them.
 _Masks = collections.namedtuple("_Masks", ["places", "substitutes"])
 
 _SPECIAL = 3  # [CLS] and two [SEP]
-_BATCH = 512  # instances laid out at a time, to keep memory small
-_MASKED, _KEPT = 0.8, 0.1  # the others become any piece
+_BATCH = 512  # instances in memory at a time
+_MASKED, _KEPT = 0.8, 0.1  # the rest become random pieces
 
 
 def _halve(begin, end, word_starts):
-  """Returns the start of a word nearest to the middle; None if none is inside.
+  """Returns the word start nearest to the middle; None if there is none.
 
   Args:
     begin: first place of a sentence.
     end: place after its last.
-    word_starts: places of the first pieces of all words, sorted array.
+    word_starts: sorted array of the places of the first pieces of all words.
   """
   middle = (begin + end) // 2
   after = np.searchsorted(word_starts, middle)
@@ -63,7 +62,7 @@ def _halve(begin, end, word_starts):
 
 
 def _cut_up(begin, end, limit, word_starts):
-  """Returns the ends of parts, none above `limit` pieces, of a sentence."""
+  """Cuts up a sentence; returns the ends of parts of at most `limit` pieces."""
   if end - begin <= limit:
     return [end]
   middle = _halve(begin, end, word_starts) or (begin + end) // 2
@@ -73,10 +72,11 @@ def _cut_up(begin, end, limit, word_starts):
 
 
 def _bounds(sizes, begin, max_pieces, word_starts, counts):
-  """Returns the places between which the sentences of a document lie.
+  """Returns the borders of a document's sentences.
 
-  A sentence that no instance can hold becomes several, a document's only one
-  becomes two; one without pieces is none. Without two sentences it is [].
+  A sentence too long for an instance is cut up, a document's only sentence is
+  halved, and one without pieces is dropped. Returns [] if fewer than two
+  sentences are left.
   """
   bounds = [begin]
   for size in filter(None, sizes):
@@ -102,8 +102,8 @@ def _bounds(sizes, begin, max_pieces, word_starts, counts):
 def _end_of_pair(bounds, begin, target):
   """Returns the first sentence after those of the next pair.
 
-  They have `target` pieces if there are as many; at least they are two, and
-  one alone is never left over.
+  The pair has at least `target` pieces, if there are that many, and at least
+  two sentences. It never leaves a single sentence over.
   """
   last = len(bounds) - 1
   enough = bisect.bisect_left(bounds, bounds[begin] + target)
@@ -114,7 +114,7 @@ def _end_of_pair(bounds, begin, target):
 
 
 def _draw_pairs(documents, settings, rng, counts):
-  """Returns the _Pairs of documents, which are given by their _bounds."""
+  """Returns the random _Pairs of documents, given by their _bounds."""
   most = settings.max_seq_length - _SPECIAL
   random_next = settings.random_next_sentence
   alone = random_next and len(documents) == 1
@@ -134,7 +134,7 @@ def _draw_pairs(documents, settings, rng, counts):
       elif changed:
         other = _draw_other(documents, number, rng)
         b = _draw_sentences(other, target - a[1] + a[0], rng)
-        end = middle  # what was to follow is still to be used
+        end = middle  # The replaced sentences are used by the next pair.
       begin = end
       counts["random_next" if random_next else "swapped"] += changed
       pairs.append(_truncate(_Pair(*a, *b, int(changed)), most, rng, counts))
@@ -142,28 +142,28 @@ def _draw_pairs(documents, settings, rng, counts):
 
 
 def _draw_below(limit, rng):
-  """Returns an int of 0 to limit - 1; 0 for a limit of 0."""
+  """Returns a random int from 0 to limit - 1; 0 for a limit of 0."""
   return int(rng.random_sample() * limit)
 
 
 def _draw_other(documents, number, rng):
-  """Returns the bounds of another document than that of this number."""
+  """Returns the bounds of a random document other than this one."""
   other = _draw_below(len(documents) - 1, rng)
   return documents[other + (other >= number)]
 
 
 def _draw_sentences(bounds, target, rng):
-  """Returns begin and end of sentences of `target` pieces, or up to the end."""
+  """Returns the range of random sentences with `target` pieces, if possible."""
   begin = _draw_below(len(bounds) - 1, rng)
   enough = bisect.bisect_left(bounds, bounds[begin] + max(target, 1))
   return bounds[begin], bounds[min(enough, len(bounds) - 1)]
 
 
 def _truncate(pair, most, rng, counts):
-  """Returns a _Pair of at most so many pieces.
+  """Truncates a _Pair to `most` pieces.
 
-  The longer segment loses pieces until it is no longer, then both by turns,
-  each piece from the segment's front or back, as chance has it.
+  The longer segment loses pieces until both are equally long, then they take
+  turns. Each piece is removed from the front or the back at random.
   """
   sizes = [pair.a_end - pair.a, pair.b_end - pair.b]
   excess = sum(sizes) - most
@@ -214,7 +214,7 @@ def _lay_out(pairs, ids, starts, special):
 
 
 def _ngram_lengths(settings):
-  """Returns the probabilities that a length is at most 1, 2, ... `ngram`."""
+  """Returns the cumulative probabilities of the lengths 1, 2, ... `ngram`."""
   shares = 1 / np.arange(1, settings.ngram + 1)
   if not settings.favor_shorter_ngram:
     shares = shares[::-1]
@@ -225,19 +225,19 @@ def _ngram_lengths(settings):
 def _draw_ngrams(edges, segments, settings, rng):
   """Cuts segments into n-grams of random lengths.
 
-  Each segment is covered from its first word to its last, so that no word is
-  likelier than another to be masked when n-grams are drawn evenly.
+  The n-grams cover each segment completely, so every word is equally likely to
+  be masked when n-grams are drawn uniformly.
 
   Args:
-    edges: int64 [E], places of the first pieces of words and of special ones.
-    segments: int64 [2N, 2], the numbers, among edges, of the first word of each
-      segment and of the special piece after its last.
+    edges: int64 [E], places of the first pieces of words and of special pieces.
+    segments: int64 [2N, 2], the indices into edges of each segment's first word
+      and of the special piece after its last word.
     settings: Settings.
     rng: a RandomState.
 
   Returns:
-    Two arrays, by edges: the first word of each n-gram and the one after its
-    last; and an array with the row (0 to N - 1) of each.
+    Three arrays: the index into edges of each n-gram's first word and of the
+    word after its last, and its row (0 to N - 1).
   """
   counts = segments[:, 1] - segments[:, 0]
   first, last = np.repeat(segments.T, counts, axis=1)
@@ -257,17 +257,17 @@ def _draw_ngrams(edges, segments, settings, rng):
 
 
 def _take(ngrams, edges, budget, from_front):
-  """Returns n-grams, in their order, whose pieces together fit a budget.
+  """Takes n-grams in their order until their pieces fill a budget.
 
-  One that does not fit loses words from its front or its end; one of which no
-  word fits is passed over.
+  An n-gram that does not fit loses words at its front or end; if no word fits,
+  it is skipped.
 
   Args:
-    ngrams: iterator of (begin, end, pieces), by edges; left behind the last one
-      that was looked at.
+    ngrams: iterator of (begin, end, pieces), indices into edges; it stops after
+      the last n-gram that was examined.
     edges: array of the places of edges.
-    budget: int, pieces.
-    from_front: bool, where words are lost.
+    budget: number of pieces.
+    from_front: whether words are lost at the front.
 
   Returns:
     A list of (begin, end) pairs.
@@ -286,7 +286,7 @@ def _take(ngrams, edges, budget, from_front):
 
 
 def _places(ngrams, edges, size):
-  """Returns the places of all pieces of n-grams, sorted."""
+  """Returns the sorted places of all pieces in n-grams."""
   changes = np.zeros(size + 1, np.int8)
   begins, ends = np.array(ngrams, np.int64).reshape(-1, 2).T
   changes[edges[begins]] += 1
@@ -295,7 +295,7 @@ def _places(ngrams, edges, size):
 
 
 def _find_segments(rows, whole_words):
-  """Returns edges and segments, as _draw_ngrams takes them."""
+  """Returns the edges and segments that _draw_ngrams needs."""
   count, length = rows.ids.shape
   special = np.cumsum(np.insert(rows.sizes + 1, 0, 0, axis=1), axis=1)
   if whole_words:
@@ -308,7 +308,7 @@ def _find_segments(rows, whole_words):
 
 
 def _budgets(rows, settings):
-  """Returns how many pieces of each row are to be masked."""
+  """Returns the number of pieces to mask in each row."""
   wanted = np.rint(rows.sizes.sum(axis=1) * settings.masked_lm_prob)
   if settings.masked_lm_prob:
     wanted = np.maximum(wanted, 1)
@@ -318,8 +318,8 @@ def _budgets(rows, settings):
 def _mask(rows, settings, mask_id, ordinary_ids, rng):
   """Returns the _Masks of rows.
 
-  With do_permutation as many pieces again are predicted where they have only
-  changed places with each other, as in the ALBERT release.
+  With do_permutation, as many pieces again swap places with each other and are
+  also predicted, as in the ALBERT release.
   """
   edges, segments = _find_segments(rows, settings.do_whole_word_mask)
   begins, ends, owners = _draw_ngrams(edges, segments, settings, rng)
@@ -351,10 +351,7 @@ def _mask(rows, settings, mask_id, ordinary_ids, rng):
 
 
 def _substitute(ids, mask_id, ordinary_ids, rng):
-  """Returns what stands in place of masked pieces.
-
-  That is [MASK], the piece itself or any of `ordinary_ids`.
-  """
+  """Replaces each piece by [MASK], itself or a random one of `ordinary_ids`."""
   fates = rng.random_sample(len(ids))
   drawn = rng.random_sample(len(ids)) * len(ordinary_ids)
   others = ordinary_ids[drawn.astype(int)]
@@ -363,7 +360,7 @@ def _substitute(ids, mask_id, ordinary_ids, rng):
 
 
 def _shuffle(ids, places, rng):
-  """Returns the pieces of these places in another order within each row."""
+  """Returns the pieces at these places, shuffled within each row."""
   borders = np.flatnonzero(np.diff(places // ids.shape[1])) + 1
   sources = [rng.permutation(own) for own in np.split(places, borders)]
   return ids.ravel()[np.concatenate(sources)]
@@ -372,8 +369,8 @@ def _shuffle(ids, places, rng):
 def _features(rows, masks, slots):
   """Returns the values of all features of rows by name, each [N, ...].
 
-  Ints of one byte are bool, others int32; floats are float32. There are
-  `slots` for the pieces to predict, the last of them empty.
+  Values are float32, int32, or bool for ints below 2. There are `slots` for the
+  pieces to predict; unused ones are last and zero.
   """
   count, length = rows.ids.shape
   inputs = rows.ids.copy()
@@ -401,13 +398,13 @@ def _features(rows, masks, slots):
 
 
 def _serialize(features):
-  """Returns the tf.train.Example of each row of _features, as bytes."""
+  """Returns a serialized tf.train.Example for each row of _features."""
   columns = [_entries(name, values) for name, values in features.items()]
   return [_delimited(b"\x0a", b"".join(entries)) for entries in zip(*columns)]
 
 
 def _entries(name, values):
-  """Yields for each row its entry in the map of an Example's features."""
+  """Yields the serialized map entry of a feature for each row."""
   kind = b"\x12" if values.dtype == np.float32 else b"\x1a"
   if values.dtype == np.int32:
     data, ends = _varints(values)
@@ -422,10 +419,10 @@ def _entries(name, values):
 
 @functools.lru_cache(maxsize=10000)
 def _head(name, kind, size):
-  """Returns what stands before the packed values of a feature.
+  """Returns the bytes before the packed values of a feature.
 
-  Lengths and tags are those of messages that hold one another: the map's
-  entry, of a key and a Feature, which has a list, which has the values.
+  These are the tags and lengths of nested messages: the map entry holds a key
+  and a Feature, the Feature a list, and the list the values.
   """
   values = b"\x0a" + _varint(size)
   feature = kind + _varint(len(values) + size) + values
@@ -448,7 +445,7 @@ def _varint(number):
 
 
 def _varints(values):
-  """Returns all rows of an int32 array as varints, and where each row ends."""
+  """Returns an int32 array as varints, and the offset of each row's end."""
   width = max(int(values.max()).bit_length() + 6, 7) // 7
   shifted = values[..., np.newaxis] >> np.arange(
     0, 7 * width, 7, dtype=np.int32
@@ -479,20 +476,19 @@ class InstanceMaker:
     self._frame[-1] = tokenizer.sep_id
 
   def chunk(self, documents, key):
-    """Returns the instances of some documents, and counts.
+    """Returns the instances of documents, and counts.
 
     Args:
       documents: list of lists of sentences.
-      key: (file number, chunk number), which the randomness depends on, as it
-        does on random_seed.
+      key: (file number, chunk number), which together with random_seed
+        determines all random choices.
 
     Returns:
-      An iterator that makes, one after the other, dupe_factor lists of
-      serialized examples, each in random order; and a Counter, which is
-      complete when the iterator is at its end: what was read (documents,
-      sentences, pieces, unknown), what was made in all copies together
-      (instances, maskable and masked pieces, swapped pairs), and what was
-      dropped or cut.
+      An iterator over dupe_factor lists of serialized examples, each in random
+      order, and a Counter. The Counter is complete when the iterator has ended.
+      It counts the input (documents, sentences, pieces, unknown), the output of
+      all copies (instances, maskable and masked pieces, swapped pairs), and
+      everything dropped or cut.
     """
     counts = collections.Counter()
     words, bounds = self._read(documents, counts)

@@ -3,7 +3,6 @@ import collections
 import hashlib
 import itertools
 import os
-import time
 
 import numpy as np
 import pytest
@@ -251,7 +250,7 @@ def test_a_single_sentence_is_halved_between_words(words):
   assert ["w001"] in segments(words, features)
 
 
-def test_what_has_no_two_words_is_dropped_and_counted(words):
+def test_documents_of_fewer_than_two_words_are_dropped_and_counted(words):
   documents = [["w001xx"], [], ["", " "], sentences(3, 3)]
   found, counts = make(words, documents)
   assert len(found) == counts["instances"] == 1
@@ -260,14 +259,14 @@ def test_what_has_no_two_words_is_dropped_and_counted(words):
   assert counts["documents_without_text_dropped"] == 2
 
 
-def test_nothing_at_all_makes_no_instance(words):
+def test_no_document_makes_no_instance(words):
   copies, counts = instances.InstanceMaker(
     words, PLAIN._replace(dupe_factor=2)
   ).chunk([], (0, 0))
   assert list(copies) == [[], []] and counts["documents"] == 0
 
 
-def test_a_sentence_that_no_instance_holds_becomes_several(words):
+def test_a_sentence_too_long_for_an_instance_is_cut_up(words):
   text = sentences(300)
   settings = PLAIN._replace(max_seq_length=33)
   found, counts = make(words, [text], settings)
@@ -279,7 +278,7 @@ def test_a_sentence_that_no_instance_holds_becomes_several(words):
     assert pieces == sorted(pieces)
 
 
-def test_short_targets_are_for_a_share_of_the_documents(words):
+def test_a_share_of_the_documents_gets_shorter_instances(words):
   documents = [sentences(*[2] * 20)] * 1000
   found, counts = make(words, documents, SETTINGS._replace(max_seq_length=43))
   full = sum(f["input_mask"] == [1] * 43 for f in found)
@@ -291,7 +290,7 @@ def test_short_targets_are_for_a_share_of_the_documents(words):
   assert len(found) > 2000 and len(sizes) > 10
 
 
-def test_long_pairs_lose_pieces_of_the_longer_from_both_its_ends(words):
+def test_the_longer_segment_is_truncated_at_both_ends(words):
   documents = [sentences(100, 10)] * 300
   # 113 would hold all; nothing is cut up as 100 pieces alone fit.
   settings = PLAIN._replace(max_seq_length=103)
@@ -341,7 +340,7 @@ def test_random_next_sentence_takes_another_documents_sentences(words):
   assert 0.4 < labels[False] / len(found) < 0.75
 
 
-def test_what_was_to_follow_is_put_back(words):
+def test_sentences_after_a_random_next_segment_are_still_used(words):
   documents = [sentences(*[5] * 12, first=100 * k) for k in range(2)]
   settings = PLAIN._replace(random_next_sentence=True, max_seq_length=33)
   for seed in range(10):
@@ -354,7 +353,7 @@ def test_what_was_to_follow_is_put_back(words):
     assert own == collections.Counter(" ".join(sum(documents, [])).split())
 
 
-def test_a_document_alone_has_only_true_pairs(words):
+def test_a_single_document_has_only_true_pairs(words):
   found, counts = make(
     words, [sentences(*[5] * 12)], PLAIN._replace(random_next_sentence=True)
   )
@@ -383,7 +382,7 @@ def test_the_budget_counts_real_pieces_only(words, size, prob, most, expected):
   assert counts["masked"] == 5 * expected and counts["maskable"] == 5 * size
 
 
-def test_special_pieces_are_neither_masked_nor_put_in(words):
+def test_special_pieces_are_neither_masked_nor_substituted(words):
   settings = PLAIN._replace(masked_lm_prob=1.0, max_predictions_per_seq=64)
   found, _ = make(words, [sentences(20, 20)] * 2000, settings)
   drawn = collections.Counter()
@@ -395,7 +394,7 @@ def test_special_pieces_are_neither_masked_nor_put_in(words):
   assert names == {"[MASK]", "##x"} | set(WORDS)
 
 
-def test_eight_in_ten_become_mask_one_stays_one_is_random(words):
+def test_eighty_percent_become_mask_ten_stay_ten_are_random(words):
   settings = PLAIN._replace(masked_lm_prob=1.0, max_predictions_per_seq=64)
   found, _ = make(words, [sentences(20, 20)] * 1000, settings)
   fates = collections.Counter()
@@ -413,7 +412,7 @@ def test_eight_in_ten_become_mask_one_stays_one_is_random(words):
   assert stats.chisquare(observed, expected).pvalue > 0.001
 
 
-def test_words_are_masked_whole(words):
+def test_whole_words_are_masked(words):
   text = ["w%03dxxx w%03dx w%03d" % (i, i + 1, i + 2) for i in range(0, 90, 3)]
   found, _ = make(words, [text] * 30)
   for features in found:
@@ -424,7 +423,7 @@ def test_words_are_masked_whole(words):
         assert (position in masked) == (position - 1 in masked)
 
 
-def test_pieces_are_masked_alone_without_whole_words(words):
+def test_without_whole_words_single_pieces_are_masked(words):
   text = ["w%03dxxx" % i for i in range(40)]
   settings = PLAIN._replace(do_whole_word_mask=False, ngram=1)
   found, _ = make(words, [text] * 30, settings)
@@ -440,7 +439,7 @@ def test_pieces_are_masked_alone_without_whole_words(words):
   assert parted > 100
 
 
-def test_a_word_longer_than_the_budget_is_passed_over(words):
+def test_a_word_longer_than_the_budget_is_skipped(words):
   text = ["w001" + "x" * 19, "w002 " * 20]
   found, counts = make(words, [text] * 50)  # 40 pieces: a budget of 6
   more = words.vocab["##x"]
@@ -479,7 +478,7 @@ def test_lengths_of_ngrams_follow_their_probabilities(favored, shares):
   assert stats.chisquare(observed, expected).pvalue > 0.001
 
 
-def test_ngrams_cover_each_segment_once_and_reach_over_none():
+def test_ngrams_cover_each_segment_once_and_never_cross_segments():
   rng = np.random.RandomState(2)
   edges, bounds = layout([(1, 1), (7, 2), (3, 50), (20, 20)] * 20, rng)
   begins, ends, rows = instances._draw_ngrams(edges, bounds, SETTINGS, rng)
@@ -588,7 +587,7 @@ def test_copies_differ_in_their_masks(words):
   assert len({tuple(masked_positions(f)) for f in found}) > 10
 
 
-def test_earlier_chunks_have_no_influence(pubmed):
+def test_earlier_chunks_do_not_change_later_ones(pubmed):
   texts = [["IL-%d rose in %d cells." % (i, 7 * i)] * 5 for i in range(50)]
   fresh = instances.InstanceMaker(pubmed, SETTINGS)
   expected = digest(fresh.chunk(texts, (0, 1))[0])
@@ -600,7 +599,7 @@ def test_earlier_chunks_have_no_influence(pubmed):
 # Counts and cost
 
 
-def test_counts_are_those_of_what_was_read_and_made(words):
+def test_counts_cover_input_and_output(words):
   documents = [sentences(3, 4) + ["w001 unheard"], sentences(5, 5)]
   settings = PLAIN._replace(dupe_factor=3)
   found, counts = make(words, documents, settings)
@@ -621,7 +620,7 @@ def test_copies_are_made_one_after_the_other(words):
   assert counts["instances"] == 2
 
 
-def test_words_are_cut_once_for_all_copies(pubmed, monkeypatch):
+def test_text_is_tokenized_once_for_all_copies(pubmed, monkeypatch):
   calls = []
   encode_words = pubmed.encode_words
   monkeypatch.setattr(
@@ -631,15 +630,19 @@ def test_words_are_cut_once_for_all_copies(pubmed, monkeypatch):
   assert calls == [["One.", "Two."]]
 
 
-def test_the_time_for_a_sentence_without_blanks_is_linear(words):
-  def seconds(size):
-    begin = time.time()
-    make(words, [["w001" + "x" * 150] * (size // 150)], PLAIN)
-    make(words, [[" ".join(["w002"] * size)]], PLAIN)
-    return time.time() - begin
+def test_cutting_up_a_sentence_takes_linear_work(words, monkeypatch):
+  calls = []
+  halve = instances._halve
+  monkeypatch.setattr(
+    instances, "_halve", lambda *args: calls.append(args) or halve(*args)
+  )
 
-  small = max(seconds(8000), 0.01)
-  assert seconds(80000) < 40 * small
+  def count(size):
+    calls.clear()
+    make(words, [[" ".join(["w002"] * size)]], PLAIN)
+    return len(calls)
+
+  assert 0 < count(16 * 1600) < 17 * count(1600)
 
 
 STORED = {
