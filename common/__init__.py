@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every other package may use: errors, files, text, flags, processes."""
+"""Helpers for all packages: errors, files, text, flags, progress, processes."""

@@ -38,12 +38,12 @@ def _gfile():
 
 
 def is_remote(path):
-  """Returns whether only TensorFlow can reach a path."""
+  """Returns whether a path needs TensorFlow."""
   return "://" in path
 
 
 def open_file(path, mode="rb"):
-  """Opens a file as open() does, wherever it is."""
+  """Opens a local or remote file like open()."""
   if not is_remote(path):
     return open(path, mode)
   with _gfile() as gfile:
@@ -51,7 +51,7 @@ def open_file(path, mode="rb"):
 
 
 def glob(pattern):
-  """Returns the paths that fit a pattern, sorted; a plain path fits itself."""
+  """Returns the sorted paths that match a pattern, or are named by it."""
   if is_remote(pattern):
     with _gfile() as gfile:
       return sorted(gfile.glob(pattern))
@@ -81,7 +81,7 @@ def find(folder, names, flag):
 
 
 def exists(path):
-  """Returns whether there is such a file or folder."""
+  """Returns whether a file or folder exists."""
   if is_remote(path):
     with _gfile() as gfile:
       return gfile.exists(path)
@@ -89,7 +89,7 @@ def exists(path):
 
 
 def is_folder(path):
-  """Returns whether there is such a folder."""
+  """Returns whether a folder exists."""
   if is_remote(path):
     with _gfile() as gfile:
       return gfile.isdir(path)
@@ -107,7 +107,7 @@ def list_names(folder):
 
 
 def size(path):
-  """Returns how many bytes a file has."""
+  """Returns the size of a file in bytes."""
   if is_remote(path):
     with _gfile() as gfile:
       return gfile.stat(path).length
@@ -115,7 +115,7 @@ def size(path):
 
 
 def make_folder(path):
-  """Makes a folder, and those above it, where there is none."""
+  """Makes a folder and its parents if they do not exist."""
   if is_remote(path):
     with _gfile() as gfile:
       gfile.makedirs(path)
@@ -124,7 +124,7 @@ def make_folder(path):
 
 
 def close_safely(file):
-  """Closes a file so that it survives a power cut."""
+  """Flushes a file to disk and closes it, so that it survives a power cut."""
   file.flush()
   if hasattr(file, "fileno"):
     os.fsync(file.fileno())
@@ -132,7 +132,7 @@ def close_safely(file):
 
 
 def rename(source, target):
-  """Renames a file, also over another, so that it survives a power cut."""
+  """Renames a file, replacing another; the new name survives a power cut."""
   if is_remote(target):
     with _gfile() as gfile:
       gfile.rename(source, target, overwrite=True)
@@ -146,7 +146,7 @@ def rename(source, target):
 
 
 def remove(path):
-  """Removes a file if it is there."""
+  """Removes a file if it exists."""
   if is_remote(path):
     with _gfile() as gfile:
       if gfile.exists(path):
@@ -253,10 +253,10 @@ def _explained(path, action):
 
 @contextlib.contextmanager
 def locked(folder):
-  """Keeps a second run out of a local folder; a killed one leaves no lock.
+  """Locks a local folder against other runs; a killed run leaves no lock.
 
   Raises:
-    InputError: another process is at work there.
+    InputError: another process has locked the folder.
   """
   if is_remote(folder):
     yield
@@ -267,7 +267,7 @@ def locked(folder):
     yield
   except BlockingIOError:
     raise InputError(
-      "%s: another run is writing there; expected another folder, or patience"
+      "%s: another run is writing there; wait for it, or choose another folder"
       % (folder or ".")
     ) from None
   finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages to read in a browser, complete in themselves: nothing is loaded."""
+"""Makes HTML pages that load nothing from elsewhere."""
 
 import html
 
@@ -19,7 +19,7 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-# The colours of every page, in the light and in the dark.
+# Colours for light and dark mode.
 _PALETTE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1f23;
   --soft: #59636e; --rule: #dde2e7; }

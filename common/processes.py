@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls a function in many processes and keeps the order of its results.
+"""Calls a function in several processes and keeps the order of its results.
 
-Workers are fresh interpreters that import only what they need. They end with
-the process that started them, however that ends, and leave Ctrl-C to it.
+Workers are new interpreters that import only what they need. They end with the
+process that started them, even if it is killed, and ignore Ctrl-C.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ from common.errors import InputError
 
 
 def ordered_map(make, arguments, tasks, num_workers):
-  """Yields f(task) of every task in their order, where f = make(*arguments).
+  """Yields f(task) for all tasks in their order, where f = make(*arguments).
 
   Args:
-    make: what makes f; called once in each worker.
-    arguments: of `make`; like tasks and results they travel by pickle.
-    tasks: an iterable, read no further ahead of the result that is yielded
-      than two tasks a worker, which bounds the memory.
-    num_workers: processes; with 1 everything happens in this one.
+    make: function that makes f; called once in each worker.
+    arguments: arguments of `make`; pickled, as are tasks and results.
+    tasks: an iterable. To bound the memory, it is read at most two tasks per
+      worker ahead of the last result.
+    num_workers: number of processes; 1 stays in this process.
 
   Raises:
-    InputError: a worker was ended from outside. What f raises is passed on.
+    InputError: a worker was killed. Errors of f are passed on.
   """
   if num_workers == 1:
     function = make(*arguments)
@@ -61,7 +61,7 @@ def ordered_map(make, arguments, tasks, num_workers):
 
 @contextlib.contextmanager
 def _workers(number, make, arguments):
-  """Pipes to so many new workers, which are gone at the end."""
+  """Starts workers and gives pipes to them; ends the workers at the end."""
   context = multiprocessing.get_context("spawn")
   pipes, processes = [], []
   try:
@@ -71,9 +71,9 @@ def _workers(number, make, arguments):
       with _ctrl_c_ignored():
         process.start()
         processes.append(process)
-      theirs.close()  # So that a worker's end is seen at our end.
+      theirs.close()  # Then a worker's death closes our end.
       pipes.append(ours)
-    for pipe in pipes:  # By now they start up side by side.
+    for pipe in pipes:  # Only now, so that the workers start in parallel.
       _send(pipe, (make, arguments), number)
     yield list(pipes)
   finally:
@@ -87,7 +87,7 @@ def _workers(number, make, arguments):
 
 @contextlib.contextmanager
 def _ctrl_c_ignored():
-  """Ignores Ctrl-C for a moment, and for good in what starts meanwhile."""
+  """Ignores Ctrl-C for a moment; processes started meanwhile always do."""
   before = signal.signal(signal.SIGINT, signal.SIG_IGN)
   try:
     yield
@@ -96,8 +96,8 @@ def _ctrl_c_ignored():
 
 
 def _work(pipe):
-  """What a worker does until nobody is at the other end of its pipe."""
-  logging.set_verbosity(logging.ERROR)  # The parent has said it all.
+  """Runs a worker until the other end of its pipe is closed."""
+  logging.set_verbosity(logging.ERROR)  # The parent logs.
   with contextlib.suppress(EOFError, ConnectionError):
     make, arguments = pipe.recv()
     function = make(*arguments)
@@ -106,13 +106,13 @@ def _work(pipe):
 
 
 def _outcome(function, task):
-  """(result, None) or (None, error)."""
+  """Returns (result, None) or (None, error)."""
   try:
     return function(task), None
   except InputError as e:
     return None, e
   except Exception as e:
-    traceback.print_exc()  # It does not travel.
+    traceback.print_exc()  # Pickle would lose the traceback.
     return None, e
 
 
@@ -132,6 +132,6 @@ def _receive(worker, num_workers):
 
 def _ended(num_workers):
   return InputError(
-    "a worker process was ended from outside, as happens when memory runs out; "
-    "expected fewer --num_workers than %d" % num_workers
+    "a worker process was killed, as happens when memory runs out; expected "
+    "fewer --num_workers than %d" % num_workers
   )

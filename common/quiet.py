@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imported before TensorFlow by every program: silences its import.
+"""Silences the import of TensorFlow; every program imports this first.
 
-Both versions flood standard error with notes on their own code (NumPy's type
-aliases, absent CUDA libraries, deprecations inside Estimator). None of it is
-the user's to mend. What a run uses, a device among it, the programs say
-themselves. TF_CPP_MIN_LOG_LEVEL=0 in the environment brings it all back.
+Both versions flood standard error with notes about their own code (NumPy's type
+aliases, missing CUDA libraries, deprecations inside Estimator), which users
+cannot fix. The programs log the devices they use themselves. Set
+TF_CPP_MIN_LOG_LEVEL=0 in the environment to see everything.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
 
 @contextlib.contextmanager
 def standard_error():
-  """Nothing reaches standard error meanwhile, not even what C++ writes."""
+  """Silences standard error meanwhile, including output from C++."""
   kept = os.dup(2)
   try:
     with open(os.devnull, "w") as nowhere:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of a file's bytes, as every reader takes it."""
+"""Decodes the text of files, the same way for every reader."""
 
 import codecs
 import json
@@ -11,7 +11,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode(data, path):
-  """Returns the text of UTF-8 bytes without their byte order mark.
+  """Returns the text of UTF-8 bytes without a byte order mark.
 
   Raises InputError for anything else, with path and line.
   """
@@ -38,9 +38,9 @@ def decode(data, path):
 
 
 def check_whole(text, place):
-  """Raises InputError for half of a surrogate pair, which only JSON can hold.
+  """Raises InputError for half of a surrogate pair.
 
-  No file in UTF-8 can, so such a text could be read and never written.
+  JSON can hold one, but UTF-8 cannot, so such a text could not be written.
   """
   if _SURROGATE.search(text):
     raise InputError(

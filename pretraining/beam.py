@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline of create_pretraining_data.py on Apache Beam.
+"""Runs create_pretraining_data.py as an Apache Beam pipeline.
 
-The same chunks, encoders and shards as on one machine, so the same bytes. What
-it adds is who does what: files are read, chunks encoded and shards written by
-whichever worker is free. Workers on other machines need this checkout on their
-PYTHONPATH, its two requirements files installed, and to reach all files by the
-same paths. A shard has to fit in a worker's memory.
+Chunks, encoders and shards are those of a run on one machine, so the output has
+the same bytes; files are read, chunks encoded and shards written by any free
+worker. Workers on other machines need this checkout on their PYTHONPATH, both
+requirements files installed, and all files under the same paths. A shard must
+fit in a worker's memory.
 """
 
 import collections
@@ -15,8 +15,8 @@ import shlex
 import time
 import uuid
 
-# Beam's notes, which begin with its import, are about its own parts; what goes
-# wrong is raised. Options that it does not know it only warns of.
+# Beam logs about its own parts from its import on; real problems are raised.
+# Its options stay at WARNING because unknown ones only cause a warning.
 for part, level in (
   ("apache_beam", logging.ERROR),
   ("apache_beam.options", logging.WARNING),
@@ -35,12 +35,12 @@ SUMMARY = ".beam.json"
 
 
 def run(plan, encoding, description, runner, options):
-  """Writes all shards by a Beam runner; returns their shards.Outcome.
+  """Writes all shards with a Beam runner; returns their shards.Outcome.
 
   Args:
     plan: a shards.Plan.
     encoding: a shards.Encoding.
-    description: of manifests.describe.
+    description: as manifests.describe returns it.
     runner: name of a Beam runner.
     options: its options, as on a command line, or None.
   """
@@ -65,14 +65,14 @@ def run(plan, encoding, description, runner, options):
 
 
 def _show_checkout():
-  """Lets workers that are started on this machine import these modules."""
+  """Lets workers on this machine import these modules."""
   here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
   before = os.environ.get("PYTHONPATH")
   os.environ["PYTHONPATH"] = here + (os.pathsep + before if before else "")
 
 
 def build(pipeline, plan, encoding):
-  """Adds the steps from the inputs to shards and a summary."""
+  """Adds the steps from inputs to shards and summary to a pipeline."""
   read = (
     pipeline
     | "Inputs" >> beam.Create(range(len(plan.inputs)))
@@ -110,14 +110,14 @@ def build(pipeline, plan, encoding):
 
 
 def _read(file, plan):
-  """Yields the chunks of an input, and last a Counter of what was dropped."""
+  """Yields the chunks of an input, then a Counter of what was dropped."""
   dropped = collections.Counter()
   yield from shards.chunks(plan, file, dropped)
   yield beam.pvalue.TaggedOutput("dropped", dropped)
 
 
 class _Encode(beam.DoFn):
-  """A chunk to (shard, (order in it, instances, records)) pairs."""
+  """Turns a chunk into (shard, (order in it, instances, records)) pairs."""
 
   def __init__(self, plan, encoding):
     self._plan = plan
@@ -137,7 +137,7 @@ class _Encode(beam.DoFn):
 
 
 def _write(shard_and_parts, plan):
-  """Writes a shard; whoever is given the same work twice writes the same."""
+  """Writes a shard; repeating the work writes the same bytes."""
   shard, parts = shard_and_parts
   path = plan.shards[shard]
   partial = "%s.%s.partial" % (path, uuid.uuid4().hex)
@@ -154,7 +154,7 @@ def _write(shard_and_parts, plan):
 
 
 def _total(counters, name):
-  """The sum of Counters, as a side input."""
+  """Returns the sum of Counters as a side input."""
   total = counters | "Sum of " + name >> beam.CombineGlobally(_sum)
   return beam.pvalue.AsSingleton(total)
 
@@ -162,11 +162,11 @@ def _total(counters, name):
 def _sum(counters):
   total = collections.Counter()
   for counter in counters:
-    total.update(counter)  # "+" would lose the zeros.
+    total.update(counter)  # "+" would drop zero counts.
   return total
 
 
 def _summarize(path, counts, dropped, written):
-  """Leaves the figures where whoever started the pipeline finds them."""
+  """Writes the counts to a file for the process that started the pipeline."""
   summary = {"counts": counts, "dropped": dropped, "shards": written}
   files.write_json(path, summary)

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the curves that a run left for TensorBoard, and draws them."""
+"""Reads the curves that a run wrote for TensorBoard, and draws them."""
 
 import collections
 
 import matplotlib
 import tensorflow.compat.v1 as tf
 
-matplotlib.use("Agg")  # No screen is needed.
+matplotlib.use("Agg")  # Works without a screen.
 from matplotlib import pyplot  # noqa: E402
 
 
 def read(folder):
   """Returns {name: {step: value}} of the event files in a folder.
 
-  Of a step that came twice, because a run was killed and went on, the later
-  value holds.
+  A run that was killed and resumed may have written a step twice; the later
+  value counts.
   """
   points = collections.defaultdict(dict)
   if not tf.io.gfile.isdir(folder):
@@ -29,7 +29,7 @@ def read(folder):
 
 
 def _events(path):
-  """A file's events; a last one that was cut short ends them."""
+  """Yields the events of a file, up to one that was cut short."""
   try:
     yield from tf.train.summary_iterator(path)
   except tf.errors.DataLossError:
@@ -37,7 +37,7 @@ def _events(path):
 
 
 def _number(value):
-  """The scalar of a summary, written by TensorFlow 1 or 2; else None."""
+  """Returns the scalar of a TensorFlow 1 or 2 summary, else None."""
   kind = value.WhichOneof("value")
   if kind == "simple_value":
     return value.simple_value
@@ -48,12 +48,12 @@ def _number(value):
 
 
 def draw(path, names, lines):
-  """Draws a panel a name, in each of them one curve a line.
+  """Draws one panel per name, with one curve per line.
 
   Args:
-    path: of the PNG.
-    names: of the curves.
-    lines: {what: {name: {step: value}}}, such as those of training and of
+    path: the PNG file.
+    names: the names of the panels.
+    lines: {label: {name: {step: value}}}, for example of training and of
       held-out data.
 
   Returns:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where every pretraining instance goes, and files that survive a kill.
+"""Assigns pretraining instances to shards and writes files that survive a kill.
 
-What a shard holds depends on inputs and flags alone, never on who computes
-what and when. A chunk is some consecutive documents of a file, what a worker
-encodes at a time. A stripe is a range of the inputs' bytes, and owns one shard
-of every lane; the copies of a chunk (--dupe_factor) go to the lanes of its
-stripe in turn, so that few copies of a document meet in one shard. Within a
-shard the order is file, chunk, copy.
+The content of a shard depends on inputs and flags only, not on the workers. A
+chunk is a group of consecutive documents of a file, which a worker encodes at
+once. A stripe is a range of the inputs' bytes and owns one shard in every lane.
+The copies of a chunk (--dupe_factor) go to the lanes of its stripe in turn, so
+that few copies of a document share a shard. Within a shard, the order is file,
+chunk, copy.
 """
 
 import collections
@@ -24,9 +24,9 @@ from pretraining import sources
 from pretraining import tfrecords
 
 CHUNK_CHARACTERS = 1 << 20
-CHUNK_DOCUMENTS = 1000  # Short ones fill instances, and memory, with padding.
-# Input bytes, times copies, for which a shard is made unless --num_shards says
-# otherwise: some 100 MB of records, as TensorFlow's guide advises.
+CHUNK_DOCUMENTS = 1000  # Short ones need much memory for padding.
+# Input bytes times copies per shard, unless --num_shards is given: about 100 MB
+# of records, as TensorFlow's guide recommends.
 SHARD_BYTES = 64 << 20
 
 Input = collections.namedtuple("Input", ["path", "bytes", "format"])
@@ -37,7 +37,7 @@ Chunk = collections.namedtuple(
 Encoded = collections.namedtuple(
   "Encoded", ["file", "number", "stripe", "end", "copies", "counts"]
 )
-# Arguments of Encoder, and what a run has to tell of its output.
+# The arguments of Encoder, and what a run reports about its output.
 Encoding = collections.namedtuple(
   "Encoding", ["tokenizer", "settings", "split"]
 )
@@ -51,10 +51,10 @@ def find_inputs(patterns, format):
 
   Args:
     patterns: value of --input_file.
-    format: one of corpora.FORMATS, or "auto" to tell by content.
+    format: one of sources.FORMATS, or "auto" to detect it by content.
 
   Raises:
-    InputError: a pattern fits no file, or a file fits no format.
+    InputError: a pattern matches no file, or a file has no known format.
   """
   paths = set()
   for pattern in filter(None, (p.strip() for p in patterns.split(","))):
@@ -85,9 +85,9 @@ def shard_paths(output, num_shards, inputs, copies):
   """Returns the paths of all shards.
 
   Args:
-    output: value of --output_file. Comma-separated names, or the name of a
-      single shard, are taken as they are; else "x" becomes x-00000-of-00064.
-    num_shards: value of --num_shards; None: by the inputs' size.
+    output: value of --output_file. Comma-separated names and the name of a
+      single shard are kept; otherwise "x" becomes x-00000-of-00064.
+    num_shards: value of --num_shards; None derives it from the inputs' size.
     inputs: list of Inputs.
     copies: value of --dupe_factor.
 
@@ -109,8 +109,8 @@ def shard_paths(output, num_shards, inputs, copies):
     return ["%s-%05d-of-%05d" % (output, i, count) for i in range(count)]
   if num_shards not in (None, len(names)):
     raise InputError(
-      "--output_file names %d files, expected as many as --num_shards=%d says, "
-      "or one name" % (len(names), num_shards)
+      "--output_file names %d files, expected as many as --num_shards=%d, or "
+      "one name" % (len(names), num_shards)
     )
   if len(set(names)) < len(names):
     raise InputError("--output_file names the same file twice: %s" % output)
@@ -122,7 +122,7 @@ def shard_paths(output, num_shards, inputs, copies):
 
 
 def _default_shards(size, copies):
-  """A shard for SHARD_BYTES; all lanes of a stripe where it is more than one.
+  """Returns one shard per SHARD_BYTES, rounded up to whole stripes.
 
   10 MB, 40 copies -> 7; 1 GB, 40 copies -> 15 stripes * 40 lanes = 600.
   """
@@ -131,7 +131,7 @@ def _default_shards(size, copies):
 
 
 class Plan:
-  """Says which shard a copy of a chunk goes to.
+  """Assigns the copies of chunks to shards.
 
   Attributes: `inputs` (Inputs in their order), `shards` (paths), `folder` (of
   the shards), `name` (of the output: its first shard's, without the number),
@@ -157,11 +157,11 @@ class Plan:
     return os.path.join(self.folder, self.name + ending)
 
   def place(self, file, position):
-    """Returns how many bytes of all inputs lie before a place in a file."""
+    """Returns the number of bytes of all inputs before a place in a file."""
     return self._begins[file] + position
 
   def stripe(self, place):
-    """Returns the stripe of a chunk that begins there."""
+    """Returns the stripe of a chunk that begins at a place."""
     return min(self.stripes * place // max(self.bytes, 1), self.stripes - 1)
 
   def lane(self, chunk, copy):
@@ -174,7 +174,7 @@ class Plan:
 
 
 def chunks(plan, file, dropped):
-  """Yields the Chunks of an input, closed as soon as they are large enough.
+  """Yields the Chunks of an input; each ends as soon as it is large enough.
 
   Args:
     plan: a Plan.
@@ -208,22 +208,21 @@ def all_chunks(plan, dropped):
 
 
 class Encoder:
-  """Turns a Chunk into an Encoded, the same wherever it is done."""
+  """Turns a Chunk into an Encoded, the same on any worker."""
 
   def __init__(self, tokenizer, settings, split):
-    """Keeps what all chunks have in common.
+    """Keeps the arguments that all chunks share.
 
     Args:
-      tokenizer: a FullTokenizer, which comes to a worker by pickle: no worker
-        reads the vocabulary, or needs TensorFlow to.
+      tokenizer: a FullTokenizer. Workers get it pickled, so they neither read
+        the vocabulary nor need TensorFlow.
       settings: instances.Settings.
-      split: for every input whether its paragraphs are yet to be cut into
-        sentences.
+      split: for every input, whether to split its paragraphs into sentences.
     """
     self._maker = instances.InstanceMaker(tokenizer, settings)
     self._split = split
-    # Looking for garbage among all the words remembered took a fifth of the
-    # time, and there is none.
+    # The tokenizer remembers many words; searching them for garbage took a
+    # fifth of the time and found none.
     gc.set_threshold(1000000)
 
   def __call__(self, chunk):
@@ -238,18 +237,18 @@ class Encoder:
 
 
 class Output:
-  """The shards of a run on one machine, written a stripe after the other.
+  """Writes the shards of a run on one machine, one stripe after another.
 
   A stripe's shards are first complete under temporary names, then the progress
   file says so, then they get their names. A shard with its name is therefore
   final, and a kill costs at most the stripe in progress.
 
-  Attributes: `stripes`, a list of what is known of each finished stripe:
-  {"counts": {...}, "seconds": float, "shards": [{"file", ...}]}.
+  Attributes: `stripes`, a record of each finished stripe: {"counts": {...},
+  "seconds": float, "shards": [{"file", ...}]}.
   """
 
   def __init__(self, plan, description, stripes):
-    """Continues after the stripes that an earlier run has finished."""
+    """Continues after the stripes that an earlier run finished."""
     self._plan = plan
     self._description = description
     self.stripes = list(stripes)
@@ -270,7 +269,7 @@ class Output:
     self._bytes = [0] * self._plan.lanes
 
   def _recover(self, shard):
-    """Sees to it that a finished shard has its name."""
+    """Makes sure that a finished shard has its final name."""
     path = os.path.join(self._plan.folder, shard["file"])
     for candidate in (path, _partial(path)):
       if files.exists(candidate):
@@ -279,12 +278,12 @@ class Output:
             files.rename(candidate, path)
           return
     raise InputError(
-      "%s: was finished with %d bytes, and is so no more; expected it "
-      "unchanged, or the folder emptied" % (path, shard["bytes"])
+      "%s: was finished with %d bytes, but is missing or changed; expected it "
+      "unchanged, or an empty folder" % (path, shard["bytes"])
     )
 
   def add(self, encoded):
-    """Writes an Encoded; they come in their order."""
+    """Writes an Encoded; calls must follow the order of the chunks."""
     while len(self.stripes) < encoded.stripe:
       self._finish_stripe()
     self._open()
@@ -296,12 +295,12 @@ class Output:
       self._bytes[lane] += len(records)
 
   def finish(self):
-    """Finishes all stripes that are left."""
+    """Finishes all remaining stripes."""
     while len(self.stripes) < self._plan.stripes:
       self._finish_stripe()
 
   def outcome(self, dropped):
-    """Returns the Outcome of all stripes, whoever wrote them."""
+    """Returns the Outcome of all stripes, including those of earlier runs."""
     counts = collections.Counter()
     for stripe in self.stripes:
       counts.update(stripe["counts"])
@@ -313,7 +312,7 @@ class Output:
     )
 
   def discard(self):
-    """Removes what is unfinished."""
+    """Removes unfinished shards."""
     for lane, file in self._files.items():
       file.close()
       files.remove(_partial(self._path(lane)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames records as TFRecord files do, and reads such files.
+"""Writes and reads the records of TFRecord files.
 
 A record is its length (8 bytes), the length's checksum (4), the data and the
 data's checksum (4), all little-endian; checksums are CRC-32C, masked as
@@ -19,16 +19,16 @@ _MASK_DELTA = 0xA282EAD8
 
 
 def frame(record):
-  """Returns the bytes of a record as they stand in a file."""
+  """Returns the bytes of a record in a TFRecord file."""
   length = _LENGTH.pack(len(record))
   return b"".join((length, _checksum(length), record, _checksum(record)))
 
 
 def read(file, path):
-  """Yields (offset, record) of each record of an open file, as bytes.
+  """Yields (offset of its first byte, content) of each record in an open file.
 
-  The offset is that of the record's first byte, its length. Raises InputError
-  with `path` and offset at the first record that is cut short or damaged.
+  Raises InputError with `path` and offset at the first record that is cut short
+  or damaged.
   """
   offset = 0
   while True:
@@ -43,16 +43,16 @@ def read(file, path):
 
 
 def _checked(data, size, path, offset, what):
-  """Returns the first `size` bytes if all are there and the checksum fits."""
+  """Returns the first `size` bytes; checks their number and checksum."""
   if len(data) < size + _CHECKSUM.size:
     raise InputError(
-      "%s: the record at byte %d is cut short, expected a whole TFRecord file; "
-      "copy or make it again" % (path, offset)
+      "%s: the record at byte %d is cut short, expected a complete TFRecord "
+      "file; copy or make it again" % (path, offset)
     )
   if _checksum(data[:size]) != data[size:]:
     raise InputError(
-      "%s: %s of the record at byte %d does not fit its checksum, expected an "
-      "undamaged TFRecord file; copy or make it again" % (path, what, offset)
+      "%s: %s of the record at byte %d does not match its checksum, expected "
+      "an undamaged TFRecord file; copy or make it again" % (path, what, offset)
     )
   return data[:size]
 

@@ -62,5 +62,5 @@ def test_a_changed_byte_is_found(place, what):
       found.append(pair)
   assert found == [(0, b""), (16, b"a")]
   assert str(error.value).startswith(
-    "some/file: %s of the record at byte 33 does not fit" % what
+    "some/file: %s of the record at byte 33 does not match" % what
   )
