@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Masks words anew each time an example is read (--masked_lm_budget).
+"""Masks other words each time an example is read (--masked_lm_budget).
 
-The masks of a file are fixed when it is made; drawn here, they differ from
-pass to pass, which is worth as much as many copies in the file.
+The masks in a file are fixed. Masks drawn here differ in every pass, which is
+worth as much as many copies in the file.
 
 Shapes: B batch, S sequence, P masked positions.
 """
@@ -12,10 +12,10 @@ import collections
 import tensorflow.compat.v1 as tf
 
 NGRAM = 3
-ROUNDS = 3  # Leave less than one piece in twenty of the budget unused.
-MASKED, KEPT = 0.8, 0.1  # Shares of [MASK] and of the piece itself.
+ROUNDS = 3  # After three, less than 5 % of the budget is unused.
+MASKED, KEPT = 0.8, 0.1  # Shares of [MASK] and of unchanged pieces.
 
-# Ids: of [MASK], of pieces never masked, and of those that may replace others.
+# Ids of [MASK], of pieces never masked, and of possible replacements.
 Vocabulary = collections.namedtuple(
   "Vocabulary", ["mask_id", "special_ids", "ordinary_ids"]
 )
@@ -31,13 +31,13 @@ def vocabulary_of(tokenizer):
 def mask_anew(batch, budget, vocabulary):
   """Returns a batch with other words masked.
 
-  Words go in runs of 1 to 3, the shorter the likelier (1/n), and runs are
-  drawn evenly as long as they fit into the budget. None reaches over the
-  border between the two segments.
+  Masks runs of n = 1 to 3 words, with probabilities proportional to 1/n. Runs
+  are drawn uniformly until the budget is used, and never cross the border
+  between the two segments.
 
   Args:
     batch: features of record_inputs.features, with token_boundary.
-    budget: share of the pieces to mask, special ones not counted.
+    budget: share of the pieces to mask, not counting special ones.
     vocabulary: a Vocabulary.
   """
   ids = _unmasked(batch)
@@ -58,7 +58,7 @@ def mask_anew(batch, budget, vocabulary):
 
 
 def _unmasked(batch):
-  """[B, S], what the text was before the file's masks."""
+  """Returns the text before masking, [B, S]."""
   ids, positions = batch["input_ids"], batch["masked_lm_positions"]
   true = tf.where(
     batch["masked_lm_weights"] > 0,
@@ -71,13 +71,13 @@ def _unmasked(batch):
 
 
 def _choose(batch, ordinary, budget, size):
-  """bool [B, S]: the pieces to mask, whole runs of words."""
+  """Returns the pieces to mask, whole runs of words, as bool [B, S]."""
   most = tf.round(tf.cast(_count(ordinary), tf.float32) * budget)
   most = tf.minimum(size, tf.maximum(1, tf.cast(most, tf.int32)))
   scores = _scores_of_runs(batch)
   first, last = _ranks(scores, ordinary)
   chosen = tf.zeros_like(ordinary)
-  for _ in range(ROUNDS):  # Runs too long for what is left make room.
+  for _ in range(ROUNDS):  # Skip runs too long for the rest of the budget.
     left = most - _count(chosen)
     fitting = ordinary & ~chosen & (last - first <= left)
     chosen |= fitting & (_ranks(scores, fitting)[1] <= left)
@@ -85,10 +85,11 @@ def _choose(batch, ordinary, budget, size):
 
 
 def _ranks(scores, among):
-  """Of each piece: how many score less, and how many at most as much.
+  """Returns for each piece the numbers of pieces with scores < and <= its own.
 
-  Pieces of a run share a score, so the latter is how many would be masked if
-  its run were the last one taken, and the difference is the run's length.
+  All pieces of a run have the same score. The second number is therefore how
+  many pieces are masked if this run is the last one taken, and the difference
+  is the run's length.
   """
   scores = tf.where(among, scores, tf.fill(tf.shape(among), 2.0))
   ordered = tf.sort(scores)
@@ -96,12 +97,12 @@ def _ranks(scores, among):
 
 
 def _count(chosen):
-  """bool [B, S] -> int [B, 1]."""
+  """Counts the true values of each row: bool [B, S] -> int [B, 1]."""
   return tf.reduce_sum(tf.cast(chosen, tf.int32), 1, keepdims=True)
 
 
 def _scores_of_runs(batch):
-  """float [B, S], evenly drawn from 0 to 1, the same all over a run."""
+  """Draws a uniform score in [0, 1) for each run; float [B, S]."""
   shape = tf.shape(batch["input_ids"])
   weights = [1.0 / n for n in range(1, NGRAM + 1)]
   lengths = 1 + tf.random.categorical(
@@ -117,7 +118,7 @@ def _scores_of_runs(batch):
 
 
 def _listed(chosen, size):
-  """positions int [B, P] in order and weights float [B, P] of those chosen."""
+  """Returns sorted positions, int [B, P], and weights, float [B, P]."""
   length = tf.shape(chosen)[1]
   places = tf.broadcast_to(tf.range(length), tf.shape(chosen))
   order = tf.sort(tf.where(chosen, places, places + length))[:, :size]
@@ -126,7 +127,7 @@ def _listed(chosen, size):
 
 
 def _replacements(ids, vocabulary):
-  """[B, S]: what stands in the place of each piece, should it be masked."""
+  """Draws the replacement of each piece, should it be masked; [B, S]."""
   draw = tf.random.uniform(tf.shape(ids))
   other = tf.gather(
     tf.constant(vocabulary.ordinary_ids, ids.dtype),

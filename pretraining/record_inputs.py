@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From TFRecord files of pretraining examples to batches.
+"""Reads TFRecord files of pretraining examples into batches.
 
-The files are those of create_pretraining_data.py, of the ALBERT release's or
-of BERT's. Everything here runs inside TensorFlow, as a TPU's host asks.
+The files come from create_pretraining_data.py, ours or that of ALBERT or BERT.
+The datasets run inside TensorFlow only, as a TPU requires.
 
 Shapes: B batch, S sequence, P masked positions.
 """
@@ -16,7 +16,7 @@ from common.errors import InputError
 from pretraining import tfrecords
 from training.batches import WHOLE
 
-# Records shuffled at a time (54 MB at length 512), drawn from so many files.
+# Records in the shuffle buffer (54 MB at length 512), and files they come from.
 SHUFFLED = 1 << 14
 MIXED_FILES = 16
 
@@ -76,7 +76,7 @@ def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
         block_length=1,
       )
       .shuffle(SHUFFLED, seed)
-      .repeat()  # Each time in another order.
+      .repeat()  # In another order each time.
       .batch(batch_size // every, drop_remainder=True)
     )
   if part.machines > 1:  # In turn: machine 0's shares, machine 1's.
@@ -100,9 +100,9 @@ def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
 
 @contextlib.contextmanager
 def _graph_seed(seed):
-  """Holds the graph's seed, which shuffling mixes with its own, at a value.
+  """Sets the graph's seed, which shuffling combines with its own.
 
-  A machine's graph has a seed of its own, so that dropout differs on each.
+  Otherwise each machine's graph has its own seed, so that dropout differs.
   """
   graph = tf.get_default_graph()
   before = graph.seed
@@ -114,15 +114,16 @@ def _graph_seed(seed):
 
 
 def evaluation_dataset(paths, shape, batch_size, fill=False):
-  """Returns a dataset in which every example comes once.
+  """Returns a dataset with every example exactly once.
 
   Args:
     paths: the TFRecord files.
     shape: the Shape of their examples.
     batch_size: B; the last batch may be smaller.
-    fill: bring it to B with examples that weigh nothing, as a TPU needs.
+    fill: whether to fill the last batch with examples of weight 0, as a TPU
+      needs.
 
-  "real" [B] is 1.0 for examples and 0.0 for what filled a batch up.
+  The feature "real" [B] is 1.0 for real examples and 0.0 for filling.
   """
   records = tf.data.TFRecordDataset(sorted(paths))
   flagged = records.map(lambda r: (r, 1.0))
@@ -139,7 +140,7 @@ def evaluation_dataset(paths, shape, batch_size, fill=False):
 
 
 def narrow(batch):
-  """Returns the batch with int32 for int64, which a TPU has not."""
+  """Casts int64 features to int32, since TPUs have no int64."""
   return {
     name: tf.cast(x, tf.int32) if x.dtype == tf.int64 else x
     for name, x in batch.items()
@@ -147,7 +148,7 @@ def narrow(batch):
 
 
 def _blank(shape):
-  """A serialized example of padding, in which nothing is masked."""
+  """Returns a serialized example of padding without masks."""
   values = {}
   for name, spec in features(shape).items():
     size = spec.shape[0]
@@ -166,7 +167,7 @@ def _blank(shape):
 
 
 def count(paths):
-  """Returns how many records the files hold; reads them whole."""
+  """Counts the records in files by reading all of them."""
   return sum(1 for path in paths for _ in _read(path))
 
 
@@ -178,7 +179,7 @@ def check(paths, shape):
 
 
 def _has_example_like(path, shape):
-  """Whether a file has an example; InputError if it is of another shape."""
+  """Returns whether a file has an example; checks the first one's shape."""
   for offset, record in _read(path):
     place = "%s: record at byte %d" % (path, offset)
     try:
@@ -213,19 +214,19 @@ def _check_example(found, shape, place):
     largest = max(found[name].int64_list.value)
     if largest >= shape.vocab_size:
       raise InputError(
-        "%s: %s holds piece %d, expected below vocab_size of the config, which "
-        "is %d" % (place, name, largest, shape.vocab_size)
+        "%s: %s holds piece %d, expected ids below the config's vocab_size, "
+        "which is %d" % (place, name, largest, shape.vocab_size)
       )
 
 
 def refuse_damage(paths):
-  """Raises InputError if a file is damaged: which one, and at what byte."""
+  """Raises InputError with path and offset if a file is damaged."""
   for path in paths:
     for _ in _read(path):
       pass
 
 
 def _read(path):
-  """(offset, record) pairs of a file, wherever it lies."""
+  """Yields (offset, record) pairs of a local or remote file."""
   with tf.io.gfile.GFile(path, "rb") as f:
     yield from tfrecords.read(f, path)

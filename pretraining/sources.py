@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Streams documents out of the files in which biomedical text is published, and
-cuts raw text into sentences.
+"""Streams documents from files of biomedical text and splits their sentences.
 
-A document is held at once, not a file, however large. Compression and archives
-are told by content, not by name. What is no text to learn from is left out and
-counted; a file that is damaged raises InputError with path and line.
+Only one document at a time is in memory, however large the file. Compression
+and archives are detected by content, not by name. Parts unsuitable for training
+are left out and counted; damaged files raise InputError with path and line.
 
-XML is parsed with entities, DTDs and the network off.
+XML is parsed without entities, DTDs and network.
 """
 
 import collections
@@ -27,12 +26,12 @@ from formats import splitting
 FORMATS = ("text", "pubmed", "pmc", "mimic")
 Text = collections.namedtuple("Text", ["position", "paragraphs"])
 
-_BLOCK = 1 << 16  # bytes of the stored file that are read at once
-_MAX_INFLATED = 1 << 20  # bytes that come out of the decompression at once
+_BLOCK = 1 << 16  # bytes to read from the stored file at once
+_MAX_INFLATED = 1 << 20  # bytes to decompress at once
 _MAX_LINE = 1 << 24  # bytes of a line; also characters of a note
 _MAX_TEXT = 1 << 20  # characters of a document of plain text
 
-# What starts a file, and the format that it means.
+# Root elements and their formats.
 _XML_ROOTS = {
   "PubmedArticleSet": "pubmed",
   "MedlineCitationSet": "pubmed",
@@ -76,7 +75,7 @@ _SAFE_XML = {
   "remove_pis": True,
 }
 _MATH = "{http://www.w3.org/1998/Math/MathML}math"
-# What is no running text, or makes no sense without what is left out.
+# Elements that are not running text, or make no sense without other elements.
 _SKIPPED = frozenset(
   "attrib chem-struct code disp-formula disp-formula-group DispFormula fn "
   "fn-group glossary label media object-id preformat ref-list sub-article "
@@ -92,7 +91,7 @@ _FLOATS = frozenset(
 )
 _FOOTNOTES = frozenset("aff author-notes corresp fn table-fn".split())
 
-# XML can hold none of these characters, so they can mark places in its text.
+# XML cannot contain these characters, so they can mark places in its text.
 _PARAGRAPH_END, _CITED, _CITED_END = "\x03", "\x01", "\x02"
 _CITED_NUMBERS = re.compile(
   r"([\s\[(]*)(\d{1,3}[a-z]?(?:[\s,;\u2010-\u2015-]+\d{1,3}[a-z]?)*)([\s\])]*)"
@@ -107,7 +106,7 @@ _IN_BRACKETS = re.compile(
 )
 _UNBRACKETED = re.compile(r"\s*" + _RUN)
 _DOUBLED = re.compile(r"(?<=[\w)])([.,])\1(?=\s|\Z)")  # "et al.[1]."
-# What makes a cited number a part of the sentence, or of something in brackets.
+# Text before a cited number that makes it part of the sentence or of brackets.
 _NAMED_REFERENCE = re.compile(r"(?:\b[Rr]ef(?:s?\.?|erences?)|[\[(])\Z")
 _POWER = re.compile(r"[+\u2212\u2013-]?\d+")
 _LITERAL_TAG = re.compile(r"</?(?:i|b|u|em|strong|su[bp])>", re.IGNORECASE)
@@ -144,11 +143,11 @@ _FULL_LINE = 40  # characters; a shorter line was ended on purpose
 
 
 def sniff(path, open_file=open):
-  """Returns which of FORMATS a file has, by its content.
+  """Detects which of FORMATS a file has, by its content.
 
   Raises InputError for a file that cannot be read, is empty or binary, and for
-  formats that look like text but are none to learn from: MEDLINE's text form,
-  PubTator, JSON, other XML, NOTEEVENTS.csv without its header.
+  formats that look like text but are unsuitable for training: MEDLINE's text
+  form, PubTator, JSON, other XML, NOTEEVENTS.csv without its header.
   """
   source = _Source(path, open_file)
   if source.is_tar():
@@ -175,44 +174,42 @@ def sniff(path, open_file=open):
 def documents(path, format, open_file=open, dropped=None):
   """Yields the documents of a file as Text, in their order.
 
-  `position` is the number of bytes of the file as it is stored that had been
-  read when the document was complete. It depends on nothing but the file and
-  never decreases. `paragraphs` is a list of strings that are not empty, without
-  white space around them:
+  `position` is the number of bytes of the stored file that had been read when
+  the document was complete. It depends only on the file and never decreases.
+  `paragraphs` is a list of stripped strings, none of them empty:
 
-  - text: the lines of a document, a sentence each. A blank line ends it, and so
-    does a line with which it reaches 1 MiB (counted).
-  - pubmed: the title and the parts of the abstract, a label before its text
+  - text: the lines of a document, one sentence each. A document ends at a blank
+    line, or when it reaches 1 MiB (counted).
+  - pubmed: the title and the parts of the abstract, each after its label
     ("METHODS: We ..."), as PubMed shows them. Brackets around a translated
-    title are taken off. English abstracts under OtherAbstract follow; those in
-    other languages, records without an abstract (a title alone has no sentence
-    to be ordered with) and the list of deleted records are left out and
-    counted. A record that was issued twice comes twice.
-  - pmc: the title, the abstracts (titles of their sections as labels), then the
-    titles and paragraphs of the body and the captions of figures and tables, a
-    caption inside a paragraph after it. Left out are formulas, tables, notes,
-    references, supplements and everything in `back`; articles in other
-    languages, replies and files that are no articles are counted.
-  - mimic: the paragraphs of a note. What ISERROR marks is left out and counted.
-    A mark [**...**] that holds no letter is a date or a number and stands for
-    itself; of any other only the kind is told, by a word in its place (name,
-    hospital, place, number, date, institution; 90 for "Age over 90"; else
-    unknown), once for several of a kind in a row: a sentence stays a sentence,
-    and no piece is spent on the names of the marks. Lines are joined, for they
-    were wrapped, but a blank line, a line under 40 characters, one that begins
-    with a heading ("Allergies:") or a list item ("2.", "-") starts anew.
+    title are removed. English abstracts in OtherAbstract follow. Abstracts in
+    other languages, records without an abstract (sentence order needs more than
+    a title) and the list of deleted records are left out and counted. A record
+    issued twice appears twice.
+  - pmc: the title, the abstracts (with section titles as labels), the titles
+    and paragraphs of the body, and the captions of figures and tables. A
+    caption inside a paragraph follows the paragraph. Formulas, tables, notes,
+    references, supplements and everything in `back` are left out; articles in
+    other languages, replies and files that are not articles are counted.
+  - mimic: the paragraphs of a note. Notes marked ISERROR are left out and
+    counted. A de-identification mark [**...**] without letters is a date or a
+    number and keeps its content. Any other becomes a word for its kind (name,
+    hospital, place, number, date, institution; 90 for "Age over 90"; otherwise
+    unknown), once for several of a kind in a row. Wrapped lines are joined; a
+    new paragraph starts after a blank line or a line under 40 characters, and
+    at a heading ("Allergies:") or a list item ("2.", "-").
 
-  A cited number goes, with the brackets around it ("cells [1,2]." and "cells"
-  with a superscript 1 become "cells."), but stays where it is part of the
-  sentence ("in ref. 12"); authors and years stay. So do numbers raised by hand,
-  which cannot be told from those of "m2"; behind a digit they get brackets, as
-  in MEDLINE: 10(-6).
+  Cited numbers are removed with their brackets ("cells [1,2]." and "cells" with
+  a superscript 1 become "cells."), unless they are part of the sentence ("in
+  ref. 12"); authors and years stay. Superscripts that are not marked as
+  citations also stay, since they may belong to "m2"; after a digit they get
+  brackets, as in MEDLINE: 10(-6).
 
   Args:
-    path: of the file, plain or gzip; PMC also in a tar archive, plain or gzip.
+    path: the file, plain or gzip; PMC also as a tar archive, plain or gzip.
     format: one of FORMATS.
     open_file: opens path in mode "rb": open or tf.io.gfile.GFile.
-    dropped: a Counter, or None. What was left out is added to it, by reason.
+    dropped: a Counter or None; counts what was left out, by reason.
   """
   counts = collections.Counter() if dropped is None else dropped
   source = _Source(path, open_file)
@@ -220,10 +217,9 @@ def documents(path, format, open_file=open, dropped=None):
 
 
 def sentences(paragraphs):
-  """Returns the sentences of paragraphs, in order.
+  """Splits paragraphs into sentences, with single blanks as white space.
 
-  White space inside them is one blank. The lines of format "text" are
-  sentences already.
+  The lines of format "text" are sentences already.
   """
   texts = (" ".join(paragraph.split()) for paragraph in paragraphs)
   return [
@@ -268,7 +264,7 @@ def _lines(source):
 
 
 def _decode(data, path, first_line):
-  """Returns the text of whole lines, of which the first has this number."""
+  """Decodes complete lines; `first_line` is the number of the first."""
   wrong = data.find(b"\0")
   try:
     text = data.decode("utf-8")
@@ -286,7 +282,7 @@ def _decode(data, path, first_line):
 
 
 def _elements(blocks, place, format, tags):
-  """Yields the elements of these tags when they are complete."""
+  """Yields the elements with these tags as soon as they are complete."""
   parser = etree.XMLPullParser(events=("end",), tag=tags, **_SAFE_XML)
   try:
     for block in blocks:
@@ -307,18 +303,18 @@ def _elements(blocks, place, format, tags):
 
 
 def _first_line(message):
-  """Returns what libxml2 says, without the place, which stands before it."""
+  """Returns libxml2's message without the place, which we give ourselves."""
   return message.split("\n")[0].split(", line ")[0]
 
 
 def _root_of(text):
-  """Returns the tag of the outermost element of XML, "" if there is none."""
+  """Returns the tag of the root element of XML, "" if there is none."""
   root = _ROOT.match(text, _PROLOGUE.match(text).end())
   return root.group(1) if root else ""
 
 
 def _format_of_root(tag, place):
-  """Returns the format of XML with this outermost element."""
+  """Returns the format of XML with this root element."""
   if tag not in _XML_ROOTS:
     raise InputError(
       "%s: found %s as the outermost element, expected %s"
@@ -332,7 +328,7 @@ def _format_of_root(tag, place):
 
 
 def _paragraphs(element, place):
-  """Returns the paragraphs of an element, clean, without empty ones."""
+  """Returns the cleaned paragraphs of an element, without empty ones."""
   for entity in element.iter(etree.Entity):
     raise InputError(
       "%s:%d: found the entity %s, expected the character itself"
@@ -345,7 +341,7 @@ def _paragraphs(element, place):
 
 
 def _clean(text):
-  """Returns a paragraph without marks, tags and needless white space."""
+  """Removes marks, tags and extra white space from a paragraph."""
   if _CITED in text:
     text = _UNBRACKETED.sub(_without, _IN_BRACKETS.sub(_without, text))
     text = _DOUBLED.sub(r"\1", text)
@@ -355,7 +351,7 @@ def _clean(text):
 
 
 def _pour(element, pieces):
-  """Appends the text of an element to pieces, with marks in it."""
+  """Appends the text of an element, with marks, to pieces."""
   tag = element.tag
   if tag in _SKIPPED:
     return
@@ -374,7 +370,7 @@ def _pour(element, pieces):
 
 
 def _pour_content(element, pieces):
-  """Does so for what is inside; floats in a paragraph come behind it."""
+  """Appends the content of an element; floats follow their paragraph."""
   floats = []
   if element.text:
     pieces.append(element.text)
@@ -387,7 +383,7 @@ def _pour_content(element, pieces):
 
 
 def _pour_reference(element, pieces):
-  """Does so for a cross-reference; a cited number is marked."""
+  """Appends a cross-reference; marks cited numbers."""
   kind, text = element.get("ref-type"), "".join(element.itertext())
   cited = _CITED_NUMBERS.fullmatch(text)
   if kind in _FOOTNOTES:
@@ -402,7 +398,7 @@ def _pour_reference(element, pieces):
 
 
 def _pour_superscript(element, pieces):
-  """Does so for raised text; citations in it are marked without a number."""
+  """Appends a superscript; replaces citations in it by marks."""
   references = {xref.get("ref-type") for xref in element.iter("xref")}
   if "bibr" in references:
     pieces.append(_CITED + _CITED_END)
@@ -416,7 +412,7 @@ def _pour_superscript(element, pieces):
 
 
 def _without(match):
-  """Returns what stays in the place of cited numbers."""
+  """Returns the replacement for cited numbers."""
   text, (start, end) = match.string, match.span()
   if _NAMED_REFERENCE.search(text, max(0, start - 12), start):
     return match.group().replace(_CITED, "").replace(_CITED_END, "")
@@ -437,7 +433,7 @@ def _read_pubmed(source, counts):
   for element in _elements(source.blocks(), source.path, "pubmed", tags):
     parent = element.getparent()
     if parent is None or parent.tag == "PubmedArticle":
-      continue  # complete only with it
+      continue  # complete only with its parent
     if element.tag == "DeleteCitation":
       counts["records listed as deleted"] += len(element)
     else:
@@ -520,7 +516,7 @@ def _members(source):
     fileobj=source, mode="r|", bufsize=_BLOCK, tarinfo=_Member
   ) as archive:
     for member in iter(archive.next, None):
-      archive.members.clear()  # or a list of all would grow
+      archive.members.clear()  # Otherwise the list would grow.
       if member.isfile():
         content = archive.extractfile(member)
         blocks = iter(functools.partial(content.read, _BLOCK), b"")
@@ -534,11 +530,11 @@ def _articles(blocks, place, counts):
       paragraphs = _article(element, place, counts)
       if paragraphs:
         yield paragraphs
-    element.clear()  # rows and references at once: they may be most of it
+    element.clear()  # Rows and references may be most of an article.
 
 
 def _article(article, place, counts):
-  """Returns the paragraphs of an article, [] if it has none."""
+  """Returns the paragraphs of an article, [] if there are none."""
   language = article.get("{http://www.w3.org/XML/1998/namespace}lang", "en")
   if not language.lower().startswith("en"):
     counts["articles in other languages"] += 1
@@ -556,7 +552,7 @@ def _article(article, place, counts):
 
 
 def _abstract(abstract, place):
-  """Returns an abstract's paragraphs, titles of sections as their labels."""
+  """Returns the paragraphs of an abstract, labelled with section titles."""
   for title in abstract.findall("title"):
     abstract.remove(title)  # "Abstract"
   titles = {
@@ -588,7 +584,7 @@ def _read_mimic(source, counts):
 
 
 def _rows(source):
-  """Yields the rows of a CSV file by the names of its header, in capitals."""
+  """Yields the rows of a CSV file as dicts with upper-case column names."""
   csv.field_size_limit(_MAX_LINE)
   reader = csv.reader((line for _, line in _lines(source)), strict=True)
   columns, line = None, 1
@@ -621,7 +617,7 @@ def _in_capitals(names):
 
 
 def _note(text):
-  """Returns the paragraphs of a note; see documents."""
+  """Returns the paragraphs of a note; see `documents`."""
   text = _REPEATED.sub(r"\1", _DEIDENTIFIED.sub(_stand_in, text))
   paragraphs, goes_on = [], False
   for line in text.split("\n"):
@@ -638,7 +634,7 @@ def _note(text):
 
 
 def _stand_in(match):
-  """Returns what a reader of the note would see in the place of a mark."""
+  """Returns the replacement for a de-identification mark."""
   content = " ".join(match.group(1).split())
   if not any(map(str.isalpha, content)):
     return content
@@ -651,24 +647,26 @@ def _stand_in(match):
 
 
 class _Source:
-  """The content of a file, decompressed, and how much was read for it.
+  """Reads the decompressed content of a file and tracks the position.
 
   Attributes:
-    path: as given.
-    position: how many bytes of the stored file this pass has read.
+    path: the file's path.
+    position: number of bytes of the stored file that this pass has read.
   """
 
   def __init__(self, path, open_file):
     self.path = path
     self.position = 0
     self._open_file = open_file
-    self._unread = None  # blocks that read() has not come to
+    self._unread = None  # blocks that read() has not reached
     self._rest = b""
-    self._ends = collections.deque()  # (bytes given by read(), position then)
+    self._ends = (
+      collections.deque()
+    )  # (bytes returned by read(), position then)
     self._given = 0
 
   def blocks(self):
-    """Yields the content in blocks, from its beginning."""
+    """Yields the content in blocks, from the beginning."""
     stored = self._stored()
     first = next(stored, b"")
     if not first:
@@ -679,7 +677,7 @@ class _Source:
     return blocks
 
   def head(self):
-    """Returns the beginning of the content: 64 KiB or more, if it has them."""
+    """Returns the first 64 KiB or more of the content, if there are as many."""
     head = b""
     for block in self.blocks():
       head += block
@@ -703,9 +701,9 @@ class _Source:
     return data
 
   def position_of(self, offset):
-    """Returns the position at which read() had come to an offset.
+    """Returns the position when read() reached an offset.
 
-    Offsets are asked for in ascending order.
+    Calls must have ascending offsets.
     """
     while len(self._ends) > 1 and self._ends[0][0] < offset:
       self._ends.popleft()
@@ -725,12 +723,12 @@ class _Source:
       ) from error
 
   def _inflated(self, blocks):
-    """Yields what gzip members hold, in blocks of at most 1 MiB."""
+    """Yields the content of gzip members in blocks of at most 1 MiB."""
     inflater = None
     for data in blocks:
       while data:
         if inflater is None:
-          data = data.lstrip(b"\0")  # gzip allows them behind a member
+          data = data.lstrip(b"\0")  # gzip allows zeros after a member
           if not data:
             break
           inflater = zlib.decompressobj(31)
@@ -743,8 +741,8 @@ class _Source:
           ) from error
         if block:
           yield block
-        # What the inflater still holds comes out before a member's last bytes
-        # are taken in.
+        # The inflater returns all that it holds before it takes in a member's
+        # last bytes.
         data = inflater.unconsumed_tail
         if inflater.eof:
           data, inflater = inflater.unused_data, None
@@ -756,11 +754,11 @@ class _Source:
 
 
 class _Member(tarfile.TarInfo):
-  """A header of an archive; tarfile itself takes a damaged one for the end."""
+  """Reads archive headers; tarfile takes a damaged one for the end."""
 
   @classmethod
   def fromtarfile(cls, archive):
-    """Returns the next header; a damaged one is a ReadError."""
+    """Returns the next header; raises ReadError if it is damaged."""
     try:
       return super().fromtarfile(archive)
     except tarfile.EOFHeaderError:

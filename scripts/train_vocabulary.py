@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a SentencePiece vocabulary; scripts/train_vocabulary.sh is its shell.
+"""Trains a SentencePiece vocabulary; run it with scripts/train_vocabulary.sh.
 
-The options are those that ALBERT documents, so the first ids are ALBERT's too:
-0 <pad>, 1 <unk>, 2 [CLS], 3 [SEP], 4 [MASK], 5 to 12 ( ) " - . – £ €. The text
-is prepared as for a model, by tokenization.preprocess_text.
+Uses the options that ALBERT documents, so the first ids are ALBERT's: 0 <pad>,
+1 <unk>, 2 [CLS], 3 [SEP], 4 [MASK], 5 to 12 ( ) " - . – £ €. The text is
+prepared as for a model, by tokenization.preprocess_text.
 """
 
 import argparse
@@ -38,7 +38,7 @@ SEED = 12345
 
 
 def parse_arguments():
-  """The options; train_vocabulary.sh --help says what each is for."""
+  """Parses the options; train_vocabulary.sh --help explains them."""
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
@@ -53,12 +53,12 @@ def parse_arguments():
 
 
 def sentences(inputs, lower, counts):
-  """Yields the sentences of all inputs as a model would get them.
+  """Yields the sentences of all inputs, prepared as for a model.
 
   Args:
     inputs: list of shards.Inputs.
     lower: whether to lower-case.
-    counts: Counter of the sentences, and of what was dropped, by reason.
+    counts: Counter of sentences, and of what was dropped, by reason.
   """
   for path, _, format in inputs:
     for text in sources.documents(
@@ -86,7 +86,7 @@ def train(args):
   for path in (model_file, vocab_file):
     if files.exists(path):
       raise errors.InputError(
-        "%s: is there already; expected another --output_prefix" % path
+        "%s: exists already; expected another --output_prefix" % path
       )
   counts = collections.Counter()
   model = io.BytesIO()
@@ -103,7 +103,7 @@ def train(args):
     )
   except RuntimeError as e:
     raise errors.InputError(
-      "SentencePiece cannot do it with %d sentences: %s"
+      "SentencePiece cannot train on %d sentences: %s"
       % (counts["sentences"], " ".join(str(e).split()))
     ) from e
   files.write(model_file, model.getvalue())
@@ -112,7 +112,7 @@ def train(args):
 
 
 def vocabulary(model):
-  """Returns the text of a .vocab file: a piece and its score a line."""
+  """Returns the text of a .vocab file: one piece and its score per line."""
   pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
   return "".join(
     "%s\t%g\n" % (pieces.id_to_piece(i), pieces.get_score(i))
@@ -121,7 +121,7 @@ def vocabulary(model):
 
 
 def main():
-  """Trains, and says on how much and what came out."""
+  """Trains a vocabulary; prints counts and its size."""
   args = parse_arguments()
   logging.use_absl_handler()
   logging.set_verbosity(logging.WARNING)

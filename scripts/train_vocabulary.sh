@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Trains a SentencePiece vocabulary of one's own, with ALBERT's options.
+# Trains your own SentencePiece vocabulary with ALBERT's options.
 #
 # usage: scripts/train_vocabulary.sh [tf1|tf2] --input FILES --output_prefix P
 #          [--vocab_size N] [--input_format F] [--sentences N] [--threads N]
@@ -9,14 +9,15 @@
 #
 #   --input          files or globs in quotes, comma-separated, in any format
 #                    that create_pretraining_data.py reads
-#   --output_prefix  P.model and P.vocab are written
-#   --vocab_size     pieces (default 30000, as ALBERT's)
+#   --output_prefix  writes P.model and P.vocab
+#   --vocab_size     number of pieces (default 30000, as in ALBERT)
 #   --input_format   auto (the default), text, pubmed, pmc or mimic
-#   --sentences      train on so many, drawn at random (default 10000000; each
-#                    takes some 2 KB of memory)
-#   --threads        threads (default 16, of which the result depends a little)
-#   --keep_case      for a model with capitals; else text is lower-cased
-#   tf1, tf2         whose environment to use; see scripts/setup.sh
+#   --sentences      number of random sentences to train on (default 10000000;
+#                    each takes about 2 KB of memory)
+#   --threads        number of threads (default 16; the result depends on it
+#                    slightly)
+#   --keep_case      keep capitals; by default text is lower-cased
+#   tf1, tf2         the environment to use; see scripts/setup.sh
 #
 # Then: create_pretraining_data.py --spm_model_file=P.model ..., and in the
 # model's configuration "vocab_size": N.

@@ -14,13 +14,13 @@ def test_a_page_has_title_style_and_body():
   assert "<h1>A &amp; B</h1>\n<p>text</p>\n</body>" in page
 
 
-def test_nothing_is_loaded_from_anywhere():
+def test_a_page_loads_nothing():
   page = html_page.page("x", "", "")
   assert "default-src 'none'" in page
   assert not re.search(r"https?:|<script|<link|url\(", page)
 
 
-def test_colours_are_there_for_the_light_and_the_dark():
+def test_a_page_has_colours_for_light_and_dark_mode():
   page = html_page.page("x", "", "")
   for name in ("--paper", "--ink", "--soft", "--rule"):
     assert len(re.findall(name + ": #", page)) == 2

@@ -74,7 +74,7 @@ def test_workers_are_other_processes_without_tensorflow():
   assert not has_tensorflow
 
 
-def test_no_more_tasks_are_read_ahead_than_two_a_worker(tmp_path):
+def test_at_most_two_tasks_per_worker_are_read_ahead(tmp_path):
   mark = tmp_path / "the_fourth_was_read"
   read = []
 
@@ -97,7 +97,7 @@ def test_an_error_in_a_worker_reaches_the_caller():
     list(processes.ordered_map(Telling, (), [0, "fail", 0], 2))
 
 
-def test_a_worker_ended_from_outside_is_said_so():
+def test_a_killed_worker_is_an_input_error():
   with pytest.raises(InputError, match="fewer --num_workers than 2"):
     list(processes.ordered_map(Telling, (), [0, "end", 0], 2))
 

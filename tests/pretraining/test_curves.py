@@ -9,13 +9,13 @@ from pretraining import curves
 from training import estimators
 
 
-def test_curves_are_read_back_as_they_were_written(tmp_path):
+def test_written_curves_are_read_back(tmp_path):
   for step in (10, 20):
     estimators.write_scalars(str(tmp_path), step, {"loss": step / 2})
   assert curves.read(str(tmp_path)) == {"loss": {10: 5.0, 20: 10.0}}
 
 
-def test_a_tensor_of_one_number_is_a_point_and_a_name_is_none(tmp_path):
+def test_scalar_tensors_are_points_and_strings_are_not(tmp_path):
   with tf.Graph().as_default():
     writer = tf.summary.FileWriter(str(tmp_path))
     for tag, value in (("loss", 0.5), ("path", "model.ckpt-1")):
@@ -25,18 +25,18 @@ def test_a_tensor_of_one_number_is_a_point_and_a_name_is_none(tmp_path):
   assert curves.read(str(tmp_path)) == {"loss": {3: 0.5}}
 
 
-def test_an_event_file_cut_short_gives_what_it_holds(tmp_path):
+def test_an_event_file_cut_short_gives_its_whole_events(tmp_path):
   estimators.write_scalars(str(tmp_path), 10, {"loss": 1.0})
   (path,) = tmp_path.iterdir()
   path.write_bytes(path.read_bytes() + b"\x10\0\0\0\0\0\0\0abc")
   assert curves.read(str(tmp_path)) == {"loss": {10: 1.0}}
 
 
-def test_a_folder_that_is_not_there_has_no_curves(tmp_path):
+def test_a_missing_folder_has_no_curves(tmp_path):
   assert curves.read(str(tmp_path / "eval")) == {}
 
 
-def test_a_picture_has_a_panel_a_curve(tmp_path):
+def test_a_figure_has_one_panel_per_name(tmp_path):
   path = tmp_path / "curves.png"
   lines = {
     "training": {"loss": {1: 2.0, 2: 1.0}, "rate": {1: 0.1}},
@@ -49,7 +49,7 @@ def test_a_picture_has_a_panel_a_curve(tmp_path):
   assert width == 1100 and height == 350
 
 
-def test_nothing_is_drawn_of_nothing(tmp_path):
+def test_without_points_nothing_is_drawn(tmp_path):
   path = tmp_path / "curves.png"
   assert not curves.draw(str(path), ("loss",), {"training": {}})
   assert not path.exists()

@@ -54,13 +54,13 @@ def chosen_of(found):
   return chosen
 
 
-def test_what_is_not_chosen_stands_as_in_the_text(masked):
+def test_pieces_that_are_not_chosen_stay_unchanged(masked):
   _, texts, found = masked
   chosen = chosen_of(found)
   assert (found["input_ids"] == texts)[~chosen].all()
 
 
-def test_the_labels_are_the_pieces_of_the_text(masked):
+def test_labels_are_the_original_pieces(masked):
   _, texts, found = masked
   for text, places, ids, weights in zip(
     texts,
@@ -80,7 +80,7 @@ def test_special_pieces_and_padding_are_never_chosen(masked):
   assert batch["input_mask"][chosen].all()
 
 
-def test_words_are_chosen_whole(masked):
+def test_whole_words_are_chosen(masked):
   batch, _, found = masked
   chosen = chosen_of(found)
   inside = (batch["token_boundary"][:, 1:] == 0) & (
@@ -100,7 +100,7 @@ def test_the_budget_is_used_and_not_exceeded(masked):
   assert counts.sum() > 0.95 * most.sum()
 
 
-def test_four_of_five_become_masks_and_one_of_ten_stays(masked):
+def test_eighty_percent_become_masks_and_ten_percent_stay(masked):
   _, texts, found = masked
   chosen = chosen_of(found)
   new, old = found["input_ids"][chosen], texts[chosen]
@@ -109,7 +109,7 @@ def test_four_of_five_become_masks_and_one_of_ten_stays(masked):
   assert set(new) - {MASK} <= set(VOCABULARY.ordinary_ids)
 
 
-def test_each_reading_masks_other_words():
+def test_each_pass_masks_other_words():
   with tf.Graph().as_default(), tf.Session() as session:
     batch = {
       "input_ids": tf.range(5, 37)[tf.newaxis],

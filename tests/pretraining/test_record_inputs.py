@@ -44,21 +44,21 @@ def rows_of(found):
   return {tuple(row) for batch in found for row in batch["input_ids"]}
 
 
-def test_training_goes_round_for_ever_in_whole_batches(files):
+def test_training_repeats_forever_in_full_batches(files):
   dataset = record_inputs.training_dataset(files, SHAPE, 4, seed=1)
   found = batches(dataset, 12)
   assert {b["input_ids"].shape for b in found} == {(4, 16)}
   assert len(rows_of(found)) == 21  # 48 draws: every example came.
 
 
-def test_features_have_the_types_that_a_tpu_takes(files):
+def test_features_have_types_that_tpus_support(files):
   dataset = record_inputs.training_dataset(files, SHAPE, 4, seed=1)
   types = {name: x.dtype for name, x in batches(dataset, 1)[0].items()}
   assert types.pop("masked_lm_weights") == np.float32
   assert set(types.values()) == {np.dtype(np.int32)}
 
 
-def test_all_shapes_are_known_before_anything_is_read(files):
+def test_all_shapes_are_static(files):
   dataset = record_inputs.training_dataset(files, SHAPE, 4, seed=1)
   for shape in tf.data.get_output_shapes(dataset).values():
     assert shape.as_list()[1:] and None not in shape.as_list()
@@ -95,7 +95,7 @@ def test_an_evaluation_sees_every_example_once(files):
   assert len(rows_of(found)) == 21 and all(b["real"].all() for b in found)
 
 
-def test_on_tpu_the_last_batch_is_filled_with_what_weighs_nothing(files):
+def test_on_tpu_the_last_batch_is_filled_with_zero_weights(files):
   dataset = record_inputs.evaluation_dataset(files, SHAPE, 4, fill=True)
   found = batches(dataset)
   assert [len(b["real"]) for b in found] == [4] * 6
@@ -115,7 +115,7 @@ def test_records_are_counted(files):
       {"max_predictions_per_seq": 20},
       "has 3 values, expected 20; give --max_predictions_per_seq=3",
     ),
-    ({"vocab_size": 10}, "expected below vocab_size of the config, which is"),
+    ({"vocab_size": 10}, "expected ids below the config's vocab_size"),
   ],
 )
 def test_examples_of_another_shape_are_refused(files, changed, message):
@@ -136,7 +136,7 @@ def test_records_that_are_no_examples_are_refused(tmp_path):
     record_inputs.check([path], SHAPE)
 
 
-def test_an_empty_file_is_refused_only_where_all_are(files, tmp_path):
+def test_an_empty_file_is_rejected_only_if_all_are_empty(files, tmp_path):
   empty = str(tmp_path / "empty")
   tf.io.TFRecordWriter(empty).close()
   record_inputs.check(files + [empty], SHAPE)
@@ -144,7 +144,7 @@ def test_an_empty_file_is_refused_only_where_all_are(files, tmp_path):
     record_inputs.check([empty], SHAPE)
 
 
-def test_damage_is_named_with_its_file_and_offset(files):
+def test_damage_is_reported_with_file_and_offset(files):
   with open(files[1], "r+b") as f:
     f.seek(-3, 2)
     f.write(b"xxx")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where instances go, and what a kill leaves."""
+"""Tests which shard instances go to, and what a killed run leaves."""
 
 import collections
 import os
@@ -103,7 +103,7 @@ def test_names_of_shards(output, num_shards, size, copies, expected):
     ("d/a,e/b", None, "several folders"),
   ],
 )
-def test_contradictory_names_are_refused(output, num_shards, message):
+def test_contradictory_names_are_rejected(output, num_shards, message):
   with pytest.raises(InputError, match=message):
     shards.shard_paths(output, num_shards, inputs_of(1000), 40)
 
@@ -127,7 +127,7 @@ def texts(tmp_path):
   return tmp_path
 
 
-def test_inputs_are_files_of_all_patterns_sorted_and_once_each(texts):
+def test_inputs_are_the_sorted_files_of_all_patterns(texts):
   patterns = "%s/*.txt, %s/a.txt" % (texts, texts)
   assert shards.find_inputs(patterns, "auto") == [
     shards.Input(str(texts / "a.txt"), 306, "text"),
@@ -135,7 +135,7 @@ def test_inputs_are_files_of_all_patterns_sorted_and_once_each(texts):
   ]
 
 
-def test_the_format_is_as_given(texts):
+def test_a_given_format_is_used(texts):
   (found,) = shards.find_inputs(str(texts / "a.txt"), "mimic")
   assert found.format == "mimic"
 
@@ -149,7 +149,7 @@ def test_the_format_is_as_given(texts):
     (" ,", "names no file"),
   ],
 )
-def test_an_input_that_is_not_there_is_named(texts, pattern, message):
+def test_a_missing_input_is_named(texts, pattern, message):
   with pytest.raises(InputError, match=message):
     shards.find_inputs(pattern.format(texts), "auto")
 
@@ -172,7 +172,7 @@ SETTINGS = instances.Settings(
 )
 
 
-def test_the_encoder_cuts_paragraphs_of_those_inputs_that_need_it():
+def test_the_encoder_splits_paragraphs_of_unsplit_inputs():
   encoder = shards.Encoder(
     tokenization.load(spm_model_file=SPM), SETTINGS, [False, True]
   )
@@ -215,7 +215,7 @@ def test_a_shard_holds_its_chunks_in_order(tmp_path):
   assert (tmp_path / "x-00003-of-00006").read_bytes() == b"110"
 
 
-def test_counts_and_shards_of_earlier_runs_are_in_the_outcome(tmp_path):
+def test_the_outcome_includes_earlier_runs(tmp_path):
   plan = plan_of([100], 6, 2, tmp_path)
   before = write_stripes(plan, 2).stripes
   output = shards.Output(plan, DESCRIPTION, before)
@@ -245,7 +245,7 @@ def test_a_kill_before_the_new_names_costs_nothing(tmp_path):
   assert path.read_bytes() == b"110"
 
 
-def test_a_finished_shard_that_was_changed_is_named(tmp_path):
+def test_a_changed_finished_shard_is_named(tmp_path):
   plan = plan_of([100], 6, 2, tmp_path)
   stripes = write_stripes(plan, 1).stripes
   (tmp_path / "x-00003-of-00006").write_bytes(b"1")
@@ -253,13 +253,13 @@ def test_a_finished_shard_that_was_changed_is_named(tmp_path):
     shards.Output(plan, DESCRIPTION, stripes)
 
 
-def test_discarding_leaves_finished_shards_only(tmp_path):
+def test_discarding_keeps_only_finished_shards(tmp_path):
   write_stripes(plan_of([100], 6, 2, tmp_path), 1).discard()
   assert not list(tmp_path.glob("*.partial"))
   assert len(list(tmp_path.glob("x-*"))) == 2
 
 
-def test_progress_tells_of_the_finished_stripes(tmp_path):
+def test_the_progress_file_lists_finished_stripes(tmp_path):
   plan = plan_of([100], 6, 2, tmp_path)
   stripes = write_stripes(plan, 1).stripes
   assert manifests.read_earlier(plan, DESCRIPTION).stripes == stripes

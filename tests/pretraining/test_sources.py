@@ -96,13 +96,13 @@ def refused(path, format=None):
     ("mimic", HEADER.lower()),
   ],
 )
-def test_formats_are_told_by_content_also_inside_gzip(write, format, data):
+def test_formats_are_detected_by_content_also_inside_gzip(write, format, data):
   assert sources.sniff(write(data)) == format
   assert sources.sniff(write(gzip.compress(data.encode()))) == format
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_a_tar_archive_is_one_of_articles(write, mode):
+def test_a_tar_archive_has_the_format_pmc(write, mode):
   assert sources.sniff(write(archive({"a.nxml": "x"}, mode))) == "pmc"
 
 
@@ -120,16 +120,16 @@ def test_a_tar_archive_is_one_of_articles(write, mode):
     ("", "empty"),
   ],
 )
-def test_what_is_no_text_to_learn_from_is_refused(write, data, said):
+def test_formats_unsuitable_for_training_are_rejected(write, data, said):
   assert said in refused(write(data))
 
 
-def test_gzip_of_nothing_and_gzip_cut_short_are_refused(write):
+def test_empty_and_truncated_gzip_are_rejected(write):
   assert "blank" in refused(write(gzip.compress(b" \n"), "blank"))
   assert "cut short" in refused(write(gzip.compress(b"text")[:-9], "cut"))
 
 
-def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path):
+def test_a_missing_file_ends_in_one_line(tmp_path):
   assert "cannot be read" in refused(str(tmp_path / "none.txt"))
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path):
     "\ufeff\n\nOne.\n Two. \n \t \n\n\nThree.\n\n",
   ],
 )
-def test_blank_lines_part_documents_of_plain_text(write, data):
+def test_blank_lines_separate_documents_of_plain_text(write, data):
   assert paragraphs(write(data), "text") == [["One.", "Two."], ["Three."]]
 
 
@@ -153,23 +153,23 @@ def test_only_line_feeds_end_lines(write):
   assert paragraphs(path, "text") == [["a\u2028b\x0bc\x85d\re"]]
 
 
-def test_a_document_without_end_is_cut_and_that_is_counted(write):
+def test_an_endless_document_is_cut_and_counted(write):
   path, dropped = write(("y" * 999 + "\n") * 2501), collections.Counter()
   found = paragraphs(path, "text", dropped)
   assert [len(lines) for lines in found] == [1050, 1050, 401]
   assert dropped == {"documents cut at 1 MiB": 2}
 
 
-def test_a_byte_that_is_not_utf8_is_named_with_its_line(write):
+def test_a_byte_that_is_not_utf8_is_reported_with_its_line(write):
   text = b"fine\n" * 30000 + b"na\xefve\n"
   assert ":30001: found byte 0xef" in refused(write(text), "text")
 
 
-def test_a_nul_is_refused(write):
+def test_a_nul_is_rejected(write):
   assert ":2: found byte 0x00" in refused(write(b"a\nb\0c\n"), "text")
 
 
-def test_a_line_without_end_is_refused(write, monkeypatch):
+def test_an_endless_line_is_rejected(write, monkeypatch):
   monkeypatch.setattr(sources, "_MAX_LINE", 100000)
   assert ":1: found a line" in refused(write("x" * 200000), "text")
 
@@ -212,18 +212,18 @@ def test_a_position_in_an_archive_is_where_its_member_ended(write):
 # ----------------------------------------------------------------------- gzip
 
 
-def test_gzip_members_one_behind_the_other_are_one_file(write):
+def test_consecutive_gzip_members_are_one_file(write):
   data = gzip.compress(b"One.\nTw") + gzip.compress(b"o.\n") + b"\0" * 70000
   assert paragraphs(write(data), "text") == [["One.", "Two."]]
 
 
-def test_a_megabyte_from_a_few_bytes_comes_out_whole(write):
+def test_a_megabyte_compressed_to_few_bytes_is_complete(write):
   data = gzip.compress(b"word \n" * 1000000)
   found = paragraphs(write(data), "text")
   assert sum(map(len, found)) == 1000000
 
 
-def test_no_byte_stays_behind_in_the_decompression(write, monkeypatch):
+def test_decompression_returns_all_bytes(write, monkeypatch):
   monkeypatch.setattr(sources, "_BLOCK", 2)
   monkeypatch.setattr(sources, "_MAX_INFLATED", 10)
   path = write(gzip.compress(b"word " * 1000 + b"end"))
@@ -231,7 +231,7 @@ def test_no_byte_stays_behind_in_the_decompression(write, monkeypatch):
   assert text == "word " * 1000 + "end"
 
 
-def test_damaged_gzip_is_refused_after_what_was_whole(write):
+def test_damaged_gzip_is_rejected_after_its_whole_documents(write):
   data = bytearray(gzip.compress(many_documents()))
   data[150000:150010] = b"\xff" * 10
   found = sources.documents(write(bytes(data)), "text")
@@ -240,7 +240,7 @@ def test_damaged_gzip_is_refused_after_what_was_whole(write):
     list(found)
 
 
-def test_gzip_cut_short_is_refused(write):
+def test_gzip_cut_short_is_rejected(write):
   data = gzip.compress(many_documents())
   assert "cut short at byte" in refused(write(data[:-5]), "text")
 
@@ -293,12 +293,12 @@ def test_markup_becomes_text(write, markup, text):
     ("", []),
   ],
 )
-def test_brackets_around_a_translated_title_are_taken_off(write, title, text):
+def test_brackets_around_a_translated_title_are_removed(write, title, text):
   path = write(records((title, PART % "B.")))
   assert paragraphs(path, "pubmed") == [text + ["B."]]
 
 
-def test_what_is_left_out_of_pubmed_is_counted(write):
+def test_omissions_in_pubmed_are_counted(write):
   other = (
     "</Abstract><OtherAbstract Language='%s'><AbstractText>%s</AbstractText>"
     "</OtherAbstract><Abstract>"
@@ -321,7 +321,7 @@ def test_what_is_left_out_of_pubmed_is_counted(write):
   }
 
 
-def test_the_older_set_and_books_are_read_too(write):
+def test_the_older_format_and_books_are_read(write):
   citation = "<MedlineCitation><Article><ArticleTitle>A.</ArticleTitle>%s"
   citation += "</Article></MedlineCitation>"
   abstract = "<Abstract>" + PART % "B." + "</Abstract>"
@@ -412,12 +412,12 @@ def cite(text):
     ("cells [10] fell", "cells [10] fell"),
   ],
 )
-def test_cited_numbers_go_and_the_sentence_stays_whole(write, markup, text):
+def test_cited_numbers_are_removed_from_sentences(write, markup, text):
   path = write(article("<p>%s</p>" % markup))
   assert paragraphs(path, "pmc") == [[text]]
 
 
-def test_articles_come_out_of_archives_one_by_one(write):
+def test_articles_in_archives_are_documents(write):
   members = {
     "a/PMC1.nxml": article("<p>One.</p>"),
     "../b.xml": article("<p>Two.</p>"),
@@ -431,13 +431,13 @@ def test_articles_come_out_of_archives_one_by_one(write):
     assert dropped == {"files in archives that are no articles": 2}
 
 
-def test_articles_of_a_set_are_documents_of_their_own(write):
+def test_articles_in_a_set_are_documents(write):
   one = article("<p>One.</p>").split("\n", 1)[1]
   text = "<pmc-articleset>%s%s</pmc-articleset>" % (one, one)
   assert paragraphs(write(text), "pmc") == [["One."], ["One."]]
 
 
-def test_what_is_left_out_of_pmc_is_counted(write):
+def test_omissions_in_pmc_are_counted(write):
   members = {
     "1.nxml": article("<p>Hola.</p>", attributes=' xml:lang="es"'),
     "2.nxml": article("<p>One.</p>", attributes=' xml:lang="EN"').replace(
@@ -462,7 +462,7 @@ def test_what_is_left_out_of_pmc_is_counted(write):
     (lambda data: data[:1024] + b"x" * 2048, "damaged archive"),
   ],
 )
-def test_a_damaged_archive_is_refused_and_not_taken_for_its_end(
+def test_a_damaged_archive_is_rejected_rather_than_cut_short(
   write, damage, said
 ):
   body = "<article><body><p>%s</p></body></article>" % ("x" * 400)
@@ -470,7 +470,7 @@ def test_a_damaged_archive_is_refused_and_not_taken_for_its_end(
   assert said in refused(write(damage(data)), "pmc")
 
 
-def test_an_archive_without_articles_is_refused(write):
+def test_an_archive_without_articles_is_rejected(write):
   assert "without an article" in refused(write(archive({"a.txt": "x"})), "pmc")
 
 
@@ -489,7 +489,7 @@ def test_an_archive_without_articles_is_refused(write):
     ("no XML", "found damaged XML"),
   ],
 )
-def test_damaged_xml_is_refused_with_its_line(write, data, said):
+def test_damaged_xml_is_reported_with_its_line(write, data, said):
   assert said in refused(write(data), "pubmed")
 
 
@@ -575,7 +575,7 @@ def test_a_deidentified_mark_becomes_a_word_of_its_kind(write, mark, text):
   assert paragraphs(path, "mimic") == [["Seen by %s today." % text]]
 
 
-def test_wrapped_lines_are_joined_to_paragraphs(write):
+def test_wrapped_lines_are_joined_into_paragraphs(write):
   note = """Admission Date:  [**2101-1-1**]
 Allergies:
 None
@@ -623,14 +623,14 @@ def test_a_long_note_is_read(write):
     ((HEADER + '1,7,,"na\xefve"\n').encode("latin-1"), ":2: found byte 0xef"),
   ],
 )
-def test_damaged_csv_is_refused_with_its_line(write, data, said):
+def test_damaged_csv_is_reported_with_its_line(write, data, said):
   assert refused(write(data), "mimic").startswith(said)
 
 
 # ------------------------------------------------------------------- sentences
 
 
-def test_sentences_of_paragraphs_have_plain_blanks_and_are_never_empty():
+def test_sentences_have_single_blanks_and_are_never_empty():
   found = sources.sentences(["One\n here.  Two\tthere.", " ", "", "Three"])
   assert found == ["One here.", "Two there.", "Three"]
 

@@ -14,7 +14,7 @@ def framed():
   return b"".join(map(tfrecords.frame, RECORDS))
 
 
-def test_what_is_framed_is_read_back_with_its_offsets():
+def test_framed_records_are_read_back_with_their_offsets():
   found = list(tfrecords.read(io.BytesIO(framed()), "x"))
   assert [record for _, record in found] == RECORDS
   assert [offset for offset, _ in found] == [0, 16, 33, 5049]
@@ -34,7 +34,7 @@ def test_an_empty_file_has_no_records():
 
 
 @pytest.mark.parametrize("size", [1, 8, 11, 12, 14, 17, 32, 5048])
-def test_a_file_cut_short_is_named_with_the_offset(size):
+def test_a_file_cut_short_is_reported_with_the_offset(size):
   reader = tfrecords.read(io.BytesIO(framed()[:size]), "some/file")
   with pytest.raises(InputError) as error:
     list(reader)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program from a shell: the same bytes whatever happens on the way."""
+"""Runs the program from a shell; its output must always have the same bytes."""
 
 import glob
 import json
@@ -144,7 +144,7 @@ def test_the_manifest_counts_what_the_shards_hold(made):
   assert list(manifest["vocabulary"]) == ["pubmed-8k.model"]
 
 
-def test_the_report_is_on_the_screen(made):
+def test_the_report_is_logged(made):
   said, _ = made[1]
   for part in ("documents: ", "instances: ", "pieces are unknown", "MB/s: 8 "):
     assert part in said
@@ -193,9 +193,7 @@ def has_ended(group):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_killed_run_goes_on_to_the_same_bytes(
-  made, text, tmp_path, num_workers
-):
+def test_a_resumed_run_gives_the_same_bytes(made, text, tmp_path, num_workers):
   group = []
 
   def kill(process):
@@ -228,14 +226,14 @@ def test_ctrl_c_ends_in_one_line_and_leaves_no_worker(text, tmp_path):
   assert "Traceback" not in said
 
 
-def test_a_finished_command_says_so_and_does_nothing(made, text):
+def test_a_finished_command_does_nothing(made, text):
   before = finished(made[0])
   said, _ = run(text, made[0], "--num_workers=2")
   assert "Nothing to do" in said
   assert finished(made[0]) == before
 
 
-def test_another_flag_in_the_same_folder_is_refused(made, text):
+def test_another_flag_for_the_same_output_is_rejected(made, text):
   said, _ = run(text, made[0], "--random_seed=7", code=1)
   assert "with --random_seed=12345, this command has --random_seed=7;" in said
 
@@ -252,7 +250,7 @@ def test_two_outputs_live_in_one_folder(made, text, tmp_path):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_bad_input_ends_in_one_line_and_leaves_nothing(
+def test_a_bad_input_ends_in_one_line_and_leaves_no_partial_file(
   text, tmp_path, num_workers
 ):
   bad = tmp_path / "bad.txt"
@@ -267,14 +265,14 @@ def test_a_bad_input_ends_in_one_line_and_leaves_nothing(
   assert not glob.glob("%s/*.partial" % folder)
 
 
-def test_a_folder_that_cannot_be_made_is_named_in_one_line(text, tmp_path):
+def test_an_unwritable_folder_is_named_in_one_line(text, tmp_path):
   (tmp_path / "file").write_text("")
   said, _ = run(text, tmp_path / "file" / "out", code=1)
   assert "Not a directory: '%s/file/out'" % tmp_path in said.splitlines()[-1]
   assert "Traceback" not in said
 
 
-def test_a_text_without_instances_is_refused(tmp_path):
+def test_a_text_without_instances_is_rejected(tmp_path):
   path = tmp_path / "in.txt"
   path.write_text("Fever\n")
   said, _ = run(str(path), tmp_path / "out", code=1)
@@ -282,7 +280,7 @@ def test_a_text_without_instances_is_refused(tmp_path):
   assert not os.listdir(str(tmp_path / "out"))
 
 
-def test_the_vocabulary_of_a_model_serves(text, tmp_path):
+def test_the_vocabulary_is_found_in_a_model_folder(text, tmp_path):
   said, _ = run(
     text,
     tmp_path,
@@ -302,7 +300,7 @@ def test_the_vocabulary_of_a_model_serves(text, tmp_path):
     ("--runner=Foo", "DirectRunner"),
   ],
 )
-def test_flags_that_mean_nothing_are_refused(text, tmp_path, flag, message):
+def test_flags_without_effect_are_rejected(text, tmp_path, flag, message):
   said, _ = run(text, tmp_path, flag, code=1)
   assert message in said
 

@@ -71,7 +71,7 @@ def test_the_same_text_gives_the_same_bytes(text, trained, tmp_path):
       assert f.read() == (tmp_path / ("b" + end)).read_bytes()
 
 
-def test_case_is_kept_when_asked_for(text, tmp_path):
+def test_keep_case_keeps_capitals(text, tmp_path):
   prefix = str(tmp_path / "cased")
   run(
     *("--keep_case", "--input", text, "--output_prefix", prefix),
@@ -80,7 +80,7 @@ def test_case_is_kept_when_asked_for(text, tmp_path):
   assert tokenization.load(prefix + ".model").has_capitals
 
 
-def test_more_pieces_than_the_text_has_are_refused_in_one_line(text, tmp_path):
+def test_too_many_pieces_for_the_text_end_in_one_line(text, tmp_path):
   prefix = str(tmp_path / "x")
   said = run("--input", text, "--output_prefix", prefix, code=1)
   assert "Vocabulary size too high (30000)" in said.splitlines()[-1]
@@ -89,7 +89,7 @@ def test_more_pieces_than_the_text_has_are_refused_in_one_line(text, tmp_path):
 
 def test_a_vocabulary_is_not_overwritten(text, trained):
   said = run("--input", text, "--output_prefix", trained[0], code=1)
-  assert "own.model: is there already" in said
+  assert "own.model: exists already" in said
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_vocabulary_is_not_overwritten(text, trained):
     (["--output_prefix", "x", "--input"], "--input needs a value"),
   ],
 )
-def test_wrong_arguments_are_named(arguments, message):
+def test_error_messages_name_wrong_arguments(arguments, message):
   assert message in run(*arguments, code=1)
 
 
