@@ -276,7 +276,7 @@ def define_predict_format_flag(formats):
 
 
 def _define_training_flags(num_train_epochs, train_batch_size):
-  """Defines batches, duration, learning rate and optimizer."""
+  """Defines batches, schedule and optimizer."""
   flags.DEFINE_integer(
     "train_batch_size",
     train_batch_size,
@@ -296,6 +296,33 @@ def _define_training_flags(num_train_epochs, train_batch_size):
     lower_bound=1,
   )
   flags.DEFINE_alias("test_batch_size", "predict_batch_size")
+  _define_schedule_flags(num_train_epochs)
+  flags.DEFINE_enum("optimizer", "adamw", ["adamw", "lamb"], "Optimizer.")
+  flags.DEFINE_integer(
+    "num_accumulation_steps",
+    1,
+    "Number of batches of --train_batch_size whose gradients are averaged for "
+    "one update.",
+    lower_bound=1,
+  )
+  flags.DEFINE_enum(
+    "padding",
+    "bucketed",
+    ["bucketed", "longest", "fixed"],
+    "bucketed: batches of examples of similar length. longest: random batches "
+    "padded to their longest example. fixed: random batches padded to "
+    "--max_seq_length (the only choice on TPU).",
+  )
+  flags.DEFINE_integer(
+    "seed",
+    12345,
+    "Seed of shuffling, new weights and dropout.",
+    lower_bound=0,
+  )
+
+
+def _define_schedule_flags(num_train_epochs):
+  """Defines the number of updates and the learning rate."""
   flags.DEFINE_float(
     "num_train_epochs",
     num_train_epochs,
@@ -322,28 +349,6 @@ def _define_training_flags(num_train_epochs, train_batch_size):
     None,
     "Number of updates during which the learning rate rises; replaces "
     "--warmup_proportion.",
-    lower_bound=0,
-  )
-  flags.DEFINE_enum("optimizer", "adamw", ["adamw", "lamb"], "Optimizer.")
-  flags.DEFINE_integer(
-    "num_accumulation_steps",
-    1,
-    "Number of batches of --train_batch_size whose gradients are averaged for "
-    "one update.",
-    lower_bound=1,
-  )
-  flags.DEFINE_enum(
-    "padding",
-    "bucketed",
-    ["bucketed", "longest", "fixed"],
-    "bucketed: batches of examples of similar length. longest: random batches "
-    "padded to their longest example. fixed: random batches padded to "
-    "--max_seq_length (the only choice on TPU).",
-  )
-  flags.DEFINE_integer(
-    "seed",
-    12345,
-    "Seed of shuffling, new weights and dropout.",
     lower_bound=0,
   )
 
