@@ -112,33 +112,32 @@ def create_update(
     ValueError: an unknown optimizer.
   """
   step = tf.train.get_or_create_global_step()
-  rate = learning_rate(
-    step,
-    init_lr,
-    num_train_steps,
-    num_warmup_steps,
-    poly_power,
-    start_warmup_step,
-  )
+  schedule = num_train_steps, num_warmup_steps, poly_power, start_warmup_step
+  rate = learning_rate(step, init_lr, *schedule)
   opt = _find_optimizer(optimizer)(
     rate, weight_decay_rate=WEIGHT_DECAY, exclude_from_weight_decay=EXCLUDED
   )
-  excluded = {name.split(":")[0] for name in excluded_tvars or ()}
   scale = LossScale() if loss_scaling else None
   scaled = loss * scale.value if scale else loss
   if use_tpu:  # compute_gradients knows only the replicas of a strategy.
     scaled /= replicas.count()
-  variables = [
-    v for v in tf.trainable_variables() if v.name.split(":")[0] not in excluded
-  ]
   pairs = opt.compute_gradients(
-    scaled, variables, colocate_gradients_with_ops=colocate_gradients_with_ops
+    scaled,
+    _variables_except(excluded_tvars or ()),
+    colocate_gradients_with_ops=colocate_gradients_with_ops,
   )
   gradients = _gradients([(g, v) for g, v in pairs if g is not None])
   if scale:
     gradients = _divided(gradients, scale.value)
   train_op, norm = _update(opt, gradients, step, num_accumulation_steps, scale)
   return Update(train_op, rate, norm)
+
+
+def _variables_except(names):
+  """Returns the trainable variables without those of these names."""
+  names = {name.split(":")[0] for name in names}
+  variables = tf.trainable_variables()
+  return [v for v in variables if v.name.split(":")[0] not in names]
 
 
 def learning_rate(

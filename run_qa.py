@@ -51,18 +51,9 @@ SHOWN = 5  # Answers not found that are named without --verbose_logging.
 # The flags of that name; see define_flags.
 Options = collections.namedtuple(
   "Options",
-  [
-    "task_name",
-    "max_seq_length",
-    "max_query_length",
-    "doc_stride",
-    "n_best_size",
-    "max_answer_length",
-    "list_threshold",
-    "version_2_with_negative",
-    "null_score_diff_threshold",
-    "verbose_logging",
-  ],
+  "task_name max_seq_length max_query_length doc_stride n_best_size "
+  "max_answer_length list_threshold version_2_with_negative "
+  "null_score_diff_threshold verbose_logging",
 )
 
 

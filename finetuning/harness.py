@@ -36,41 +36,17 @@ Encoded = collections.namedtuple(
 # How long to train, in which batches, and how fast: the flags of that name.
 Training = collections.namedtuple(
   "Training",
-  [
-    "train_batch_size",
-    "num_accumulation_steps",
-    "num_train_epochs",
-    "train_step",
-    "learning_rate",
-    "warmup_proportion",
-    "warmup_step",
-    "optimizer",
-    "save_checkpoints_steps",
-    "keep_checkpoint_max",
-    "early_stopping_patience",
-  ],
+  "train_batch_size num_accumulation_steps num_train_epochs train_step "
+  "learning_rate warmup_proportion warmup_step optimizer "
+  "save_checkpoints_steps keep_checkpoint_max early_stopping_patience",
 )
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole
 # command, for run_config.json; nothing is decided by it.
 Command = collections.namedtuple(
   "Command",
-  [
-    "task_name",
-    "output_dir",
-    "todo",
-    "data",
-    "model",
-    "training",
-    "device",
-    "max_seq_length",
-    "padding",
-    "eval_batch_size",
-    "predict_batch_size",
-    "eval_checkpoint",
-    "seed",
-    "flags",
-  ],
+  "task_name output_dir todo data model training device max_seq_length "
+  "padding eval_batch_size predict_batch_size eval_checkpoint seed flags",
 )
 
 

@@ -21,15 +21,8 @@ NAMES = {
 # The fields are the flags of that name.
 Data = collections.namedtuple(
   "Data",
-  [
-    "data_dir",
-    "train_file",
-    "dev_file",
-    "test_file",
-    "predict_file",
-    "train_on_dev",
-    "dev_fraction",
-  ],
+  "data_dir train_file dev_file test_file predict_file train_on_dev "
+  "dev_fraction",
 )
 
 # What a command does, from the flags of that name. None: it is still open.

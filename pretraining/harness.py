@@ -45,27 +45,10 @@ LAMB_RATE, LAMB_BATCH = 0.00176, 4096
 # it.
 Command = collections.namedtuple(
   "Command",
-  [
-    "output_dir",
-    "do_train",
-    "do_eval",
-    "input_file",
-    "eval_file",
-    "model",
-    "schedule",
-    "device",
-    "max_seq_length",
-    "max_predictions_per_seq",
-    "masked_lm_budget",
-    "train_batch_size",
-    "eval_batch_size",
-    "max_eval_steps",
-    "init_optimizer_state",
-    "init_from_group0",
-    "use_sop",
-    "seed",
-    "flags",
-  ],
+  "output_dir do_train do_eval input_file eval_file model schedule "
+  "device max_seq_length max_predictions_per_seq masked_lm_budget "
+  "train_batch_size eval_batch_size max_eval_steps init_optimizer_state "
+  "init_from_group0 use_sop seed flags",
 )
 
 

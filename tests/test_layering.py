@@ -4,7 +4,11 @@
 import ast
 import functools
 import glob
+import itertools
 import os
+import sys
+
+import pytest
 
 from tests.helpers import REPO
 
@@ -33,6 +37,7 @@ WITHOUT_TENSORFLOW = {"common", "converters", "evaluation", "formats"}
 REMOTE_FILES = os.path.join("common", "files.py")
 # Missing in one of the TensorFlows, or (tf.app) silent about misspelt flags.
 NOT_PORTABLE = {"tf.contrib", "tf.flags", "tf.app", "tf.layers", "tf.to_int32"}
+MAX_LINES = {ast.FunctionDef: 60, ast.ClassDef: 250}
 
 
 def files_of(name):
@@ -125,3 +130,16 @@ def test_code_uses_only_what_every_tensorflow_has():
     for line, name in attributes_of(path)
     if name in NOT_PORTABLE
   ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="no end_lineno in ast")
+def test_functions_and_classes_are_short():
+  names = sorted(LIBRARY | PROGRAMS | {"scripts", "benchmarks"})
+  too_long = {}
+  for path in itertools.chain(*map(files_of, names)):
+    for node in nodes_of(path):
+      if type(node) in MAX_LINES:
+        lines = node.end_lineno - node.lineno + 1
+        if lines > MAX_LINES[type(node)]:
+          too_long["%s: %s" % (path, node.name)] = lines
+  assert not too_long

@@ -31,24 +31,13 @@ BF16_CAPABILITY = (8, 0)
 # Names and values of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
-# The fields are the flags of flag_groups.define_device_flags; their defaults
-# here serve programs that only run a model.
+# The fields are flags of flag_groups.define_device_flags; the defaults serve
+# programs without some of them.
 Device = collections.namedtuple(
   "Device",
-  [
-    "use_tpu",
-    "tpu_name",
-    "tpu_zone",
-    "gcp_project",
-    "master",
-    "num_tpu_cores",
-    "precision",
-    "iterations_per_loop",
-    "distribution",
-    "use_xla",
-    "recompute",
-  ],
-  defaults=(None, "none", False, False),
+  "use_tpu tpu_name tpu_zone gcp_project master num_tpu_cores precision "
+  "iterations_per_loop distribution use_xla recompute",
+  defaults=(False,) + (None,) * 5 + ("fp32", None, "none", False, False),
 )
 
 

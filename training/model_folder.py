@@ -40,15 +40,8 @@ FREE_FLAGS = frozenset(
 # The fields are the flags of flag_groups.define_model_flags.
 ModelPaths = collections.namedtuple(
   "ModelPaths",
-  [
-    "bioalbert_dir",
-    "albert_config_file",
-    "vocab_file",
-    "spm_model_file",
-    "init_checkpoint",
-    "do_lower_case",
-    "spm_digit_comma_fix",
-  ],
+  "bioalbert_dir albert_config_file vocab_file spm_model_file "
+  "init_checkpoint do_lower_case spm_digit_comma_fix",
   defaults=(None, None, None, None, None, False),
 )
 

@@ -27,18 +27,9 @@ from training import state
 # How the weights are updated, and how often they are saved.
 Schedule = collections.namedtuple(
   "Schedule",
-  [
-    "optimizer",
-    "learning_rate",
-    "num_train_steps",
-    "num_warmup_steps",
-    "num_accumulation_steps",
-    "save_steps",
-    "keep_checkpoint_max",
-    "poly_power",
-    "start_warmup_step",
-    "steps_per_epoch",
-  ],
+  "optimizer learning_rate num_train_steps num_warmup_steps "
+  "num_accumulation_steps save_steps keep_checkpoint_max poly_power "
+  "start_warmup_step steps_per_epoch",
   defaults=(1.0, 0, None),
 )
 

@@ -124,16 +124,7 @@ class Watch(tf.train.SessionRunHook):
 
 def train(distribution, weights):
   """Returns {name: value} after a few updates with an estimator."""
-  device = devices.Device(
-    use_tpu=False,
-    tpu_name=None,
-    tpu_zone=None,
-    gcp_project=None,
-    master=None,
-    num_tpu_cores=None,
-    precision="fp32",
-    distribution=distribution,
-  )
+  device = devices.Device(distribution=distribution)
   folder = tempfile.mkdtemp()
   estimator = estimators.build(
     lambda features, *_: spec(features, device, folder, weights),

@@ -15,33 +15,16 @@ from common.errors import InputError
 from training import batches
 from training import devices
 
-DEVICE = dict(
-  use_tpu=False,
-  tpu_name=None,
-  tpu_zone=None,
-  gcp_project=None,
-  master=None,
-  num_tpu_cores=None,
-  iterations_per_loop=None,
-  distribution="none",
-  precision="fp32",
-  use_xla=False,
-  recompute=False,
-)
 BATCH_SIZES = dict(train_batch_size=8, eval_batch_size=8, predict_batch_size=8)
 TPU = dict(use_tpu=True, tpu_name="x")
 TF_1 = tf.__version__.startswith("1.")
-
-
-def device(**changed):
-  return devices.Device(**dict(DEVICE, **changed))
 
 
 def check(**changed):
   """Checks flags of which some are changed."""
   steps = changed.pop("num_accumulation_steps", 1)
   sizes = {k: changed.pop(k, v) for k, v in BATCH_SIZES.items()}
-  devices.check(device(**changed), sizes, steps)
+  devices.check(devices.Device(**changed), sizes, steps)
 
 
 def cluster(*hosts, **task):
@@ -120,13 +103,13 @@ def test_bf16_on_a_cpu_narrows_products_or_is_rejected(monkeypatch):
   if not devices._cpu_has_bf16():
     pytest.skip("this CPU has no bf16")
   check(precision="bf16")
-  on_cpu = device(precision="bf16")
+  on_cpu = devices.Device(precision="bf16")
   assert devices.compute_type(on_cpu, is_training=True) == tf.float32
   assert devices.compute_type(on_cpu, is_training=False) == tf.bfloat16
   x = np.random.RandomState(0).randn(64, 64).astype(np.float32)
   products = {}
   for precision in ("fp32", "bf16"):
-    session_config = devices.session_config(device(precision=precision))
+    session_config = devices.session_config(devices.Device(precision=precision))
     with tf.Graph().as_default(), tf.Session(config=session_config) as session:
       a = tf.placeholder(tf.float32, [64, 64])
       y = tf.tanh(tf.matmul(tf.matmul(tf.matmul(a, a), a), a) / 1e3)
@@ -142,19 +125,19 @@ def test_model_is_fused_on_a_cpu_under_tensorflow_2(monkeypatch, is_training):
   monkeypatch.setattr(devices, "_devices", lambda kind: [])
   one_dnn = platform.machine() == "x86_64"
   fused = not TF_1 and (is_training or one_dnn)
-  assert devices.fuses(device(), is_training) == fused
-  assert not devices.fuses(device(**TPU), is_training)
+  assert devices.fuses(devices.Device(), is_training) == fused
+  assert not devices.fuses(devices.Device(**TPU), is_training)
   monkeypatch.setattr(devices, "_devices", lambda kind: ["a GPU"])
-  assert not devices.fuses(device(), is_training)
+  assert not devices.fuses(devices.Device(), is_training)
 
 
 @pytest.mark.parametrize(
   "is_training", [True, False], ids=["training", "predicting"]
 )
 def test_bf16_on_a_tpu_makes_the_model_compute_in_bfloat16(is_training):
-  narrow = device(precision="bf16", **TPU)
+  narrow = devices.Device(precision="bf16", **TPU)
   assert devices.compute_type(narrow, is_training) == tf.bfloat16
-  assert devices.compute_type(device(**TPU), is_training) == tf.float32
+  assert devices.compute_type(devices.Device(**TPU), is_training) == tf.float32
 
 
 @pytest.mark.parametrize(
@@ -180,7 +163,7 @@ def test_tf_config_that_does_not_fit_the_flags_is_rejected(
 
 
 def test_one_of_several_machines_is_the_chief(monkeypatch):
-  several = device(distribution="multi_worker_mirrored")
+  several = devices.Device(distribution="multi_worker_mirrored")
   for index, chief in ((0, True), (1, False)):
     task = {"type": "worker", "index": index}
     monkeypatch.setenv("TF_CONFIG", cluster("a:1", "b:1", **task))
@@ -192,7 +175,7 @@ def test_one_of_several_machines_is_the_chief(monkeypatch):
   }
   monkeypatch.setenv("TF_CONFIG", json.dumps(with_chief))
   assert not devices.is_chief(several)
-  assert devices.is_chief(device())
+  assert devices.is_chief(devices.Device())
 
 
 def test_each_machine_knows_its_part_of_the_input():
@@ -208,13 +191,15 @@ def test_each_machine_knows_its_part_of_the_input():
 
 
 def test_precision_and_xla_reach_the_session():
-  options = devices.session_config(device(precision="fp16", use_xla=True))
+  options = devices.session_config(
+    devices.Device(precision="fp16", use_xla=True)
+  )
   options = options.graph_options
   assert options.rewrite_options.auto_mixed_precision == (
     options.rewrite_options.ON
   )
   assert options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1
-  plain = devices.session_config(device()).graph_options
+  plain = devices.session_config(devices.Device()).graph_options
   assert plain.rewrite_options.auto_mixed_precision == 0
   assert plain.optimizer_options.global_jit_level == 0
 

@@ -11,15 +11,7 @@ from training import devices
 from training import estimators
 from training import progress
 
-CPU = devices.Device(
-  use_tpu=False,
-  tpu_name=None,
-  tpu_zone=None,
-  gcp_project=None,
-  master=None,
-  num_tpu_cores=None,
-  precision="fp32",
-)
+CPU = devices.Device()
 TPU = CPU._replace(use_tpu=True)
 
 
