@@ -30,29 +30,20 @@ from pretraining import sources
 import tokenization
 
 RUNNERS = (
-  "DirectRunner",
-  "FlinkRunner",
-  "SparkRunner",
-  "DataflowRunner",
-  "PortableRunner",
+  "DirectRunner FlinkRunner SparkRunner DataflowRunner PortableRunner".split()
 )
 
 # What makes the shards: `num_workers` processes on this machine (None: one per
 # core), or a runner of Apache Beam with its options.
 Runner = collections.namedtuple(
-  "Runner", ["num_workers", "beam_runner", "beam_options"]
+  "Runner", "num_workers beam_runner beam_options"
 )
 
 
 def run_here(plan, encoding, description, earlier, num_workers):
   """Writes the shards on this machine; returns their shards.Outcome.
 
-  Args:
-    plan: a shards.Plan.
-    encoding: a shards.Encoding.
-    description: as manifests.describe returns it.
-    earlier: records of the stripes that a killed run has finished.
-    num_workers: number of processes.
+  `earlier` has the records of the stripes that a killed run has finished.
   """
   files.make_folder(plan.folder)
   dropped = collections.Counter()
@@ -188,19 +179,18 @@ def _define_instance_flags():
   """Defines the flags with the names and defaults of instances.Settings."""
   default = instances.Settings()
 
-  def define(kind, name, help, **bounds):
-    kind(name, getattr(default, name), help, **bounds)
+  def define(kind, name, help):
+    kind(name, getattr(default, name), help)
 
-  integer, share, switch = (
-    functools.partial(flags.DEFINE_integer, lower_bound=1),
-    functools.partial(flags.DEFINE_float, lower_bound=0.0, upper_bound=1.0),
-    flags.DEFINE_bool,
+  switch = flags.DEFINE_bool
+  integer = functools.partial(flags.DEFINE_integer, lower_bound=1)
+  share = functools.partial(
+    flags.DEFINE_float, lower_bound=0.0, upper_bound=1.0
   )
   define(
-    flags.DEFINE_integer,
+    functools.partial(integer, lower_bound=8),
     "max_seq_length",
     "Maximum length of an instance in pieces.",
-    lower_bound=8,
   )
   define(
     integer,
@@ -253,12 +243,9 @@ def prepare(config):
   settings = instances.Settings(
     **{name: getattr(config, name) for name in instances.Settings._fields}
   )
-  split = [
-    i.format != "text"
-    if config.split_sentences is None
-    else config.split_sentences
-    for i in inputs
-  ]
+  split = [config.split_sentences] * len(inputs)
+  if config.split_sentences is None:
+    split = [i.format != "text" for i in inputs]
   paths = shards.shard_paths(
     config.output_file, config.num_shards, inputs, settings.dupe_factor
   )
@@ -276,15 +263,7 @@ def prepare(config):
 
 
 def run(plan, encoding, description, earlier, runner):
-  """Writes the shards here or with Beam; returns their shards.Outcome.
-
-  Args:
-    plan: a shards.Plan.
-    encoding: a shards.Encoding.
-    description: as manifests.describe returns it.
-    earlier: records of the stripes that a killed run has finished.
-    runner: a Runner.
-  """
+  """Writes the shards here or with Beam; returns their shards.Outcome."""
   if not runner.beam_runner:
     workers = runner.num_workers or default_workers(plan)
     return run_here(plan, encoding, description, earlier, workers)

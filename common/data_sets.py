@@ -335,8 +335,7 @@ DATA_SETS = (
     input_files="S800-1.0.tar.gz, or from it S800.tsv and the folder abstracts",
     files=(
       File(
-        "S800-1.0.tar.gz",
-        "https://species.jensenlab.org/files/S800-1.0.tar.gz",
+        "S800-1.0.tar.gz", "https://species.jensenlab.org/files/S800-1.0.tar.gz"
       ),
     ),
     layouts=("biobert",),

@@ -176,9 +176,7 @@ def _compiled_norm(one_pass):
   def unit(rows, mean, variance):
     return (rows - mean) * tf.rsqrt(variance + EPSILON)
 
-  value = one_pass(
-    lambda gamma, beta, *rows: unit(*rows) * gamma + beta,
-  )
+  value = one_pass(lambda gamma, beta, *rows: unit(*rows) * gamma + beta)
   times_unit = one_pass(lambda dy, *rows: dy * unit(*rows))
 
   @one_pass

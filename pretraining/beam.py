@@ -37,12 +37,7 @@ SUMMARY = ".beam.json"
 def run(plan, encoding, description, runner, options):
   """Writes all shards with a Beam runner; returns their shards.Outcome.
 
-  Args:
-    plan: a shards.Plan.
-    encoding: a shards.Encoding.
-    description: as manifests.describe returns it.
-    runner: name of a Beam runner.
-    options: its options, as on a command line, or None.
+  `options` are the runner's, as on a command line, or None.
   """
   begin = time.time()
   _show_checkout()

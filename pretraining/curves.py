@@ -48,16 +48,10 @@ def _number(value):
 
 
 def draw(path, names, lines):
-  """Draws one panel per name, with one curve per line.
+  """Draws one panel per name into a PNG file, with one curve per line.
 
-  Args:
-    path: the PNG file.
-    names: the names of the panels.
-    lines: {label: {name: {step: value}}}, for example of training and of
-      held-out data.
-
-  Returns:
-    Whether there was anything to draw.
+  `lines` is {label: {name: {step: value}}}, for example of training and of
+  held-out data. Returns whether there was anything to draw.
   """
   names = [n for n in names if any(n in points for points in lines.values())]
   if not names:

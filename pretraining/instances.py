@@ -30,16 +30,16 @@ Settings = collections.namedtuple(
 )
 
 # The places of both segments, and the next_sentence_label: 1 if swapped.
-_Pair = collections.namedtuple("_Pair", ["a", "a_end", "b", "b_end", "label"])
+_Pair = collections.namedtuple("_Pair", "a a_end b b_end label")
 
 # N instances of S pieces: `ids` [N, S] of [CLS] A [SEP] B [SEP] and padding;
 # `starts` [N, S], true for the first pieces of words and for [CLS] and [SEP];
 # `sizes` [N, 2], numbers of pieces in A and B; `labels` [N, 1] of the pairs.
-_Rows = collections.namedtuple("_Rows", ["ids", "starts", "sizes", "labels"])
+_Rows = collections.namedtuple("_Rows", "ids starts sizes labels")
 
 # The pieces to predict: their sorted places in the flattened ids of _Rows, and
 # the ids that replace them.
-_Masks = collections.namedtuple("_Masks", ["places", "substitutes"])
+_Masks = collections.namedtuple("_Masks", "places substitutes")
 
 _SPECIAL = 3  # [CLS] and two [SEP]
 _BATCH = 512  # instances in memory at a time
@@ -47,12 +47,9 @@ _MASKED, _KEPT = 0.8, 0.1  # the rest become random pieces
 
 
 def _halve(begin, end, word_starts):
-  """Returns the word start nearest to the middle; None if there is none.
+  """Returns the word start nearest to a sentence's middle; None without one.
 
-  Args:
-    begin: first place of a sentence.
-    end: place after its last.
-    word_starts: sorted array of the places of the first pieces of all words.
+  `word_starts` is the sorted array of the first places of all words.
   """
   middle = (begin + end) // 2
   after = np.searchsorted(word_starts, middle)
@@ -62,7 +59,7 @@ def _halve(begin, end, word_starts):
 
 
 def _cut_up(begin, end, limit, word_starts):
-  """Cuts up a sentence; returns the ends of parts of at most `limit` pieces."""
+  """Returns the ends of a sentence's parts of at most `limit` pieces."""
   if end - begin <= limit:
     return [end]
   middle = _halve(begin, end, word_starts) or (begin + end) // 2
@@ -187,11 +184,8 @@ def _truncate(pair, most, rng, counts):
 def _lay_out(pairs, ids, starts, special):
   """Returns the _Rows of _Pairs.
 
-  Args:
-    pairs: list of _Pair.
-    ids: int32 array, the pieces of the chunk.
-    starts: bool array, the first pieces of words.
-    special: int32 [S + 1]: [CLS], padding, and [SEP] in its last place.
+  `ids` and `starts` are the chunk's; `special`, int32 [S + 1], has [CLS],
+  padding, and [SEP] in its last place.
   """
   length = len(special) - 1
   rows = _Rows(
@@ -232,8 +226,7 @@ def _draw_ngrams(edges, segments, settings, rng):
     edges: int64 [E], places of the first pieces of words and of special pieces.
     segments: int64 [2N, 2], the indices into edges of each segment's first word
       and of the special piece after its last word.
-    settings: Settings.
-    rng: a RandomState.
+    settings, rng: the Settings and a RandomState.
 
   Returns:
     Three arrays: the index into edges of each n-gram's first word and of the
@@ -257,20 +250,11 @@ def _draw_ngrams(edges, segments, settings, rng):
 
 
 def _take(ngrams, edges, budget, from_front):
-  """Takes n-grams in their order until their pieces fill a budget.
+  """Returns the (begin, end) of n-grams whose pieces fill a budget, in order.
 
   An n-gram that does not fit loses words at its front or end; if no word fits,
-  it is skipped.
-
-  Args:
-    ngrams: iterator of (begin, end, pieces), indices into edges; it stops after
-      the last n-gram that was examined.
-    edges: array of the places of edges.
-    budget: number of pieces.
-    from_front: whether words are lost at the front.
-
-  Returns:
-    A list of (begin, end) pairs.
+  it is skipped. `ngrams` is an iterator of (begin, end, pieces), indices into
+  edges; it stops after the last n-gram that was examined.
   """
   taken = []
   for begin, end, size in ngrams:

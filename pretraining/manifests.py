@@ -28,10 +28,7 @@ MEGABYTE = 1e6
 # What an earlier run of the same command left: the path of its manifest or
 # progress file (None without one), whether it is finished, and the records of
 # its finished stripes (see shards.Output).
-Earlier = collections.namedtuple("Earlier", ["path", "finished", "stripes"])
-
-
-# ----------------------------------------------------- what training reads
+Earlier = collections.namedtuple("Earlier", "path finished stripes")
 
 
 def in_folder(folder):
@@ -91,16 +88,10 @@ def vocabulary_beside(paths):
   return list(filter(files.exists, dict.fromkeys(found)))
 
 
-# -------------------------------------------------- what data creation reads
-
-
 def describe(plan, flags, tokenizer):
   """Returns the part of a manifest that is known before the first shard.
 
-  Args:
-    plan: a shards.Plan.
-    flags: {name: value} of all flags that shape the output.
-    tokenizer: a FullTokenizer.
+  `flags` has the values of all flags that shape the output, by name.
   """
   return {
     "program": "create_pretraining_data.py",
@@ -192,16 +183,10 @@ def _reject(path, old, new):
   )
 
 
-# ------------------------------------------------- what data creation writes
-
-
 def write_progress(plan, description, stripes):
   """Writes the progress file; the shards then belong to this command.
 
-  Args:
-    plan: a shards.Plan.
-    description: as `describe` returns it.
-    stripes: records of the finished stripes, see shards.Output.
+  `stripes` are the records of the finished stripes, see shards.Output.
   """
   files.write_json(plan.beside(PROGRESS), dict(description, stripes=stripes))
 
@@ -209,12 +194,8 @@ def write_progress(plan, description, stripes):
 def write_manifest(plan, description, vocabulary, shards, report):
   """Writes the manifest and the vocabulary: the output is finished.
 
-  Args:
-    plan: a shards.Plan.
-    description: as `describe` returns it.
-    vocabulary: paths of its files, which training needs with the model.
-    shards: list of {"file", "instances", "bytes"}.
-    report: as `make_report` returns it.
+  `vocabulary` lists its files, which training needs with the model; `shards`
+  are dicts with "file", "instances" and "bytes".
 
   Raises:
     InputError: there is no instance at all; the empty shards are removed.
@@ -239,14 +220,7 @@ def write_manifest(plan, description, vocabulary, shards, report):
 
 
 def make_report(plan, counts, dropped, seconds):
-  """Returns the counts as the manifest keeps them.
-
-  Args:
-    plan: a shards.Plan.
-    counts: Counter of instances.InstanceMaker.
-    dropped: Counter of sources.documents, by reason.
-    seconds: time that making the shards took.
-  """
+  """Returns the counts of InstanceMaker and sources for the manifest."""
   return {
     "counts": dict(sorted(counts.items())),
     "dropped": dict(sorted(dropped.items())),

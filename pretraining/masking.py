@@ -17,7 +17,7 @@ MASKED, KEPT = 0.8, 0.1  # Shares of [MASK] and of unchanged pieces.
 
 # Ids of [MASK], of pieces never masked, and of possible replacements.
 Vocabulary = collections.namedtuple(
-  "Vocabulary", ["mask_id", "special_ids", "ordinary_ids"]
+  "Vocabulary", "mask_id special_ids ordinary_ids"
 )
 
 
@@ -35,10 +35,8 @@ def mask_anew(batch, budget, vocabulary):
   are drawn uniformly until the budget is used, and never cross the border
   between the two segments.
 
-  Args:
-    batch: features of record_inputs.features, with token_boundary.
-    budget: share of the pieces to mask, not counting special ones.
-    vocabulary: a Vocabulary.
+  The batch has the features of record_inputs and token_boundary; `budget` is
+  the share of the pieces to mask, not counting special ones.
   """
   ids = _unmasked(batch)
   size = tf.shape(batch["masked_lm_ids"])[1]

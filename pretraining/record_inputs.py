@@ -21,7 +21,7 @@ SHUFFLED = 1 << 14
 MIXED_FILES = 16
 
 Shape = collections.namedtuple(
-  "Shape", ["max_seq_length", "max_predictions_per_seq", "vocab_size"]
+  "Shape", "max_seq_length max_predictions_per_seq vocab_size"
 )
 
 
@@ -116,14 +116,8 @@ def _graph_seed(seed):
 def evaluation_dataset(paths, shape, batch_size, fill=False):
   """Returns a dataset with every example exactly once.
 
-  Args:
-    paths: the TFRecord files.
-    shape: the Shape of their examples.
-    batch_size: B; the last batch may be smaller.
-    fill: whether to fill the last batch with examples of weight 0, as a TPU
-      needs.
-
-  The feature "real" [B] is 1.0 for real examples and 0.0 for filling.
+  The last batch may be smaller, or with `fill`, as a TPU needs, is filled with
+  examples of weight 0. The feature "real" [B] is 0.0 for these, else 1.0.
   """
   records = tf.data.TFRecordDataset(sorted(paths))
   flagged = records.map(lambda r: (r, 1.0))
@@ -149,21 +143,16 @@ def narrow(batch):
 
 def _blank(shape):
   """Returns a serialized example of padding without masks."""
-  values = {}
+  example = tf.train.Example()
   for name, spec in features(shape).items():
-    size = spec.shape[0]
-    if spec.dtype == tf.float32:
-      feature = tf.train.Feature(
-        float_list=tf.train.FloatList(value=[0.0] * size)
-      )
-    else:
-      feature = tf.train.Feature(
-        int64_list=tf.train.Int64List(value=[0] * size)
-      )
-    values[name] = feature
-  return tf.train.Example(
-    features=tf.train.Features(feature=values)
-  ).SerializeToString()
+    _values(example.features.feature[name], spec).extend([0] * spec.shape[0])
+  return example.SerializeToString()
+
+
+def _values(feature, spec):
+  """Returns the list of a tf.train.Feature that holds its values."""
+  is_float = spec.dtype == tf.float32
+  return (feature.float_list if is_float else feature.int64_list).value
 
 
 def count(paths):
@@ -200,12 +189,10 @@ def _check_example(found, shape, place):
         "%s: has no %s, expected an example of create_pretraining_data.py"
         % (place, name)
       )
-    kind = "float_list" if spec.dtype == tf.float32 else "int64_list"
-    size = len(getattr(found[name], kind).value)
+    size = len(_values(found[name], spec))
     if size != spec.shape[0]:
-      flag = "--max_seq_length"
-      if name.startswith("masked_lm_"):
-        flag = "--max_predictions_per_seq"
+      masked = name.startswith("masked_lm_")
+      flag = "--max_predictions_per_seq" if masked else "--max_seq_length"
       raise InputError(
         "%s: %s has %d values, expected %d; give %s=%d, or other files"
         % (place, name, size, spec.shape[0], flag, size)
@@ -221,9 +208,7 @@ def _check_example(found, shape, place):
 
 def refuse_damage(paths):
   """Raises InputError with path and offset if a file is damaged."""
-  for path in paths:
-    for _ in _read(path):
-      pass
+  count(paths)
 
 
 def _read(path):

@@ -29,32 +29,23 @@ CHUNK_DOCUMENTS = 1000  # Short ones need much memory for padding.
 # of records, as TensorFlow's guide recommends.
 SHARD_BYTES = 64 << 20
 
-Input = collections.namedtuple("Input", ["path", "bytes", "format"])
+Input = collections.namedtuple("Input", "path bytes format")
 # `documents` are lists of paragraphs; `end` counts bytes of all inputs.
-Chunk = collections.namedtuple(
-  "Chunk", ["file", "number", "stripe", "end", "documents"]
-)  # `copies` are (number of instances, framed records) pairs.
+Chunk = collections.namedtuple("Chunk", "file number stripe end documents")
+# `copies` are (number of instances, framed records) pairs.
 Encoded = collections.namedtuple(
-  "Encoded", ["file", "number", "stripe", "end", "copies", "counts"]
+  "Encoded", "file number stripe end copies counts"
 )
 # The arguments of Encoder, and what a run reports about its output.
-Encoding = collections.namedtuple(
-  "Encoding", ["tokenizer", "settings", "split"]
-)
-Outcome = collections.namedtuple(
-  "Outcome", ["counts", "shards", "dropped", "seconds"]
-)
+Encoding = collections.namedtuple("Encoding", "tokenizer settings split")
+Outcome = collections.namedtuple("Outcome", "counts shards dropped seconds")
 
 
 def find_inputs(patterns, format):
   """Returns the Inputs of comma-separated paths and globs, sorted by path.
 
-  Args:
-    patterns: value of --input_file.
-    format: one of sources.FORMATS, or "auto" to detect it by content.
-
-  Raises:
-    InputError: a pattern matches no file, or a file has no known format.
+  The format "auto" is detected by content. Raises InputError if a pattern
+  matches no file, or a file has no known format.
   """
   paths = set()
   for pattern in filter(None, (p.strip() for p in patterns.split(","))):
@@ -84,12 +75,8 @@ def _input(path, format):
 def shard_paths(output, num_shards, inputs, copies):
   """Returns the paths of all shards.
 
-  Args:
-    output: value of --output_file. Comma-separated names and the name of a
-      single shard are kept; otherwise "x" becomes x-00000-of-00064.
-    num_shards: value of --num_shards; None derives it from the inputs' size.
-    inputs: list of Inputs.
-    copies: value of --dupe_factor.
+  Comma-separated names and the name of a single shard are kept; otherwise "x"
+  becomes x-00000-of-00064. Without num_shards, the size of the Inputs decides.
 
   Raises:
     InputError: the names and their number contradict each other.
@@ -176,14 +163,10 @@ class Plan:
 def chunks(plan, file, dropped):
   """Yields the Chunks of an input; each ends as soon as it is large enough.
 
-  Args:
-    plan: a Plan.
-    file: the input's number.
-    dropped: Counter of what was left out, by reason.
+  `file` is the input's number; `dropped` counts what is left out, by reason.
   """
   path, _, format = plan.inputs[file]
-  number, begin, documents, characters = 0, 0, [], 0
-  position = 0
+  number, begin, position, documents, characters = 0, 0, 0, [], 0
 
   def chunk():
     stripe = plan.stripe(plan.place(file, begin))
@@ -213,11 +196,9 @@ class Encoder:
   def __init__(self, tokenizer, settings, split):
     """Keeps the arguments that all chunks share.
 
-    Args:
-      tokenizer: a FullTokenizer. Workers get it pickled, so they neither read
-        the vocabulary nor need TensorFlow.
-      settings: instances.Settings.
-      split: for every input, whether to split its paragraphs into sentences.
+    Workers get the tokenizer pickled, so they neither read the vocabulary nor
+    need TensorFlow. `split` says for every input whether to split its
+    paragraphs into sentences.
     """
     self._maker = instances.InstanceMaker(tokenizer, settings)
     self._split = split

@@ -24,7 +24,7 @@ from common.errors import shorten
 from formats import splitting
 
 FORMATS = ("text", "pubmed", "pmc", "mimic")
-Text = collections.namedtuple("Text", ["position", "paragraphs"])
+Text = collections.namedtuple("Text", "position paragraphs")
 
 _BLOCK = 1 << 16  # bytes to read from the stored file at once
 _MAX_INFLATED = 1 << 20  # bytes to decompress at once
@@ -54,11 +54,7 @@ _REFUSED = (
     "PubTator",
     "the titles and abstracts alone, a sentence a line",
   ),
-  (
-    re.compile(r'\{\s*"|\[\s*\{'),
-    "JSON",
-    "the texts alone, a sentence a line",
-  ),
+  (re.compile(r'\{\s*"|\[\s*\{'), "JSON", "the texts alone, a sentence a line"),
   (
     re.compile(r'\d+,\d+,[\d.]*,"?\d{4}-\d\d-\d\d'),
     "rows like those of NOTEEVENTS.csv without their header",
@@ -291,20 +287,16 @@ def _elements(blocks, place, format, tags):
         yield element
     root = parser.close()
   except etree.XMLSyntaxError as error:
+    found = (error.msg or "none").split("\n")[0].split(", line ")[0]
     raise InputError(
       "%s:%d: found damaged XML (%s), expected it whole"
-      % (place, error.lineno or 1, _first_line(error.msg or "none"))
+      % (place, error.lineno or 1, found)
     ) from error
   if _format_of_root(root.tag, place) != format:
     raise InputError(
       "%s: found <%s> as the outermost element, expected the format %s"
       % (place, root.tag, format)
     )
-
-
-def _first_line(message):
-  """Returns libxml2's message without the place, which we give ourselves."""
-  return message.split("\n")[0].split(", line ")[0]
 
 
 def _root_of(text):
@@ -314,15 +306,12 @@ def _root_of(text):
 
 
 def _format_of_root(tag, place):
-  """Returns the format of XML with this root element."""
   if tag not in _XML_ROOTS:
+    found = "<%s>" % tag if tag else "nothing"
+    roots = " or ".join("<%s>" % root for root in sorted(_XML_ROOTS))
     raise InputError(
       "%s: found %s as the outermost element, expected %s"
-      % (
-        place,
-        "<%s>" % tag if tag else "nothing",
-        " or ".join("<%s>" % root for root in sorted(_XML_ROOTS)),
-      )
+      % (place, found, roots)
     )
   return _XML_ROOTS[tag]
 
@@ -647,11 +636,9 @@ def _stand_in(match):
 
 
 class _Source:
-  """Reads the decompressed content of a file and tracks the position.
+  """Reads the decompressed content of a file.
 
-  Attributes:
-    path: the file's path.
-    position: number of bytes of the stored file that this pass has read.
+  `position` is the number of bytes of the stored file read in this pass.
   """
 
   def __init__(self, path, open_file):
@@ -660,9 +647,8 @@ class _Source:
     self._open_file = open_file
     self._unread = None  # blocks that read() has not reached
     self._rest = b""
-    self._ends = (
-      collections.deque()
-    )  # (bytes returned by read(), position then)
+    # Pairs of bytes returned by read() and the position at that time.
+    self._ends = collections.deque()
     self._given = 0
 
   def blocks(self):
@@ -758,7 +744,6 @@ class _Member(tarfile.TarInfo):
 
   @classmethod
   def fromtarfile(cls, archive):
-    """Returns the next header; raises ReadError if it is damaged."""
     try:
       return super().fromtarfile(archive)
     except tarfile.EOFHeaderError:

@@ -375,9 +375,7 @@ def save_checkpoint(path, shapes):
     return tf.train.Saver().save(session, path, write_state=False)
 
 
-def test_restoring_lists_restored_new_and_unused_variables(
-  tmp_path,
-):
+def test_restoring_lists_restored_new_and_unused_variables(tmp_path):
   shapes = encoder_shapes(modeling.AlbertConfig(**TINY))
   path = save_checkpoint(
     str(tmp_path / "model.ckpt"),
@@ -440,9 +438,7 @@ def test_a_file_that_is_not_a_checkpoint_is_rejected(tmp_path):
     modeling.checkpoint_shapes(str(tmp_path / "model.ckpt"))
 
 
-def test_the_best_checkpoint_precedes_the_newest_and_all_others(
-  tmp_path,
-):
+def test_the_best_checkpoint_precedes_the_newest_and_all_others(tmp_path):
   def found():
     return os.path.basename(modeling.find_checkpoint(str(tmp_path)))
 

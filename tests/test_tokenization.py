@@ -33,18 +33,15 @@ ABSTRACTS = os.path.join(
   SHARED, "data", "pretraining", "text", "pubmed_abstracts.tsv.gz"
 )
 
-needs_albert = pytest.mark.skipif(
-  not os.path.exists(ALBERT + ".model") or not os.path.exists(ALBERT_PIECES),
-  reason="ALBERT's 30k-clean vocabulary is not beside the checkout",
-)
-needs_bert = pytest.mark.skipif(
-  not os.path.exists(BERT),
-  reason="BERT's vocabulary is not beside the checkout",
-)
-needs_abstracts = pytest.mark.skipif(
-  not os.path.exists(ABSTRACTS),
-  reason="the PubMed abstracts are not beside the checkout",
-)
+
+def needs(*paths):
+  reason = "not beside the checkout: " + ", ".join(paths)
+  return pytest.mark.skipif(not all(map(os.path.exists, paths)), reason=reason)
+
+
+needs_albert = needs(ALBERT + ".model", ALBERT_PIECES)
+needs_bert = needs(BERT)
+needs_abstracts = needs(ABSTRACTS)
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDPIECES = (
@@ -72,13 +69,11 @@ def train_model(**options):
   All expected pieces can thus be found by hand. Only "12,", "9," and "▁9" are
   longer, like the pieces with digit and comma of real models.
   """
-  model = io.BytesIO()
   chars = (
     "a b c d e f g h i k m n o p s t w x y z 0 1 2 3 ( ) - , α σ ς ˙ 한 국"
   )
-  sentencepiece.SentencePieceTrainer.Train(
+  defaults = dict(
     sentence_iterator=iter([chars]),
-    model_writer=model,
     model_type="char",
     vocab_size=500,
     hard_vocab_limit=False,
@@ -87,10 +82,13 @@ def train_model(**options):
     unk_id=1,
     bos_id=-1,
     eos_id=-1,
-    control_symbols=options.pop("control_symbols", "[CLS],[SEP],[MASK]"),
+    control_symbols="[CLS],[SEP],[MASK]",
     user_defined_symbols=["12,", "9,", "▁9"],
     minloglevel=2,
-    **options,
+  )
+  model = io.BytesIO()
+  sentencepiece.SentencePieceTrainer.Train(
+    model_writer=model, **dict(defaults, **options)
   )
   return model.getvalue()
 
@@ -217,10 +215,6 @@ def test_a_piece_of_digits_and_comma_is_encoded_again(
   for fix, expected in [(False, release), (True, fixed)]:
     tokenizer = tokenization.FullTokenizer(None, True, char_file, fix)
     assert tokenizer.tokenize(text) == expected.split(), reason
-
-
-def test_text_is_lower_cased_and_stripped_of_accents_by_default(chars):
-  assert chars.tokenize(" CAFÉ\n") == ["▁", "c", "a", "f", "e"]
 
 
 def test_full_tokenizer_can_keep_case(char_file):
@@ -500,30 +494,18 @@ def test_ids_and_pieces_convert_both_ways(words):
   assert words.convert_ids_to_tokens(ids) == ["un", "##aff", "[UNK]"]
 
 
-def test_special_ids_of_sentencepiece(chars):
-  assert (chars.pad_id, chars.unk_id) == (0, 1)
-  assert (chars.cls_id, chars.sep_id, chars.mask_id) == (2, 3, 4)
-
-
-def test_special_ids_of_wordpiece(words):
-  assert (words.pad_id, words.unk_id) == (0, 1)
-  assert (words.cls_id, words.sep_id, words.mask_id) == (2, 3, 4)
+def test_ids_of_special_pieces(chars, words):
+  for t in (chars, words):
+    ids = (t.pad_id, t.unk_id, t.cls_id, t.sep_id, t.mask_id)
+    assert ids == (0, 1, 2, 3, 4)
 
 
 def test_special_ids_include_all_pieces_that_stand_for_no_text(chars, tmp_path):
   assert chars.special_ids == {0, 1, 2, 3, 4}  # not "12,", "9,", "▁9"
   path = write_vocab(tmp_path, WORDPIECES + ["[unused7]", "</s>", "[", "<a"])
   size = len(WORDPIECES)
-  assert tokenization.FullTokenizer(path).special_ids == {
-    *range(5),
-    size,
-    size + 1,
-  }
-
-
-def test_vocab_and_inv_vocab_mirror_each_other(chars):
-  assert chars.vocab_size == len(chars.vocab) == len(chars.inv_vocab)
-  assert all(chars.inv_vocab[i] == piece for piece, i in chars.vocab.items())
+  special = tokenization.FullTokenizer(path).special_ids
+  assert special == {*range(5), size, size + 1}
 
 
 @pytest.mark.parametrize(
@@ -536,18 +518,15 @@ def test_capitals_count_in_ordinary_pieces_only(tmp_path, pieces, has_capitals):
 
 
 def test_files_lists_the_files_that_were_read(char_file, wordpiece_file):
-  model = tokenization.load(char_file)
-  assert (model.files, model.source) == ((char_file,), char_file)
-  vocab = tokenization.load(wordpiece_file)
-  assert (vocab.files, vocab.source) == ((wordpiece_file,), wordpiece_file)
+  for path in (char_file, wordpiece_file):
+    tokenizer = tokenization.load(path)
+    assert (tokenizer.files, tokenizer.source) == ((path,), path)
 
 
-def test_encode_caches_words_and_returns_copies(char_file):
-  tokenizer = tokenization.FullTokenizer(None, True, char_file)
-  first = tokenizer.encode("ab")
-  tokenizer._cutter = None  # Only the cache can answer now.
+def test_cached_ids_are_copies(chars):
+  first = chars.encode("ab")
   first.append(-1)
-  assert tokenizer.encode("ab") == first[:-1]
+  assert chars.encode("ab") == first[:-1]
 
 
 def test_the_cache_of_encode_is_bounded(char_file, monkeypatch):
@@ -607,10 +586,6 @@ def random_texts(count):
   ]
 
 
-def biomedical_texts():
-  return [row["text"] for row in read_jsonl(TEXTS)]
-
-
 @pytest.fixture(
   params=["albert", "albert cased", "albert fixed", "pubmed", "bert", "chars"]
 )
@@ -631,7 +606,8 @@ def any_tokenizer(request, chars):
 
 
 def test_encode_all_equals_encode(any_tokenizer):
-  for texts in (biomedical_texts(), random_texts(3000), [], [""], ["", " a "]):
+  biomedical = [row["text"] for row in read_jsonl(TEXTS)]
+  for texts in (biomedical, random_texts(3000), [], [""], ["", " a "]):
     expected = [any_tokenizer.encode(text) for text in texts]
     assert any_tokenizer.encode_all(texts) == expected
     assert any_tokenizer.encode_all(texts) == expected  # From the cache.
@@ -657,22 +633,15 @@ def test_words_with_two_best_segmentations_equal_encode(text):
 
 
 def test_pieces_that_contain_blanks_are_found(tmp_path):
-  model = io.BytesIO()
-  sentencepiece.SentencePieceTrainer.Train(
+  model = train_model(
     sentence_iterator=iter(["of the cell", "in the cell"] * 50),
-    model_writer=model,
     model_type="bpe",
     vocab_size=28,
     split_by_whitespace=False,
-    pad_id=0,
-    unk_id=1,
-    bos_id=-1,
-    eos_id=-1,
-    control_symbols="[CLS],[SEP],[MASK]",
-    minloglevel=2,
+    user_defined_symbols=[],
   )
   path = tmp_path / "x.model"
-  path.write_bytes(model.getvalue())
+  path.write_bytes(model)
   tokenizer = tokenization.FullTokenizer(None, True, str(path))
   texts = ["of the cell", "in the cell of"]
   pieces = [tokenizer.tokenize(text) for text in texts]
@@ -688,21 +657,6 @@ def test_the_cache_of_encode_all_is_bounded(char_file, monkeypatch):
     some = texts[begin : begin + 6]
     assert tokenizer.encode_all(some) == [tokenizer.encode(t) for t in some]
     assert len(tokenizer._words._numbers) <= 10 + 12
-
-
-def test_encode_all_splits_each_new_word_once(wordpiece_file, monkeypatch):
-  tokenizer = tokenization.FullTokenizer(wordpiece_file)
-  encode, split = tokenizer._cutter.encode_clean, []
-
-  def encode_clean(new):
-    split.extend(new)
-    return encode(new)
-
-  monkeypatch.setattr(tokenizer._cutter, "encode_clean", encode_clean)
-  texts = ["un%d (aa%d) x" % (i % 7, i % 5) for i in range(1000)]
-  tokenizer.encode_all(texts)
-  tokenizer.encode_all(texts)
-  assert sorted(split) == sorted(set(" ".join(texts).split()))
 
 
 def words_of(tokenizer, text):
@@ -816,20 +770,15 @@ def test_load_finds_models_in_a_bucket_by_name(folder, char_model):
     "gs://b/vocab.txt": (folder / "vocab.txt").read_bytes(),
     "gs://b/spiece.model": char_model,
   }
-
-  def open_file(path, mode):
-    return io.BytesIO(bucket[path])
-
-  tokenizer = tokenization.load("gs://b/vocab.txt", open_file=open_file)
+  tokenizer = tokenization.load(
+    "gs://b/vocab.txt", open_file=lambda path, _: io.BytesIO(bucket[path])
+  )
   assert tokenizer.tokenize("a") == ["▁", "a"]
 
 
-def test_load_accepts_a_model_given_as_vocabulary(char_file):
-  assert tokenization.load(char_file).tokenize("a") == ["▁", "a"]
-
-
-def test_load_accepts_a_model_alone(char_file):
-  tokenizer = tokenization.load(spm_model_file=char_file)
+@pytest.mark.parametrize("flag", ["vocab_file", "spm_model_file"])
+def test_load_accepts_a_model_alone(char_file, flag):
+  tokenizer = tokenization.load(**{flag: char_file})
   assert tokenizer.tokenize("a") == ["▁", "a"]
 
 
@@ -904,17 +853,17 @@ def test_a_missing_special_piece_is_reported(tmp_path, missing):
   assert missing in str(error.value) and path in str(error.value)
 
 
-def test_a_model_without_special_pieces_is_rejected(tmp_path):
-  path = tmp_path / "bare.model"
-  path.write_bytes(train_model(control_symbols="[CLS],[SEP]"))
-  with pytest.raises(InputError, match=r"bare.model: has no piece \[MASK\]"):
-    tokenization.FullTokenizer(None, True, str(path))
-
-
-def test_a_model_with_byte_pieces_is_rejected(tmp_path):
-  path = tmp_path / "bytes.model"
-  path.write_bytes(train_model(byte_fallback=True))
-  with pytest.raises(InputError, match="bytes.model: .* --byte_fallback"):
+@pytest.mark.parametrize(
+  "options, message",
+  [
+    ({"control_symbols": "[CLS],[SEP]"}, r"x.model: has no piece \[MASK\]"),
+    ({"byte_fallback": True}, "x.model: .* --byte_fallback"),
+  ],
+)
+def test_an_unsuitable_model_is_rejected(tmp_path, options, message):
+  path = tmp_path / "x.model"
+  path.write_bytes(train_model(**options))
+  with pytest.raises(InputError, match=message):
     tokenization.FullTokenizer(None, True, str(path))
 
 
@@ -923,26 +872,21 @@ def test_full_tokenizer_rejects_a_vocabulary_without_its_model(folder):
     tokenization.FullTokenizer(str(folder / "vocab.txt"))
 
 
-def test_vocabulary_and_model_of_different_sizes_are_rejected(
-  folder, char_file
-):
-  path = str(folder / "vocab.txt")
-  with open(path, "ab") as f:
-    f.write(b"more\n")
-  with pytest.raises(InputError, match="vocab.txt has 44 pieces.*has 43"):
-    tokenization.FullTokenizer(path, True, char_file)
-
-
-def test_vocabulary_and_model_of_different_pieces_are_rejected(
-  folder, char_file
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    (slice(43, None), "vocab.txt has 44 pieces.*has 43"),
+    (slice(10, 11), "vocab.txt:11: found 'other', but .*char.model"),
+  ],
+)
+def test_a_vocabulary_of_another_model_is_rejected(
+  folder, char_file, change, message
 ):
   path = folder / "vocab.txt"
-  lines = path.read_bytes().split(b"\n")
-  lines[10] = b"other"
+  lines = path.read_bytes().splitlines()
+  lines[change] = [b"other"]
   path.write_bytes(b"\n".join(lines))
-  with pytest.raises(
-    InputError, match=r"vocab.txt:11: found 'other', but .*char.model"
-  ):
+  with pytest.raises(InputError, match=message):
     tokenization.FullTokenizer(str(path), True, char_file)
 
 
