@@ -241,9 +241,7 @@ def define_flags():
     "that --list shows for the data set.",
   )
   flags.DEFINE_bool(
-    "drop_leaks",
-    False,
-    "Remove texts of the test set from the training set.",
+    "drop_leaks", False, "Remove texts of the test set from the training set."
   )
   flags.DEFINE_bool(
     "drop_contradictions",

@@ -13,9 +13,7 @@ from formats import safe_xml
 
 _TYPES = ("advise", "effect", "int", "mechanism")
 PUBLISHED = corpus.Published(
-  counts={
-    "ddi": {"rows": {"train": 25296, "dev": 2496, "test": 5716}},
-  },
+  counts={"ddi": {"rows": {"train": 25296, "dev": 2496, "test": 5716}}},
   certain=("rows",),
   source="BLURB; both layouts have its development set",
 )
@@ -158,7 +156,4 @@ def _rows(document, options, report, split):
 
 
 # The name of an entity's mark.
-_NAMES = {
-  "blurb": lambda mention: "DRUG",
-  "blue": lambda mention: mention.type,
-}
+_NAMES = {"blurb": lambda mention: "DRUG", "blue": lambda mention: mention.type}

@@ -31,7 +31,7 @@ PUBLISHED = corpus.Published(
     "i2b2": {
       "relations": {"train": 3110, "dev": 11, "test": 6293},
       _TOGETHER: {"train": 3121},
-    },
+    }
   },
   because={
     "relations": "a slip in BLUE's program left its development set with one "

@@ -17,10 +17,7 @@ _DOCUMENTS = {"train": 1800, "dev": 200, "test": 404}
 _SENTENCES = {"train": 16807, "dev": 1739, "test": 3856}
 PUBLISHED = corpus.Published(
   counts={
-    "jnlpba": {
-      "documents": _DOCUMENTS,
-      "sentences": _SENTENCES,
-    },
+    "jnlpba": {"documents": _DOCUMENTS, "sentences": _SENTENCES},
     "jnlpba/blurb": {
       "documents": _DOCUMENTS,
       "sentences": _SENTENCES,

@@ -9,9 +9,7 @@ from converters.shared import writers
 from formats import annotated
 
 PUBLISHED = corpus.Published(
-  counts={
-    "linnaeus": {"documents": {"train": 50, "dev": 17, "test": 33}},
-  },
+  counts={"linnaeus": {"documents": {"train": 50, "dev": 17, "test": 33}}},
   certain=("documents",),
   source="the split of MTL-Bioinformatics-2016 and BioBERT",
 )

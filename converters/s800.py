@@ -11,9 +11,7 @@ from converters.shared import writers
 from formats import annotated
 
 PUBLISHED = corpus.Published(
-  counts={
-    "s800": {"documents": {"train": 560, "dev": 80, "test": 160}},
-  },
+  counts={"s800": {"documents": {"train": 560, "dev": 80, "test": 160}}},
   certain=("documents",),
   source="BioBERT's split",
 )

@@ -29,7 +29,7 @@ PUBLISHED = corpus.Published(
     "shareclefe": {
       "documents": {"train": 160, "dev": 39},  # 199, see _ONE_IN.
       "mentions": {"train": 4628, "dev": 1075, "test": 5195},
-    },
+    }
   },
   certain=("documents",),
   because={

@@ -366,23 +366,6 @@ def test_s800_end_offsets_are_inclusive(made):
   )
 
 
-@pytest.mark.parametrize("dataset", ["s800", "linnaeus"])
-def test_a_text_in_no_split_is_skipped_and_named(made, dataset):
-  expected = made(dataset)
-  if dataset == "s800":
-    old = corpus_files.files(dataset)["S800-1.0/pubmedid.tsv"]
-    extra = {
-      "S800-1.0/pubmedid.tsv": old + b"zoo1\t12345\tzoology\t8\tJ\n",
-      "S800-1.0/abstracts/zoo1.txt": b"A stranger.\n",
-    }
-    name = "12345"
-  else:
-    extra = {"manual-corpus-species-1.0/txt/pmcA12345.txt": b"A stranger.\n"}
-    name = "pmcA12345"
-  assert made(dataset, changed=extra) == expected
-  assert made.report.notes[-1] == "Skipped, as in no split: " + name
-
-
 def test_s800_abstract_without_a_pmid_is_an_error(made):
   extra = {"S800-1.0/abstracts/zoo1.txt": b"A stranger.\n"}
   with pytest.raises(InputError, match="zoo1.txt: found no PMID for this abs"):
@@ -396,14 +379,6 @@ def test_gad_labels_are_1_for_associations_and_0_for_false_ones(made):
   assert 'The "@GENE$" gene 1 and @DISEASE$, as GAD_F says.\t0\n' in rows
   assert made.report.counts["records"] == {"all": 22}
   assert made.report.counts["positive"] == {"all": 12}
-
-
-def test_gad_each_sentence_is_in_one_test_set(made):
-  files = made("gad")
-  tested = "".join(files["%d/test.tsv" % fold] for fold in range(1, 11))
-  sentences = [row.split("\t")[1] for row in tested.split("\n") if row]
-  sentences = [s for s in sentences if s != "sentence"]
-  assert len(sentences) == 22 == len(set(sentences))
 
 
 def test_euadr_is_read_in_latin_1_and_in_utf8(made):
@@ -433,14 +408,6 @@ def test_blurbs_gad_is_bioberts_first_fold(tmp_path):
   files, report = corpus_files.convert(tmp_path, "gad", "blurb")
   assert files["test.tsv"].startswith("index\tsentence\tlabel\n")
   assert report.counts["rows"] == {"train": 6, "dev": 0, "test": 3}
-
-
-def test_a_fold_with_other_rows_than_the_first_is_an_error(tmp_path):
-  folds = corpus_files.folds()
-  folds["GAD/2/train.tsv"] = folds["GAD/2/train.tsv"].partition(b"\n")[2]
-  corpus_files.write(tmp_path, folds)
-  with pytest.raises(InputError, match="found other rows in 2/train.tsv and 2"):
-    corpus_files.convert(tmp_path, "gad")
 
 
 def test_chemprot_marks_pairs_within_a_sentence(made):
@@ -616,8 +583,7 @@ def test_bioasq_question_in_two_training_files_is_an_error(made):
 @pytest.mark.parametrize("dataset", prepare_data.CONVERTERS)
 def test_windows_line_ends_change_nothing(made, dataset):
   changed = corpus_files.inner(
-    corpus_files.files(dataset),
-    lambda name, data: data.replace(b"\n", b"\r\n"),
+    corpus_files.files(dataset), lambda name, data: data.replace(b"\n", b"\r\n")
   )
   expected = made(dataset)
   files = made(dataset, changed=changed)

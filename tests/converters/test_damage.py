@@ -242,84 +242,61 @@ def test_a_missing_file_is_reported(tmp_path, dataset):
     assert files == expected or summary(found_report) != summary(report), name
 
 
+TRAIN = "clinicalSTS2019.train.txt"
+SCORES = "clinicalSTS2019.test.gs.sim.txt"
+QUESTIONS = "BioASQ-training4b.json"
+HALF = (
+  b'{"sentence1": "a", "sentence2": "b", "gold_label": "neutral", '
+  b'"pairID": "\\ud800"}\n'
+)
+HALF_QUESTION = (
+  b'{"questions": [{"id": "1", "type": "factoid", "body": "\\ud800", '
+  b'"snippets": [{"text": "b"}], "exact_answer": ["b"]}]}'
+)
+SPECIES = b"1\t%s\t" + b"9" * 5000 + b"\t3\tx"
+
+
 @pytest.mark.parametrize(
   "dataset, name, content, message",
   [
-    (
-      "mednli",
-      "mli_dev_v1.jsonl",
-      b'{"a"',
-      r"mli_dev_v1.jsonl:1: found no JSON",
-    ),
-    (
-      "mednli",
-      "mli_dev_v1.jsonl",
-      b"[1]\n",
-      "jsonl:1: found 1 column, expected",
-    ),
-    (
-      "mednli",
-      "mli_dev_v1.jsonl",
-      b'{"sentence1": "a", "sentence2": "b", "gold_label": "neutral", '
-      b'"pairID": "\\ud800"}\n',
-      "mli_dev_v1.jsonl:1: found half of a surrogate pair",
-    ),
-    (
-      "bioasq-4b",
-      "BioASQ-training4b.json",
-      b'{"questions": [{"id": "1", "type": "factoid", "body": "\\ud800", '
-      b'"snippets": [{"text": "b"}], "exact_answer": ["b"]}]}',
-      "BioASQ-training4b.json: found half of a surrogate pair",
-    ),
-    (
-      "bioasq-4b",
-      "BioASQ-training4b.json",
-      b'{"questions": ["x"]}',
-      "BioASQ-training4b.json:1: found other JSON",
-    ),
-    ("medsts", "clinicalSTS2019.train.txt", b"a\tb\tnan\n", "score 'nan'"),
-    ("medsts", "clinicalSTS2019.train.txt", b"a\t\t1\n", "found an empty cel"),
-    ("medsts", "clinicalSTS2019.train.txt", b"a\tb\t5.5\n", "from 0 to 5"),
+    ("mednli", "mli_dev_v1.jsonl", b'{"a"', ":1: found no JSON"),
+    ("mednli", "mli_dev_v1.jsonl", b"[1]\n", ":1: found 1 column, expected"),
+    ("mednli", "mli_dev_v1.jsonl", HALF, ":1: found half of a surrogate pair"),
+    ("bioasq-4b", QUESTIONS, HALF_QUESTION, ": found half of a surrogate pair"),
+    ("bioasq-4b", QUESTIONS, b'{"questions": ["x"]}', ":1: found other JSON"),
+    ("medsts", TRAIN, b"a\tb\tnan\n", ":1: found the score 'nan'"),
+    ("medsts", TRAIN, b"a\t\t1\n", ":1: found an empty cell"),
+    ("medsts", TRAIN, b"a\tb\t5.5\n", ":1: found .* from 0 to 5"),
     (
       "medsts",
-      "clinicalSTS2019.test.gs.sim.txt",
+      SCORES,
       b"1\n2\n",
-      "gs.sim.txt: found 2 rows, expected 3 as .*test.txt has",
+      ": found 2 rows, expected 3 as .*test.txt has",
     ),
     (
       "linnaeus",
       "manual-corpus-species-1.0/tags.tsv",
-      b"species:ncbi:1\tpmcA1\t" + b"9" * 5000 + b"\t3\tx\t\n",
-      "tags.tsv:1: found the id 'pmcA1', expected the id of a text",
+      SPECIES % b"pmcA1" + b"\t\n",
+      ":1: found the id 'pmcA1', expected the id of a text",
     ),
-    (
-      "s800",
-      "S800-1.0/pubmedid.tsv",
-      b"bact000\tx\n",
-      "pubmedid.tsv:1: found 'x', expected a PMID",
-    ),
+    ("s800", "S800-1.0/pubmedid.tsv", b"bact000\tx\n", ":1: found 'x', expect"),
     (
       "s800",
       "S800-1.0/S800.tsv",
-      b"1\tbact000:1\t" + b"9" * 5000 + b"\t3\tx\n",
-      "S800.tsv:1: found ",
+      SPECIES % b"bact000:1" + b"\n",
+      ":1: found '9",
     ),
-    ("hoc", "text/903.txt", b"A .\n\nB .\n", "903.txt:2: found a blank line"),
-    ("hoc", "text/903.txt", b"A .\n", "found no labels/903.txt, expected one"),
-    (
-      "chemprot",
-      "ChemProt_Corpus.zip",
-      b"PK\3\4",
-      "ChemProt_Corpus.zip: found a damaged",
-    ),
+    ("hoc", "text/903.txt", b"A .\n\nB .\n", ":2: found a blank line"),
+    ("hoc", "text/904.txt", b"A .\n", ".* found no labels/904.txt, expected"),
+    ("chemprot", "ChemProt_Corpus.zip", b"PK\3\4", ": found a damaged"),
   ],
 )
 def test_errors_name_the_place(tmp_path, dataset, name, content, message):
   found = dict(corpus_files.files(dataset), **{name: content})
-  if message.startswith("903"):
+  if dataset == "hoc":
     found["labels/903.txt"] = b"<<<"
   corpus_files.write(tmp_path, found)
-  with pytest.raises(InputError, match=message):
+  with pytest.raises(InputError, match=name + message):
     corpus_files.convert(tmp_path, dataset)
 
 

@@ -108,26 +108,6 @@ def test_an_abstract_may_be_empty():
   assert block == (1, "1", "Title.", "", [])
 
 
-def test_an_empty_text_has_no_pubtator_blocks():
-  assert list(documents.pubtator_blocks("\n \r\n", "corpus.txt")) == []
-
-
-@pytest.mark.parametrize(
-  ("text", "line"),
-  [
-    ("1\t0\t1\ta\tX\n", 1),
-    ("1|t|a\n\n1|a|b\n1|a|c\n", 4),
-    ("1|t|a\n1|a|b\n\n2\t0\t1\ta\tX\n", 4),
-    ("1|t|a\n1|a|b\n12\t0\t1\ta\tX\n", 3),
-    ("1|t|a\n1|x|b\n", 2),
-  ],
-)
-def test_lines_outside_of_blocks_are_rejected_with_their_number(text, line):
-  with pytest.raises(errors.InputError) as caught:
-    list(documents.pubtator_blocks(text, "corpus.txt"))
-  assert str(caught.value).startswith("corpus.txt:%d: found " % line)
-
-
 def test_with_an_empty_abstract_the_text_is_the_title():
   found = documents.parse(b"1|t|Title.\n1|a|\n", "corpus.txt")
   assert found == [documents.Document("1", "Title.", "Title.")]
@@ -192,6 +172,8 @@ FAULTS = [
     "a.txt",
     "a.txt:2: found '2\\t0\\t1\\ta\\tX', exp",
   ),
+  (b"1|t|a\n1|x|b\n", "a.txt", "a.txt:2: found '1|x|b', expected id|t|title"),
+  (b"1|t|a\n12\t0\t1\ta\tX\n", "a.txt", "a.txt:2: found '12\\t0\\t1\\ta\\tX'"),
   (b"1|t|a\nmore\n", "a.txt", "a.txt:2: found 'more', expected id|t|title"),
 ]
 
@@ -229,6 +211,8 @@ SENTENCES = [
   ("(It rose.)| It fell (P = 0.01).| It rose.", "brackets"),
   ("One is here.|\nTwo is here.|\r\nThree is here.", "line ends"),
   ("One is\nhere.|\n\nTwo", "a line end inside"),
+  ("The pH was 7.4.| It rose vs. cells (e.g. HeLa).| So.", "other stops"),
+  ("(A short one. In brackets.)| And more.", "sentences in brackets"),
   ("  One is here. | \u00a0Two is here. ", "white space around"),
   ("no full stop", "no full stop"),
   ("", "no text"),

@@ -12,62 +12,57 @@ from formats import questions
 from formats.questions import Answer
 from formats.questions import Question
 
-SQUAD = {
-  "version": "v2.0",
-  "data": [
-    {
-      "title": "x",
-      "paragraphs": [
-        {
-          "context": "JNK is a kinase.",
-          "qas": [
-            {
-              "id": "a",
-              "question": "What is JNK?",
-              "is_impossible": False,
-              "answers": [
-                {"text": "kinase", "answer_start": 9},
-                {"text": "a kinase", "answer_start": 7},
-              ],
-            },
-            {
-              "id": 7,
-              "question": "Who found it?",
-              "is_impossible": True,
-              "answers": [],
-              "plausible_answers": [{"text": "JNK", "answer_start": 0}],
-            },
-          ],
-        }
-      ],
-    }
-  ],
-}
+QUESTIONS = [
+  {
+    "id": "a",
+    "question": "What is JNK?",
+    "is_impossible": False,
+    "answers": [
+      {"text": "kinase", "answer_start": 9},
+      {"text": "a kinase", "answer_start": 7},
+    ],
+  },
+  {
+    "id": 7,
+    "question": "Who found it?",
+    "is_impossible": True,
+    "answers": [],
+    "plausible_answers": [{"text": "JNK", "answer_start": 0}],
+  },
+]
+PARAGRAPH = {"context": "JNK is a kinase.", "qas": QUESTIONS}
+SQUAD = {"version": "v2.0", "data": [{"title": "x", "paragraphs": [PARAGRAPH]}]}
+
+
+def asked(name, kind, body, exact=None, **snippets):
+  """Returns a question of BioASQ; `snippets` is its list of texts, if any."""
+  question = {"id": name, "type": kind, "body": body}
+  if exact:
+    question["exact_answer"] = exact
+  for key, texts in snippets.items():
+    question[key] = [{"text": text} for text in texts]
+  return question
+
+
 BIOASQ = {
   "questions": [
-    {
-      "id": "56",
-      "type": "factoid",
-      "body": "Which kinase?",
-      "exact_answer": [["JNK", "c-Jun kinase"]],
-      "snippets": [{"text": "It is JNK."}, {"text": "So it is."}],
-    },
-    {
-      "id": "57",
-      "type": "yesno",
-      "body": "Is it?",
-      "exact_answer": "Yes",
-      "snippets": [{"text": "It is JNK.", "document": "http://x"}],
-    },
-    {
-      "id": "58",
-      "type": "list",
-      "body": "Which kinases?",
-      "exact_answer": [["JNK"], ["JAK", "Janus kinase"]],
-      "snippets": [{"text": "JNK and JAK."}],
-    },
-    {"id": "59", "type": "summary", "body": "Why?", "snippets": []},
-    {"id": "60", "type": "factoid", "body": "Who?", "exact_answer": [["x"]]},
+    asked(
+      "56",
+      "factoid",
+      "Which kinase?",
+      [["JNK", "c-Jun kinase"]],
+      snippets=["It is JNK.", "So it is."],
+    ),
+    asked("57", "yesno", "Is it?", "Yes", snippets=["It is JNK."]),
+    asked(
+      "58",
+      "list",
+      "Which kinases?",
+      [["JNK"], ["JAK", "Janus kinase"]],
+      snippets=["JNK and JAK."],
+    ),
+    asked("59", "summary", "Why?", snippets=[]),
+    asked("60", "factoid", "Who?", [["x"]]),
   ]
 }
 
@@ -191,136 +186,104 @@ def test_repeated_ids_in_a_table_are_numbered():
   assert [q.id for q in found] == ["a_000", "b", "a_001"]
 
 
+def rejection_of(value, kind, **options):
+  with pytest.raises(InputError) as error:
+    parse(value, kind, **options)
+  assert "\n" not in str(error.value)
+  return str(error.value)
+
+
 @pytest.mark.parametrize(
-  "value, kind, message",
+  "value, message",
   [
-    ("", "squad", "x.json: found an empty file, expected SQuAD"),
-    (" \n", "squad", "x.json: found an empty file"),
-    (
-      "[]",
-      "squad",
-      "x.json: found JSON that is not an object, expected SQuAD's",
-    ),
-    ("{}", "squad", "x.json: found an object with the keys (none), expected"),
-    (
-      {"a": 1, "b": 2},
-      "squad",
-      "x.json: found an object with the keys a, b, expected",
-    ),
-    ('{\n"data":\n!', "squad", "x.json:3: found no JSON (Expecting value)"),
-    ('{"data": [', "squad", "x.json:1: found no JSON (Expecting value)"),
-    ("one\n", "squad", "x.json:1: found 1 column, expected a header with"),
-    ("a\tb\tc\nd\n", "squad", "x.json:2: found 1 column, expected 3"),
+    ("", "found an empty file, expected SQuAD"),
+    (" \n", "found an empty file"),
+    ("[]", "found JSON that is not an object, expected SQuAD's"),
+    ("{}", "found an object with the keys (none), expected"),
+    ({"a": 1, "b": 2}, "found an object with the keys a, b, expected"),
+    ({"data": {}}, "data: found '{}', expected a list"),
+    ({"data": [1]}, "data[0]: found '1', expected an object"),
+    ({"data": []}, "found no question, expected data[].para"),
+    (BIOASQ, "found BioASQ's questions (2 factoid, 1 yesno, 1 list, 1 summa"),
+  ],
+)
+def test_files_without_squad_questions_are_rejected(value, message):
+  assert rejection_of(value, "squad").startswith("x.json: " + message)
+
+
+@pytest.mark.parametrize(
+  "text, message",
+  [
+    ('{\n"data":\n!', "3: found no JSON (Expecting value)"),
+    ('{"data": [', "1: found no JSON (Expecting value)"),
+    ("one\n", "1: found 1 column, expected a header with"),
+    ("a\tb\tc\nd\n", "2: found 1 column, expected 3"),
     (
       '{"question": "?", "context": "a"}\n{"question": "?"}\n',
-      "squad",
-      "x.json:2: found no context",
-    ),
-    (
-      {"data": {}},
-      "squad",
-      "x.json: data: found '{}', expected a list",
-    ),
-    ({"data": [1]}, "squad", "x.json: data[0]: found '1', expected an object"),
-    ({"data": []}, "squad", "x.json: found no question, expected data[].para"),
-    (
-      changed(SQUAD, ("data", 0, "paragraphs"), None),
-      "squad",
-      "x.json: data[0].paragraphs: found nothing, expected a list",
-    ),
-    (
-      changed(SQUAD, ("data", 0, "paragraphs", 0, "context"), None),
-      "squad",
-      "x.json: data[0].paragraphs[0].context: found nothing, expected a string",
-    ),
-    (
-      changed(SQUAD, QAS + (1, "question"), 5),
-      "squad",
-      "data[0].paragraphs[0].qas[1].question: found '5', expected a string",
-    ),
-    (
-      changed(SQUAD, QAS + (1, "id"), None),
-      "squad",
-      "qas[1].id: found nothing, expected a string or a whole number",
-    ),
-    (
-      changed(SQUAD, QAS + (1, "id"), "a"),
-      "squad",
-      "qas[1]: found the id a of data[0].paragraphs[0].qas[0] again",
-    ),
-    (
-      changed(SQUAD, QAS + (0, "answers"), "yes"),
-      "factoid",
-      "qas[0].answers: found '\"yes\"', expected a list",
-    ),
-    (
-      changed(SQUAD, QAS + (0, "answers", 1, "text"), None),
-      "squad",
-      "qas[0].answers[1].text: found nothing, expected a string",
-    ),
-    (
-      changed(SQUAD, QAS + (0, "answers", 1, "answer_start"), "7"),
-      "squad",
-      "qas[0].answers[1].answer_start: found '\"7\"', expected a number",
-    ),
-    (
-      changed(SQUAD, QAS + (0, "answers"), "unknown"),
-      "yesno",
-      "qas[0].answers: found '\"unknown\"', expected yes or no",
-    ),
-    (
-      BIOASQ,
-      "squad",
-      "x.json: found BioASQ's questions (2 factoid, 1 yesno, 1 list, 1 summa",
-    ),
-    (
-      changed(BIOASQ, ("questions", 0, "body"), None),
-      "factoid",
-      "x.json: questions[0].body: found nothing, expected a string",
-    ),
-    (
-      changed(BIOASQ, ("questions", 3, "type"), None),
-      "factoid",
-      "x.json: questions[3].type: found nothing, expected a string",
-    ),
-    (
-      changed(BIOASQ, ("questions", 0, "snippets", 1, "text"), None),
-      "factoid",
-      "x.json: questions[0].snippets[1].text: found nothing, expected a string",
-    ),
-    (
-      changed(BIOASQ, ("questions", 0, "exact_answer"), [["a"], "b"]),
-      "factoid",
-      'questions[0].exact_answer: found \'[["a"], "b"]\', expected a list of',
+      "2: found no context",
     ),
   ],
 )
-def test_malformed_files_are_rejected_with_the_place(value, kind, message):
-  with pytest.raises(InputError) as error:
-    parse(value, kind)
-  assert message in str(error.value) and "\n" not in str(error.value)
+def test_malformed_text_is_rejected_with_its_line(text, message):
+  assert rejection_of(text, "squad").startswith("x.json:" + message)
+
+
+TOP = ("data", 0, "paragraphs")
+ASKED = ("questions",)
+EXACT = ASKED + (0, "exact_answer")
 
 
 @pytest.mark.parametrize(
-  "value, kind, message",
+  "path, new, message",
+  [
+    (TOP, None, "nothing, expected a list"),
+    (TOP + (0, "context"), None, "nothing, expected a string"),
+    (QAS + (1, "question"), 5, "'5', expected a string"),
+    (QAS + (1, "id"), None, "nothing, expected a string or a whole number"),
+    (QAS + (0, "answers"), "yes", "'\"yes\"', expected a list"),
+    (QAS + (0, "answers", 1, "text"), None, "nothing, expected a string"),
+    (
+      QAS + (0, "answers", 1, "answer_start"),
+      "7",
+      "'\"7\"', expected a number",
+    ),
+    (ASKED + (0, "body"), None, "nothing, expected a string"),
+    (ASKED + (3, "type"), None, "nothing, expected a string"),
+    (ASKED + (0, "snippets", 1, "text"), None, "nothing, expected a string"),
+    (EXACT, [["a"], "b"], '\'[["a"], "b"]\', expected a list of'),
+  ],
+)
+def test_malformed_json_is_rejected_with_its_place(path, new, message):
+  whole = changed(SQUAD if path[0] == "data" else BIOASQ, path, new)
+  keys = ["[%d]" % k if isinstance(k, int) else "." + k for k in path]
+  place = "".join(keys)[1:]
+  expected = "x.json: %s: found %s" % (place, message)
+  assert rejection_of(whole, "factoid").startswith(expected)
+
+
+def test_repeated_ids_and_answers_other_than_yes_or_no_are_rejected():
+  error = rejection_of(changed(SQUAD, QAS + (1, "id"), "a"), "squad")
+  assert "qas[1]: found the id a of data[0].paragraphs[0].qas[0] again" in error
+  error = rejection_of(changed(SQUAD, QAS + (0, "answers"), "unknown"), "yesno")
+  assert "qas[0].answers: found '\"unknown\"', expected yes or no" in error
+
+
+@pytest.mark.parametrize(
+  "value, kind, place",
   [
     (
       changed(SQUAD, QAS + (0, "answers"), None),
       "squad",
-      "x.json: data[0].paragraphs[0].qas[0]: found no answer",
+      " data[0].paragraphs[0].qas[0]",
     ),
-    (
-      changed(BIOASQ, ("questions", 0, "exact_answer"), []),
-      "factoid",
-      "x.json: questions[0].snippets[0]: found no answer",
-    ),
-    ("a\tWho?\tHe.\n", "squad", "x.json:1: found no answer, expected one for"),
+    (changed(BIOASQ, EXACT, []), "factoid", " questions[0].snippets[0]"),
+    ("a\tWho?\tHe.\n", "squad", "1"),
   ],
 )
-def test_a_training_set_needs_answers(value, kind, message):
-  with pytest.raises(InputError) as error:
-    parse(value, kind, needs_answers=True)
-  assert message in str(error.value)
+def test_a_training_set_needs_answers(value, kind, place):
+  assert rejection_of(value, kind, needs_answers=True) == (
+    "x.json:%s: found no answer, expected one for training and scoring" % place
+  )
 
 
 @pytest.mark.parametrize(

@@ -15,27 +15,6 @@ def sentences(text):
   return [text[a:b] for a, b in splitting.spans(text)]
 
 
-@pytest.mark.parametrize(
-  "text",
-  [
-    "As shown by Smith et al. in 1998, it fell.|We agree.",
-    "Allen et al. (1992) said so.|Others [5] did not.",
-    "See Fig. 1 for details.|It rose (Fig. 2A).|Then it fell.",
-    "Rats got 5 mg/kg i.v. daily.|They recovered.",
-    "We grew E. coli at 37 degrees C.|Then S. aureus was added.",
-    "The pH was 7.4.|It rose to 8.1 in 0.5 h.",
-    "IC50 was 3 x 10(-6) M.|Binding was weak.",
-    "Ca2+ rose vs. controls.|No effect was seen.",
-    "Was it so?|Yes!|We think so.",
-    "Cells (e.g. HeLa) grew.|p53 was found.",
-    "(A short one. In brackets.)|And more.",
-    "no end",
-  ],
-)
-def test_sentences_end_where_a_reader_ends_them(text):
-  assert sentences(text.replace("|", " ")) == text.split("|")
-
-
 def test_sentences_equal_those_of_segtok_except_at_citations(shared):
   path = "data/pretraining/text/pubmed_abstracts.tsv.gz"
   with gzip.open(os.path.join(shared, path), "rt", encoding="utf-8") as f:
@@ -50,23 +29,9 @@ def test_sentences_equal_those_of_segtok_except_at_citations(shared):
 
 
 PIECES = (
-  ["Cells ", "p53 ", "(see ", "[3", "] ", ") ", "Fig", ". ", ". ", ".) ", "! "]
-  + [".\n", "\n\n", "A", "12", "5", "May ", "J", " and ", "al", ".] ", '." ']
-  + [
-    "i.v",
-    "vs",
-    "%",
-    "A\u02b0",
-    "\u03b1",
-    "caf\xe9",
-    "DNA",
-    "was ",
-    "B. ",
-    "x ",
-    " ",
-    "? ",
-  ]
-)
+  "Cells |p53 |(see |[3|] |) |Fig|. |. |.) |! |.\n|\n\n|A|12|5|May |J| and |al|"
+  '.] |." |i.v|vs|%|A\u02b0|\u03b1|caf\xe9|DNA|was |B. |x | |? '
+).split("|")
 
 
 def test_segtok_splits_the_parts_as_it_splits_the_whole():

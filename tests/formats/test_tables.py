@@ -25,10 +25,7 @@ def test_without_a_header_the_number_of_cells_decides_the_columns():
 
 def test_a_header_names_columns_in_any_order_and_spelling():
   text = "\ufeffzz\tText\tINDEX\r\n1\ta\t7\r\n\r\n2\tb\t8"
-  assert parse(text) == [
-    ("x.tsv:2", 2, "7", "a"),
-    ("x.tsv:4", 4, "8", "b"),
-  ]
+  assert parse(text) == [("x.tsv:2", 2, "7", "a"), ("x.tsv:4", 4, "8", "b")]
 
 
 def test_quotation_marks_are_characters_like_any_other():

@@ -6,7 +6,6 @@ import pytest
 from common import errors
 from converters.shared import examples
 from converters.shared import pairs
-from formats import tables
 
 
 @pytest.mark.parametrize(
@@ -51,22 +50,3 @@ def test_blurb_has_its_own_columns():
     "dev.tsv": "pair_id\tsent1\tsent2\tscore\n",
     "test.tsv": "pair_id\tsent1\tsent2\tscore\n6\ta\tb\t4.0\n",
   }
-
-
-@pytest.mark.parametrize(
-  "files",
-  [pairs.blue(CORPUS, "genre", "name", "2017"), pairs.blurb(CORPUS)],
-  ids=["blue", "blurb"],
-)
-def test_our_table_reader_reads_both(files):
-  (record,) = tables.parse(
-    files["train.tsv"].encode("utf-8"),
-    "train.tsv",
-    {
-      "first": ("sentence1", "sent1"),
-      "second": ("sentence2", "sent2"),
-      "score": ("score",),
-    },
-    {},
-  )
-  assert list(record.values.values()) == ["It rose.", "It fell.", "2.5"]

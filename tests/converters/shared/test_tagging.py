@@ -33,102 +33,42 @@ def tagged(*args, **options):
 X = "X"
 TEXT = "Left and right renal pain."
 RULES = [
-  # mentions, labels, counts, why
-  ([], "O O O O O O", {}, "no mention"),
-  ([(X, (15, 20))], "O O O B O O", {"mentions": 1}, "a word"),
-  ([(X, (9, 25))], "O O B I I O", {"mentions": 1}, "three words"),
-  (
-    [(X, (9, 14)), (X, (15, 25))],
-    "O O B B I O",
-    {"mentions": 2},
-    "two adjacent ones",
-  ),
-  (
-    [(X, (16, 19))],
-    "O O O B O O",
-    {"mentions": 1, "within a word": 1},
-    "both ends within a word",
-  ),
-  (
-    [(X, (11, 20))],
-    "O O B I O O",
-    {"mentions": 1, "within a word": 1},
-    "its beginning within a word",
-  ),
-  (
-    [(X, (15, 23))],
-    "O O O B I O",
-    {"mentions": 1, "within a word": 1},
-    "its end within a word",
-  ),
-  (
-    [(X, (15, 20)), (X, (9, 25))],
-    "O O B I I O",
-    {"mentions": 1, "overlapping": 1},
-    "one within another, which is longer",
-  ),
-  (
-    [(X, (15, 25)), (X, (5, 20))],
-    "O B I I O O",
-    {"mentions": 1, "overlapping": 1},
-    "two that overlap, the second longer",
-  ),
-  (
-    [(X, (9, 14)), (X, (0, 14)), (X, (15, 20))],
-    "B I I B O O",
-    {"mentions": 2, "overlapping": 1},
-    "one that does not overlap is kept",
-  ),
-  (
-    [(X, (15, 17)), (X, (17, 20))],
-    "O O O B O O",
-    {"mentions": 1, "overlapping": 1, "within a word": 1},
-    "two in a word share it",
-  ),
-  (
-    [(X, (15, 20)), (X, (15, 20))],
-    "O O O B O O",
-    {"mentions": 1, "repeated": 1},
-    "a repeated one",
-  ),
-  (
-    [(X, (0, 4), (15, 25))],
-    "B O O I I O",
-    {"mentions": 1, "discontinuous": 1},
-    "two parts",
-  ),
-  (
-    [(X, (0, 4), (9, 14), (21, 25))],
-    "B O I O I O",
-    {"mentions": 1, "discontinuous": 1},
-    "three parts",
-  ),
-  (
-    [(X, (0, 4), (21, 25)), (X, (9, 25))],
-    "B O O O I O",
-    {"mentions": 1, "discontinuous": 1, "overlapping": 1},
-    "a gap counts as length",
-  ),
-  (
-    [(X, (1, 4), (15, 20))],
-    "B O O I O O",
-    {"mentions": 1, "discontinuous": 1, "within a word": 1},
-    "a part within a word",
-  ),
-  (
-    [(X, (0, 2), (2, 4))],
-    "B O O O O O",
-    {"mentions": 1, "discontinuous": 1, "within a word": 1},
-    "parts of one word",
-  ),
+  # mentions, labels, rules that apply once, why
+  ("", "OOOOOO", "", "no mention"),
+  ("15-20", "OOOBOO", "", "a word"),
+  ("9-25", "OOBIIO", "", "three words"),
+  ("9-14, 15-25", "OOBBIO", "", "two adjacent ones"),
+  ("16-19", "OOOBOO", "within a word", "both ends within a word"),
+  ("11-20", "OOBIOO", "within a word", "its beginning within a word"),
+  ("15-23", "OOOBIO", "within a word", "its end within a word"),
+  ("15-20, 9-25", "OOBIIO", "overlapping", "one within another, longer one"),
+  ("15-25, 5-20", "OBIIOO", "overlapping", "two overlap, the second longer"),
+  ("9-14, 0-14, 15-20", "BIIBOO", "overlapping", "one apart is kept"),
+  ("15-17, 17-20", "OOOBOO", "overlapping, within a word", "two share a word"),
+  ("15-20, 15-20", "OOOBOO", "repeated", "a repeated one"),
+  ("0-4+15-25", "BOOIIO", "discontinuous", "two parts"),
+  ("0-4+9-14+21-25", "BOIOIO", "discontinuous", "three parts"),
+  ("0-4+21-25, 9-25", "BOOOIO", "discontinuous, overlapping", "gaps count"),
+  ("1-4+15-20", "BOOIOO", "discontinuous, within a word", "part within a word"),
+  ("0-2+2-4", "BOOOOO", "discontinuous, within a word", "parts of one word"),
 ]
 
 
-@pytest.mark.parametrize(("mentions", "labels", "counts", "why"), RULES)
-def test_rules_turn_mentions_into_labels(mentions, labels, counts, why):
-  text, found = tagged(TEXT, *mentions)
-  assert " ".join(pair.split("/")[1] for pair in text.split()) == labels, why
-  assert found == counts, why
+def parse_mentions(text):
+  """Returns the mentions in a text such as "0-4+15-25, 9-25"."""
+  return [
+    [X] + [tuple(map(int, part.split("-"))) for part in mention.split("+")]
+    for mention in text.split(", ")
+    if mention
+  ]
+
+
+@pytest.mark.parametrize(("mentions", "labels", "rules", "why"), RULES)
+def test_rules_turn_mentions_into_labels(mentions, labels, rules, why):
+  text, counts = tagged(TEXT, *parse_mentions(mentions))
+  assert "".join(pair.split("/")[1] for pair in text.split()) == labels, why
+  assert counts.pop("mentions", 0) == labels.count("B"), why
+  assert counts == {rule: 1 for rule in rules.split(", ") if rule}, why
 
 
 def test_the_first_of_equally_long_mentions_is_kept():
@@ -144,15 +84,9 @@ def test_the_first_of_two_types_in_the_same_place_is_kept():
 
 
 def test_words_are_split_at_punctuation_as_in_biobert():
-  text, counts = tagged("IL-2 (0.5) rose.", (X, (0, 4)))
-  assert text == "IL/B -/I 2/I (/O 0/O ./O 5/O )/O rose/O ./O"
-  assert counts == {"mentions": 1}
-
-
-def test_a_mention_after_punctuation_is_not_extended():
-  text, counts = tagged("anti-IL rose", (X, (5, 7)))
-  assert text == "anti/O -/O IL/B rose/O"
-  assert counts == {"mentions": 1}
+  text, counts = tagged("IL-2 (0.5) rose.", (X, (0, 4)), (X, (8, 9)))
+  assert text == "IL/B -/I 2/I (/O 0/O ./O 5/B )/O rose/O ./O"
+  assert counts == {"mentions": 2}
 
 
 def test_a_mention_without_visible_characters_is_skipped():
@@ -210,10 +144,7 @@ def test_starts_are_offsets_in_the_document():
 
 def test_other_types_are_ignored():
   text, counts = tagged(
-    "aa bb. Cc dd.",
-    ("Gene", (0, 2)),
-    ("Cell", (3, 9)),
-    types={"Gene": "Gene"},
+    "aa bb. Cc dd.", ("Gene", (0, 2)), ("Cell", (3, 9)), types={"Gene": "Gene"}
   )
   assert text == "aa/B bb/O ./O | Cc/O dd/O ./O"
   assert counts == {"mentions": 1}
@@ -239,12 +170,6 @@ def test_two_types_with_the_same_label_count_as_repeated():
     types=dict.fromkeys(("Modifier", "Disease"), "Disease"),
   )
   assert counts == {"mentions": 1, "repeated": 1}
-
-
-def test_the_caller_gets_the_dropped_mentions():
-  dropped = []
-  tagged(TEXT, (X, (15, 20)), (X, (9, 25)), (X, (0, 4)), dropped=dropped)
-  assert [m.id for m in dropped] == ["T1"]
 
 
 def test_tag_all_orders_documents_by_id():
@@ -288,18 +213,7 @@ def test_tag_all_passes_its_options_on():
   assert [row.labels for row in found["test"]] == [["B-Z", "O", "O", "O"]]
 
 
-PIECES = [
-  "aa",
-  "IL-2",
-  "(0.5)",
-  " ",
-  "  ",
-  ". ",
-  "\n",
-  "\u200b",
-  "e\u0301",
-  "We",
-]
+PIECES = "aa|IL-2|(0.5)| |  |. |\n|\u200b|e\u0301|We".split("|")
 
 
 def random_document(rng):
@@ -347,9 +261,7 @@ def test_random_mentions_have_one_b_label_each(results):
     assert counts["mentions"] == sum(label[0] == "B" for label in labels)
 
 
-def test_random_mentions_are_kept_or_counted_as_dropped(
-  results,
-):
+def test_random_mentions_are_kept_or_counted_as_dropped(results):
   for rule in ("repeated", "overlapping", "without a word"):
     assert sum(counts[rule] for _, _, _, counts, _ in results) > 0
   for _, asked, _, counts, dropped in results:

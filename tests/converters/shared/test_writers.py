@@ -6,8 +6,6 @@ import pytest
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import writers
-from formats import conll
-from formats import tables
 
 TAGGED = {
   "train": [
@@ -48,17 +46,6 @@ def test_blue_adds_documents_and_offsets():
     "devel.tsv": "",
     "test.tsv": "Na\u00efve\t13\t4\tB\n\n",
   }
-
-
-@pytest.mark.parametrize("name_of_layout", ["biobert", "blue"])
-def test_our_conll_reader_reads_both(name_of_layout):
-  files = writers.conll(TAGGED, layout(name_of_layout))
-  for split, name in writers.NER_NAMES.items():
-    text = files[name]
-    if text:
-      assert conll.parse(text.encode("utf-8"), name) == [
-        conll.Sentence(row.words, row.labels) for row in TAGGED[split]
-      ]
 
 
 def test_white_space_in_a_cell_becomes_a_blank():
@@ -105,25 +92,3 @@ LAYOUTS = {
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_labelled_sentences_have_the_columns_of_the_layout(name):
   assert writers.labelled_sentences(ROWS, layout(name)) == LAYOUTS[name]
-
-
-@pytest.mark.parametrize("name", sorted(LAYOUTS))
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_our_table_reader_reads_labelled_sentences(name, split):
-  text = writers.labelled_sentences(ROWS, layout(name))[split + ".tsv"]
-  records = tables.parse(
-    text.encode("utf-8"),
-    split,
-    {"id": ("index",), "sentence": ("sentence",), "label": ("label",)},
-    {2: ("sentence", "label"), 3: ("id", "sentence", "label")},
-    optional=("id",),
-  )
-  assert [(r.values["sentence"], r.values["label"]) for r in records] == [
-    (" ".join(row.texts[0].split()), row.label) for row in ROWS[split]
-  ]
-
-
-def test_each_fold_is_a_folder():
-  files = writers.labelled_folds({"1": ROWS, "10": ROWS}, layout("biobert"))
-  assert len(files) == 6
-  assert files["10/test.tsv"] == LAYOUTS["biobert"]["test.tsv"]
