@@ -121,15 +121,9 @@ def make_options(dataset, layout, alternatives, allow_incomplete):
 
 
 def convert(folder, options, drops):
-  """Converts the corpus in a folder.
+  """Converts the corpus in a folder; `drops` are keys of DROPS.
 
-  Args:
-    folder: where its files or archives are.
-    options: corpus.Options.
-    drops: keys of DROPS.
-
-  Returns:
-    ({file name: text}, corpus.Report, SHA-256 of the files read).
+  Returns ({file name: text}, corpus.Report, SHA-256 of the files read).
   """
   converter = CONVERTERS[options.dataset]
   source = archives.Source(folder)
@@ -147,14 +141,7 @@ def convert(folder, options, drops):
 
 
 def drop(found, function, rule, report):
-  """Returns a corpus without some examples of its training sets.
-
-  Args:
-    found: the corpus, with or without folds.
-    function: from quality; returns one fold without them, and their number.
-    rule: its name in the report.
-    report: a corpus.Report.
-  """
+  """Returns a corpus without the training examples that a function drops."""
   kept = {}
   for fold, splits in corpus.folds_of(found):
     name = "train" if fold is None else "%s/train" % fold

@@ -20,7 +20,7 @@ KINDS = ("factoid", "yesno", "list")
 BATCHES = "12345"
 # Has the fields of an examples.Row, which quality and tally use, and more.
 Asked = collections.namedtuple(
-  "Asked", ["id", "document", "texts", "label", "kind", "batch", "answers"]
+  "Asked", "id document texts label kind batch answers"
 )
 PUBLISHED = corpus.Published(
   counts={

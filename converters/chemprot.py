@@ -85,11 +85,8 @@ def _add_entities(abstracts, data, path, report):
   for place, cells in rows.parse(data, path, (6,), expected):
     name, entity, kind, start, end, said = cells
     rows.check_known(name, abstracts, place)
-    if kind not in _NAMES and kind != "GENE":
-      raise InputError(
-        "%s: found the type %s, expected one of %s"
-        % (place, shorten(kind), ", ".join(_NAMES))
-      )
+    if kind != "GENE":
+      rows.check_one_of(kind, _NAMES, "type", place)
     document = abstracts[name]
     annotated.check_new(entity, {m.id for m in document.mentions}, place)
     span = annotated.offsets((start, end), place)

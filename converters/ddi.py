@@ -43,12 +43,7 @@ def _read(source, what, pattern):
   """Returns a splits.Group per document of a part, with its sentences."""
   documents = []
   for file in source.files("%s set" % what, pattern):
-    root = safe_xml.parse(file.read(), file.path, _EXPECTED)
-    if root.tag != "document":
-      raise InputError(
-        "%s:%d: found <%s>, expected %s"
-        % (file.path, root.sourceline, root.tag, _EXPECTED)
-      )
+    root = safe_xml.parse(file.read(), file.path, _EXPECTED, "document")
     name = safe_xml.attribute(root, "id", file.path)
     sentences = [_sentence(e, file.path) for e in root.iter("sentence")]
     place = safe_xml.place(root, file.path)

@@ -63,11 +63,7 @@ def _decode(data, path):
 
 
 def _take(cells, place, found, sentences, report):
-  if cells[0] not in _LABELS:
-    raise InputError(
-      "%s: found the association %s, expected one of %s"
-      % (place, shorten(cells[0]), ", ".join(_LABELS))
-    )
+  rows.check_one_of(cells[0], _LABELS, "association", place)
   text = cells[11]
   mentions = [_mention(text, cells[i : i + 4], place, report) for i in (3, 7)]
   marked = marking.mark(text, 0, len(text), *mentions, lambda m: m.type)

@@ -4,7 +4,6 @@ associated (Bravo et al. 2015).
 """
 
 from common.errors import InputError
-from common.errors import shorten
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import folds
@@ -80,11 +79,7 @@ def _blurb(known, source):
 
 def _take(cells, place, found, sentences, report):
   record = dict(zip(_COLUMNS, cells))
-  if record["GAD_ASSOC"] not in _LABELS:
-    raise InputError(
-      "%s: found the association %s, expected one of %s"
-      % (place, shorten(record["GAD_ASSOC"]), ", ".join(_LABELS))
-    )
+  rows.check_one_of(record["GAD_ASSOC"], _LABELS, "association", place)
   text = record["GAD_CONCLUSION"]
   mentions = [
     _mention(

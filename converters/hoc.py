@@ -4,10 +4,10 @@
 """
 
 from common.errors import InputError
-from common.errors import shorten
 from common.text import decode
 from converters.shared import corpus
 from converters.shared import examples
+from converters.shared import rows
 from converters.shared import splits
 from converters.shared import writers
 from formats import label_sets
@@ -30,24 +30,24 @@ def convert(source, options, report):
   abstracts = _read(source)
   divided = splits.published("hoc.blurb", abstracts, source, options, report)
   for split, groups in divided.items():
-    rows = [row for group in groups for row in group.members]
+    found = [row for group in groups for row in group.members]
     for name in label_sets.HALLMARKS:
-      number = sum(name in row.label.split(",") for row in rows)
+      number = sum(name in row.label.split(",") for row in found)
       report.count("sentences with " + name, split, number)
-    divided[split] = rows
+    divided[split] = found
   return divided
 
 
-def write(rows, options):
+def write(divided, options):
   """Returns the files in BLURB's layout (aspects) or BLUE's (names)."""
   if options.layout == "blue":
     return writers.tables(
-      rows,
+      divided,
       ["index", "sentence1", "labels"],
       lambda row: [row.id, row.texts[0], row.label],
     )
   return writers.tables(
-    rows,
+    divided,
     ["labels", "sentence", "index"],
     lambda row: [_aspects(row.label), row.texts[0], row.id],
   )
@@ -107,7 +107,7 @@ def _abstract(name, text_file, label_file):
       "sentences"
       % (label_file.path, len(cells) - 1, len(sentences), text_file.path)
     )
-  rows = [
+  members = [
     examples.Row(
       "%s_s%d" % (name, i),
       name,
@@ -116,7 +116,7 @@ def _abstract(name, text_file, label_file):
     )
     for i, (sentence, cell) in enumerate(zip(sentences, cells[1:]))
   ]
-  return splits.Group(name, rows, text_file.path)
+  return splits.Group(name, members, text_file.path)
 
 
 def _label(cell, place):
@@ -124,12 +124,7 @@ def _label(cell, place):
   names = set()
   for label in cell.split(" AND"):
     name = label.split("--")[0].strip().lower()
-    if name in ("", "null"):
-      continue
-    if name not in label_sets.HALLMARKS:
-      raise InputError(
-        "%s: found the label %s, expected one of %s"
-        % (place, shorten(name), ", ".join(label_sets.HALLMARKS))
-      )
-    names.add(name)
+    if name not in ("", "null"):
+      rows.check_one_of(name, label_sets.HALLMARKS, "label", place)
+      names.add(name)
   return ",".join(sorted(names))

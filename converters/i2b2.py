@@ -12,6 +12,7 @@ from common.text import decode
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import marking
+from converters.shared import rows
 from converters.shared import splits
 from converters.shared import writers
 from formats import annotated
@@ -89,22 +90,14 @@ def _note(name, files, report):
     files["con"], _CON_LINE, 'c="..." 1:0 1:2||t="..."'
   ):
     said, kind = match.group(1), match.group(6)
-    if kind not in _CONCEPTS:
-      raise InputError(
-        "%s: found the type %s, expected one of %s"
-        % (place, shorten(kind), ", ".join(_CONCEPTS))
-      )
+    rows.check_one_of(kind, _CONCEPTS, "type", place)
     mention = _mention(lines, match.groups()[1:5], said, kind, place, report)
     if mentions.setdefault(mention.id, mention) is not mention:
       report.rule("repeated concepts (kept the first)", "all")
   expected = 'c="..." 1:0 1:2||r="..."||c="..." 1:4 1:5'
   for place, match in _matches(files["rel"], _REL_LINE, expected):
     kind = match.group(6)
-    if kind not in _RELATIONS:
-      raise InputError(
-        "%s: found the relation %s, expected one of %s"
-        % (place, shorten(kind), ", ".join(_RELATIONS))
-      )
+    rows.check_one_of(kind, _RELATIONS, "relation", place)
     ends = [_id(match.groups()[1:5]), _id(match.groups()[7:11])]
     strange = [end for end in ends if end not in mentions]
     if strange:

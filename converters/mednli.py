@@ -3,10 +3,9 @@
 Shivade 2018).
 """
 
-from common.errors import InputError
-from common.errors import shorten
 from converters.shared import corpus
 from converters.shared import examples
+from converters.shared import rows
 from converters.shared import writers
 from formats import tables
 
@@ -33,11 +32,11 @@ def convert(source, options, report):
   }
 
 
-def write(rows, options):
+def write(divided, options):
   """Returns the files in BLUE's layout."""
   del options
   return writers.tables(
-    rows,
+    divided,
     ["index", "sentence1", "sentence2", "label"],
     lambda row: [row.id] + list(row.texts) + [row.label],
   )
@@ -51,11 +50,7 @@ def _read(data, path):
 
 def _row(record):
   values = record.values
-  if values["label"] not in _LABELS:
-    raise InputError(
-      "%s: found the label %s, expected one of %s"
-      % (record.place, shorten(values["label"]), ", ".join(_LABELS))
-    )
+  rows.check_one_of(values["label"], _LABELS, "label", record.place)
   name = values["id"] or str(record.line)
   texts = values["sentence1"].strip(), values["sentence2"].strip()
   return examples.Row(name, name, texts, values["label"])

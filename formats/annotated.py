@@ -14,15 +14,11 @@ from common.errors import shorten
 # `title` is None or the beginning of the text; `place` is "file:line", for
 # error messages, here and below.
 Document = collections.namedtuple(
-  "Document", ["id", "text", "title", "mentions", "relations", "place"]
+  "Document", "id text title mentions relations place"
 )
-Mention = collections.namedtuple(
-  "Mention", ["id", "type", "spans", "text", "place"]
-)
+Mention = collections.namedtuple("Mention", "id type spans text place")
 # `first` and `second` are ids of mentions or, in PubTator, of concepts.
-Relation = collections.namedtuple(
-  "Relation", ["id", "type", "first", "second", "place"]
-)
+Relation = collections.namedtuple("Relation", "id type first second place")
 
 _MAX_DIGITS = 18  # Python refuses to read numbers of thousands of digits.
 
@@ -34,16 +30,8 @@ class Mismatch(InputError):
 def mention(text, name, kind, spans, expected, place):
   """Returns a Mention after checking its spans against the document's text.
 
-  Spans lose the white space at their ends; blank parts are dropped.
-
-  Args:
-    text: text of the document.
-    name: id of the mention.
-    kind: its type.
-    spans: list of (start, end).
-    expected: the text that the annotation gives for it, compared without white
-      space; None if it gives none.
-    place: file:line of the annotation.
+  Spans lose the white space at their ends; blank parts are dropped. `expected`
+  is the text that the annotation gives, compared without white space, or None.
 
   Raises:
     InputError: a span is empty or outside the text, or all spans are blank.
@@ -77,13 +65,7 @@ def mention(text, name, kind, spans, expected, place):
 
 
 def add(document, kind, spans, expected, place, make=mention):
-  """Adds a mention without an id to a document, numbered T1, T2, ...
-
-  Args:
-    document: a Document.
-    kind, spans, expected, place: see `mention`.
-    make: function to call instead of `mention`.
-  """
+  """Adds a mention, made by `make`, to a document under the next id T1, ..."""
   name = "T%d" % (len(document.mentions) + 1)
   document.mentions.append(
     make(document.text, name, kind, spans, expected, place)
@@ -140,12 +122,7 @@ def extent(mention):
 def joined_sentences(sentences, mentions):
   """Joins the sentences that a mention crosses the boundary of.
 
-  Args:
-    sentences: [(start, end)] in order.
-    mentions: mentions of the document.
-
-  Returns:
-    (spans of the joined sentences, number of mentions that cross a boundary).
+  Returns (spans of the joined sentences, number of mentions that cross one).
   """
   ends = [end for _, end in sentences]
   borders, crossing = set(), 0

@@ -22,24 +22,13 @@ def parse(data, path, skip=lambda infons: False):
   The text joins the passages (or their sentences) at their offsets, with blanks
   in between; the title is the first passage if its type is "title". Annotations
   of documents, passages and sentences become mentions, with one part per
-  location and the infon "type" as type. Relations connect their first two
-  nodes, in order.
-
-  Args:
-    data: the file's bytes.
-    path: its name, for error messages.
-    skip: function of an annotation's infons, {key: text}, that returns whether
-      to leave the annotation out.
+  location and the infon "type" as type; those whose infons, {key: text}, make
+  `skip` true are left out. Relations connect their first two nodes, in order.
 
   Raises:
     InputError: the file is not BioC; the message names the line.
   """
-  root = safe_xml.parse(data, path, _EXPECTED)
-  if root.tag != "collection":
-    raise InputError(
-      "%s:%d: found <%s>, expected %s"
-      % (path, root.sourceline, root.tag, _EXPECTED)
-    )
+  root = safe_xml.parse(data, path, _EXPECTED, "collection")
   documents = [_document(e, path, skip) for e in root.iter("document")]
   if not documents:
     raise InputError("%s: found no document, expected %s" % (path, _EXPECTED))

@@ -13,7 +13,7 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
 
-Sentence = collections.namedtuple("Sentence", ["words", "labels"])
+Sentence = collections.namedtuple("Sentence", "words labels")
 
 _LABEL = re.compile(r"O|[BIES](-\S+)?")
 _EXPECTED_LABEL = "O, B, I, E or S, the last four also with -type"
@@ -95,14 +95,7 @@ def format_predictions(sentences, predicted):
   """Returns lines of "word gold predicted", the input of conlleval.pl.
 
   White space inside a word becomes "_", so that every line has three columns;
-  a blank line follows each sentence.
-
-  Args:
-    sentences: list of Sentence.
-    predicted: list of label sequences, one per sentence.
-
-  Raises:
-    ValueError: the lengths do not match.
+  a blank line follows each sentence. `predicted` has a list of labels for each.
   """
   if len(sentences) != len(predicted):
     raise ValueError(

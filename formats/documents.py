@@ -21,7 +21,7 @@ from common.text import decode
 from common.text import parse_json_line
 from formats import splitting
 
-Document = collections.namedtuple("Document", ["id", "text", "title"])
+Document = collections.namedtuple("Document", "id text title")
 
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _PUBTATOR_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")

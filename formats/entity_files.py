@@ -19,9 +19,7 @@ from common import html_page
 
 UNTYPED = "entity"  # Written in place of an empty type.
 
-Entity = collections.namedtuple(
-  "Entity", ["start", "end", "type", "score", "text"]
-)
+Entity = collections.namedtuple("Entity", "start end type score text")
 
 # File systems allow names of 255 bytes; this leaves room for an ending.
 _MAX_NAME = 200

@@ -117,15 +117,12 @@ def writing(path, format, size):
   """Opens a file to fill; at the end it exists complete or not at all.
 
   The file has create(name, shape, dtype), strings(name, values) and
-  describe(meta).
+  describe(meta). Missing folders are created.
 
   Args:
-    path: a local path; missing folders are created.
+    path: a local path.
     format: a key of FORMATS.
     size: approximate size in bytes, from below.
-
-  Raises:
-    InputError: the file cannot be written, or does not fit into memory.
   """
   if files.is_remote(path) or files.is_folder(path):
     raise InputError("%s: expected the path of a local file" % path)

@@ -37,8 +37,7 @@ def parse(data, path, columns, gold, split, names=()):
   """Returns the rows of a table as pairs of a tables.Record and its gold.
 
   Args:
-    data: the file's bytes.
-    path: its name, for error messages.
+    data, path: the file's bytes and its name, for error messages.
     columns: {name: spellings} of the columns "id" and "sentence".
     gold: {"labels": spellings} of the column that lists all labels.
     split: "train" and "dev" must have labels; without labels in "test", gold

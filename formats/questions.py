@@ -23,12 +23,10 @@ from formats import tables
 # A question about one context. `answers` is None if the file gives none, "yes"
 # or "no" for a yesno question, else a list of Answer; an empty list means that
 # the context is known to contain no answer.
-Question = collections.namedtuple(
-  "Question", ["id", "text", "context", "answers"]
-)
+Question = collections.namedtuple("Question", "id text context answers")
 # An answer's spellings, all of them correct, and the offset in the context of
 # the only one; None if the file does not give it.
-Answer = collections.namedtuple("Answer", ["synonyms", "start"])
+Answer = collections.namedtuple("Answer", "synonyms start")
 
 KINDS = ("factoid", "yesno", "list", "squad")
 _EXPECTED = (
@@ -56,8 +54,7 @@ def parse(data, path, kind, needs_answers=False):
       with different contexts are numbered too.
 
   Args:
-    data: the file's bytes.
-    path: its name, for error messages.
+    data, path: the file's bytes and its name, for error messages.
     kind: one of KINDS.
     needs_answers: whether a question without answers raises InputError.
       Otherwise a single one drops the answers of all, since a score of some
@@ -93,8 +90,7 @@ def parse_exact_answers(data, path, submitted=False):
   first of repeated ids counts, as in the official measure.
 
   Args:
-    data: the file's bytes.
-    path: its name, for error messages.
+    data, path: the file's bytes and its name, for error messages.
     submitted: whether these are a system's answers. They must be lists of lists
       or strings, but the strings need not be yes or no.
   """
@@ -139,11 +135,7 @@ def locate(context, answer):
 
 
 def exact_answer(answers):
-  """Returns a question's exact answer in BioASQ's form.
-
-  Args:
-    answers: list of the `answers` of all Questions made from this question.
-  """
+  """Returns BioASQ's exact answer, from the `answers` of all its Questions."""
   if isinstance(answers[0], str):
     return answers[0]
   return list(dict.fromkeys(a.synonyms for found in answers for a in found))

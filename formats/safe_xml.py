@@ -7,12 +7,13 @@ from common.errors import InputError
 from common.errors import shorten
 
 
-def parse(data, path, expected):
+def parse(data, path, expected, tag=None):
   """Returns the root element of a file's bytes.
 
   Raises:
-    InputError: the XML is not well-formed, or refers to an entity, whose text
-      would be missing; the message names the line.
+    InputError: the XML is not well-formed, its root is not a `tag`, or it
+      refers to an entity, whose text would be missing; the message names the
+      line.
   """
   parser = etree.XMLParser(
     resolve_entities=False,
@@ -29,6 +30,10 @@ def parse(data, path, expected):
       "%s:%d: found no well-formed XML (%s), expected %s"
       % (path, error.lineno or 1, " ".join(error.msg.split()), expected)
     ) from None
+  if tag and root.tag != tag:
+    raise InputError(
+      "%s: found <%s>, expected %s" % (place(root, path), root.tag, expected)
+    )
   for entity in root.iter(etree.Entity):
     raise InputError(
       "%s: found the entity %s, expected its characters"

@@ -18,7 +18,7 @@ from common.text import parse_json_line
 
 # `place` is "file:line", for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, or to None where a row has no value.
-Record = collections.namedtuple("Record", ["place", "line", "values"])
+Record = collections.namedtuple("Record", "place line values")
 
 
 def parse(data, path, columns, layouts, optional=(), lists=()):
@@ -30,8 +30,7 @@ def parse(data, path, columns, layouts, optional=(), lists=()):
   the same names. Other columns are ignored.
 
   Args:
-    data: the file's bytes.
-    path: its name, for error messages.
+    data, path: the file's bytes and its name, for error messages.
     columns: {name: its spellings in lower case}.
     layouts: {number of cells: names of the columns in order, None for a column
       to ignore}, for tables without a header.

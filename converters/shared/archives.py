@@ -25,9 +25,7 @@ from common.text import decode
 
 # `path` is for messages and includes archives; `name`, relative to `container`
 # (a folder or an archive), is matched with patterns.
-class File(
-  collections.namedtuple("File", ["path", "name", "container", "read"])
-):
+class File(collections.namedtuple("File", "path name container read")):
   """A file of a corpus."""
 
   __slots__ = ()

@@ -25,24 +25,16 @@ from formats import annotated
 #   source   who published them
 #   certain  the counts that the owners' files must reproduce exactly
 #   because  {what: why our count differs}
-Published = collections.namedtuple(
-  "Published", ["counts", "source", "certain", "because"]
-)
+Published = collections.namedtuple("Published", "counts source certain because")
 Published.__new__.__defaults__ = ((), {})
 Options = collections.namedtuple(
-  "Options", ["dataset", "layout", "alternatives", "allow_incomplete"]
+  "Options", "dataset layout alternatives allow_incomplete"
 )
 _MAX_SHOWN = 60  # characters of a text in the report
 
 
 class Report:
-  """Collects the counts and findings of a conversion and formats them.
-
-  Args:
-    data_set: the data_sets.DataSet.
-    published: its converter's Published.
-    options: an Options.
-  """
+  """Collects the counts and findings of a conversion and formats them."""
 
   def __init__(self, data_set, published, options):
     self.data_set = data_set
@@ -67,13 +59,7 @@ class Report:
       row[split] = row.get(split, 0) + number
 
   def tolerate(self, what, error, split="all"):
-    """Counts a rule with --allow_incomplete; raises an error without it.
-
-    Args:
-      what: the problem and what is done about it, for `rule`.
-      error: the InputError.
-      split: where the problem is.
-    """
+    """Counts a rule with --allow_incomplete; raises the error without it."""
     if not self.options.allow_incomplete:
       raise error
     self.rule(what, split)
@@ -107,11 +93,7 @@ class Report:
     self.attachments[name] = text
 
   def check(self, place):
-    """Raises InputError if a count differs from what was published for sure.
-
-    Args:
-      place: the folder of the corpus, for the message.
-    """
+    """Raises InputError if a count differs from what was published for sure."""
     if self.options.allow_incomplete:
       return
     for what in self.published.certain:

@@ -9,11 +9,9 @@ import collections
 
 # A sentence of labelled words: `starts` are their offsets in the document,
 # `labels` are IOB2.
-Tagged = collections.namedtuple(
-  "Tagged", ["document", "words", "starts", "labels"]
-)
+Tagged = collections.namedtuple("Tagged", "document words starts labels")
 # One text or more and their label, a string.
-Row = collections.namedtuple("Row", ["id", "document", "texts", "label"])
+Row = collections.namedtuple("Row", "id document texts label")
 
 SPLITS = ("train", "dev", "test")
 

@@ -18,12 +18,7 @@ def ten_folds(rows, sentence_of, report):
 
   The fold of a row depends on its sentence only: a sentence is in a single test
   set, the order of the rows does not matter, and the folds have nearly the same
-  size.
-
-  Args:
-    rows: list of examples.Row.
-    sentence_of: {id of a row: its sentence without marks}.
-    report: a corpus.Report.
+  size. `sentence_of` is {id of a row: its sentence without marks}.
   """
   _count(rows, report)
   report.note(
@@ -45,11 +40,7 @@ def ten_folds(rows, sentence_of, report):
 def read_biobert(source, name, report):
   """Returns the folds in BioBERT's files, or None if there are none.
 
-  Args:
-    source: archives.Source with <name>/1/train.tsv, <name>/1/test.tsv, ...; or
-      1/train.tsv, ...
-    name: of the folder of the corpus.
-    report: a corpus.Report.
+  These are <name>/1/train.tsv, <name>/1/test.tsv, ..., or 1/train.tsv, ...
 
   Raises:
     InputError: a fold has no training or test file, or other rows than the

@@ -15,8 +15,7 @@ def mark(text, start, end, first, second, name_of, both=None):
   """Returns text[start:end] with two mentions replaced by their marks.
 
   Args:
-    text: of the document.
-    start, end: of the sentence.
+    text, start, end: the text of the document and the span of the sentence.
     first, second: mentions, in any order.
     name_of: returns the name of a mention's mark: CHEMICAL for @CHEMICAL$.
     both: name of the mark for two that overlap; None: both names, joined.
@@ -28,15 +27,8 @@ def mark(text, start, end, first, second, name_of, both=None):
   if c < b:
     name = both or "%s-%s" % (name_of(first), name_of(second))
     return text[start:a] + "@%s$" % name + text[max(b, d) : end]
-  return "".join(
-    (
-      text[start:a],
-      "@%s$" % name_of(first),
-      text[b:c],
-      "@%s$" % name_of(second),
-      text[d:end],
-    )
-  )
+  marks = ["@%s$" % name_of(mention) for mention in (first, second)]
+  return text[start:a] + marks[0] + text[b:c] + marks[1] + text[d:end]
 
 
 def grouped(sentences, mentions):
@@ -45,13 +37,9 @@ def grouped(sentences, mentions):
   A sentence that ends within a mention is joined with the next one, as in BLURB
   and BLUE.
 
-  Args:
-    sentences: the spans of a document's sentences.
-    mentions: of the document.
-
   Returns:
-    [((start, end) of a sentence, its mentions in order)], and how many mentions
-    cross the end of a sentence.
+    [(span of a sentence, its mentions in order)], and the number of mentions
+    that cross the end of a sentence.
   """
   joined, crossing = annotated.joined_sentences(sentences, mentions)
   starts = [start for start, _ in joined]

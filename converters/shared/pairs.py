@@ -12,13 +12,7 @@ STS_HEADER = (
 
 
 def score(text, most, place):
-  """Returns the number in a cell, or raises InputError.
-
-  Args:
-    text: the cell.
-    most: the highest score of the corpus; the lowest is 0.
-    place: file:line.
-  """
+  """Returns the number in a cell; InputError unless it is from 0 to `most`."""
   try:
     value = float(text)
   except ValueError:

@@ -10,7 +10,7 @@ import collections
 
 from converters.shared import examples
 
-Finding = collections.namedtuple("Finding", ["kind", "count", "where"])
+Finding = collections.namedtuple("Finding", "kind count where")
 _MAX_NAMED = 3
 
 

@@ -11,8 +11,7 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
   """Returns [(file:line, cells)] of the lines that are not blank.
 
   Args:
-    data: the file's bytes.
-    path: its name, for error messages.
+    data, path: the file's bytes and its name, for error messages.
     sizes: allowed numbers of cells per line.
     expected: names of the columns, for the message of an InputError.
     cut_by: separator between cells.
@@ -78,6 +77,15 @@ def check_same_number(first, first_path, second, second_path):
     raise InputError(
       "%s: found %d rows, expected %d as %s has"
       % (second_path, len(second), len(first), first_path)
+    )
+
+
+def check_one_of(cell, known, what, place):
+  """Raises InputError if a cell has none of the known values."""
+  if cell not in known:
+    raise InputError(
+      "%s: found the %s %s, expected one of %s"
+      % (place, what, shorten(cell), ", ".join(known))
     )
 
 

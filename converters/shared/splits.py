@@ -15,7 +15,7 @@ FOLDER = os.path.join(
 
 # Examples that belong into the same split, as the sentences of a document do;
 # `place` is file:line.
-Group = collections.namedtuple("Group", ["id", "members", "place"])
+Group = collections.namedtuple("Group", "id members place")
 
 
 def ids(name):
@@ -25,12 +25,9 @@ def ids(name):
 
 
 def divide(documents, dev, test=frozenset()):
-  """Returns {"train", "dev", "test"} of documents with an `id`.
+  """Returns {"train", "dev", "test"} of documents by the ids of dev and test.
 
-  Args:
-    documents: the list to divide.
-    dev: ids of the development set.
-    test: ids of the test set; without any the result has no key "test".
+  Without test ids the result has no key "test".
   """
   divided = {"train": [], "dev": []}
   if test:
@@ -53,16 +50,8 @@ def published(name, documents, source, options, report):
   sets. Without a list for training, all other documents are for training; with
   one, documents in no list are skipped and the report names them.
 
-  Args:
-    name: such as "hoc.blurb", for hoc.blurb.dev and hoc.blurb.test.
-    documents: a list of them, each with an `id`.
-    source: their archives.Source.
-    options: corpus.Options.
-    report: a corpus.Report.
-
-  Raises:
-    InputError: a document of the lists is missing, without
-      --allow_incomplete.
+  The name "hoc.blurb" stands for hoc.blurb.dev and hoc.blurb.test. A missing
+  document of the lists is an InputError without --allow_incomplete.
   """
   lists = {
     split: ids("%s.%s" % (name, split))

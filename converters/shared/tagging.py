@@ -64,12 +64,7 @@ def tag(document, types=None, typed=False, sentences=None, dropped=None):
 
 
 def words_in(spans, starts, ends):
-  """Returns the indices of the words that spans touch, in order.
-
-  Args:
-    spans: [(start, end)].
-    starts, ends: of all words, in order.
-  """
+  """Returns the indices of the words, given by offsets, that spans touch."""
   return sorted(
     {
       i
@@ -82,14 +77,9 @@ def words_in(spans, starts, ends):
 
 
 def tag_all(divided, report, types=None, typed=False, sentences_of=None):
-  """Returns {split: list of examples.Tagged}; counts rules in a Report.
+  """Returns `tag` of the documents of each split; counts rules in a Report.
 
-  Args:
-    divided: {split: list of annotated.Document}.
-    report: a corpus.Report.
-    types, typed: as for `tag`.
-    sentences_of: returns the spans of a document's sentences; None: split the
-      text.
+  `sentences_of` returns the spans of a document's sentences; None: split it.
   """
   tagged = {}
   for split, split_documents in divided.items():

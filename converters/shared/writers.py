@@ -22,12 +22,7 @@ def conll(corpus, options):
 
 
 def table(header, rows):
-  """Returns lines of tab-separated cells; white space in a cell is a blank.
-
-  Args:
-    header: the names of the columns, or None.
-    rows: lists of strings.
-  """
+  """Returns lines of tab-separated cells; white space in a cell is a blank."""
   lines = ([header] if header else []) + [
     [re.sub(r"\s+", " ", cell).strip() for cell in row] for row in rows
   ]
@@ -35,13 +30,7 @@ def table(header, rows):
 
 
 def tables(corpus, header, cells):
-  """Returns {file name: `table`} of the splits.
-
-  Args:
-    corpus: {split: examples.Row}.
-    header: see `table`.
-    cells: function from a Row to its list of strings.
-  """
+  """Returns {file name: `table`}; `cells` turns a Row into strings."""
   return {
     NAMES[split]: table(header, map(cells, rows))
     for split, rows in corpus.items()

@@ -85,11 +85,24 @@ def test_invalid_utf8_is_rejected():
   )
 
 
-def test_a_row_of_another_size_is_rejected():
-  rows.check_size(["1", "a"], 2, "id, text", "t.tsv:2")
-  assert message(rows.check_size, ["1"], 2, "id, text", "t.tsv:2") == (
-    "t.tsv:2: found 1 columns, expected id, text"
-  )
+REJECTED = [
+  # check, what passes, what fails, message
+  (rows.check_size, (["1", "a"], 2), (["1"], 2), "found 1 columns, expected x"),
+  (
+    rows.check_one_of,
+    ("a", {"a": 1, "b": 2}),
+    ("c", {"a": 1, "b": 2}),
+    "found the x 'c', expected one of a, b",
+  ),
+]
+
+
+@pytest.mark.parametrize(("check", "sound", "faulty", "error"), REJECTED)
+def test_cells_of_another_number_or_value_are_rejected(
+  check, sound, faulty, error
+):
+  check(*sound, "x", "t.tsv:2")
+  assert message(check, *faulty, "x", "t.tsv:2") == "t.tsv:2: " + error
 
 
 def test_parallel_tables_of_different_lengths_are_rejected():
