@@ -48,6 +48,6 @@ mkdir -p "$OUTPUT/data/jnlpba"
 cp "$DATA"/benchmarks/NER/JNLPBA-typed/devel.tsv "$OUTPUT/data/jnlpba/train.tsv"
 cp "$DATA"/benchmarks/NER/JNLPBA-typed/{devel,test}.tsv "$OUTPUT/data/jnlpba/"
 
-bash scripts/benchmark.sh --python "$PYTHON" --data_dir "$OUTPUT/data" \
+PYTHON=$PYTHON bash scripts/benchmark.sh --data_dir "$OUTPUT/data" \
   --results_dir "$OUTPUT/results" --models models/bioalbert-small "$@" \
   -- --num_train_epochs=1

@@ -9,13 +9,13 @@ labels, the last of which is the predicted one. The output is precision, recall
 and F1 with the alternatives, and without them.
 """
 
-import argparse
 import json
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import arguments
 from common import errors
 from common import files
 from evaluation import metrics
@@ -64,16 +64,14 @@ def report(mentions_path, predictions_path):
 
 def main():
   """Prints the scores of the predictions."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+  parser = arguments.ArgumentParser(__doc__)
   parser.add_argument("alternatives", help="test_alternatives.jsonl")
   parser.add_argument("predictions", help="NER_result_conll.txt")
-  arguments = parser.parse_args()
+  options = parser.parse_args()
   try:
-    sys.stdout.write(report(arguments.alternatives, arguments.predictions))
+    sys.stdout.write(report(options.alternatives, options.predictions))
   except errors.InputError as error:
-    sys.exit(str(error))
+    sys.exit("error: %s" % error)
 
 
 if __name__ == "__main__":

@@ -1,51 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the benchmark; scripts/benchmark.sh --help describes the options."""
 
-import argparse
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-from common import errors
+from common import arguments
 from common import weights
-from evaluation import plan
+from common.errors import InputError
 from evaluation import sweep
 
+RECIPES = os.path.join(sweep.REPO, "configs", "recipes")
 OWN_FLAGS = {"bioalbert_dir", "data_dir", "flagfile", "output_dir", "seed"}
 OWN_FLAGS |= {"train_file", "test_file", "predict_file", "golden_file"}
 
 
-def numbers(text):
-  """Returns the numbers in a list, "1-3,7" -> [1, 2, 3, 7]; None for "all"."""
-  if text == "all":
-    return None
-  if not re.fullmatch(r"\d+(-\d+)?([,\s]+\d+(-\d+)?)*", text):
-    raise argparse.ArgumentTypeError(
-      "found %r, expected numbers such as 1,2,3 or 1-10" % text
-    )
-  ends = [part.split("-") for part in re.split(r"[,\s]+", text)]
-  return sorted({n for e in ends for n in range(int(e[0]), int(e[-1]) + 1)})
-
-
 def parse_arguments(argv):
-  """Returns the options; `extra` holds the words after --."""
+  """Returns the options; `extra` holds the flags after --."""
   end = argv.index("--") if "--" in argv else len(argv)
-  parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+  parser = arguments.ArgumentParser(__doc__, allow_abbrev=False)
   parser.add_argument("--datasets", nargs="+", default=["all"])
   parser.add_argument("--models", nargs="+", default=["all"])
-  parser.add_argument("--seeds", type=numbers, default=[1])
-  parser.add_argument("--folds", type=numbers)
+  parser.add_argument("--seeds", type=arguments.numbers, default=[1])
+  parser.add_argument("--folds", type=arguments.numbers)
   parser.add_argument("--data_dir", default="data")
   parser.add_argument("--weights_dir", default="weights")
   parser.add_argument("--results_dir", default="results")
-  parser.add_argument(
-    "--recipes", default=os.path.join(plan.REPO, "configs", "recipes")
-  )
-  parser.add_argument("--jobs", type=int, default=1)
+  parser.add_argument("--recipes", default=RECIPES)
+  parser.add_argument("--jobs", type=arguments.positive, default=1)
   parser.add_argument("--python", default=sys.executable)
   parser.add_argument("--dry_run", action="store_true")
   parser.add_argument("--report", action="store_true")
@@ -53,111 +40,93 @@ def parse_arguments(argv):
   parser.add_argument("--count", action="store_true")
   parser.add_argument("--cell", metavar="INDEX/COUNT")
   options = parser.parse_args(argv[:end])
-  options.extra = argv[end + 1 :]
+  options.extra = sweep.parse_flags(argv[end + 1 :], "after --")
+  for name in OWN_FLAGS & set(options.extra):
+    raise InputError("after --: --%s is set by the sweep itself" % name)
   return options
 
 
 def list_runs(options):
-  """Returns ([plan.Run], [what is missing from the data])."""
-  if options.jobs < 1:
-    raise errors.InputError("--jobs=%d: expected at least 1" % options.jobs)
-  extra = plan.parse_flags(options.extra, "after --")
-  for name in OWN_FLAGS & set(extra):
-    raise errors.InputError("after --: --%s is set by the sweep itself" % name)
-  known = plan.read_recipes(options.recipes)
-  runs, missing = plan.list_runs(
-    [r for name in choose_data(options.datasets, known) for r in known[name]],
-    find_models(options.models, options.weights_dir),
-    options.seeds,
-    options.folds,
-    options.data_dir,
-    options.results_dir,
-    extra,
-  )
+  """Returns ([sweep.Run], [what is missing from the data])."""
+  recipes = sweep.read_recipes(options.recipes)
+  names = re.findall(r"[^,\s]+", " ".join(options.datasets))
+  names = list(recipes) if names == ["all"] else list(dict.fromkeys(names))
+  for name in names:
+    if name not in recipes:
+      known = ", ".join(recipes)
+      message = "--datasets: found %r, expected all or some of %s"
+      raise InputError(message % (name, known))
+  models = find_models(options.models, options.weights_dir)
+  results, extra = options.results_dir, options.extra
+  runs, missing = [], []
+  for recipe in (recipe for name in names for recipe in recipes[name]):
+    try:
+      parts = sweep.find_parts(recipe, options.data_dir, options.folds)
+    except InputError as e:
+      missing.append(str(e))
+      continue
+    runs += [
+      sweep.make_run(recipe, model, part, seed, results, extra)
+      for model in models
+      for part in parts
+      for seed in options.seeds
+    ]
   if options.cell:
     index, _, count = options.cell.partition("/")
     if count != str(len(runs)):
-      raise errors.InputError(
-        "--cell=%s: found %d runs: data or models have changed since the job "
-        "was submitted; submit it again" % (options.cell, len(runs))
-      )
+      message = "--cell=%s: found %d runs; expected as many; submit it again"
+      raise InputError(message % (options.cell, len(runs)))
     runs = [runs[int(index)]]
-  return runs, missing
-
-
-def choose_data(words, known):
-  """Returns the names of the data sets that --datasets lists."""
-  names = list(dict.fromkeys(re.findall(r"[^,\s]+", " ".join(words))))
-  if names == ["all"]:
-    return list(known)
-  for name in names:
-    if name not in known:
-      raise errors.InputError(
-        "--datasets: found %r, expected all or some of %s"
-        % (name, ", ".join(known))
-      )
-  return names
+  return runs, list(dict.fromkeys(missing))
 
 
 def find_models(names, weights_dir):
-  """Returns the folders of models, given as paths or as names in `weights_dir`.
-
-  "all" stands for those of the published BioALBERTs that are there.
-  """
+  """Returns the folders of models; "all" are the published ones there are."""
   if names == ["all"]:
-    names = [weight.name for weight in weights.BIOALBERT]
-    names = [x for x in names if os.path.isdir(os.path.join(weights_dir, x))]
-  if not names:
-    raise errors.InputError(
-      "%s: found no published BioALBERT, such as %s; --models names others"
-      % (weights_dir, weights.BIOALBERT[0].name)
-    )
+    all_names = [weight.name for weight in weights.BIOALBERT]
+    folders = [os.path.join(weights_dir, name) for name in all_names]
+    names = list(filter(os.path.isdir, folders)) or all_names[:1]
   found = {}
   for name in names:
     places = (name, os.path.join(weights_dir, name))
-    folder = next((place for place in places if os.path.isdir(place)), None)
+    folder = next(filter(os.path.isdir, places), None)
     if folder is None:
-      raise errors.InputError("--models: %s: no such folder, nor %s" % places)
+      raise InputError("--models: %s: no such folder, nor %s" % places)
     model = os.path.basename(os.path.abspath(folder))
     if not os.path.samefile(found.setdefault(model, folder), folder):
-      raise errors.InputError(
-        "--models: %s and %s would share their results; expected folders with "
-        "different names" % (found[model], folder)
-      )
+      message = "--models: expected different names, found %s and %s"
+      raise InputError(message % (found[model], folder))
   return list(found.values())
 
 
-def print_commands(runs, missing, python):
-  """Prints the commands that would run."""
-  for run in runs:
-    for step in plan.remaining_steps(run):
-      print(plan.quote(plan.command(python, run, step)))
+def do(options):
+  """Does what the options ask for; returns the exit code."""
+  report = [os.path.join(sweep.REPO, "scripts", "report.py")]
+  report = [options.python] + report + [options.results_dir]
+  if options.report:
+    return subprocess.call(report)
+  runs, missing = list_runs(options)
+  if options.count:
+    print(len(runs))
+    return 0
   for text in missing:
-    print("# missing data: %s" % text)
-
-
-def run_all(runs, missing, options):
-  """Does all runs and makes the report; returns the exit code."""
-  for text in missing:
-    print("missing data: %s" % text)
+    print("%smissing data: %s" % ("# " if options.dry_run else "", text))
+  if options.dry_run:
+    for step in (step for run in runs for step in sweep.list_steps(run)):
+      if not step.is_done:
+        print(" ".join(map(shlex.quote, [options.python] + step.words)))
+    return 0
   work = sweep.Sweep(options.python, options.jobs)
   work.do(runs)
   names = ("done", "skipped", "failed", "busy")
   counts = ", ".join("%d %s" % (work.counts[name], name) for name in names)
   print("%s, %d without data" % (counts, len(missing)), flush=True)
-  code = make_report(options) if runs and not options.cell else 0
+  code = subprocess.call(report) if runs and not options.cell else 0
   return 1 if code or not runs or work.counts["failed"] else 0
 
 
-def make_report(options):
-  """Makes the report of all results; returns the exit code."""
-  program = os.path.join(plan.REPO, "scripts", "report.py")
-  return subprocess.call([options.python, program, options.results_dir])
-
-
-def stop(number, frame):
+def stop(number, _):
   """Ends the sweep, and with it the runs at work."""
-  del frame
   signal.signal(number, signal.SIG_IGN)
   print("stopped; the same command continues where it left off", flush=True)
   sys.exit(128 + number)
@@ -165,21 +134,12 @@ def stop(number, frame):
 
 def main():
   """Does what the command line asks for."""
-  options = parse_arguments(sys.argv[1:])
   for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP.
       signal.signal(number, stop)
   try:
-    if options.report:
-      sys.exit(make_report(options))
-    runs, missing = list_runs(options)
-    if options.count:
-      print(len(runs))
-    elif options.dry_run:
-      print_commands(runs, missing, options.python)
-    else:
-      sys.exit(run_all(runs, missing, options))
-  except (OSError, errors.InputError) as e:
+    sys.exit(do(parse_arguments(sys.argv[1:])))
+  except (OSError, InputError) as e:
     sys.exit("error: %s" % " ".join(str(e).split()))
 
 

@@ -11,12 +11,12 @@ without an answer are skipped, as in EvaluatorTask1b, and listed on standard
 error.
 """
 
-import argparse
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import arguments
 from common import errors
 from common import files
 from evaluation import bioasq
@@ -30,19 +30,17 @@ def read(path, submitted):
 
 def main():
   """Prints the scores of submitted answers against the golden ones."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+  parser = arguments.ArgumentParser(__doc__)
   parser.add_argument("golden", help="BioASQ's JSON with the golden answers")
   parser.add_argument(
     "answers", help="the answers to score, in the same format"
   )
-  arguments = parser.parse_args()
+  options = parser.parse_args()
   try:
-    gold = read(arguments.golden, submitted=False)
-    found = read(arguments.answers, submitted=True)
+    gold = read(options.golden, submitted=False)
+    found = read(options.answers, submitted=True)
   except errors.InputError as error:
-    sys.exit(str(error))
+    sys.exit("error: %s" % error)
   answers = {name: answer for name, (_, answer) in found.items()}
   for sentence in bioasq.mismatches(gold, answers):
     sys.stderr.write(sentence + "\n")

@@ -10,13 +10,13 @@ adjacent entities of the same type in IOBES labels, this script keeps them
 separate.
 """
 
-import argparse
 import os
 import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import arguments
 from common import errors
 from evaluation import metrics
 
@@ -47,13 +47,11 @@ def read_labels(lines, name):
 
 def main():
   """Prints the scores of the lines on standard input."""
-  argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  ).parse_args()
+  arguments.ArgumentParser(__doc__).parse_args()
   try:
     gold, predicted = read_labels(sys.stdin.buffer, "<stdin>")
   except errors.InputError as error:
-    sys.exit(str(error))
+    sys.exit("error: %s" % error)
   report = metrics.conlleval_report(gold, predicted)
   sys.stdout.buffer.write(report.encode("utf-8", "surrogateescape"))
 

@@ -19,6 +19,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import arguments
 from common import errors
 from common import files
 from evaluation import report_html
@@ -45,20 +46,9 @@ def two_names(text):
   return found
 
 
-def positive(text):
-  """Returns a number above 0."""
-  if not text.isdigit() or not int(text):
-    raise argparse.ArgumentTypeError(
-      "found %r, expected a whole number above 0" % text
-    )
-  return int(text)
-
-
 def parse_arguments():
   """Returns the options of the command line."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+  parser = arguments.ArgumentParser(__doc__)
   parser.add_argument("results", help="folder of <data set>/<model>/<run>/")
   parser.add_argument(
     "--output_dir", help="default: the folder report in the results"
@@ -73,7 +63,7 @@ def parse_arguments():
   )
   parser.add_argument(
     "--bootstrap_samples",
-    type=positive,
+    type=arguments.positive,
     default=10000,
     help="number of samples for --compare; default: 10000",
   )

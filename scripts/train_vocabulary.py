@@ -6,7 +6,6 @@ Uses the options that ALBERT documents, so the first ids are ALBERT's: 0 <pad>,
 prepared as for a model, by tokenization.preprocess_text.
 """
 
-import argparse
 import collections
 import io
 import os
@@ -17,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 from absl import logging
 import sentencepiece
 
+from common import arguments
 from common import errors
 from common import files
 from pretraining import shards
@@ -39,9 +39,7 @@ SEED = 12345
 
 def parse_arguments():
   """Parses the options; train_vocabulary.sh --help explains them."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+  parser = arguments.ArgumentParser(__doc__)
   parser.add_argument("--input", required=True)
   parser.add_argument("--input_format", default="auto")
   parser.add_argument("--output_prefix", required=True)

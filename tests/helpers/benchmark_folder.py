@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 
+from scripts import benchmark
 from tests.helpers import REPO
 
 BASH = shutil.which("bash")
@@ -65,6 +66,14 @@ class BenchmarkFolder:
       (folder / ("4B%d_golden.json" % i)).write_text(
         json.dumps({"questions": [question]})
       )
+
+  def list_runs(self, *names, extra=(), **options):
+    """Returns ([Run], [what is missing]) of data sets and a command line."""
+    options.update(models="tiny", weights_dir=self.folder / "weights")
+    options.update(data_dir=self.folder / "data", results_dir=self.results)
+    words = ["--%s=%s" % item for item in options.items()]
+    words += ["--datasets", *names, "--", *extra]
+    return benchmark.list_runs(benchmark.parse_arguments(words))
 
   def logged(self):
     """Returns [(program, flags)] of the programs that ran, and forgets them."""

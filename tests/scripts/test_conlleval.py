@@ -75,8 +75,8 @@ def test_a_line_of_one_column_is_an_error_that_names_it():
   assert result.returncode == 1
   assert result.stdout == b""
   assert result.stderr.decode().splitlines() == [
-    "<stdin>:3: found 1 column, 'b', expected a word, its gold label and its "
-    "predicted label"
+    "error: <stdin>:3: found 1 column, 'b', expected a word, its gold label "
+    "and its predicted label"
   ]
 
 
