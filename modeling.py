@@ -55,9 +55,7 @@ class AlbertConfig:
     """Stores and checks the values; the defaults are ALBERT-xxlarge's.
 
     Args:
-      vocab_size: V, number of pieces in the vocabulary.
-      embedding_size: E, width of the word embeddings.
-      hidden_size: H, width of the encoder.
+      vocab_size, embedding_size, hidden_size: V, E, H.
       num_hidden_layers: number of layers.
       num_hidden_groups: number of groups; the layers of a group share weights.
       num_attention_heads: N, a divisor of hidden_size.
@@ -134,40 +132,29 @@ class AlbertConfig:
 
 def _check_config(values):
   """Raises InputError at the first value that is out of range."""
-  for key in (
-    "vocab_size",
-    "embedding_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_hidden_groups",
-    "num_attention_heads",
-    "intermediate_size",
-    "inner_group_num",
-    "max_position_embeddings",
-    "type_vocab_size",
-  ):
+  counts = (
+    "vocab_size embedding_size hidden_size num_hidden_layers num_hidden_groups"
+    " num_attention_heads intermediate_size inner_group_num"
+    " max_position_embeddings type_vocab_size"
+  )
+  for key in counts.split():
     value = values[key]
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
       _reject(key, value, "a positive whole number")
   for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
     if not _is_number(values[key]) or not 0 <= values[key] < 1:
       _reject(key, values[key], "a number from 0 to below 1")
-  if not _is_number(values["initializer_range"]) or (
-    values["initializer_range"] <= 0
-  ):
-    _reject("initializer_range", values["initializer_range"], "above 0")
-  if values["hidden_size"] % values["num_attention_heads"]:
-    _reject(
-      "num_attention_heads",
-      values["num_attention_heads"],
-      "a divisor of hidden_size (%d)" % values["hidden_size"],
-    )
-  if values["num_hidden_groups"] > values["num_hidden_layers"]:
-    _reject(
-      "num_hidden_groups",
-      values["num_hidden_groups"],
-      "at most num_hidden_layers (%d)" % values["num_hidden_layers"],
-    )
+  deviation = values["initializer_range"]
+  if not _is_number(deviation) or deviation <= 0:
+    _reject("initializer_range", deviation, "above 0")
+  size, heads = values["hidden_size"], values["num_attention_heads"]
+  if size % heads:
+    expected = "a divisor of hidden_size (%d)" % size
+    _reject("num_attention_heads", heads, expected)
+  layers, groups = values["num_hidden_layers"], values["num_hidden_groups"]
+  if groups > layers:
+    expected = "at most num_hidden_layers (%d)" % layers
+    _reject("num_hidden_groups", groups, expected)
   get_activation(values["hidden_act"])
 
 
@@ -499,13 +486,8 @@ def _recompute(function, x, rest, weights, dy):
 def attend(query, key, value, adder, attention, heads, dropout_rate, seed):
   """Computes multi-head attention: three of [B, S, H] -> [B, S, H].
 
-  Args:
-    query, key, value: float [B, S, H].
-    adder: float32 [B, 1, 1, S], from attention_adder.
-    attention: the function of Kernels.
-    heads: N.
-    dropout_rate: of the attention weights.
-    seed: int32 [2], seed of the dropout.
+  `adder` comes from attention_adder, `attention` from Kernels; the seed, int32
+  [2], is that of the dropout of the attention weights.
   """
   # [B, N, S, D] each
   query, key, value = [split_heads(x, heads) for x in (query, key, value)]
@@ -583,10 +565,7 @@ def norm_variables(width, name):
 def dropout(x, rate, seed=None):
   """Zeroes a share `rate` of x and scales up the rest.
 
-  Args:
-    x: float tensor.
-    rate: from 0 to below 1.
-    seed: int32 [2], decides the mask; None: a new mask in every step.
+  The seed, int32 [2], decides the mask; None: a new mask in every step.
   """
   if not rate:
     return x
@@ -597,12 +576,7 @@ def dropout(x, rate, seed=None):
 
 
 def get_activation(name, gelu=kernels.gelu):
-  """Returns the activation function of a name; None for "linear" or no name.
-
-  Args:
-    name: see AlbertConfig's hidden_act.
-    gelu: implementation of "gelu".
-  """
+  """Returns the activation function of a name; None for "linear" or no name."""
   known = {
     "gelu": gelu,
     "gelu_new": gelu,
@@ -633,19 +607,14 @@ def shape_of(x):
 
 # ------------------------------------------------------------- checkpoints
 
-Restoring = collections.namedtuple("Restoring", ["restored", "new", "unused"])
+Restoring = collections.namedtuple("Restoring", "restored new unused")
 
 
 def find_checkpoint(path):
-  """Returns the checkpoint prefix for a prefix, a file or a folder.
+  """Returns the checkpoint prefix for a prefix, one of its files or a folder.
 
   In a folder, `model.ckpt-best` takes precedence over the newest checkpoint.
-
-  Args:
-    path: `dir/model.ckpt-1000`, one of its files (`....index`), or `dir`.
-
-  Raises:
-    InputError: there is no checkpoint.
+  Raises InputError if there is no checkpoint.
   """
   prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path)
   if tf.io.gfile.exists(prefix + ".index"):
@@ -676,11 +645,7 @@ def checkpoint_shapes(checkpoint):
 
 
 def match_checkpoint(checkpoint, variables):
-  """Compares a checkpoint with the variables of a model.
-
-  Args:
-    checkpoint: its prefix.
-    variables: {name: shape} of the model.
+  """Compares a checkpoint with the variables {name: shape} of a model.
 
   Returns:
     A Restoring of three sorted lists of names: `restored` are in the checkpoint
@@ -718,18 +683,11 @@ def _abbreviate(names, separator=", "):
 
 
 def restore(checkpoint, variables=None, source_of=None):
-  """Initializes the graph's trainable variables from a checkpoint.
+  """Initializes variables (default: all trainable ones) from a checkpoint.
 
-  Optimizer slots and the step counter are not restored.
-
-  Args:
-    checkpoint: its prefix.
-    variables: list of variables; default: all trainable ones of the graph.
-    source_of: function from the name of a variable to its name in the
-      checkpoint; default: the same name.
-
-  Returns:
-    The Restoring, which is also logged.
+  Optimizer slots and the step counter are not restored. `source_of` maps the
+  name of a variable to its name in the checkpoint; default: the same name.
+  Returns the Restoring, which is also logged.
   """
   if variables is None:
     variables = tf.trainable_variables()

@@ -26,13 +26,8 @@ from common.errors import InputError
 
 # Names of the vocabulary in a model's folder; the first match counts.
 VOCABULARY_NAMES = (
-  "30k-clean.model",
-  "spiece.model",
-  "*.model",
-  "vocab.txt",
-  "30k-clean.vocab",
-  "*.vocab",
-)
+  "30k-clean.model spiece.model *.model vocab.txt 30k-clean.vocab *.vocab"
+).split()
 # A larger share of unknown pieces suggests a vocabulary that does not fit the
 # text. Measured with ALBERT's 30k-clean: 0.3 % in 9,713 PubMed abstracts, 0.0
 # to 0.3 % in the NER and HoC corpora, 3.1 to 4.7 % in ChemProt, EU-ADR and GAD,
@@ -40,8 +35,8 @@ VOCABULARY_NAMES = (
 # the abstracts and between 5.3 % (BC5CDR) and 13.1 % (EU-ADR) elsewhere.
 MAX_UNKNOWN_RATE = 0.05
 
-Pieces = collections.namedtuple("Pieces", ["pieces", "ids", "starts", "ends"])
-Words = collections.namedtuple("Words", ["ids", "starts", "sizes"])
+Pieces = collections.namedtuple("Pieces", "pieces ids starts ends")
+Words = collections.namedtuple("Words", "ids starts sizes")
 
 _UNDERLINE = "\u2581"  # "▁", which SentencePiece writes for a blank
 _BLANKS = " " + _UNDERLINE  # SentencePiece also reads "▁" as a blank.
@@ -121,14 +116,11 @@ def find(
   do_lower_case=None,
   spm_digit_comma_fix=False,
 ):
-  """Returns the FullTokenizer of the given files, or else of a folder.
+  """Returns the FullTokenizer of the given files, or else of a model's folder.
 
   Without explicit values, do_lower_case and spm_digit_comma_fix are those in
-  the folder's run_config.json, so that text is split as in training.
-
-  Args:
-    folder: folder of a model, or None.
-    vocab_file, spm_model_file, do_lower_case, spm_digit_comma_fix: see `load`.
+  the folder's run_config.json, so that text is split as in training. For the
+  arguments see `load`.
 
   Raises:
     InputError: there is no vocabulary, or it cannot be used.
@@ -379,16 +371,14 @@ def _locate(pairs, firsts, lasts, text, forms):
 
 
 def _recut(pairs, origins, cuts, vocab, joint):
-  """Returns the (piece, count) pairs, with pieces split at the cuts.
+  """Returns the (piece, count) pairs of _locate, with pieces split at the cuts.
 
   A part is a piece if `vocab` has it, else each of its characters is one.
   Example: "▁proteins" with a cut before the "s" -> "▁protein", "s".
 
   Args:
-    pairs: see _locate.
     origins: _locate's `firsts`.
     cuts: offsets in the text.
-    vocab: the pieces.
     joint: prefix of pieces that continue a word, "##" in WordPiece.
   """
   borders = sorted({bisect.bisect_left(origins, cut) for cut in cuts})
@@ -526,10 +516,8 @@ class FullTokenizer:
     "▁" covers nothing. Starts never decrease. Example: "Café (ﬁt)" ->
     ▁cafe 0-4, ▁ 5-5, ( 5-6, fi 6-7, t 7-8, ) 8-9.
 
-    Args:
-      text: the text.
-      cuts: offsets in the text where pieces are split:
-        "proteins", [7] -> ▁protein 0-7, s 7-8.
+    At the offsets `cuts`, pieces are split:
+    "proteins", [7] -> ▁protein 0-7, s 7-8.
     """
     pieces, starts, ends = self._cutter.locate(text, self.do_lower_case, cuts)
     return Pieces(pieces, self.convert_tokens_to_ids(pieces), starts, ends)
@@ -801,7 +789,6 @@ class _WordTable:
     self._clear()
 
   def _clear(self):
-    """Empties the cache."""
     self._numbers = _Numbering()
     # Of each word: the number of its pieces, the place of the first one in the
     # arrays of pieces below, and whether its context can change them.
@@ -854,7 +841,6 @@ class _WordTable:
       numbers[begin] = whole
 
   def _add(self, words):
-    """Adds new words to the cache."""
     id_lists = self._cutter.encode_clean(words)
     sizes = np.array(list(map(len, id_lists)), np.int32)
     ids = np.fromiter(itertools.chain.from_iterable(id_lists), np.int32)
@@ -876,11 +862,8 @@ class _WordTable:
     Example: "(p53/IL-2)," has the pieces ▁( p53 / IL - 2 ) , in three parts,
     which a separator starts and ends: ▁( p53 | / | IL - 2 ) , . The lettered
     pieces of the third part go from IL to 2. Each piece before IL or after 2
-    starts a word, as does IL itself; "-" and "2" do not.
-
-    Args:
-      ids: int32, pieces of all words.
-      firsts: bool, whether a piece is the first after a blank.
+    starts a word, as does IL itself; "-" and "2" do not. `firsts` says which
+    pieces are the first after a blank.
     """
     if not len(ids):
       return np.zeros(0, bool)

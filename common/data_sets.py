@@ -11,7 +11,7 @@ import re
 
 # metrics: {key in results.json: name to show}; models are compared by the
 # first.
-Task = collections.namedtuple("Task", ["title", "program", "metrics"])
+Task = collections.namedtuple("Task", "title program metrics")
 
 # A file to download. A checksum is given only where one is published for this
 # very address; scripts/download.sh records the others at the first download.
@@ -37,22 +37,8 @@ File = collections.namedtuple(
 #   note         what to know about its scores
 DataSet = collections.namedtuple(
   "DataSet",
-  [
-    "name",
-    "label",
-    "task",
-    "title",
-    "licence",
-    "home",
-    "input_files",
-    "files",
-    "agreement",
-    "unpacking",
-    "layouts",
-    "metrics",
-    "aliases",
-    "note",
-  ],
+  "name label task title licence home input_files files agreement unpacking"
+  " layouts metrics aliases note",
 )
 
 TASKS = {
@@ -111,29 +97,17 @@ def converted():
 
 def to_markdown():
   """Returns the table for the documentation, a line for each data set."""
-  rows = [
-    ("name", "corpus", "task", "layouts", "licence", "how to get it"),
-    ("---",) * 6,
-  ]
-  for data_set in converted():
-    rows.append(
-      (
-        "`%s`" % data_set.name,
-        "[%s](%s)" % (data_set.title, data_set.home),
-        TASKS[data_set.task].title,
-        ", ".join("`%s`" % layout for layout in data_set.layouts),
-        data_set.licence,
-        _way(data_set),
-      )
-    )
-  return "".join("| %s |\n" % " | ".join(row) for row in rows)
-
-
-def _way(data_set):
-  """Returns how to get a data set, in a few words."""
-  if data_set.files:
-    return "`scripts/download.sh %s`" % data_set.name
-  return data_set.agreement or "by hand"
+  rows = ["name | corpus | task | layouts | licence | how to get it"]
+  rows.append(" | ".join(["---"] * 6))
+  for data in converted():
+    layouts = ", ".join("`%s`" % layout for layout in data.layouts)
+    way = data.agreement or "by hand"
+    if data.files:
+      way = "`scripts/download.sh %s`" % data.name
+    corpus = "[%s](%s)" % (data.title, data.home)
+    cells = "`%s`" % data.name, corpus, TASKS[data.task].title, layouts
+    rows.append(" | ".join(cells + (data.licence, way)))
+  return "".join("| %s |\n" % row for row in rows)
 
 
 def _plain(name):

@@ -34,12 +34,9 @@ h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .5rem; }
 
 
 def page(title, style, body):
-  """Returns the HTML of a page.
+  """Returns the HTML of a page with a plain title and an HTML body.
 
-  Args:
-    title: plain text.
-    style: CSS; has the variables --paper, --ink, --soft and --rule.
-    body: HTML below the title.
+  The CSS `style` has the variables --paper, --ink, --soft and --rule.
   """
   return _PAGE.format(
     title=html.escape(title), palette=_PALETTE, style=style, body=body

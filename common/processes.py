@@ -19,12 +19,9 @@ from common.errors import InputError
 def ordered_map(make, arguments, tasks, num_workers):
   """Yields f(task) for all tasks in their order, where f = make(*arguments).
 
-  Args:
-    make: function that makes f; called once in each worker.
-    arguments: arguments of `make`; pickled, as are tasks and results.
-    tasks: an iterable. To bound the memory, it is read at most two tasks per
-      worker ahead of the last result.
-    num_workers: number of processes; 1 stays in this process.
+  `make` is called once in each worker; its arguments, the tasks and results are
+  pickled. To bound the memory, at most two tasks per worker are read ahead of
+  the last result. One worker is this process.
 
   Raises:
     InputError: a worker was killed. Errors of f are passed on.

@@ -18,15 +18,11 @@ class Bar:
   """
 
   def __init__(self, total, unit, name="", initial=0, scale=False, leave=True):
-    """Starts the clock.
+    """Starts the clock at the `initial` count, which an earlier run reached.
 
-    Args:
-      total: count at the end of the run.
-      unit: what is counted, in the singular.
-      name: what the count belongs to, shown before it.
-      initial: count that an earlier run reached.
-      scale: whether to show counts in thousands, millions and so on.
-      leave: whether the bar stays on the screen at the end.
+    `unit` is what is counted, in the singular; `name` is shown before the
+    count. `scale` shows thousands, millions and so on; with `leave`, the bar
+    stays on the screen at the end.
     """
     self._total = total
     self._unit = unit
@@ -105,14 +101,7 @@ class Bar:
 
 
 def shown(items, total, name, unit):
-  """Yields the items of an iterable and shows how many of them are done.
-
-  Args:
-    items: the iterable.
-    total: number of items.
-    name: what the items belong to, such as a file's name.
-    unit: what an item is, in the singular.
-  """
+  """Yields the items of an iterable and shows how many of them are done."""
   with contextlib.closing(Bar(total, unit, name, leave=False)) as bar:
     for count, item in enumerate(items, 1):
       yield item

@@ -7,9 +7,7 @@ from common.data_sets import File
 
 # files: what scripts/download.sh fetches; without any, a person downloads
 # `archive` at `home`.
-Weights = collections.namedtuple(
-  "Weights", ["name", "licence", "home", "archive", "files"]
-)
+Weights = collections.namedtuple("Weights", "name licence home archive files")
 
 
 def _bioalbert(size, texts, drive_id):

@@ -24,18 +24,14 @@ LINEAR_PART, CUBIC_PART = math.sqrt(2 / math.pi), 0.044715
 # normalise: (x [..., width], gamma [width], beta [width]) -> same as x.
 # attention: (query and key [B, N, S, D], adder [B, 1, 1, S], scale) -> weights
 #   [B, N, S, S], the softmax of scale * query * key + adder.
-Kernels = collections.namedtuple(
-  "Kernels", ["activation", "normalise", "attention"]
-)
+Kernels = collections.namedtuple("Kernels", "activation normalise attention")
 
 
 def choose(is_training, fuse=False):
-  """Returns the Kernels for training or inference.
+  """Returns the Kernels for training, which needs gradients, or inference.
 
-  Args:
-    is_training: whether gradients are needed.
-    fuse: whether to fuse operations for a CPU with TensorFlow 2, with XLA in
-      training and oneDNN in inference.
+  With `fuse`, they are fused for a CPU with TensorFlow 2, by XLA in training
+  and oneDNN in inference.
   """
   if fuse:
     return compiled() if is_training else one_dnn()

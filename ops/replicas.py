@@ -36,14 +36,10 @@ def mean(x):
 
 
 def add_up(strategy, tensors, variables):
-  """Returns the sums of tensors over the replicas.
+  """Returns the sums of tensors over the replicas, one per variable.
 
-  For use in cross-replica context, that is in a function of merge_call.
-
-  Args:
-    strategy: the tf.distribute strategy.
-    tensors: list of the replicas' tensors.
-    variables: list of variables, one per tensor, whose devices get the sums.
+  For use in cross-replica context, that is in a function of merge_call. The
+  devices of the variables get the sums.
   """
   if tpu_function.get_tpu_context().number_of_shards:
     return [tf.tpu.cross_replica_sum(x) for x in tensors]

@@ -18,9 +18,3 @@ def test_a_page_loads_nothing():
   page = html_page.page("x", "", "")
   assert "default-src 'none'" in page
   assert not re.search(r"https?:|<script|<link|url\(", page)
-
-
-def test_a_page_has_colours_for_light_and_dark_mode():
-  page = html_page.page("x", "", "")
-  for name in ("--paper", "--ink", "--soft", "--rule"):
-    assert len(re.findall(name + ": #", page)) == 2

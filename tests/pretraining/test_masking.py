@@ -44,8 +44,10 @@ def masked():
   return batch, np.stack(texts), found
 
 
-def chosen_of(found):
+@pytest.fixture(scope="module")
+def chosen(masked):
   """bool [B, S] of the positions that are listed."""
+  found = masked[2]
   chosen = np.zeros(found["input_ids"].shape, bool)
   for row, places, weights in zip(
     chosen, found["masked_lm_positions"], found["masked_lm_weights"]
@@ -54,9 +56,8 @@ def chosen_of(found):
   return chosen
 
 
-def test_pieces_that_are_not_chosen_stay_unchanged(masked):
+def test_pieces_that_are_not_chosen_stay_unchanged(masked, chosen):
   _, texts, found = masked
-  chosen = chosen_of(found)
   assert (found["input_ids"] == texts)[~chosen].all()
 
 
@@ -73,36 +74,32 @@ def test_labels_are_the_original_pieces(masked):
     assert (np.diff(places[real]) > 0).all()
 
 
-def test_special_pieces_and_padding_are_never_chosen(masked):
-  batch, texts, found = masked
-  chosen = chosen_of(found)
+def test_special_pieces_and_padding_are_never_chosen(masked, chosen):
+  batch, texts, _ = masked
   assert not np.isin(texts, [CLS, SEP])[chosen].any()
   assert batch["input_mask"][chosen].all()
 
 
-def test_whole_words_are_chosen(masked):
-  batch, _, found = masked
-  chosen = chosen_of(found)
-  inside = (batch["token_boundary"][:, 1:] == 0) & (
-    batch["input_mask"][:, 1:] == 1
-  )
+def test_whole_words_are_chosen(masked, chosen):
+  batch = masked[0]
+  inside = (batch["token_boundary"] == 0) & (batch["input_mask"] == 1)
+  inside = inside[:, 1:]
   special = np.isin(batch["input_ids"], [CLS, SEP])
   inside &= ~special[:, 1:] & ~special[:, :-1]
   assert (chosen[:, 1:] == chosen[:, :-1])[inside].all()
 
 
-def test_the_budget_is_used_and_not_exceeded(masked):
-  batch, texts, found = masked
+def test_the_budget_is_used_and_not_exceeded(masked, chosen):
+  batch, texts, _ = masked
   pieces = ((texts > 4) & (batch["input_mask"] == 1)).sum(1)
-  counts = chosen_of(found).sum(1)
+  counts = chosen.sum(1)
   most = np.maximum(1, np.round(pieces * 0.15))
   assert (counts <= np.minimum(most, MOST)).all()
   assert counts.sum() > 0.95 * most.sum()
 
 
-def test_eighty_percent_become_masks_and_ten_percent_stay(masked):
+def test_eighty_percent_become_masks_and_ten_percent_stay(masked, chosen):
   _, texts, found = masked
-  chosen = chosen_of(found)
   new, old = found["input_ids"][chosen], texts[chosen]
   assert abs((new == MASK).mean() - 0.8) < 0.03
   assert abs((new == old).mean() - 0.1) < 0.03

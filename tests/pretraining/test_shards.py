@@ -10,10 +10,9 @@ from common.errors import InputError
 from pretraining import instances
 from pretraining import manifests
 from pretraining import shards
-from tests.helpers import REPO
+from tests.helpers import SPM
 import tokenization
 
-SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 DESCRIPTION = {
   "flags": {"ngram": 3, "output_file": ["x-00000-of-00006"]},
   "inputs": [],

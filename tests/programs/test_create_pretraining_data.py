@@ -17,9 +17,9 @@ from common import flag_groups
 import create_pretraining_data
 from pretraining import tfrecords
 from tests.helpers import REPO
+from tests.helpers import SPM
 
 PROGRAM = os.path.join(REPO, "create_pretraining_data.py")
-SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 # Runs the program with smaller chunks, so that a small text has many; in the
 # end says on standard output whether it needed TensorFlow.
 DRIVER = f"""
