@@ -11,16 +11,8 @@ from formats import annotated
 
 _PARTS = {"train": "training", "dev": "development", "test": "evaluation"}
 _TYPES = dict.fromkeys(
-  (
-    "ABBREVIATION",
-    "FAMILY",
-    "FORMULA",
-    "IDENTIFIER",
-    "MULTIPLE",
-    "SYSTEMATIC",
-    "TRIVIAL",
-    "NO CLASS",
-  ),
+  "ABBREVIATION FAMILY FORMULA IDENTIFIER MULTIPLE SYSTEMATIC TRIVIAL".split()
+  + ["NO CLASS"],
   "Chemical",
 )
 PUBLISHED = corpus.Published(

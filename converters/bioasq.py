@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BioASQ 4b, 5b and 6b: questions with snippets of PubMed (Tsatsaronis et al.
-2015).
-"""
+"""BioASQ 4b, 5b and 6b: questions on PubMed (Tsatsaronis et al. 2015)."""
 
 import collections
 import json
@@ -95,9 +93,6 @@ def _check_ids(asked, source):
         % (source.folder, shorten(row.document))
       )
     seen.add(row.id)
-
-
-# ---------------------------------------------------------------------- reading
 
 
 def _training_files(source, year, report):
@@ -201,9 +196,6 @@ def _load(data, path):
   return root
 
 
-# -------------------------------------------------------------------- abstracts
-
-
 def _take_abstracts(root, abstracts, report, split):
   """Replaces the snippets of questions by the abstracts of their documents."""
   for question in root["questions"] if abstracts else ():
@@ -239,9 +231,6 @@ def _read_abstracts(source, report):
   if abstracts:
     report.note("Used %d abstracts in place of snippets." % len(abstracts))
   return abstracts
-
-
-# ---------------------------------------------------------------------- writing
 
 
 def _squad(asked, year, with_answers):

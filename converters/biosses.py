@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BIOSSES: the similarity, from 0 to 4, of 100 pairs of biomedical sentences
-(Sogancioglu et al. 2017).
-"""
+"""BIOSSES: similarity, 0 to 4, of sentences (Sogancioglu et al. 2017)."""
 
 from common.errors import InputError
 from common.errors import shorten

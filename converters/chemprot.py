@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ChemProt: how chemicals act on proteins, in 2,432 PubMed abstracts
-(BioCreative VI, Krallinger et al. 2017).
-"""
+"""ChemProt: how chemicals act on proteins (Krallinger et al. 2017)."""
 
 from common.errors import InputError
 from common.errors import shorten

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EU-ADR: whether a sentence of PubMed relates a target (gene) and a disease
-(van Mulligen et al. 2012).
-"""
+"""EU-ADR: relations of genes and diseases (van Mulligen et al. 2012)."""
 
 from common.errors import InputError
 from common.errors import shorten

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HoC: ten hallmarks of cancer in 1,852 PubMed abstracts (Baker et al.
-2016).
-"""
+"""HoC: ten hallmarks of cancer in 1,852 abstracts (Baker et al. 2016)."""
 
 from common.errors import InputError
 from common.text import decode

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""i2b2/VA 2010: relations of problems, tests and treatments in clinical notes
-(Uzuner et al. 2011).
-"""
+"""i2b2/VA 2010: relations in clinical notes (Uzuner et al. 2011)."""
 
 import itertools
 import re

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JNLPBA: proteins, DNA, RNA, cell types and cell lines in 2,404 PubMed
-abstracts (Kim et al. 2004).
-"""
+"""JNLPBA: genes and cells in 2,404 PubMed abstracts (Kim et al. 2004)."""
 
 from converters.shared import corpus
 from converters.shared import examples

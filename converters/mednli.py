@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MedNLI: whether one clinical sentence follows from another (Romanov and
-Shivade 2018).
-"""
+"""MedNLI: inference in clinical notes (Romanov and Shivade 2018)."""
 
 from converters.shared import corpus
 from converters.shared import examples

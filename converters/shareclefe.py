@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ShARe/CLEF eHealth 2013, task 1: disorders in 299 clinical notes (Suominen et
-al. 2013).
-"""
+"""ShARe/CLEF 2013, task 1: disorders in notes (Suominen et al. 2013)."""
 
 import re
 

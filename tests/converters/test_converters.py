@@ -223,18 +223,11 @@ def test_shareclefe_replaces_marks_and_labels_parts_b_then_i(made):
 
 def test_shareclefe_gold_in_lines_and_in_xml_agree(made):
   expected = made("shareclefe")
-  folder = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/"
-  lines = {}
-  for name, data in corpus_files.files("shareclefe").items():
-    if name.endswith(".knowtator.xml"):
-      note = name[len(folder) : -len(".txt.knowtator.xml")]
-      spans = corpus_files.spans_of_knowtator(data)
-      lines[name] = None
-      lines["%s%s.txt" % (folder, note)] = corpus_files.clef_lines(
-        note, spans
-      ).encode("utf-8")
-  assert len(lines) == 10
-  assert made("shareclefe", changed=lines) == expected
+  changed = dict.fromkeys(corpus_files.files("shareclefe"))
+  lines = corpus_files.shareclefe(with_xml=False)
+  changed.update((name, text.encode("utf-8")) for name, text in lines.items())
+  assert sum(data is None for data in changed.values()) == 5
+  assert made("shareclefe", changed=changed) == expected
 
 
 def test_shareclefe_counts_notes_without_annotations(made):

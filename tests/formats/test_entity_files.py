@@ -104,21 +104,6 @@ def test_pubtator_has_title_abstract_and_a_blank_line_between_documents():
   )
 
 
-def test_brat_offsets_give_fragments_within_lines():
-  for document, items in zip(*sample()):
-    txt, ann = entity_files.to_brat(document, items)
-    assert txt == document.text
-    lines = ann.split("\n")
-    assert lines.pop() == ""
-    assert len(lines) == len(items)
-    for number, line in enumerate(lines, 1):
-      name, place, words = line.split("\t", 2)
-      assert name == "T%d" % number
-      spans = re.findall(r"(\d+) (\d+)", place)
-      cut = [txt[int(start) : int(end)] for start, end in spans]
-      assert " ".join(cut) == words
-
-
 def test_brat_entities_across_line_ends_are_fragments():
   text = "ab c\r\n\nd e"
   found = [entity(text, 3, 8, "cell type/\u03b2")]

@@ -37,22 +37,18 @@ def test_an_unused_entity_bomb_does_no_harm():
   assert safe_xml.parse(bomb("<a>b</a>"), "c.xml", "a").text == "b"
 
 
-def test_an_entity_in_a_text_reads_no_file(tmp_path):
+@pytest.mark.parametrize(
+  ("use", "error"),
+  [
+    ("<a>1 &x;</a>", "found the entity '&x;', expected its characters"),
+    ('<a b="&x;"/>', "found no well-form"),
+  ],
+)
+def test_entities_read_no_files(tmp_path, use, error):
   (tmp_path / "secret").write_bytes(b"42")
   uri = (tmp_path / "secret").as_uri()
-  data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a>1 &x;</a>' % uri
-  assert rejection_of(data.encode("ascii")) == (
-    "c.xml:2: found the entity '&x;', expected its characters"
-  )
-
-
-def test_an_entity_in_an_attribute_reads_no_file(tmp_path):
-  (tmp_path / "secret").write_bytes(b"42")
-  uri = (tmp_path / "secret").as_uri()
-  data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n<a b="&x;"/>' % uri
-  assert rejection_of(data.encode("ascii")).startswith(
-    "c.xml:2: found no well-form"
-  )
+  data = '<!DOCTYPE a [<!ENTITY x SYSTEM "%s">]>\n%s' % (uri, use)
+  assert rejection_of(data.encode("ascii")).startswith("c.xml:2: " + error)
 
 
 def test_a_dtd_is_not_loaded(tmp_path):
@@ -109,18 +105,15 @@ def test_attributes_and_child_texts_are_returned():
   assert safe_xml.child_text(root(), "b", "c.xml") == "x"
 
 
-def test_a_missing_attribute_is_rejected_with_its_line():
+@pytest.mark.parametrize(
+  ("call", "element", "name", "error"),
+  [
+    (safe_xml.attribute, root()[0], "id", '2: found <b> without id="..."'),
+    (safe_xml.child_text, root(), "e", "1: found <a> without '<e>'"),
+    (safe_xml.child_text, root(), "f", "1: found <a> without '<f>'"),
+  ],
+)
+def test_missing_attributes_and_texts_are_rejected(call, element, name, error):
   with pytest.raises(errors.InputError) as caught:
-    safe_xml.attribute(root()[0], "id", "c.xml")
-  assert str(caught.value) == (
-    'c.xml:2: found <b> without id="...", expected one'
-  )
-
-
-@pytest.mark.parametrize("name", ["e", "f"])
-def test_a_missing_or_empty_child_is_rejected_with_its_line(name):
-  with pytest.raises(errors.InputError) as caught:
-    safe_xml.child_text(root(), name, "c.xml")
-  assert str(caught.value) == (
-    "c.xml:1: found <a> without '<%s>', expected one" % name
-  )
+    call(element, name, "c.xml")
+  assert str(caught.value) == "c.xml:%s, expected one" % error

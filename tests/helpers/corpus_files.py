@@ -6,7 +6,6 @@
 
 import io
 import json
-import re
 import tarfile
 import zipfile
 
@@ -102,7 +101,6 @@ def _span(text, phrase):
 
 # --------------------------------------------------------------- named entities
 
-_SPAN = re.compile(r'<span start="(\d+)" end="(\d+)"/>')
 _NOTE = (
   "00001||||1||||RADIOLOGY_REPORT||||2001-01-01\n"
   "Name: [**Known lastname 12**] ___\n\n"
@@ -110,7 +108,7 @@ _NOTE = (
 )
 
 
-def _shareclefe():
+def shareclefe(with_xml=True):
   """Returns ten training and two test notes; gold in lines and Knowtator's XML.
 
   In each note one mention in two parts; in the first also one without a
@@ -126,33 +124,22 @@ def _shareclefe():
       mentions.append(("CUI-less", (_span(text, "pain in the knee"),)))
     part = ("Task1TrainSetCorpus199", "Task1TestSetCorpus100")[i > 9]
     found["%s/ALLREPORTS/%s.txt" % (part, name)] = text
+    gold = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/%s.txt" % name
     if i > 9:
       gold = "Task1Gold_SN2012/Gold_SN2012/%s.txt" % name
-      found[gold] = clef_lines(name, mentions)
-    elif i % 2:
-      gold = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/%s.txt" % name
-      found[gold] = clef_lines(name, mentions)
-    else:
-      gold = "Task1TrainSetGOLD199knowtatorehost/Task1Gold/%s.txt" % name
+    if with_xml and i % 2 == 0 and i < 10:
       found[gold + ".knowtator.xml"] = _knowtator(name, mentions)
+    else:
+      found[gold] = _clef_lines(name, mentions)
   return found
 
 
-def clef_lines(name, mentions):
+def _clef_lines(name, mentions):
   return "".join(
     "%s.txt||Disease_Disorder||%s||%s\n"
     % (name, concept, "||".join("%d||%d" % span for span in spans))
     for concept, spans in mentions
   )
-
-
-def spans_of_knowtator(data):
-  """Returns [(concept, spans)] of a file written by _knowtator."""
-  return [
-    ("C0000001", [(int(a), int(b)) for a, b in _SPAN.findall(line)])
-    for line in data.decode("utf-8").split("\n")
-    if "<annotation>" in line
-  ]
 
 
 def _knowtator(name, mentions):
@@ -576,21 +563,17 @@ def _i2b2():
   )
   found = {}
   for i in range(11):
-    if i == 10:
-      folders = ["test_data/%s"] + ["reference_standard_for_test_data/%s"] * 3
-      folders[1] = folders[1] % "concepts/%s"
+    if i < 10:
+      part = "training_data/%s/" % ("beth", "partners")[i % 2]
+      folders = [part + kind for kind in ("txt", "concept", "ast", "rel")]
     else:
-      folders = ["training_data/%s/%%s" % ("beth", "partners")[i % 2]] * 4
-      folders[1] = folders[1] % "concept/%s"
+      part = "reference_standard_for_test_data/"
+      folders = ["test_data", part + "concepts", part + "ast", part + "rel"]
+    endings = ("txt", "con", "ast", "rel")
     for folder, ending, text in zip(
-      folders, ("txt", "con", "ast", "rel"), (_I2B2_TEXT, con, ast, rel)
+      folders, endings, (_I2B2_TEXT, con, ast, rel)
     ):
-      name = "record-%d.%s" % (i, ending)
-      if ending != "con" and folder.count("%s") and i < 10:
-        name = "%s/%s" % (ending, name)
-      elif i == 10 and ending in ("ast", "rel"):
-        name = "%s/%s" % (ending, name)
-      found[folder % name] = text
+      found["%s/record-%d.%s" % (folder, i, ending)] = text
   return found
 
 
@@ -658,10 +641,7 @@ def _mednli():
           "sentence1": "Seen by [** Name **] on day %d %s." % (i, split),
           "pairID": "%s-%04d" % (split, i),
           "sentence1_parse": "(ROOT)",
-          "sentence1_binary_parse": "( )",
           "sentence2": " Patient %d is β-thalassemic" % i,
-          "sentence2_parse": "(ROOT)",
-          "sentence2_binary_parse": "( )",
           "gold_label": labels[i % 3],
         }
       )
@@ -732,7 +712,7 @@ def _questions(name, kinds):
 
 
 CORPORA = {
-  "shareclefe": _shareclefe,
+  "shareclefe": shareclefe,
   "bc2gm": _bc2gm,
   "bc4chemd": _bc4chemd,
   "bc5cdr-disease": _bc5cdr,
