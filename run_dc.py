@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels documents: fine-tunes ALBERT to give a text any number of labels
-(Hallmarks of Cancer, or your own), and scores whole documents.
+"""Document classification: fine-tunes ALBERT to assign any number of labels to
+a text (Hallmarks of Cancer, or your own), and scores whole documents.
 
-Reads train.tsv, dev.tsv and test.tsv of --data_dir as BLURB and BLUE write
-them, or rows of a text and its labels: 0_1,1_0,... or names with commas
-between them, or a column of 0 and 1 for each label. Sentences whose ids are
-123_s0 and 123_s1 make up the document 123.
+Reads train.tsv, dev.tsv and test.tsv in --data_dir in the layouts of BLURB and
+BLUE. The labels of a row are 0_1,1_0,..., or names separated by commas, or one
+column of 0 and 1 per label. Sentences with the ids 123_s0 and 123_s1 belong to
+the document 123.
 """
 
 # isort: off
@@ -30,18 +30,15 @@ from training import batches
 from training import heads
 
 TUNED = "tuned on the development set"
-UNTUNED = 0.5  # The threshold where none was.
+UNTUNED = 0.5  # The threshold without tuning.
 
 
 class Dc(sentence_tasks.SentenceTask):
   """Any number of labels for a text; a long text becomes windows.
 
-  Gold is a dict {label: whether the text has it}. Names tell of those it has
-  alone, the other two notations tell of all.
-
-  A label's probability is the highest of a text's windows, and of a document's
-  sentences: who has a label in one place has it. --tune_threshold adds
-  "thresholds" to `learned`, which is kept with the model.
+  Gold is {label: whether the text has it}; labels given by name are all True.
+  A label's probability is the highest over a document's sentences and windows.
+  --tune_threshold adds "thresholds" to `learned`.
   """
 
   name = "dc"
@@ -60,8 +57,6 @@ class Dc(sentence_tasks.SentenceTask):
     self.task_name = task_name
     self.tune_threshold = tune_threshold
 
-  # -------------------------------------------------------------------- reading
-
   def read(self, data, path, split):
     columns = dict({"id": sentence_tasks.ID}, **self.texts)
     names = label_sets.HALLMARKS if self.task_name == "hoc" else ()
@@ -79,8 +74,6 @@ class Dc(sentence_tasks.SentenceTask):
 
   def group(self, example):
     return label_sets.document_of(example.id)
-
-  # ------------------------------------------------------------------- learning
 
   def learn(self, examples):
     if not any(map(labels_of, examples)):
@@ -122,8 +115,6 @@ class Dc(sentence_tasks.SentenceTask):
   def head(self, sequence, pooled, features, is_training):
     del sequence
     return heads.labels(pooled, features["gold"], is_training)
-
-  # -------------------------------------------------------------------- scoring
 
   def calibrate(self, examples, outputs):
     """Returns the thresholds with which these documents score best."""
@@ -169,7 +160,7 @@ class Dc(sentence_tasks.SentenceTask):
     return metrics.multilabel_scores(gold, predicted, self.learned["labels"])
 
   def _thresholds(self):
-    """({label: the probability from which on it is predicted}, which)."""
+    """Returns ({label: threshold}, description)."""
     tuned = self.learned.get("thresholds")
     if tuned and self.tune_threshold is not False:
       return tuned, TUNED
@@ -184,8 +175,6 @@ class Dc(sentence_tasks.SentenceTask):
       lines += ["%.4f %s" % (t, x) for x, t in scores["thresholds"].items()]
     return metrics.class_report(scores) + "\n".join(lines) + "\n"
 
-  # -------------------------------------------------------------------- writing
-
   def answer_columns(self):
     return ["labels"] + ["p(%s)" % label for label in self.learned["labels"]]
 
@@ -197,7 +186,7 @@ class Dc(sentence_tasks.SentenceTask):
     return [",".join(labels)] + probabilities.tolist()
 
   def _table(self, columns, cells, gold, probabilities):
-    """The table of gold and predictions, of sentences or of documents."""
+    """Returns the table of gold and predictions of sentences or documents."""
     return tables.to_tsv(
       columns + ["gold", "predicted"] + self.answer_columns()[1:],
       [
@@ -214,7 +203,7 @@ class Dc(sentence_tasks.SentenceTask):
 
 
 def rows_of_documents(examples):
-  """Returns {document: numbers of its examples}, in order."""
+  """Returns {document: indices of its examples}, in order."""
   rows = collections.OrderedDict()
   for i, example in enumerate(examples):
     rows.setdefault(label_sets.document_of(example.id), []).append(i)
@@ -224,9 +213,7 @@ def rows_of_documents(examples):
 def join_documents(examples, rows):
   """Returns (names, gold label sets, probabilities [D, L]) of documents.
 
-  Args:
-    examples: D documents' sentences.
-    rows: float [examples, L], their probabilities.
+  `rows` are the probabilities of their sentences, [examples, L].
   """
   documents = rows_of_documents(examples)
   gold = [
@@ -238,12 +225,12 @@ def join_documents(examples, rows):
 
 
 def labels_of(example):
-  """Returns the labels that a text has; [] too where nobody has labelled it."""
+  """Returns the labels of a text; [] without gold."""
   return [label for label, has in (example.gold or {}).items() if has]
 
 
 def probabilities_of(outputs):
-  """Returns the highest of each example's windows, float64 [N, L]."""
+  """Returns the maximum over each example's windows, float64 [N, L]."""
   return np.array(
     [np.max([o["probabilities"] for o in windows], 0) for windows in outputs],
     np.float64,
@@ -257,11 +244,9 @@ def chosen(probabilities, thresholds):
 
 
 def is_collapsed(classes, split):
-  """Returns whether nothing is predicted though there are labels; warns then.
+  """Returns whether no label is predicted although gold has some; warns then.
 
-  Args:
-    classes: {label: its counts}, see metrics.multilabel_scores.
-    split: of the warning.
+  `classes` are the counts of metrics.multilabel_scores.
   """
   gold, predicted = (
     sum(counts[side] for counts in classes.values())
@@ -269,7 +254,7 @@ def is_collapsed(classes, split):
   )
   if gold and not predicted:
     logging.warning(
-      "%s: collapse: no document is given a label; more updates, another "
+      "%s: collapse: no label is predicted; more updates, another "
       "--learning_rate or another --seed may help, or --tune_threshold",
       split,
     )
@@ -277,13 +262,13 @@ def is_collapsed(classes, split):
 
 
 def define_flags():
-  """BlueBERT's flags and ALBERT's of its fine-tuning programs."""
+  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
   flag_groups.define_sentence_flags()
   flags.DEFINE_enum(
     "task_name",
     None,
     ["generic", "hoc"],
-    "The corpus; hoc gives ten aspects the names of the hallmarks.",
+    "Corpus; with hoc, ten aspects get the names of the hallmarks.",
     case_sensitive=False,
   )
   flags.mark_flag_as_required("task_name")
@@ -291,7 +276,7 @@ def define_flags():
     "tune_threshold",
     None,
     "Tune a threshold for each label on the development set (--do_eval) and "
-    "keep it with the model. Not given: those kept there, or else 0.5.",
+    "save it with the model. Default: the saved thresholds if any, else 0.5.",
   )
 
 
@@ -300,15 +285,13 @@ def main(_):
   command = harness.read_command(values)
   if values.tune_threshold and harness.trains(command) and not values.do_eval:
     raise InputError("--tune_threshold needs --do_eval")
-  model = harness.load_model(command)
-  task = Dc(
-    model.tokenizer,
-    values.max_seq_length,
+  sentence_tasks.run(
+    Dc,
+    command,
     values.predict_format,
     values.task_name,
     values.tune_threshold,
   )
-  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

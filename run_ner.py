@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds named entities: fine-tunes ALBERT on labelled words, scores whole
-entities as conlleval does, and labels text that nobody has labelled.
+"""Finds named entities: fine-tunes ALBERT on labelled words, scores entities as
+conlleval does, and labels raw text.
 
-Reads train.tsv, devel.tsv (or dev.tsv) and test.tsv of --data_dir: a word a
-line, its tag in the last column, a blank line between sentences.
+Reads train.tsv, devel.tsv (or dev.tsv) and test.tsv in --data_dir: one word per
+line with its tag in the last column, and a blank line between sentences.
 """
 
 # isort: off
@@ -32,15 +32,15 @@ RESULT_FILES = {
   "test": "NER_result_conll.txt",
 }
 
-# A document nobody has labelled: its words, their characters [start, end) in
-# its text, and its sentences as words [first, last).
+# A document without labels. spans: its words' characters [start, end);
+# sentences: their words [first, last).
 RawDocument = collections.namedtuple(
-  "RawDocument", ["document", "words", "spans", "sentences"]
+  "RawDocument", "document words spans sentences"
 )
 
 
 class Ner(harness.Task):
-  """Labels the first piece of every word; long sentences become windows."""
+  """Labels the first piece of each word; splits long sentences into windows."""
 
   name = "ner"
   padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
@@ -65,7 +65,7 @@ class Ner(harness.Task):
     return [self._cut(document) for document in documents.parse(data, path)]
 
   def _cut(self, document):
-    """A document as words that are cut like those of the training set."""
+    """Splits a document into words like those of the training set."""
     spans, sentences = [], []
     for start, end in documents.split_sentences(document):
       first = len(spans)
@@ -95,14 +95,14 @@ class Ner(harness.Task):
     return harness.Encoded(features)
 
   def _pieces(self, word):
-    """The ids of a word: at least one, so that every word has a label."""
+    """Returns the ids of a word, at least one so that it gets a label."""
     return self.tokenizer.encode(word)[: self.room] or [self.tokenizer.unk_id]
 
   def _features(self, pieces, label_ids, sentence, window):
-    """One window of a sentence that begins at the word `sentence`.
+    """Returns the features of a window of the sentence from word `sentence`.
 
-    `word` holds the number of a word at the first piece of those that are the
-    window's own, and label_ids their labels; both are -1 everywhere else.
+    `word` and `label_ids` are set at the first piece of each of the window's
+    own words, and -1 elsewhere.
     """
     ids, word, labels = [], [NO_LABEL], [NO_LABEL]  # Of [CLS].
     for i in range(sentence + window.first, sentence + window.last):
@@ -128,7 +128,7 @@ class Ner(harness.Task):
     return loss, dict(predictions, word=features["word"])
 
   def _labels(self, example, windows):
-    """([label], [probability]) of all words of an example."""
+    """Returns ([label], [probability]) of all words of an example."""
     labels = [None] * len(example.words)
     probabilities = [None] * len(example.words)
     for window in windows:
@@ -174,7 +174,7 @@ class Ner(harness.Task):
     return files
 
   def _entities(self, example, windows):
-    """The entities of a document, in order; none crosses a sentence's end.
+    """Returns the entities of a document, found in each sentence by itself.
 
     An entity's score is the mean probability of its words' labels.
     """
@@ -197,11 +197,11 @@ class Ner(harness.Task):
 
 
 def define_flags():
-  """BioBERT's flags of run_ner.py and ALBERT's of its fine-tuning programs."""
+  """Defines the flags of BioBERT's run_ner.py and of ALBERT's fine-tuning."""
   flag_groups.define_finetuning_flags(
     max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
   )
-  flags.DEFINE_string("task_name", "NER", "What results.json calls the data.")
+  flags.DEFINE_string("task_name", "NER", "Name of the data in results.json.")
   flag_groups.define_predict_format_flag(["jsonl", "pubtator", "brat"])
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws inferences: fine-tunes ALBERT to tell whether a sentence follows from
-another, contradicts it, or neither (MedNLI, or any pair with one label).
+"""Natural language inference: fine-tunes ALBERT to classify pairs of sentences
+as entailment, contradiction or neutral (MedNLI, or other pairs with a label).
 
-Reads MedNLI as distributed (mli_train_v1.jsonl and its fellows), or train.tsv,
-dev.tsv and test.tsv of --data_dir, whose header says which column is which.
+Reads MedNLI as distributed (mli_train_v1.jsonl etc.), or train.tsv, dev.tsv and
+test.tsv in --data_dir, with a header that names the columns.
 """
 
 # isort: off
@@ -18,7 +18,7 @@ from finetuning import harness
 from finetuning import sentence_tasks
 from finetuning import splits
 
-NO_CONSENSUS = "-"  # SNLI's label where its annotators did not agree.
+NO_CONSENSUS = "-"  # SNLI's label where annotators disagree.
 
 
 class Nli(sentence_tasks.OneLabel):
@@ -39,7 +39,7 @@ class Nli(sentence_tasks.OneLabel):
     agreed = [e for e in examples if e.gold != NO_CONSENSUS]
     if len(agreed) < len(examples):
       logging.warning(
-        "%s: left out %d of %d pairs whose label is %s, no consensus",
+        "%s: left out %d of %d pairs with the label %s (no consensus)",
         path,
         len(examples) - len(agreed),
         len(examples),
@@ -49,19 +49,16 @@ class Nli(sentence_tasks.OneLabel):
 
 
 def define_flags():
-  """BlueBERT's flags and ALBERT's of its fine-tuning programs."""
+  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
   flag_groups.define_sentence_flags()
   flags.DEFINE_string(
-    "task_name", "mednli", "What results.json calls the data."
+    "task_name", "mednli", "Name of the data in results.json."
   )
 
 
 def main(_):
   values = flag_groups.values()
-  command = harness.read_command(values)
-  model = harness.load_model(command)
-  task = Nli(model.tokenizer, values.max_seq_length, values.predict_format)
-  harness.run(task, command, model)
+  sentence_tasks.run(Nli, harness.read_command(values), values.predict_format)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Answers questions from a text: fine-tunes ALBERT on SQuAD or on BioASQ's
-factoid, list and yes/no questions, and scores them by the official measures.
+factoid, list and yes/no questions, and computes the official scores.
 
 Reads SQuAD 1.1 and 2.0, BioBERT's files of BioASQ questions and BioASQ's own
-JSON; what is only to be answered may be JSON lines or a table. The usual recipe
-goes from one to the other:
+JSON. Questions without gold answers may also be JSON lines or a table. The
+usual recipe fine-tunes on SQuAD first:
 
   python run_qa.py --task_name=squad --bioalbert_dir=weights \
     --train_file=train-v1.1.json --output_dir=output/squad
@@ -43,12 +43,11 @@ METRICS = {
   "bioasq-yesno": "macro_f1",
   "squad": "f1",
 }
-UNKNOWN = -1  # Takes no part in the loss.
+UNKNOWN = -1  # Not counted in the loss.
 YES_NO = ("no", "yes")  # By label id.
-SHOWN = 5  # Answers not found that are named without --verbose_logging.
+SHOWN = 5  # Lost answers that are named without --verbose_logging.
 
-
-# The flags of that name; see define_flags.
+# The flags of the same names.
 Options = collections.namedtuple(
   "Options",
   "task_name max_seq_length max_query_length doc_stride n_best_size "
@@ -58,7 +57,7 @@ Options = collections.namedtuple(
 
 
 class QuestionTask(harness.Task):
-  """Questions, each with a text cut into windows; subclasses have the heads."""
+  """Questions about texts, which are split into windows."""
 
   split_names = {
     "train": ("train.json",),
@@ -71,11 +70,8 @@ class QuestionTask(harness.Task):
 
     Args:
       tokenizer: a FullTokenizer.
-      options: Options.
-      golden: of questions.parse_exact_answers: the test set's answers.
-
-    Raises:
-      InputError: the lengths do not fit together.
+      options: Options; InputError if its lengths contradict each other.
+      golden: answers to the test set, from questions.parse_exact_answers.
     """
     self.tokenizer = tokenizer
     self.options = options
@@ -107,11 +103,11 @@ class QuestionTask(harness.Task):
 
   @property
   def unanswerable(self):
-    """Whether texts may be without the answer, as training has shown."""
+    """Whether the training set had questions without an answer."""
     return self.learned.get("unanswerable", False)
 
   def n_best(self, question, windows):
-    """Returns the best answers of a text, {"text", "probability", ...} each."""
+    """Returns the best answers, each {"text", "probability", ...}."""
     raise NotImplementedError
 
   def read(self, data, path, split):
@@ -123,7 +119,7 @@ class QuestionTask(harness.Task):
     return bioasq.question_id(example.id)
 
   def windows(self, question, pieces):
-    """(features, inputs.Window) pairs of a question and its text's Pieces."""
+    """Yields (features, batches.Window) for the Pieces of a text."""
     options, query = self.options, self.tokenizer.encode(question.text)
     query = query[: options.max_query_length]
     room = options.max_seq_length - len(query) - 3
@@ -134,11 +130,9 @@ class QuestionTask(harness.Task):
       yield batches.sequence_features(self.tokenizer, query, ids), window
 
   def warn_if_truncated(self, question):
-    """Tells whether a question is too long, and warns about it."""
-    size, most = (
-      len(self.tokenizer.encode(question.text)),
-      self.options.max_query_length,
-    )
+    """Returns whether a question is too long; warns if it is."""
+    size = len(self.tokenizer.encode(question.text))
+    most = self.options.max_query_length
     if size > most:
       logging.warning(
         "question %s: truncated from %d pieces to --max_query_length=%d",
@@ -175,7 +169,7 @@ class QuestionTask(harness.Task):
     }
 
   def _exact_answers(self, examples, n_bests):
-    """{question id: exact answer} of all its texts together."""
+    """Returns {question id: exact answer}, from all texts of a question."""
     groups = bioasq.by_question([(q.id, q.text) for q in examples], n_bests)
     return {
       name: bioasq.exact_answer(
@@ -185,7 +179,7 @@ class QuestionTask(harness.Task):
     }
 
   def _bioasq_scores(self, examples, answers, split):
-    """The official scores, by --golden_file or else by the examples' own."""
+    """Returns the official scores, with the gold of --golden_file if given."""
     gold = self.golden if split == "test" else None
     if gold is not None:
       for sentence in bioasq.mismatches(gold, answers):
@@ -204,7 +198,7 @@ class QuestionTask(harness.Task):
 
 
 class Span(QuestionTask):
-  """Answers that are spans of the text: SQuAD, factoid and list questions."""
+  """Questions whose answers are spans: SQuAD, factoid and list questions."""
 
   name = "qa"
 
@@ -221,8 +215,8 @@ class Span(QuestionTask):
     self._log_answers(answers, lost, moved)
     if len(lost) == answers:
       raise InputError(
-        "none of the %d training answers occurs in its text: there is nothing "
-        "to train on" % answers
+        "none of the %d training answers occurs in its text; expected some to "
+        "train on" % answers
       )
     return {
       "unanswerable": self.options.version_2_with_negative
@@ -230,11 +224,11 @@ class Span(QuestionTask):
     }
 
   def _log_answers(self, answers, lost, moved):
-    """Warns about training answers that are not where they should be."""
+    """Warns about answers that were moved or do not occur in their text."""
     if moved:
       logging.warning(
-        "%d of %d answers are not at their answer_start: they are trained on "
-        "at the nearest place where they occur",
+        "%d of %d answers are not at their answer_start; trained on at their "
+        "nearest occurrence",
         *(moved, answers),
       )
     if lost:
@@ -263,12 +257,11 @@ class Span(QuestionTask):
     return harness.Encoded(found, truncated)
 
   def _features(self, question, span):
-    """The features of all windows of a question.
+    """Returns the features of all windows of a question.
 
     Args:
       question: a Question.
-      span: the answer to train on, () if it is not in the text; None not to
-        train on it.
+      span: the answer's [start, end); () if there is none; None in prediction.
     """
     pieces = self.tokenizer.tokenize_with_offsets(question.context, span or ())
     starts, ends = np.array([pieces.starts, pieces.ends], np.int32)
@@ -295,10 +288,10 @@ class Span(QuestionTask):
     return result
 
   def _target(self, answer, window, shift):
-    """Positions of an answer's first and last piece in a window.
+    """Returns the positions of an answer's first and last piece in a window.
 
-    Where only a part of it is there, none is right; where nothing of it is,
-    [CLS] is if a text may be without an answer.
+    They are UNKNOWN if the window has only a part of it. Without any part of
+    it, [CLS] is the answer of an `unanswerable` model.
     """
     if answer is None:
       return UNKNOWN, UNKNOWN
@@ -326,7 +319,7 @@ class Span(QuestionTask):
 
 
 class YesNo(QuestionTask):
-  """Yes or no: the mean over the windows of a text."""
+  """Yes/no questions; averages the probabilities of a text's windows."""
 
   name = "yesno"
 
@@ -357,9 +350,9 @@ class YesNo(QuestionTask):
 
 
 def answer_spans(question):
-  """Returns the spans of a question's answers to train on, each once.
+  """Returns the distinct spans of a question's answers; [()] without answers.
 
-  () stands for no answer; answers that do not occur in the text are left out.
+  Answers that do not occur in the text are left out.
   """
   if not question.answers:
     return [()]
@@ -376,64 +369,69 @@ def squad_scores(examples, predicted):
 
 
 def define_flags():
-  """BioBERT's flags of run_qa.py and ALBERT's of its fine-tuning programs."""
+  """Defines the flags of BioBERT's run_qa.py and of ALBERT's fine-tuning."""
   flag_groups.define_finetuning_flags(
     max_seq_length=384,
     num_train_epochs=3.0,
     train_batch_size=32,
-    predict_file="Questions to answer, with answers to score by or without.",
+    predict_file="Questions to answer; scored if the file has gold answers.",
   )
   flags.DEFINE_enum(
     "task_name",
     "bioasq-factoid",
     sorted(METRICS),
-    "Which questions; of a BioASQ file with several types, those of this one.",
+    "Type of the questions; other types in a BioASQ file are ignored.",
   )
   flags.DEFINE_string(
-    "golden_file", None, "BioASQ's JSON with the answers to the test set."
+    "golden_file",
+    None,
+    "BioASQ JSON file with the gold answers of the test set.",
   )
   flags.DEFINE_integer(
     "doc_stride",
     128,
-    "Pieces from the beginning of a window to that of the next.",
+    "Number of pieces between the starts of two windows.",
     lower_bound=1,
   )
   flags.DEFINE_integer(
-    "max_query_length", 64, "Longest question in pieces.", lower_bound=1
+    "max_query_length",
+    64,
+    "Maximum number of pieces of a question.",
+    lower_bound=1,
   )
   flags.DEFINE_integer(
-    "n_best_size", 20, "Answers kept of each text.", lower_bound=1
+    "n_best_size", 20, "Number of answers to keep per text.", lower_bound=1
   )
   flags.DEFINE_integer(
-    "max_answer_length", 30, "Longest answer in pieces.", lower_bound=1
+    "max_answer_length",
+    30,
+    "Maximum number of pieces of an answer.",
+    lower_bound=1,
   )
   flags.DEFINE_float(
     "list_threshold",
     0.42,
-    "What an answer to a list question must weigh, summed over its texts; the "
-    "best is given in any case. (So did BioBERT's system in BioASQ 7b.)",
+    "Minimum score of an answer to a list question, summed over its texts; the "
+    "best answer is always given. The default is that of BioBERT in BioASQ 7b.",
   )
   flags.DEFINE_bool(
     "version_2_with_negative",
     False,
-    "Learn that a text may hold no answer. Not needed if the training set has "
+    "Learn that a text may have no answer. Not needed if the training set has "
     "questions with is_impossible.",
   )
   flags.DEFINE_float(
     "null_score_diff_threshold",
     0.0,
-    "Give no answer if its score is above the best one's by more than this.",
+    "Predict no answer if it scores higher than the best one by more than this.",
   )
   flags.DEFINE_bool(
-    "verbose_logging", False, "Name all answers that cannot be trained on."
+    "verbose_logging", False, "Log every training answer that is not used."
   )
 
 
 def take_predict_file_as_test(command):
-  """Returns a Command that answers --predict_file as BERT's scripts do.
-
-  It is the test set there, so it may have gold answers.
-  """
+  """Returns a Command with --predict_file as the test set, as in BERT."""
   todo, data = command.todo, command.data
   if not data.predict_file:
     return command
@@ -456,8 +454,8 @@ def read_golden(path, task_name):
     return None
   if task_name == "squad":
     raise InputError(
-      "--golden_file=%s: is for BioASQ's questions; those of SQuAD have their "
-      "answers in the test file" % path
+      "--golden_file=%s: is for BioASQ's questions; SQuAD's test file has the "
+      "answers" % path
     )
   return questions.parse_exact_answers(files.read(path), path)
 

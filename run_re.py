@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds relations: fine-tunes ALBERT to tell which relation a sentence states
-between two marked entities (GAD, EU-ADR, ChemProt, DDI, i2b2, or your own).
+"""Relation extraction: fine-tunes ALBERT to classify the relation between two
+marked entities in a sentence (GAD, EU-ADR, ChemProt, DDI, i2b2, or your own).
 
-Reads train.tsv, dev.tsv and test.tsv of --data_dir as BioBERT, BLUE and BLURB
-write them: a sentence and its label, with or without an id and a header.
+Reads train.tsv, dev.tsv and test.tsv in --data_dir in the layouts of BioBERT,
+BLUE and BLURB: a sentence and its label, with or without an id and a header.
 """
 
 # isort: off
@@ -22,7 +22,7 @@ from common.errors import first_five
 from finetuning import harness
 from finetuning import sentence_tasks
 
-# The label that says "no relation" in each corpus, in lower case.
+# The labels of each corpus for "no relation", in lower case.
 NEGATIVES = {
   "gad": {"0", "false"},
   "euadr": {"0", "false"},
@@ -35,14 +35,14 @@ NEGATIVES = {
   "i2b2_2010": {"false", "none"},
   "generic": set(),
 }
-# What stands for an entity: @GENE$, @drug_n$, @CHEM-GENE$ for two that overlap.
-# Splitting by it gives marks at the odd places.
+# Stands for an entity: @GENE$, @drug_n$, or @CHEM-GENE$ for two that overlap.
+# MARK.split returns the marks at the odd indices.
 MARK = re.compile(r"(@[A-Za-z][\w-]*\$)")
 UNUSED = re.compile(r"\[unused\d+\]")  # BERT's spare pieces
 
 
 class Re(sentence_tasks.OneLabel):
-  """One label for a sentence; what is too long is cut around the entities."""
+  """One label per sentence; keeps the part around the entities of long ones."""
 
   name = "re"
   metric = "f1"
@@ -74,7 +74,7 @@ class Re(sentence_tasks.OneLabel):
     return examples
 
   def _warn_of_missing_marks(self, examples, path):
-    """Names the rows of a known corpus that do not mark two entities."""
+    """Warns about rows of a known corpus that do not mark two entities."""
     if self.task_name == "generic":
       return
     bare = [e.place for e in examples if not marks_two(e.texts[0])]
@@ -91,7 +91,7 @@ class Re(sentence_tasks.OneLabel):
     if self.negatives and not self.negatives & set(map(str.lower, labels)):
       raise InputError(
         "%s and on: found the labels %s, expected %s among them for 'no "
-        "relation'; --negative_label names another"
+        "relation'; set --negative_label if it has another name"
         % (
           examples[0].place,
           ", ".join(labels),
@@ -108,11 +108,11 @@ class Re(sentence_tasks.OneLabel):
     return next((x for x in labels if x.lower() in self.negatives), None)
 
   def label_order(self, label):
-    """By name, the negative one last unless it is a number (BLUE, BioBERT)."""
+    """Sorts by name; a negative label comes last unless it is a number."""
     return not label.isdigit() and label.lower() in self.negatives, label
 
   def _spare_ids(self, examples):
-    """{mark: id} of pieces that no training text has: spare ones, or rare."""
+    """Returns {mark: id} of pieces that are unused in the training set."""
     vocabulary, tokenizer = self.tokenizer.inv_vocab, self.tokenizer
     used = {tokenizer.pad_id, tokenizer.unk_id, tokenizer.mask_id}
     used |= {tokenizer.cls_id, tokenizer.sep_id}
@@ -156,7 +156,7 @@ class Re(sentence_tasks.OneLabel):
     )
 
   def _own_ids(self, parts):
-    """Ids in which a mark is one piece, and where the marks are."""
+    """Returns the ids with a piece per mark, and the range of the marks."""
     mark_ids = self.learned["mark_ids"]
     ids, marks = [], []
     for part in parts:
@@ -164,7 +164,7 @@ class Re(sentence_tasks.OneLabel):
         marks.append(len(ids))
         ids.append(mark_ids[part.lower()])
       else:
-        # A text to come may have a piece that a mark has taken over.
+        # Later texts may contain a piece that now stands for a mark.
         ids += [
           self.tokenizer.unk_id if i in mark_ids.values() else i
           for i in self.tokenizer.encode(part)
@@ -172,9 +172,9 @@ class Re(sentence_tasks.OneLabel):
     return ids, (marks[0], marks[-1] + 1) if marks else (0, 0)
 
   def _plain_ids(self, parts):
-    """Returns the ids of a text as it stands, and where its marks are.
+    """Returns the ids of a text, and the range of its marks.
 
-    Their place is found only if the text is too long.
+    The range is computed only if the text is too long.
     """
     text = "".join(parts)
     ids = self.tokenizer.encode(text)
@@ -191,15 +191,15 @@ class Re(sentence_tasks.OneLabel):
 
 
 def marks_two(text):
-  """Returns whether a sentence marks two entities, or two that overlap."""
+  """Returns whether a sentence marks two entities; they may overlap."""
   marks = MARK.findall(text)
   return len(marks) > 1 or any("-" in mark for mark in marks)
 
 
 def cut_around(ids, core, room):
-  """Returns `room` of the ids, those of `core` [first, end) in the middle.
+  """Returns `room` of the ids, with the range `core` [first, end) centred.
 
-  If they are too many themselves, what is in their middle goes.
+  If the range itself is too long, its middle is dropped.
   """
   first, end = core
   if end - first > room:
@@ -210,42 +210,39 @@ def cut_around(ids, core, room):
 
 
 def define_flags():
-  """BioBERT's flags of run_re.py and ALBERT's of its fine-tuning programs."""
+  """Defines the flags of BioBERT's run_re.py and of ALBERT's fine-tuning."""
   flag_groups.define_sentence_flags()
   flags.DEFINE_enum(
     "task_name",
     None,
     sorted(NEGATIVES),
-    "The corpus; it says which label means 'no relation'. generic: "
-    "--negative_label says.",
+    "Corpus; determines which label means 'no relation'. For generic, set "
+    "--negative_label.",
     case_sensitive=False,
   )
   flags.mark_flag_as_required("task_name")
   flags.DEFINE_string(
-    "negative_label", None, "The label that means 'no relation', not scored."
+    "negative_label", None, "Label for 'no relation', which is not scored."
   )
   flags.DEFINE_enum(
     "entity_marks",
     "as_is",
     ["as_is", "words", "tokens"],
-    "What a new model sees of @GENE$: these characters, the word gene, or a "
-    "token of its own. It is kept with the model.",
+    "How a new model encodes @GENE$: unchanged, as the word gene, or as one "
+    "token. The choice is saved with the model.",
   )
 
 
 def main(_):
   values = flag_groups.values()
-  command = harness.read_command(values)
-  model = harness.load_model(command)
-  task = Re(
-    model.tokenizer,
-    values.max_seq_length,
+  sentence_tasks.run(
+    Re,
+    harness.read_command(values),
     values.predict_format,
     values.task_name,
     values.negative_label,
     values.entity_marks,
   )
-  harness.run(task, command, model)
 
 
 if __name__ == "__main__":

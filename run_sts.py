@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures similarity: fine-tunes ALBERT to tell how much two sentences mean
-the same (BIOSSES, MedSTS), as a number on the corpus's scale.
+"""Sentence similarity: fine-tunes ALBERT to score how similar two sentences are
+in meaning, on the scale of the corpus (BIOSSES, MedSTS).
 
-Reads train.tsv, dev.tsv and test.tsv of --data_dir as BLURB and GLUE write
-them, with a header, or n2c2's text of two sentences and their score.
+Reads train.tsv, dev.tsv and test.tsv in --data_dir in the layout of BLURB or
+GLUE, with a header, or the text files of n2c2 (two sentences and a score).
 """
 
 # isort: off
@@ -22,12 +22,12 @@ from finetuning import sentence_tasks
 from finetuning import splits
 from training import heads
 
-# The end of each corpus's scale; all begin at 0. BlueBERT calls MedSTS sts.
+# Highest score of each corpus; all scales start at 0. BlueBERT's sts is MedSTS.
 HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
 
 
 class Sts(sentence_tasks.SentenceTask):
-  """A number for two sentences."""
+  """A score for two sentences."""
 
   name = "sts"
   texts = sentence_tasks.TWO
@@ -82,13 +82,13 @@ class Sts(sentence_tasks.SentenceTask):
 
 
 def define_flags():
-  """BlueBERT's flags of run_bluebert_sts.py and ALBERT's."""
+  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
   flag_groups.define_sentence_flags()
   flags.DEFINE_enum(
     "task_name",
     None,
     sorted(HIGHEST),
-    "The corpus; it says up to which number scores go.",
+    "Corpus; sets the range of the scores.",
     case_sensitive=False,
   )
   flags.mark_flag_as_required("task_name")
@@ -96,15 +96,9 @@ def define_flags():
 
 def main(_):
   values = flag_groups.values()
+  highest = HIGHEST[values.task_name]
   command = harness.read_command(values)
-  model = harness.load_model(command)
-  task = Sts(
-    model.tokenizer,
-    values.max_seq_length,
-    values.predict_format,
-    HIGHEST[values.task_name],
-  )
-  harness.run(task, command, model)
+  sentence_tasks.run(Sts, command, values.predict_format, highest)
 
 
 if __name__ == "__main__":

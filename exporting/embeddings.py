@@ -44,18 +44,14 @@ POOL_BYTES = 256 << 20
 # All texts of a file. ids and windows have an item per text; windows[i] are the
 # features of its windows. pieces, starts and ends have an item per piece of all
 # texts; text i has those from index[i] to index[i + 1].
-Texts = collections.namedtuple(
-  "Texts", ["ids", "windows", "index", "pieces", "starts", "ends"]
-)
+Texts = collections.namedtuple("Texts", "ids windows index pieces starts ends")
 # layers: their numbers. kinds: keys of ARRAYS. pooling: --sentence_pooling.
-Wanted = collections.namedtuple(
-  "Wanted", ["layers", "kinds", "pooling", "hidden_size"]
-)
+Wanted = collections.namedtuple("Wanted", "layers kinds pooling hidden_size")
 # The file to write; `format` is one of feature_files.FORMATS.
-Output = collections.namedtuple("Output", ["path", "format", "dtype"])
+Output = collections.namedtuple("Output", "path format dtype")
 # How the model runs: the flags of that name.
 Inference = collections.namedtuple(
-  "Inference", ["device", "batch_size", "max_seq_length"]
+  "Inference", "device batch_size max_seq_length"
 )
 
 

@@ -22,7 +22,7 @@ from common.errors import first_five
 WEIGHTS = "model.safetensors"
 TORCH_WEIGHTS = "pytorch_model.bin"
 
-Pair = collections.namedtuple("Pair", ["ours", "theirs", "transposed"])
+Pair = collections.namedtuple("Pair", "ours theirs transposed")
 
 # Endings of a layer's arrays: (ours, theirs, whether transposed).
 DENSE = (("/kernel", ".weight", True), ("/bias", ".bias", False))

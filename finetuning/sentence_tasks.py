@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tasks on a sentence, or on two, have in common: how their examples
-become features, and how predictions are written beside their texts.
+"""Base classes of the tasks on one or two sentences.
 
-A SentenceTask is a finetuning.Task whose examples are Examples. It reads
-tables of any spelling (see tables.py); its subclasses say which columns.
+They read tables (see formats/tables.py), encode their texts and write
+predictions; subclasses name the columns and choose the head.
 """
 
 import collections
@@ -19,9 +18,8 @@ from formats import tables
 from training import batches
 from training import heads
 
-# `texts` are one or two strings, `gold` is None where nobody has labelled
-# them, `place` is file:line.
-Example = collections.namedtuple("Example", ["id", "texts", "gold", "place"])
+# texts: one or two strings. gold: None without a label. place: file:line.
+Example = collections.namedtuple("Example", "id texts gold place")
 
 ID = ("index", "id", "guid", "pair_id", "pairid", "uid", "idx", "pmid")
 ONE = {"sentence": ("sentence", "text", "sentence1")}
@@ -31,11 +29,18 @@ TWO = {
 }
 
 
-class SentenceTask(harness.Task):
-  """Reads one or two texts and predicts something of them."""
+def run(task_class, command, *options):
+  """Runs a task; `options` follow max_seq_length in the class's arguments."""
+  model = harness.load_model(command)
+  task = task_class(model.tokenizer, command.max_seq_length, *options)
+  harness.run(task, command, model)
 
-  texts = ONE  # {column of a text: its spellings}.
-  gold = {"label": ("label", "labels")}  # The column of the gold, likewise.
+
+class SentenceTask(harness.Task):
+  """A task on Examples of one or two texts."""
+
+  texts = ONE  # {column of a text: its spellings}
+  gold = {"label": ("label", "labels")}  # The gold column.
 
   def __init__(self, tokenizer, max_seq_length, predict_format="tsv"):
     self.tokenizer = tokenizer
@@ -43,10 +48,8 @@ class SentenceTask(harness.Task):
     self.room = max_seq_length - 1 - len(self.texts)
     self.predict_format = predict_format
 
-  # ------------------------------------------------------- what subclasses give
-
   def layouts(self, split):
-    """Returns the orders of columns without a header; see tables.parse."""
+    """Returns the layouts of files without a header; see tables.parse."""
     texts, gold = tuple(self.texts), tuple(self.gold)
     orders = [texts + gold, ("id",) + texts + gold]
     if split == "test":
@@ -54,12 +57,12 @@ class SentenceTask(harness.Task):
     return {len(names): names for names in orders}
 
   def parse_gold(self, text, place):
-    """Returns the gold value that a cell holds, or raises InputError."""
+    """Returns the gold value in a cell; InputError if it is invalid."""
     del place
     return text.strip()
 
   def gold_features(self, example):
-    """Returns the features of its gold value, or of none."""
+    """Returns the features of an example's gold, which may be None."""
     raise NotImplementedError
 
   def answer_columns(self):
@@ -67,28 +70,21 @@ class SentenceTask(harness.Task):
     raise NotImplementedError
 
   def answers(self, outputs):
-    """Returns a row for each example: what is predicted of it."""
+    """Returns a row of predictions for each example."""
     raise NotImplementedError
-
-  # -------------------------------------------------------------------- reading
 
   def read(self, data, path, split):
     (gold,) = self.gold
     columns = dict({"id": ID}, **self.texts)
     optional = ["id"] + ([gold] if split == "test" else [])
-    records = tables.parse(
-      data,
-      path,
-      dict(columns, **self.gold),
-      self.layouts(split),
-      optional,
-    )
+    columns.update(self.gold)
+    records = tables.parse(data, path, columns, self.layouts(split), optional)
     examples = [self.example(record, record.values[gold]) for record in records]
     _check_all_or_none(examples, gold)
     return examples
 
   def example(self, record, gold):
-    """Returns the Example of a tables.Record and the cell of its gold."""
+    """Returns the Example of a tables.Record and its gold cell."""
     if gold is not None:
       gold = self.parse_gold(gold, record.place)
     values = record.values
@@ -110,8 +106,6 @@ class SentenceTask(harness.Task):
     )
     return [self.example(record, None) for record in records]
 
-  # ------------------------------------------------------------------- encoding
-
   def encode(self, example, is_training):
     del is_training
     ids = [self.tokenizer.encode(text) for text in example.texts]
@@ -127,14 +121,8 @@ class SentenceTask(harness.Task):
       **self.gold_features(example),
     )
 
-  # -------------------------------------------------------------------- writing
-
   def write_predictions(self, examples, answers, split):
-    """Returns the table of gold values and the `answers` of a split.
-
-    Of an answer it has the first two columns: of several labels'
-    probabilities only that of the label predicted.
-    """
+    """Returns the table of gold and the first two columns of `answers`."""
     header = ["index"] + list(self.texts) + ["gold", "predicted"]
     header += self.answer_columns()[1:2]
     rows = [
@@ -155,16 +143,16 @@ class SentenceTask(harness.Task):
 
 
 class OneLabel(SentenceTask):
-  """Gives every example one label."""
+  """Predicts one label for each example."""
 
   def learn(self, examples):
     return {"labels": sorted({e.gold for e in examples}, key=self.label_order)}
 
   def negative(self):
-    """Returns the label that says there is nothing to find, if there is one."""
+    """Returns the label for "no relation", or None."""
 
   def label_order(self, label):
-    """Returns what labels are sorted by."""
+    """Returns the sort key of a label."""
     return label
 
   def gold_features(self, example):
@@ -219,8 +207,8 @@ class OneLabel(SentenceTask):
     return scores, files
 
   def rank(self, scores):
-    # A collapsed one comes last: "always 1" has an F1 of 69 on GAD, more than
-    # many a checkpoint that has learned something.
+    # Collapsed checkpoints rank last: always predicting 1 has an F1 of 69 on
+    # GAD, more than many useful checkpoints.
     return scores[self.metric] - scores["collapsed"]
 
   def report(self, scores):
@@ -228,18 +216,15 @@ class OneLabel(SentenceTask):
 
 
 def write_results(rows, split):
-  """Returns the file of a split's numbers alone, as the ALBERT release has it.
-
-  Neither header nor ids: for each example, in order, its row of `rows`.
-  """
+  """Returns the ALBERT release's file of numbers only, a row per example."""
   text = "".join("\t".join("%.8g" % x for x in row) + "\n" for row in rows)
   return {split + "_results.tsv": text}
 
 
 def is_collapsed(gold, predicted, split):
-  """Returns whether one label is predicted throughout, against the gold.
+  """Returns whether all predictions are equal but the gold is not; warns then.
 
-  Warns of it: the model has then learned the labels' frequencies at most.
+  Such a model has learned the labels' frequencies at most.
   """
   collapsed = len(set(predicted)) == 1 and len(set(gold)) > 1
   if collapsed:
@@ -254,9 +239,9 @@ def is_collapsed(gold, predicted, split):
 
 
 def shorten_longest(ids, room):
-  """Returns rows of ids cut at their ends, the longest first, to fit a room.
+  """Truncates rows of ids to `room` in total, always the longest row.
 
-  Of equally long ones the last is cut, as in the ALBERT release.
+  Of equally long rows it truncates the last, as the ALBERT release does.
   """
   ids = [list(row) for row in ids]
   while sum(map(len, ids)) > room:
@@ -265,7 +250,7 @@ def shorten_longest(ids, room):
 
 
 def _check_all_or_none(examples, gold):
-  """Stops at a file of which only a part has gold values."""
+  """Rejects a file in which only some rows have gold."""
   without = [e for e in examples if e.gold is None]
   if without and len(without) < len(examples):
     raise InputError(
