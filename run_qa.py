@@ -423,7 +423,7 @@ def define_flags():
   flags.DEFINE_float(
     "null_score_diff_threshold",
     0.0,
-    "Predict no answer if it scores higher than the best one by more than this.",
+    "Predict no answer if it outscores the best answer by more than this.",
   )
   flags.DEFINE_bool(
     "verbose_logging", False, "Log every training answer that is not used."

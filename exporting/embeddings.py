@@ -41,21 +41,16 @@ RANGE = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
 # bytes, since outputs wait in memory until it is their turn to be written.
 POOL_BYTES = 256 << 20
 
-# All texts of a file. ids and windows have an item per text; windows[i] are the
-# features of its windows. pieces, starts and ends have an item per piece of all
-# texts; text i has those from index[i] to index[i + 1].
+# All texts of a file. windows[i]: features of text i's windows. Its pieces,
+# their starts and ends are those from index[i] to index[i + 1].
 Texts = collections.namedtuple("Texts", "ids windows index pieces starts ends")
-# layers: their numbers. kinds: keys of ARRAYS. pooling: --sentence_pooling.
+# layers: their numbers. kinds: keys of ARRAYS.
 Wanted = collections.namedtuple("Wanted", "layers kinds pooling hidden_size")
-# The file to write; `format` is one of feature_files.FORMATS.
+# format: one of feature_files.FORMATS.
 Output = collections.namedtuple("Output", "path format dtype")
-# How the model runs: the flags of that name.
 Inference = collections.namedtuple(
   "Inference", "device batch_size max_seq_length"
 )
-
-
-# ------------------------------------------------------------------- settings
 
 
 def parse_layers(text, count):
@@ -193,13 +188,9 @@ def _tokenize_span(tokenizer, text, start, end):
 
 
 def _features(tokenizer, ids, border, window):
-  """Returns the features of one window.
+  """Returns the features of one window of a text or a pair.
 
-  Args:
-    tokenizer: a tokenization.FullTokenizer.
-    ids: the ids of a text, or of both texts of a pair.
-    border: index of the second text's first id; None if there is one text.
-    window: a batches.Window.
+  `border` is the index of the second text's first id, None without one.
   """
   own = np.arange(window.own, window.own_last)
   at = own - window.first + 1  # After [CLS].
@@ -220,10 +211,7 @@ def _features(tokenizer, ids, border, window):
 def outputs_of(albert, own, wanted):
   """Returns the outputs of a batch of windows, {name: tensor [B, ...]}.
 
-  Args:
-    albert: a modeling.AlbertModel.
-    own: int32 [B, S], 1 for a window's own pieces.
-    wanted: a Wanted. With pooling "mean" the output "sentence" is a sum.
+  With pooling "mean" the output "sentence" is a sum over `own` [B, S].
   """
   layers = [albert.get_hidden_embedding_output()]
   layers += albert.get_all_encoder_layers()
@@ -241,12 +229,9 @@ def outputs_of(albert, own, wanted):
 
 
 def pool(x, own, pooling):
-  """Returns the sum or maximum over a window's own pieces, or [CLS], [B, H].
+  """Pools a layer's output x [B, S, H] over the window's own pieces [B, S].
 
-  Args:
-    x: output of a layer, [B, S, H].
-    own: int32 [B, S], 1 for own pieces.
-    pooling: value of --sentence_pooling; "mean" gives the sum.
+  Returns the sum (for "mean"), the maximum, or [CLS]; [B, H].
   """
   if pooling == "cls":
     return x[:, 0]
@@ -257,12 +242,9 @@ def pool(x, own, pooling):
 
 
 def join(windows, size, pooling):
-  """Joins the outputs of a text's windows to {kind: array}.
+  """Joins the outputs of the windows of a text of `size` pieces.
 
-  Args:
-    windows: for each window {name: array}, from outputs_of.
-    size: number of pieces of the text.
-    pooling: value of --sentence_pooling.
+  Returns {kind: array}.
   """
   joined = {}
   if "token" in windows[0]:
@@ -281,15 +263,7 @@ def join(windows, size, pooling):
 
 
 def predict(model, texts, wanted, inference, name):
-  """Yields for each text the outputs of its windows.
-
-  Args:
-    model: a model_folder.Model.
-    texts: Texts.
-    wanted: a Wanted.
-    inference: an Inference.
-    name: of the texts, for the progress bar.
-  """
+  """Yields for each text the outputs of its windows; `name` is for the bar."""
   device, batch_size, max_seq_length = inference
 
   def model_fn(features, labels, mode, params):
@@ -349,15 +323,7 @@ def size_of(arrays, texts):
 
 
 def fill(file, arrays, texts, wanted, outputs):
-  """Writes all arrays.
-
-  Args:
-    file: an open file from feature_files.writing.
-    arrays: from arrays_of.
-    texts: a Texts.
-    wanted: a Wanted.
-    outputs: for each text the outputs of its windows, from `predict`.
-  """
+  """Writes the arrays of arrays_of and the outputs of `predict` to a file."""
   arrays = {name: file.create(name, *arrays[name]) for name in arrays}
   arrays["token_index"][:] = texts.index
   arrays["layers"][:] = wanted.layers
@@ -378,13 +344,8 @@ def fill(file, arrays, texts, wanted, outputs):
 
 
 def describe(model, wanted, inference, name):
-  """Returns a dict that describes how a file was made.
-
-  Args:
-    model: a model_folder.Model.
-    wanted: a Wanted.
-    inference: an Inference.
-    name: path of the file of texts.
+  """Returns a dict that describes how the texts of the file `name` became
+  embeddings.
   """
   return {
     "command": " ".join(sys.argv),
@@ -417,15 +378,7 @@ def log_size(output, size, wanted):
 
 
 def extract(name, model, wanted, inference, output):
-  """Writes the embeddings of a file of texts.
-
-  Args:
-    name: path of the file of texts.
-    model: a model_folder.Model.
-    wanted: a Wanted.
-    inference: an Inference.
-    output: an Output.
-  """
+  """Writes the embeddings of the texts in the file `name` to an Output."""
   texts = read_texts(name, model.tokenizer, inference.max_seq_length)
   arrays = arrays_of(texts, wanted, output.dtype)
   size = size_of(arrays, texts)

@@ -38,15 +38,10 @@ Target = collections.namedtuple("Target", "folder version check")
 
 
 def export_model(form, source, target):
-  """Exports a model.
-
-  Args:
-    form: "saved_model", "transformers" or "folder".
-    source: a model_folders.Source.
-    target: a Target.
+  """Exports a Source as a "saved_model", for "transformers" or as a "folder".
 
   Raises:
-    InputError: the folder is not empty, or the export computes something else;
+    InputError: the target is not empty, or the export computes something else;
       nothing is written then.
   """
   kind = "fine-tuned (%s)" % source.task if source.task else "pretrained"
@@ -60,16 +55,12 @@ def export_model(form, source, target):
 
 
 def compare(expected, found, what, tolerance):
-  """Compares outputs of the same names and logs their differences.
+  """Logs the differences of the outputs `found`, {name: array}, from expected.
 
-  Args:
-    expected: {name: array}.
-    found: {name: array}; all of its names are in expected.
-    what: the two things compared, for messages.
-    tolerance: the greatest absolute difference allowed.
+  `what` names both sides in messages.
 
   Raises:
-    InputError: an output differs by more.
+    InputError: the absolute difference of an output exceeds the tolerance.
   """
   differences = {n: float(np.abs(expected[n] - found[n]).max()) for n in found}
   worst = max(differences, key=differences.get)
@@ -129,14 +120,7 @@ def _holds_versions(folder):
 
 
 def build_saved_model(session, features, outputs, folder):
-  """Writes a SavedModel with a single signature, serving_default.
-
-  Args:
-    session: holds the variables' values.
-    features: {name: placeholder}.
-    outputs: {name: tensor}.
-    folder: new or empty.
-  """
+  """Writes a SavedModel with a single signature, serving_default."""
   if tf.io.gfile.exists(folder):
     tf.io.gfile.rmtree(folder)  # The builder insists on creating it.
   builder = tf.saved_model.Builder(folder)
@@ -258,8 +242,7 @@ def _check_pieces(source, folder):
   same = sum(t == source.tokenizer.encode(x) for t, x in zip(theirs, texts))
   logging.info(
     "check: transformers' tokenizer gives the same ids for %d of %d texts",
-    same,
-    len(texts),
+    *(same, len(texts)),
   )
 
 
@@ -269,13 +252,9 @@ def _check_pieces(source, folder):
 def import_transformers(origin, target):
   """Makes a model folder (--bioalbert_dir) from a folder for transformers.
 
-  Args:
-    origin: the folder for transformers.
-    target: a Target.
-
   Raises:
-    InputError: the folder cannot be read, is not an ALBERT that our model
-      computes, or the target is not empty; nothing is written then.
+    InputError: the origin is not an ALBERT that our model computes, or the
+      target is not empty; nothing is written then.
   """
   values = transformers_files.read_config(origin)
   albert = modeling.AlbertConfig.from_dict(values)

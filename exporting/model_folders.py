@@ -54,7 +54,7 @@ Source = collections.namedtuple(
 
 
 def load(folder, which="best", **given):
-  """Loads the Source in a folder and checks that it is complete.
+  """Loads the Source in a folder and checks that its files fit together.
 
   Args:
     folder: folder of a fine-tuned or pretrained model.
@@ -62,9 +62,6 @@ def load(folder, which="best", **given):
       a checkpoint.
     **given: albert_config_file, vocab_file or spm_model_file, to replace the
       folder's own.
-
-  Raises:
-    InputError: a file is missing, or the files do not fit together.
   """
   model = model_folder.load(
     model_folder.ModelPaths(
@@ -109,10 +106,7 @@ def _find_checkpoint(folder, which):
 def task_of(folder, learned, described):
   """Returns the task of a model, a key of HEADS.
 
-  Args:
-    folder: the model's folder, for the message of an InputError.
-    learned: content of task.json.
-    described: content of run_config.json; {} if there is none.
+  `learned` is the content of task.json, `described` that of run_config.json.
   """
   for known in (learned, described):
     if known.get("task") in HEADS:
@@ -310,9 +304,10 @@ def description_files(source):
     for key in ("do_lower_case", "versions", "commit")
     if key in described
   }
+  flags = described.get("flags", described)
   kept.update(
     task=source.task,
-    task_name=task_name(source),
+    task_name=flags.get("task_name"),
     training={
       key: value
       for key, value in (described.get("training") or {}).items()
@@ -333,12 +328,6 @@ def description_files(source):
   return contents
 
 
-def task_name(source):
-  """Returns the --task_name that a model was fine-tuned with, or None."""
-  flags = source.described.get("flags", source.described)
-  return flags.get("task_name")
-
-
 def model_files(source):
   """Returns {name: bytes} of a model's folder, without the weights."""
   contents = description_files(source)
@@ -352,12 +341,7 @@ def model_files(source):
 
 
 def read_weights(source, step=False):
-  """Returns a checkpoint's {name: array} without what only training needs.
-
-  Args:
-    source: a Source.
-    step: whether to include global_step.
-  """
+  """Returns a checkpoint's {name: array} without what only training needs."""
   reader = tf.train.load_checkpoint(source.checkpoint)
   return {
     name: reader.get_tensor(name)

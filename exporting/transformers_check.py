@@ -29,10 +29,6 @@ def missing_packages():
 def forward(folder, batch):
   """Returns the outputs of transformers under our names, {name: array}.
 
-  Args:
-    folder: contains config.json and weights.
-    batch: {"input_ids", "input_mask", "segment_ids"}, int [B, S].
-
   Raises:
     InputError: the folder lacks a weight of the class that config.json names.
   """

@@ -129,12 +129,7 @@ def read_config(folder):
 
 
 def tokenizer_files(tokenizer, max_length):
-  """Returns {file name: bytes} of a folder's tokenizer.
-
-  Args:
-    tokenizer: a tokenization.FullTokenizer.
-    max_length: maximum number of pieces, including [CLS] and [SEP].
-  """
+  """Returns {file name: bytes} of a folder's tokenizer."""
   pieces, lower = tokenizer.inv_vocab, tokenizer.do_lower_case
   config = {
     "do_lower_case": lower,
@@ -175,10 +170,6 @@ def _fast_tokenizer(model, tokenizer):
 
   transformers can convert spiece.model itself, but then wrongly begins a new
   word after each user-defined symbol ("COX-1" becomes "cox", "-", "▁1").
-
-  Args:
-    model: a ModelProto of type unigram.
-    tokenizer: its tokenization.FullTokenizer.
   """
   normalizers = [{"type": "NFKD"}, {"type": "StripAccents"}]
   if tokenizer.do_lower_case:

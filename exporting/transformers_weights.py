@@ -31,20 +31,15 @@ TABLE = (("", ".weight", False),)
 HEAD = (("output_weights", ".weight", False), ("output_bias", ".bias", False))
 BIAS = (("", "", False),)
 
-EMBEDDINGS = (
-  ("bert/embeddings/word_embeddings", "embeddings.word_embeddings", TABLE),
-  (
-    "bert/embeddings/token_type_embeddings",
-    "embeddings.token_type_embeddings",
-    TABLE,
-  ),
-  (
-    "bert/embeddings/position_embeddings",
-    "embeddings.position_embeddings",
-    TABLE,
-  ),
-  ("bert/embeddings/LayerNorm", "embeddings.LayerNorm", NORM),
-)
+EMBEDDINGS = [
+  ("bert/embeddings/" + name, "embeddings." + name, ends)
+  for name, ends in (
+    ("word_embeddings", TABLE),
+    ("token_type_embeddings", TABLE),
+    ("position_embeddings", TABLE),
+    ("LayerNorm", NORM),
+  )
+]
 MAPPING = (
   "bert/encoder/embedding_hidden_mapping_in",
   "encoder.embedding_hidden_mapping_in",
@@ -86,8 +81,7 @@ PREFIX = "albert."
 def encoder_pairs(config):
   """Returns the Pairs of the arrays in the encoder, embeddings and pooler.
 
-  Args:
-    config: the sizes, {key: value}; the keys are the same in both configs.
+  The keys of `config` that this reads are the same in both libraries.
   """
   layers = list(EMBEDDINGS)
   if config["embedding_size"] != config["hidden_size"]:
@@ -118,10 +112,6 @@ def _pairs(layers):
 def to_transformers(ours, config):
   """Returns (theirs, names of ours without a counterpart).
 
-  Args:
-    ours: {name: array}.
-    config: the sizes; see encoder_pairs.
-
   Raises:
     InputError: a part of the encoder is missing, or transformers would use
       other groups for some layers.
@@ -140,10 +130,6 @@ def to_transformers(ours, config):
 
 def from_transformers(theirs, config):
   """Returns (ours, names of theirs without a counterpart).
-
-  Args:
-    theirs: {name: array}, from `read_weights`.
-    config: the sizes; see encoder_pairs.
 
   Raises:
     InputError: a part of the encoder is missing, or our model cannot compute

@@ -48,7 +48,7 @@ def test_matrices_are_transposed_and_renamed():
   theirs, _ = tw.to_transformers(ours, CONFIG)
   expected = ours[QUERY + "/kernel"].T
   assert np.array_equal(theirs[THEIR_QUERY + ".query.weight"], expected)
-  for name in (
+  assert {
     "albert.embeddings.word_embeddings.weight",
     "albert.encoder.embedding_hidden_mapping_in.bias",
     "albert.encoder.albert_layer_groups.0.albert_layers.1.ffn_output.weight",
@@ -59,8 +59,7 @@ def test_matrices_are_transposed_and_renamed():
     "sop_classifier.classifier.weight",
     "qa_outputs.weight",
     "classifier.bias",
-  ):
-    assert name in theirs
+  } <= set(theirs)
 
 
 def test_arrays_without_a_counterpart_are_listed():

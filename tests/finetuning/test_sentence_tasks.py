@@ -38,14 +38,6 @@ def new_task(max_seq_length=10):
     ((9,), 6, (6,)),
     ((0, 9), 6, (0, 6)),
   ],
-  ids=[
-    "both_fit",
-    "first_is_longer",
-    "second_is_longer",
-    "both_too_long",
-    "one_text",
-    "first_is_empty",
-  ],
 )
 def test_longest_text_is_truncated_first_and_at_its_end(sizes, room, left):
   ids = [list(range(size)) for size in sizes]

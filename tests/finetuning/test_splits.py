@@ -18,13 +18,8 @@ def find_split(folder, split, **given):
 
 def test_named_file_takes_precedence_over_the_folder(tmp_path):
   (tmp_path / "dev.tsv").write_text("")
+  assert os.path.basename(find_split(tmp_path, "dev")) == "dev.tsv"
   assert find_split(tmp_path, "dev", dev_file="mine.tsv") == "mine.tsv"
-
-
-def test_dev_tsv_is_found_as_the_development_set(tmp_path):
-  (tmp_path / "dev.tsv").write_text("")
-  found = find_split(tmp_path, "dev")
-  assert os.path.basename(found) == "dev.tsv"
 
 
 def test_train_dev_is_used_only_without_train(tmp_path):

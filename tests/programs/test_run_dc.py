@@ -101,15 +101,6 @@ def test_test_set_may_lack_labels():
     ("text\ta\nx\t1\ny\t\n", "x.tsv:3: found no a, expected one in every row"),
     ('{"text": "x", "labels": "a"}\n{"text": "y"}\n', "x.tsv:2: found no lab"),
   ],
-  ids=[
-    "no_label_column",
-    "no_text_column",
-    "aspect_of_two",
-    "aspects_and_names",
-    "indicator_of_two",
-    "no_indicator",
-    "partly_labelled",
-  ],
 )
 def test_bad_training_files_are_rejected_with_the_line(text, message):
   with pytest.raises(InputError, match=message):

@@ -31,10 +31,7 @@ def mednli(sentence1, sentence2, label, pair_id="p-1"):
       "sentence1": sentence1,
       "pairID": pair_id,
       "sentence1_parse": "(ROOT)",
-      "sentence1_binary_parse": "( )",
       "sentence2": sentence2,
-      "sentence2_parse": "(ROOT)",
-      "sentence2_binary_parse": "( )",
       "gold_label": label,
     }
   )

@@ -208,15 +208,6 @@ def test_squad_2_is_learned_with_unanswerable_questions(go, tmp_path, caplog):
     ({"train_file": "nowhere"}, "nowhere: cannot be read"),
     ({"do_train": True}, "--do_train needs --data_dir, or --train_file"),
   ],
-  ids=[
-    "stride_too_long",
-    "question_too_long",
-    "two_test_files",
-    "golden_file_for_squad",
-    "no_golden_file",
-    "no_train_file",
-    "no_data",
-  ],
 )
 def test_bad_flags_are_rejected_before_anything_is_written(
   go, tmp_path, changed, message
@@ -292,26 +283,15 @@ def test_windows_begin_doc_stride_pieces_apart(new_task):
 @pytest.mark.parametrize(
   "answer, before",
   [
-    ("JNK", 0),
+    ("JNK", 0),  # A part of a word.
     ("JNKs", 1),
-    ("\ufb01brin", 2),
-    ("CAGE", 1),
+    ("\ufb01brin", 2),  # A ligature.
+    ("CAGE", 1),  # In brackets.
     ("(CTG)n", 0),
-    ("blast", 2),
+    ("blast", 2),  # The end of a word.
     ("retinoblastoma with fever", 0),
-    ("We", 0),
-    ("cancer.", 2),
-  ],
-  ids=[
-    "part_of_a_word",
-    "word",
-    "ligature",
-    "in_brackets",
-    "brackets",
-    "end_of_a_word",
-    "several_words",
-    "at_the_start",
-    "at_the_end",
+    ("We", 0),  # At the start of the text.
+    ("cancer.", 2),  # At the end.
   ],
 )
 def test_training_span_matches_the_answer_character_for_character(
@@ -336,23 +316,16 @@ def test_each_distinct_answer_is_trained_on_once(new_task):
   assert len(found) == 2
 
 
-def test_only_training_texts_are_split_at_their_answers(new_task):
+def test_training_questions_are_scored_as_if_without_answers(new_task):
   question = question_of(CONTEXT, [("blast", 0)])
   task = new_task([question], **SMALL)
   begin = question.answers[0].start
   trained, scored = trained_on(task, question), scored_on(task, question)
+  assert len(trained) < len(scored)
   assert any(begin in f["char_start"] for f in trained)
   assert not any(begin in f["char_start"] for f in scored)
-  assert all(f["start"] == -1 for f in scored)
-
-
-def test_training_questions_are_scored_like_all_others(new_task):
-  question = question_of(CONTEXT, [("JNK", 0)])
-  task = new_task([question], **SMALL)
-  trained, to_score = trained_on(task, question), scored_on(task, question)
-  assert len(trained) < len(to_score)
   assert all(f["start"] > 0 for f in trained)
-  assert all(f["start"] == -1 for f in to_score)
+  assert all(f["start"] == -1 for f in scored)
 
 
 def test_every_answer_of_the_4b_training_set_is_trained_on(shared, new_task):
@@ -448,9 +421,7 @@ def test_squad_2_trains_windows_without_the_answer_as_unanswerable(new_task):
   assert all(f["allowed"][0] == 1 for f in found + windows)
 
 
-def test_version_2_flag_makes_answered_questions_unanswerable_too(
-  new_task,
-):
+def test_version_2_flag_makes_answered_questions_unanswerable_too(new_task):
   question = question_of(CONTEXT, [("JNK", 0)])
   assert not new_task([question]).learned["unanswerable"]
   task = new_task([question], version_2_with_negative=True)
@@ -500,12 +471,9 @@ def test_squad_predictions_have_bert_file_names_and_scores(new_task):
   assert files["predictions.json"] == {"a": "CAGE", "b": "cancer"}
   n_best = files["nbest_predictions.json"]["a"]
   assert list(n_best[0]) == ["text", "probability", "start_logit", "end_logit"]
-  texts = [e["text"] for e in n_best]
-  assert len(set(texts)) == len(texts) == 20
+  texts = {e["text"] for e in n_best}
+  assert len(texts) == len(n_best) == 20
   assert all(text and text in CONTEXT for text in texts)
-  shares = [e["probability"] for e in n_best]
-  assert shares == sorted(shares, reverse=True)
-  assert sum(shares) == pytest.approx(1)
 
 
 def test_development_files_have_names_of_their_own(new_task):
@@ -610,7 +578,6 @@ def test_null_odds_above_the_threshold_give_no_answer(
   assert scores["exact"] == (answer == "")
   n_best = files["nbest_predictions.json"]["a"]
   assert [e["text"] for e in n_best[:2]] == ["", "fever"]
-  assert sum(e["probability"] for e in n_best) == pytest.approx(1)
 
 
 def test_yes_or_no_averages_over_windows_and_then_over_texts(new_task):
@@ -645,19 +612,10 @@ def test_yes_or_no_averages_over_windows_and_then_over_texts(new_task):
 
 
 def test_bioasq_json_trains_on_snippets_that_hold_an_answer(new_task):
-  data = {
-    "questions": [
-      {
-        "id": "5",
-        "type": "list",
-        "body": "Which organs?",
-        "exact_answer": [["lung", "lungs"], ["eye"], ["liver"]],
-        "snippets": [{"text": "Eyes and LUNGS."}, {"text": "Nothing."}],
-      }
-    ]
-  }
+  text = b"""{"questions": [{"id": "5", "type": "list", "body": "Which?",
+  "exact_answer": [["lung", "lungs"], ["eye"], ["liver"]],
+  "snippets": [{"text": "Eyes and LUNGS."}, {"text": "Nothing."}]}]}"""
   task = new_task(task_name="bioasq-list", **SMALL)
-  text = json.dumps(data).encode("utf-8")
   examples = task.read(text, "x.json", "train")
   task.learned = task.learn(examples)
   found = [

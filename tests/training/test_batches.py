@@ -37,24 +37,19 @@ def first_batches(dataset, count=None):
     return drawn
 
 
-def test_a_short_sentence_is_one_window():
-  assert batches.windows([1, 2, 1], 4, 1) == [(0, 3, 0, 3)]
-
-
-def test_no_words_make_one_empty_window():
-  assert batches.windows([], 4, 1) == [(0, 0, 0, 0)]
-
-
-def test_words_in_an_overlap_belong_to_the_window_with_more_context():
-  assert batches.windows([1] * 10, 6, 4) == [
-    (0, 6, 0, 4),
-    (2, 8, 4, 6),
-    (4, 10, 6, 10),
-  ]
-
-
-def test_the_last_window_is_filled_with_context():
-  assert batches.windows([1] * 9, 6, 2)[-1][:2] == (3, 9)
+@pytest.mark.parametrize(
+  "lengths, room, overlap, windows",
+  [
+    ([1, 2, 1], 4, 1, [(0, 3, 0, 3)]),  # A short sentence is one window.
+    ([], 4, 1, [(0, 0, 0, 0)]),
+    # Words in an overlap belong to the window with more context.
+    ([1] * 10, 6, 4, [(0, 6, 0, 4), (2, 8, 4, 6), (4, 10, 6, 10)]),
+    # The last window is filled with context.
+    ([1] * 9, 6, 2, [(0, 6, 0, 4), (3, 9, 4, 9)]),
+  ],
+)
+def test_long_sentences_become_windows(lengths, room, overlap, windows):
+  assert batches.windows(lengths, room, overlap) == windows
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -82,11 +77,8 @@ def test_a_batch_is_padded_to_its_longest_example_with_given_values():
   assert batch["input_ids"].tolist() == [[1, 0, 0], [2, 2, 2]]
   assert batch["label_ids"].tolist() == [[0, -1, -1], [1, 1, 1]]
   assert batch["score"].tolist() == [0, 1]
-
-
-def test_a_batch_is_padded_to_a_fixed_length():
-  batch = batches.pad_batch(features([1, 3]), {}, length=5)
-  assert batch["input_ids"].shape == (2, 5)
+  fixed = batches.pad_batch(features([1, 3]), {}, length=5)
+  assert fixed["input_ids"].shape == (2, 5)
 
 
 @pytest.mark.parametrize("bucketed", [True, False])
@@ -224,14 +216,10 @@ def test_two_texts_are_joined_as_in_pretraining():
 
 @pytest.mark.parametrize("make", ["bucketed", "fixed"])
 def test_values_of_whole_examples_are_stacked(make):
-  examples = [
-    dict(
-      f,
-      labels=np.array([i, 0.5, 1], np.float32),
-      gold=np.array(i / 2, np.float32),
-    )
-    for i, f in enumerate(features([3, 3, 3]))
-  ]
+  examples = features([3, 3, 3])
+  for i, example in enumerate(examples):
+    example["labels"] = np.array([i, 0.5, 1], np.float32)
+    example["gold"] = np.array(i / 2, np.float32)
 
   def dataset():
     if make == "fixed":
@@ -240,7 +228,5 @@ def test_values_of_whole_examples_are_stacked(make):
 
   (batch,) = first_batches(dataset)
   assert batch["labels"].dtype == batch["gold"].dtype == np.float32
-  np.testing.assert_array_equal(
-    batch["labels"], [[0, 0.5, 1], [1, 0.5, 1], [2, 0.5, 1]]
-  )
-  np.testing.assert_array_equal(batch["gold"], [0, 0.5, 1])
+  assert batch["labels"].tolist() == [[0, 0.5, 1], [1, 0.5, 1], [2, 0.5, 1]]
+  assert batch["gold"].tolist() == [0, 0.5, 1]

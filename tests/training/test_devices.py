@@ -42,7 +42,6 @@ def cluster(*hosts, **task):
     dict(TPU, precision="bf16", recompute=True, iterations_per_loop=9),
     dict(TPU, num_tpu_cores=4, train_batch_size=12),
   ],
-  ids=["defaults", "recompute", "accumulation", "tpu", "tpu_bf16", "tpu_cores"],
 )
 def test_valid_device_flags_are_accepted(changed):
   check(**changed)
@@ -65,22 +64,6 @@ def test_valid_device_flags_are_accepted(changed):
     ({"distribution": "multi_worker_mirrored"}, "TF_CONFIG .*; found none"),
     ({"precision": "fp16"}, "--precision=fp16 needs a GPU"),
     ({"use_xla": True}, "--use_xla needs a GPU"),
-  ],
-  ids=[
-    "tpu_without_name",
-    "tpu_name_without_tpu",
-    "iterations_without_tpu",
-    "cores_without_tpu",
-    "tpu_mirrored",
-    "tpu_fp16",
-    "tpu_xla",
-    "tpu_accumulation",
-    "tpu_train_batch",
-    "tpu_eval_batch",
-    "mirrored_without_gpus",
-    "workers_without_tf_config",
-    "fp16_without_gpu",
-    "xla_without_gpu",
   ],
 )
 def test_flags_that_do_not_fit_the_device_are_rejected(changed, message):
@@ -118,9 +101,7 @@ def test_bf16_on_a_cpu_narrows_products_or_is_rejected(monkeypatch):
   assert 1e-4 < error / np.abs(products["fp32"]).max() < 0.1
 
 
-@pytest.mark.parametrize(
-  "is_training", [True, False], ids=["training", "predicting"]
-)
+@pytest.mark.parametrize("is_training", [True, False])
 def test_model_is_fused_on_a_cpu_under_tensorflow_2(monkeypatch, is_training):
   monkeypatch.setattr(devices, "_devices", lambda kind: [])
   one_dnn = platform.machine() == "x86_64"
@@ -131,9 +112,7 @@ def test_model_is_fused_on_a_cpu_under_tensorflow_2(monkeypatch, is_training):
   assert not devices.fuses(devices.Device(), is_training)
 
 
-@pytest.mark.parametrize(
-  "is_training", [True, False], ids=["training", "predicting"]
-)
+@pytest.mark.parametrize("is_training", [True, False])
 def test_bf16_on_a_tpu_makes_the_model_compute_in_bfloat16(is_training):
   narrow = devices.Device(precision="bf16", **TPU)
   assert devices.compute_type(narrow, is_training) == tf.bfloat16
@@ -152,7 +131,6 @@ def test_bf16_on_a_tpu_makes_the_model_compute_in_bfloat16(is_training):
       "--train_batch_size=8 is shared by 3 devices; expected a multiple",
     ),
   ],
-  ids=["unused_cluster", "not_json", "no_task", "uneven_batch"],
 )
 def test_tf_config_that_does_not_fit_the_flags_is_rejected(
   monkeypatch, text, distribution, message

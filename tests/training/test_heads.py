@@ -6,53 +6,13 @@ import tensorflow.compat.v1 as tf
 
 from training import heads
 
-
-def run_tokens(label_ids, is_training=False):
-  """Returns (loss, predictions, variables) of the token head."""
-  sequence = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
-  with tf.Graph().as_default(), tf.Session() as session:
-    tf.set_random_seed(1)
-    result = heads.tokens(
-      tf.constant(sequence), tf.constant(label_ids), 5, is_training
-    )
-    variables = {v.op.name: v for v in tf.trainable_variables()}
-    session.run(tf.global_variables_initializer())
-    return (
-      (sequence,)
-      + session.run([result, variables], {})[0]
-      + (session.run(variables),)
-    )
+SEQUENCE = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
+POOLED = np.random.RandomState(0).randn(3, 4).astype(np.float32)
 
 
 def softmax(x):
   e = np.exp(x - x.max(-1, keepdims=True))
   return e / e.sum(-1, keepdims=True)
-
-
-def test_the_token_head_is_a_linear_layer_and_a_softmax():
-  sequence, _, predictions, variables = run_tokens([[0, 1, 2], [3, 4, 0]])
-  assert {n: v.shape for n, v in variables.items()} == {
-    "output_weights": (5, 4),
-    "output_bias": (5,),
-  }
-  probabilities = softmax(
-    sequence @ variables["output_weights"].T + variables["output_bias"]
-  )
-  assert np.array_equal(predictions["label"], probabilities.argmax(-1))
-  np.testing.assert_allclose(
-    predictions["probability"], probabilities.max(-1), rtol=1e-5
-  )
-
-
-def test_the_loss_is_the_mean_over_labelled_pieces():
-  sequence, loss, _, variables = run_tokens([[0, -1, 2], [-1, -1, 4]])
-  log = np.log(softmax(sequence @ variables["output_weights"].T))
-  expected = -(log[0, 0, 0] + log[0, 2, 2] + log[1, 2, 4]) / 3
-  np.testing.assert_allclose(loss, expected, rtol=1e-5)
-
-
-def test_without_labelled_pieces_the_loss_is_zero():
-  assert run_tokens([[-1] * 3] * 2)[1] == 0.0
 
 
 def run_head(head, *values):
@@ -66,7 +26,34 @@ def run_head(head, *values):
     return loss, predictions, variables
 
 
-POOLED = np.random.RandomState(0).randn(3, 4).astype(np.float32)
+def run_tokens(label_ids):
+  return run_head(
+    lambda x, ids: heads.tokens(x, ids, 5, False), SEQUENCE, label_ids
+  )
+
+
+def test_the_token_head_is_a_linear_layer_and_a_softmax():
+  _, predictions, variables = run_tokens([[0, 1, 2], [3, 4, 0]])
+  assert {n: v.shape for n, v in variables.items()} == {
+    "output_weights": (5, 4),
+    "output_bias": (5,),
+  }
+  probabilities = softmax(logits_of(SEQUENCE, variables))
+  assert np.array_equal(predictions["label"], probabilities.argmax(-1))
+  np.testing.assert_allclose(
+    predictions["probability"], probabilities.max(-1), rtol=1e-5
+  )
+
+
+def test_the_loss_is_the_mean_over_labelled_pieces():
+  loss, _, variables = run_tokens([[0, -1, 2], [-1, -1, 4]])
+  log = np.log(softmax(logits_of(SEQUENCE, variables)))
+  expected = -(log[0, 0, 0] + log[0, 2, 2] + log[1, 2, 4]) / 3
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_without_labelled_pieces_the_loss_is_zero():
+  assert run_tokens([[-1] * 3] * 2)[0] == 0.0
 
 
 def logits_of(x, variables, scope=""):
@@ -110,13 +97,12 @@ def test_each_of_several_labels_has_its_own_sigmoid():
 
 
 def test_a_span_begins_and_ends_only_where_allowed():
-  sequence = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
   allowed = [[0, 1, 1], [0, 1, 1]]
   loss, predictions, variables = run_head(
-    heads.span, sequence, [1, -1], [2, -1], allowed
+    heads.span, SEQUENCE, [1, -1], [2, -1], allowed
   )
   assert set(variables) == {"cls/squad/output_weights", "cls/squad/output_bias"}
-  starts, ends = np.moveaxis(logits_of(sequence, variables, "cls/squad/"), 2, 0)
+  starts, ends = np.moveaxis(logits_of(SEQUENCE, variables, "cls/squad/"), 2, 0)
   np.testing.assert_allclose(
     predictions["start_logits"][:, 1:], starts[:, 1:], rtol=1e-5, atol=1e-7
   )
