@@ -286,11 +286,7 @@ def main(_):
   if values.tune_threshold and harness.trains(command) and not values.do_eval:
     raise InputError("--tune_threshold needs --do_eval")
   sentence_tasks.run(
-    Dc,
-    command,
-    values.predict_format,
-    values.task_name,
-    values.tune_threshold,
+    Dc, command, values.predict_format, values.task_name, values.tune_threshold
   )
 
 

@@ -120,10 +120,7 @@ class Ner(harness.Task):
   def head(self, sequence, pooled, features, is_training):
     del pooled
     loss, predictions = heads.tokens(
-      sequence,
-      features["label_ids"],
-      len(self.learned["labels"]),
-      is_training,
+      sequence, features["label_ids"], len(self.learned["labels"]), is_training
     )
     return loss, dict(predictions, word=features["word"])
 

@@ -344,14 +344,7 @@ def memory():
         peak, own, loss = pool.apply(memory_of, (config_file, shape, recompute))
       print(
         "%-6s %d of 512, %-12s peak %6.0f MiB, step %6.2f s, loss %.5f"
-        % (
-          name,
-          size,
-          "recomputed:" if recompute else "kept:",
-          peak,
-          own,
-          loss,
-        )
+        % (name, size, "recomputed:" if recompute else "kept:", peak, own, loss)
       )
 
 

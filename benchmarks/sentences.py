@@ -206,11 +206,7 @@ def read(path):
     "%s: %s, %d documents, %.1f MB stored, %.1f MB of text"
     % (path, format, documents, os.path.getsize(path) / 1e6, size / 1e6),
     "reading %.2f s (%.1f MB/s of the file, %.1f of text)"
-    % (
-      reading,
-      os.path.getsize(path) / 1e6 / reading,
-      size / 1e6 / reading,
-    ),
+    % (reading, os.path.getsize(path) / 1e6 / reading, size / 1e6 / reading),
     "splitting %.2f s (%.1f MB/s)" % (seconds, size / 1e6 / seconds)
     if seconds
     else "not split: one sentence per line",

@@ -40,11 +40,7 @@ def test_six_updates_equal_the_reference(model, optimizer):
       # true gradient is 0 and both sides divide rounding noise by epsilon.
       continue
     np.testing.assert_allclose(
-      after[name],
-      expected["after/" + name],
-      rtol=1e-5,
-      atol=1e-6,
-      err_msg=name,
+      after[name], expected["after/" + name], rtol=1e-5, atol=1e-6, err_msg=name
     )
 
 
@@ -94,12 +90,7 @@ class Training:
   """A small model under training; `factor` multiplies its loss."""
 
   def __init__(
-    self,
-    session,
-    optimizer="adamw",
-    warmup=4,
-    accumulate=1,
-    loss_scaling=False,
+    self, session, optimizer="adamw", warmup=4, accumulate=1, loss_scaling=False
   ):
     self._session = session
     self._ids = tf.placeholder(tf.int32, [None])
@@ -326,9 +317,7 @@ def test_loss_scaling_does_not_change_an_update(accumulate):
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_overflow_skips_the_update_and_halves_the_loss_scale(
-  accumulate,
-):
+def test_overflow_skips_the_update_and_halves_the_loss_scale(accumulate):
   first, rest = BATCHES[:2], BATCHES[2:]
   overflow = [([0, 1], OVERFLOW)] * accumulate
   # Neither the step nor the learning rate, still warming up, counts it.
@@ -340,9 +329,7 @@ def test_overflow_skips_the_update_and_halves_the_loss_scale(
     np.testing.assert_allclose(actual[name], value, rtol=1e-6, err_msg=name)
 
 
-def test_loss_scale_doubles_after_enough_updates_without_overflow(
-  monkeypatch,
-):
+def test_loss_scale_doubles_after_enough_updates_without_overflow(monkeypatch):
   monkeypatch.setattr(optimization, "LOSS_SCALE_PATIENCE", 2)
   one = optimization.FIRST_LOSS_SCALE
   overflow = ([0], OVERFLOW)

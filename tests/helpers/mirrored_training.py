@@ -69,12 +69,7 @@ def outputs_of(features):
     loss += heads.tokens(x, features["label_ids"], 2, False)[0]
   positions = tf.zeros_like(features["label_ids"])
   loss += heads.masked_words(
-    CONFIG,
-    x,
-    table,
-    positions,
-    features["input_ids"],
-    features["weights"],
+    CONFIG, x, table, positions, features["input_ids"], features["weights"]
   )[0]
   return loss
 

@@ -25,12 +25,7 @@ def pretraining_outputs(model, fuse=False):
   )
   x = {k: tf.constant(v) for k, v in reference("inputs", model).items()}
   albert = modeling.AlbertModel(
-    config,
-    False,
-    x["input_ids"],
-    x["input_mask"],
-    x["segment_ids"],
-    fuse=fuse,
+    config, False, x["input_ids"], x["input_mask"], x["segment_ids"], fuse=fuse
   )
   loss, outputs = heads.pretraining(config, albert, x)
   return dict(

@@ -82,9 +82,7 @@ def test_small_windows_lose_no_label(tokenizer, max_seq_length):
   assert conll.parse(text.encode(), "x") == sentences
 
 
-def test_unseen_label_is_scored_but_not_learned(
-  tokenizer,
-):
+def test_unseen_label_is_scored_but_not_learned(tokenizer):
   task = task_for(tokenizer, [conll.Sentence(["fever"], ["O"])])
   (features,) = task.encode(
     conll.Sentence(["fever"], ["B-Sign"]), False
@@ -126,10 +124,7 @@ def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
 def test_raw_text_is_split_like_the_training_set(tokenizer):
   whole = [conll.Sentence(["IL-2", "x"], ["B", "O"])] * 20
   apart = [conll.Sentence(["IL", "-", "2"], ["B", "I", "I"])] * 20
-  for sentences, words in (
-    (whole, ["IL-2"]),
-    (apart, ["IL", "-", "2"]),
-  ):
+  for sentences, words in ((whole, ["IL-2"]), (apart, ["IL", "-", "2"])):
     task = task_for(tokenizer, sentences)
     (example,) = task.read_unlabelled(b"IL-2", "x.txt")
     assert example.words == words

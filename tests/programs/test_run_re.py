@@ -107,11 +107,7 @@ def test_training_set_without_the_negative_label_is_rejected(
   "task_name, labels, order",
   [
     ("gad", "1 0", ["0", "1"]),
-    (
-      "chemprot",
-      "cpr:9 false cpr:3",
-      ["cpr:3", "cpr:9", "false"],
-    ),
+    ("chemprot", "cpr:9 false cpr:3", ["cpr:3", "cpr:9", "false"]),
     (
       "ddi",
       "DDI-false DDI-int DDI-mechanism DDI-advise DDI-effect",
@@ -294,11 +290,7 @@ def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):
   data = tmp_path / "data"
   write_data(data, {"train.tsv": 64, "test.tsv": 16})
   results = tiny.run(
-    run_re,
-    tmp_path,
-    task_name="gad",
-    data_dir=str(data),
-    num_train_epochs=25.0,
+    run_re, tmp_path, task_name="gad", data_dir=str(data), num_train_epochs=25.0
   )
   assert results["test"]["f1"] == results["test"]["specificity"] == 1.0
   (tmp_path / "new.tsv").write_text(

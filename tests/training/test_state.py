@@ -10,9 +10,7 @@ from common.errors import InputError
 from training import state
 
 
-def test_copy_checkpoint_copies_all_shards_and_removes_old_ones(
-  tmp_path,
-):
+def test_copy_checkpoint_copies_all_shards_and_removes_old_ones(tmp_path):
   for name, text in {
     "model.ckpt-7.index": "i",
     "model.ckpt-7.meta": "m",
@@ -38,9 +36,7 @@ def test_copy_checkpoint_copies_all_shards_and_removes_old_ones(
   }
 
 
-def test_first_of_equal_scores_is_best_and_patience_counts_from_it(
-  tmp_path,
-):
+def test_first_of_equal_scores_is_best_and_patience_counts_from_it(tmp_path):
   kept = state.TrainingState(str(tmp_path))
   assert kept.best() is None and not kept.stale(1)
   for step, value in ((10, 0.5), (20, 0.7), (30, 0.7), (40, 0.6)):
