@@ -96,13 +96,9 @@ class Dc(sentence_tasks.SentenceTask):
 
   def gold_features(self, example):
     labels, gold = self.learned["labels"], example.gold or {}
-    unknown = [label for label in gold if label not in labels]
+    for label in gold:
+      sentence_tasks.check_label(label, labels, example.place)
     missing = [label for label in labels if label not in gold]
-    if unknown:
-      raise InputError(
-        "%s: found the label %s, expected one of the training set's: %s"
-        % (example.place, shorten(unknown[0]), ", ".join(labels))
-      )
     if missing and not all(gold.values()):
       raise InputError(
         "%s: found no 0 or 1 for the label %s, expected one for each label of "

@@ -107,23 +107,18 @@ def _define_schedule_flags():
     "learning_rate", 0.00176, "Peak learning rate.", lower_bound=0.0
   )
   flags.DEFINE_float("poly_power", 1.0, "Power of the polynomial decay.")
-  flags.DEFINE_integer(
-    "num_warmup_steps",
-    3125,
-    "Number of updates in which the learning rate rises.",
-    lower_bound=0,
-  )
-  flags.DEFINE_integer(
-    "start_warmup_step",
-    0,
-    "Update at which the warmup starts; use with --init_optimizer_state.",
-    lower_bound=0,
-  )
+  for name, default, text in (
+    ("num_warmup_steps", 3125, "Number of updates in which the rate rises."),
+    (
+      "start_warmup_step",
+      0,
+      "Update at which the warmup starts; use with --init_optimizer_state.",
+    ),
+    ("seed", 12345, "Seed of shuffling, new weights and dropout."),
+  ):
+    flags.DEFINE_integer(name, default, text, lower_bound=0)
   flags.DEFINE_bool(
     "use_sop", True, "Train on sentence order as well as on masked words."
-  )
-  flags.DEFINE_integer(
-    "seed", 12345, "Seed of shuffling, new weights, dropout.", lower_bound=0
   )
 
 

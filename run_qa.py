@@ -387,27 +387,13 @@ def define_flags():
     None,
     "BioASQ JSON file with the gold answers of the test set.",
   )
-  flags.DEFINE_integer(
-    "doc_stride",
-    128,
-    "Number of pieces between the starts of two windows.",
-    lower_bound=1,
-  )
-  flags.DEFINE_integer(
-    "max_query_length",
-    64,
-    "Maximum number of pieces of a question.",
-    lower_bound=1,
-  )
-  flags.DEFINE_integer(
-    "n_best_size", 20, "Number of answers to keep per text.", lower_bound=1
-  )
-  flags.DEFINE_integer(
-    "max_answer_length",
-    30,
-    "Maximum number of pieces of an answer.",
-    lower_bound=1,
-  )
+  for name, default, text in (
+    ("doc_stride", 128, "Number of pieces between the starts of two windows."),
+    ("max_query_length", 64, "Maximum number of pieces of a question."),
+    ("n_best_size", 20, "Number of answers to keep per text."),
+    ("max_answer_length", 30, "Maximum number of pieces of an answer."),
+  ):
+    flags.DEFINE_integer(name, default, text, lower_bound=1)
   flags.DEFINE_float(
     "list_threshold",
     0.42,

@@ -1,4 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exports models: as SavedModels, as folders for Hugging Face transformers, and
-as folders to pass on. scripts/export.py is the program.
-"""
+"""Exports models (scripts/export.py) and embeddings (extract_features.py)."""

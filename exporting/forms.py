@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model in other forms, each checked by what it computes.
+"""Exports models and checks that the exports compute the same outputs.
 
 `export_model` writes a SavedModel for TensorFlow Serving, a folder for Hugging
-Face transformers, or the model's own folder without what only training needs.
-`import_transformers` makes a model of a folder for transformers. If the result
-does not compute what the model computes, nothing is left behind.
+Face transformers, or the model's folder without its training state;
+`import_transformers` reads a folder for transformers. If the outputs differ,
+nothing is written.
 """
 
 import collections
@@ -26,8 +26,7 @@ import modeling
 import tokenization
 from training import heads
 
-# The greatest differences that rounding explains: within TensorFlow, and
-# between TensorFlow and PyTorch.
+# The largest differences due to rounding, within TensorFlow and to PyTorch.
 SAME_TOLERANCE = 1e-5
 TORCH_TOLERANCE = 1e-4
 SIGNATURE = "serving_default"
@@ -323,11 +322,11 @@ def _check_imported(origin, folder, ours):
   _check_torch(origin, model_folders.compute(source, batch), batch, folder)
 
 
-# ---------------------------------------------------------- a folder to hand on
+# ---------------------------------------------------------- a folder to share
 
 
 def _write_folder(source, target):
-  """Writes the model's own folder without what only training needs."""
+  """Writes the model's folder without its training state."""
   contents = model_folders.model_files(source)
   contents["README.md"] = model_cards.folder(source).encode("utf-8")
   weights = model_folders.read_weights(source, step=True)

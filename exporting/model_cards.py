@@ -6,6 +6,8 @@ Each function takes a model_folders.Source and returns Markdown.
 
 import os
 
+from exporting import transformers_files
+
 # The program of each task.
 PROGRAMS = {
   "ner": "run_ner.py",
@@ -37,16 +39,6 @@ ENCODING = (
   "`sequence_output`, [batch, length, hidden], and `pooled_output`, [batch, "
   "hidden]"
 )
-AUTO_CLASSES = {
-  "tokens": "AutoModelForTokenClassification",
-  "classes": "AutoModelForSequenceClassification",
-  "score": "AutoModelForSequenceClassification",
-  "labels": "AutoModelForSequenceClassification",
-  "span": "AutoModelForQuestionAnswering",
-  "pretraining": "AutoModelForPreTraining",
-  "words": "AutoModelForMaskedLM",
-  "encoder": "AutoModel",
-}
 SAME_MARKS = (
   "This model has learned relations between entities that are marked as in its "
   "training set (@GENE$)."
@@ -64,7 +56,7 @@ OTHER_MARKS = {
 
 
 def folder(source):
-  """Returns the README.md of a folder to pass on."""
+  """Returns the README.md of an exported model folder."""
   if source.task:
     how = "To label text with BioALBERT:\n\n" + _code(_command(source))
   else:
@@ -102,7 +94,9 @@ def serving(source):
 
 def transformers(source):
   """Returns the README.md of a folder for Hugging Face transformers."""
-  name = AUTO_CLASSES[source.head]
+  # AutoModelForX for AlbertForX, and AutoModel for AlbertModel.
+  head = transformers_files.CLASSES[source.head][len("Albert") :]
+  name = "AutoModel" + ("" if head == "Model" else head)
   code = (
     "from transformers import AutoTokenizer, %s\n\n"
     'tokenizer = AutoTokenizer.from_pretrained(".")\n'

@@ -341,7 +341,7 @@ def model_files(source):
 
 
 def read_weights(source, step=False):
-  """Returns a checkpoint's {name: array} without what only training needs."""
+  """Returns a checkpoint's {name: array} without the training state."""
   reader = tf.train.load_checkpoint(source.checkpoint)
   return {
     name: reader.get_tensor(name)

@@ -158,15 +158,7 @@ class OneLabel(SentenceTask):
   def gold_features(self, example):
     label_id = -1
     if example.gold is not None:
-      if example.gold not in self.learned["labels"]:
-        raise InputError(
-          "%s: found the label %s, expected one of the training set's: %s"
-          % (
-            example.place,
-            shorten(example.gold),
-            ", ".join(self.learned["labels"]),
-          )
-        )
+      check_label(example.gold, self.learned["labels"], example.place)
       label_id = self.learned["labels"].index(example.gold)
     return {"label_id": np.array(label_id, np.int32)}
 
@@ -213,6 +205,15 @@ class OneLabel(SentenceTask):
 
   def report(self, scores):
     return metrics.class_report(scores)
+
+
+def check_label(label, labels, place):
+  """Rejects a label that the training set lacks."""
+  if label not in labels:
+    raise InputError(
+      "%s: found the label %s, expected one of the training set's: %s"
+      % (place, shorten(label), ", ".join(labels))
+    )
 
 
 def write_results(rows, split):

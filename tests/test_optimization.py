@@ -73,6 +73,13 @@ def test_first_update_without_warmup_uses_the_peak_rate():
     assert session.run(rate) == pytest.approx(0.1)
 
 
+def assert_close(actual, expected, rtol=0.0, atol=0.0):
+  """Compares {name: value}; by default, values must be equal."""
+  assert sorted(actual) == sorted(expected)
+  for name, value in expected.items():
+    np.testing.assert_allclose(actual[name], value, rtol, atol, err_msg=name)
+
+
 def embedding_loss(ids, scale):
   """Returns a loss over an embedding lookup, a matrix and a bias."""
   table = tf.get_variable(
@@ -137,18 +144,13 @@ def test_accumulated_micro_batches_equal_one_large_batch(scale, optimizer):
   expected = train(large, scale, optimizer)
   actual = train(small, scale, optimizer, accumulate=2)
   assert actual["global_step"] == expected["global_step"] == 2
-  assert sorted(actual) == sorted(expected)  # Checkpoints hold no sums.
-  for name, value in expected.items():
-    np.testing.assert_allclose(
-      actual[name], value, rtol=1e-5, atol=1e-7, err_msg=name
-    )
+  # The names are equal, too: checkpoints hold no sums.
+  assert_close(actual, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_incomplete_accumulation_changes_no_variable():
   before = train([], 1.0, "adamw")
-  after = train([[0, 1]], 1.0, "adamw", accumulate=2)
-  for name, value in before.items():
-    assert np.array_equal(after[name], value), name
+  assert_close(train([[0, 1]], 1.0, "adamw", accumulate=2), before)
 
 
 def test_slot_names_match_the_albert_release():
@@ -166,9 +168,7 @@ def test_slot_names_match_the_albert_release():
   [optimization.AdamWeightDecayOptimizer, optimization.LAMBOptimizer],
   ids=["adamw", "lamb"],
 )
-@pytest.mark.parametrize(
-  "use_resource", [False, True], ids=["reference", "resource"]
-)
+@pytest.mark.parametrize("use_resource", [False, True])
 def test_sparse_gradient_updates_like_its_dense_sum(optimizer, use_resource):
   results = []
   for sparse in (True, False):
@@ -309,11 +309,8 @@ def test_loss_scaling_does_not_change_an_update(accumulate):
   expected, _ = after(BATCHES, accumulate=accumulate, loss_scaling=False)
   actual, scale = after(BATCHES, accumulate=accumulate)
   assert scale == optimization.FIRST_LOSS_SCALE
-  assert sorted(actual) == sorted(
-    expected
-  )  # The loss scale is not in checkpoints.
-  for name, value in expected.items():
-    np.testing.assert_allclose(actual[name], value, rtol=1e-6, err_msg=name)
+  # The names are equal, too: the loss scale is not in checkpoints.
+  assert_close(actual, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -325,8 +322,7 @@ def test_overflow_skips_the_update_and_halves_the_loss_scale(accumulate):
   actual, scale = after(first + overflow + rest, accumulate=accumulate)
   assert scale == optimization.FIRST_LOSS_SCALE / 2
   assert actual["global_step"] == 4 / accumulate
-  for name, value in expected.items():
-    np.testing.assert_allclose(actual[name], value, rtol=1e-6, err_msg=name)
+  assert_close(actual, expected, rtol=1e-6)
 
 
 def test_loss_scale_doubles_after_enough_updates_without_overflow(monkeypatch):
@@ -342,6 +338,6 @@ def test_loss_scale_doubles_after_enough_updates_without_overflow(monkeypatch):
 
 def test_non_finite_gradients_change_no_variable():
   before, _ = after([], loss_scaling=False)
+  assert all(np.isfinite(value).all() for value in before.values())
   values, _ = after([([0, 1], float("nan"))], loss_scaling=False)
-  for name, value in before.items():
-    assert np.array_equal(values[name], value), name
+  assert_close(values, before)

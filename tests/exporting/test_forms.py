@@ -260,7 +260,7 @@ def test_weights_of_another_config_are_an_error(models, tmp_path):
   assert os.listdir(str(tmp_path)) == ["theirs"]
 
 
-# --------------------------------------------------------- a folder to hand on
+# ---------------------------------------------------------- a folder to share
 
 
 def test_a_folder_has_no_training_state(models, tmp_path):

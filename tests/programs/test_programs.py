@@ -229,9 +229,8 @@ def test_training_folder_alone_is_enough_to_predict(trained, tmp_path):
   )
   assert "labelled" in log and "training from" not in log
   config = json.loads((trained["output"] / "run_config.json").read_text())
-  assert (
-    config["training"]["learning_rate"] == 3e-3
-  )  # The record of the training stays.
+  # The record of the training stays.
+  assert config["training"]["learning_rate"] == 3e-3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from finetuning import splits
 from formats import label_sets
 import run_dc
 from tests.helpers import tiny
@@ -176,12 +175,9 @@ def test_text_without_pieces_is_one_empty_input(tokenizer):
   assert window["gold"].tolist() == [0]
 
 
-def test_dev_fraction_keeps_documents_whole():
-  examples = read("".join("%d_s%d\tx\ta\n" % (i // 4, i) for i in range(40)))
-  train, dev = splits.hold_out(examples, 0.2, 1, run_dc.Dc(None, 32).group, "x")
-  assert (len(train), len(dev)) == (32, 8)
-  documents = [{e.id.split("_")[0] for e in part} for part in (train, dev)]
-  assert not documents[0] & documents[1]
+def test_sentences_of_a_document_are_held_out_together():
+  examples = read("1_s0\tx\ta\n1_s1\ty\ta\n2_s0\tz\ta\n")
+  assert list(map(run_dc.Dc(None, 32).group, examples)) == ["1", "1", "2"]
 
 
 def outputs_of(*rows):

@@ -21,7 +21,7 @@ TF_1 = tf.__version__.startswith("1.")
 
 
 def check(**changed):
-  """Checks flags of which some are changed."""
+  """Checks the default flags with some of them changed."""
   steps = changed.pop("num_accumulation_steps", 1)
   sizes = {k: changed.pop(k, v) for k, v in BATCH_SIZES.items()}
   devices.check(devices.Device(**changed), sizes, steps)
