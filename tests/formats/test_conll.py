@@ -95,41 +95,41 @@ FAULTS = [
   # file, message
   (
     b"a\tO\nb\n",
-    "train.tsv:2: found 1 column ('b'), expected 2 to 4 columns, the word "
+    ":2: found 1 column ('b'), expected 2 to 4 columns, the word "
     "first and its label last",
   ),
-  (b"a b c d O\n", "train.tsv:1: found 5 columns ('a b c d O'), expected 2 to"),
+  (b"a b c d O\n", ":1: found 5 columns ('a b c d O'), expected 2 to"),
   (
     b"a\tO\n\nb\tX\n",
-    "train.tsv:3: found label 'X' of word 'b', expected O, B, I, E or S, the "
+    ":3: found label 'X' of word 'b', expected O, B, I, E or S, the "
     "last four also with -type",
   ),
-  (b"a\tB-\n", "train.tsv:1: found label 'B-' of word 'a'"),
-  (b"a\tB_Gene\n", "train.tsv:1: found label 'B_Gene'"),
-  (b"a\tb-gene\n", "train.tsv:1: found label 'b-gene'"),
-  (b"a\tO-Gene\n", "train.tsv:1: found label 'O-Gene'"),
-  (b"a\tB-cell type\n", "train.tsv:1: found label 'B-cell type'"),
-  (b"a\tO\t\n", "train.tsv:1: found label '' of word 'a'"),
-  (b"\tO\n", "train.tsv:1: found an empty word"),
-  (b"\xc2\xa0\n", "train.tsv:1: found 1 column"),
+  (b"a\tB-\n", ":1: found label 'B-' of word 'a'"),
+  (b"a\tB_Gene\n", ":1: found label 'B_Gene'"),
+  (b"a\tb-gene\n", ":1: found label 'b-gene'"),
+  (b"a\tO-Gene\n", ":1: found label 'O-Gene'"),
+  (b"a\tB-cell type\n", ":1: found label 'B-cell type'"),
+  (b"a\tO\t\n", ":1: found label '' of word 'a'"),
+  (b"\tO\n", ":1: found an empty word"),
+  (b"\xc2\xa0\n", ":1: found 1 column"),
   (
     b"word\ttag\na\tO\n",
-    "train.tsv:1: found what looks like a header ('word tag'), expected a word "
+    ":1: found what looks like a header ('word tag'), expected a word "
     "and its label on the first line",
   ),
-  (b"\nToken Label\na O\n", "train.tsv:2: found what looks like a header"),
-  (b"Word\tPOS\tNER\na\tNN\tO\n", "train.tsv:1: found what looks like a head"),
-  (b"a\tO\nword\ttag\n", "train.tsv:2: found label 'tag' of word 'word'"),
+  (b"\nToken Label\na O\n", ":2: found what looks like a header"),
+  (b"Word\tPOS\tNER\na\tNN\tO\n", ":1: found what looks like a head"),
+  (b"a\tO\nword\ttag\n", ":2: found label 'tag' of word 'word'"),
   (
     b"a\tO\nb\xff\tO\n",
-    "train.tsv:2: found byte 0xff, which is not UTF-8, expected text in UTF-8",
+    ":2: found byte 0xff, which is not UTF-8, expected text in UTF-8",
   ),
-  (b"\xef\xbb\xbfa\tO\n\xe9\tO\n", "train.tsv:2: found byte 0xe9"),
-  ("a\tO\n".encode("utf-16"), "train.tsv:1: found UTF-16 text or a binary"),
-  ("a\tO\n".encode("utf-16-be"), "train.tsv:1: found UTF-16 text"),
-  (b"", "train.tsv: found no words, the file is empty, expected lines of 2 to"),
-  (b"\n \n\n", "train.tsv: found no words, the file is empty"),
-  (b"-DOCSTART-\tO\n\n", "train.tsv: found no words"),
+  (b"\xef\xbb\xbfa\tO\n\xe9\tO\n", ":2: found byte 0xe9"),
+  ("a\tO\n".encode("utf-16"), ":1: found UTF-16 text or a binary"),
+  ("a\tO\n".encode("utf-16-be"), ":1: found UTF-16 text"),
+  (b"", ": found no words, the file is empty, expected lines of 2 to"),
+  (b"\n \n\n", ": found no words, the file is empty"),
+  (b"-DOCSTART-\tO\n\n", ": found no words"),
 ]
 
 
@@ -137,7 +137,7 @@ FAULTS = [
 def test_malformed_files_are_rejected_with_their_line(data, message):
   with pytest.raises(errors.InputError) as caught:
     conll.parse(data, "train.tsv")
-  assert str(caught.value).startswith(message)
+  assert str(caught.value).startswith("train.tsv" + message)
   assert "\n" not in str(caught.value)
 
 

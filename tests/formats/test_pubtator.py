@@ -81,34 +81,34 @@ def test_a_document_may_repeat():
 HEAD = "1|t|Pain.\n1|a|It rose.\n"
 FAULTS = [
   # file, message
-  ("", "c.txt: found no document, expected id|t|title, then id|a|abstract"),
-  ("\n \n", "c.txt: found no document"),
+  ("", ": found no document, expected id|t|title, then id|a|abstract"),
+  ("\n \n", ": found no document"),
   (
     "1|t|Pain.\n\n2|t|Pain.\n2|a|It rose.\n",
-    "c.txt:1: found the title of '1' without an abstract, expected id|t|",
+    ":1: found the title of '1' without an abstract, expected id|t|",
   ),
-  (HEAD + "more\n", "c.txt:3: found 'more', expected id|t|title"),
+  (HEAD + "more\n", ":3: found 'more', expected id|t|title"),
   (
     HEAD + "1\t0\t4\n",
-    "c.txt:3: found 3 columns, expected 5 to 7 for a mention (id, start, end, "
+    ":3: found 3 columns, expected 5 to 7 for a mention (id, start, end, "
     "text, type, concept, parts) or 4 for a relation (id, type, two concepts)",
   ),
-  (HEAD + "1\t0\t4\tPain\n", "c.txt:3: found 4 columns, expected 5 to 7 for a"),
-  (HEAD + "1\t0\t4\tPain\tX\ta\tb\tc\n", "c.txt:3: found 8 columns, expected"),
+  (HEAD + "1\t0\t4\tPain\n", ":3: found 4 columns, expected 5 to 7 for a"),
+  (HEAD + "1\t0\t4\tPain\tX\ta\tb\tc\n", ":3: found 8 columns, expected"),
   (
     HEAD + "1\t0\tx\tPain\tX\n",
-    "c.txt:3: found 'x', expected the offset as a whole number",
+    ":3: found 'x', expected the offset as a whole number",
   ),
-  (HEAD + "1\t-1\t4\tPain\tX\n", "c.txt:3: found '-1', expected the offset"),
-  (HEAD + "1\t0\t4\tPain\t \n", "c.txt:3: found a mention without a type"),
+  (HEAD + "1\t-1\t4\tPain\tX\n", ":3: found '-1', expected the offset"),
+  (HEAD + "1\t0\t4\tPain\t \n", ":3: found a mention without a type"),
   (
     HEAD + "1\t1\t5\tPain\tX\n",
-    "c.txt:3: found 'ain.' at the offsets 1-5, expected 'Pain' there",
+    ":3: found 'ain.' at the offsets 1-5, expected 'Pain' there",
   ),
-  (HEAD + "1\t0\t99\tPain\tX\n", "c.txt:3: found the offsets 0 to 99, expect"),
+  (HEAD + "1\t0\t99\tPain\tX\n", ":3: found the offsets 0 to 99, expect"),
   (
     HEAD + "1\t0\t4\tPain\tX\n1\t0\t4\tPain\tDis",
-    "c.txt:4: found the end of the file within a line, expected a whole file",
+    ":4: found the end of the file within a line, expected a whole file",
   ),
 ]
 
@@ -117,7 +117,7 @@ FAULTS = [
 def test_malformed_files_are_rejected_with_their_line(text, message):
   with pytest.raises(errors.InputError) as caught:
     parse(text)
-  assert str(caught.value).startswith(message)
+  assert str(caught.value).startswith("c.txt" + message)
   assert "\n" not in str(caught.value)
 
 
