@@ -75,10 +75,6 @@ def made(tmp_path):
   return make
 
 
-def encoded(files):
-  return {name: text.encode("utf-8") for name, text in files.items()}
-
-
 def by_split(files):
   """Returns {split: (bytes, name)} of the files that run_*.py look for."""
   found = {}
@@ -254,11 +250,10 @@ def test_shareclefe_counts_notes_without_annotations(made):
 def test_shareclefe_xml_with_inconsistent_ids_is_an_error(
   made, old, new, message
 ):
-  (name,) = [
-    n
-    for n in corpus_files.files("shareclefe")
-    if n.endswith("00000-000000-RADIOLOGY_REPORT.txt.knowtator.xml")
-  ]
+  name = (
+    "Task1TrainSetGOLD199knowtatorehost/Task1Gold/"
+    "00000-000000-RADIOLOGY_REPORT.txt.knowtator.xml"
+  )
   data = corpus_files.files("shareclefe")[name].replace(old, new)
   if message is None:  # The task ignores other classes of mentions.
     made("shareclefe", changed={name: data})
@@ -509,13 +504,20 @@ def test_medsts_scores_may_be_in_the_file_of_test_pairs(made):
   ]
 
 
+def with_first_question(name, key, value):
+  """Returns {name: bytes} of a file of BioASQ 4b with a question changed."""
+  root = json.loads(corpus_files.files("bioasq-4b")[name].decode("utf-8"))
+  root["questions"][0][key] = value
+  return {name: json.dumps(root).encode("utf-8")}
+
+
 def test_bioasq_abstracts_replace_snippets(made):
-  abstracts = b"700\tOf JAK3.\tHere CTNNB1 acts.\n"
-  name = "Task4BGoldenEnriched/4B1_golden.json"
-  golden = corpus_files.files("bioasq-4b")[name].decode("utf-8")
-  root = json.loads(golden)
-  root["questions"][0]["documents"] = 5  # Counts as no documents.
-  changed = {name: json.dumps(root).encode("utf-8"), "abstracts.tsv": abstracts}
+  changed = with_first_question(
+    "Task4BGoldenEnriched/4B1_golden.json",
+    "documents",
+    5,  # Counts as no documents.
+  )
+  changed["abstracts.tsv"] = b"700\tOf JAK3.\tHere CTNNB1 acts.\n"
   files = made("bioasq-4b", changed=changed)
   name = "BioASQ-train-factoid-4b.json"
   (article,) = json.loads(files[name])["data"]
@@ -554,10 +556,7 @@ def test_bioasq_trains_on_earlier_golden_files_without_a_training_file(made):
 def test_bioasq_skips_and_counts_questions_without_answer_or_snippet(
   made, key, value, rule
 ):
-  name = "BioASQ-training4b.json"
-  root = json.loads(corpus_files.files("bioasq-4b")[name].decode("utf-8"))
-  root["questions"][0][key] = value
-  changed = {name: json.dumps(root).encode("utf-8")}
+  changed = with_first_question("BioASQ-training4b.json", key, value)
   files = made("bioasq-4b", changed=changed)
   paragraphs = json.loads(files["BioASQ-train-factoid-4b.json"])["data"][0]
   assert [p["qas"][0]["id"] for p in paragraphs["paragraphs"]] == ["t1_000"]

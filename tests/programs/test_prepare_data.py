@@ -4,7 +4,6 @@
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import types
@@ -20,13 +19,9 @@ import prepare_data
 from tests.helpers import REPO
 from tests.helpers import corpus_files
 
-OUTPUT = {
-  "train.tsv",
-  "dev.tsv",
-  "test.tsv",
-  "conversion_report.txt",
-  "conversion.json",
-}
+OUTPUT = set(
+  "train.tsv dev.tsv test.tsv conversion_report.txt conversion.json".split()
+)
 
 
 def run(*arguments, fails=False):
@@ -163,10 +158,7 @@ def test_drop_leaks_removes_texts_of_the_test_set(mednli, tmp_path):
 def test_drop_contradictions_removes_texts_with_several_labels(tmp_path):
   found = corpus_files.files("mednli")
   first = found["mli_train_v1.jsonl"].splitlines(True)[0]
-  other = first.replace(b"neutral", b"entailment")
-  if other == first:
-    other = re.sub(b"entailment|contradiction", b"neutral", first)
-  found["mli_train_v1.jsonl"] += other
+  found["mli_train_v1.jsonl"] += first.replace(b"entailment", b"neutral")
   folder = corpus_files.write(tmp_path / "in", found)
   call(folder, tmp_path / "with")
   call(folder, tmp_path / "without", drop_contradictions=True)
