@@ -12,6 +12,7 @@ from training import estimators
 def test_written_curves_are_read_back(tmp_path):
   for step in (10, 20):
     estimators.write_scalars(str(tmp_path), step, {"loss": step / 2})
+  assert curves.read(str(tmp_path / "absent")) == {}
   assert curves.read(str(tmp_path)) == {"loss": {10: 5.0, 20: 10.0}}
 
 
@@ -30,10 +31,6 @@ def test_an_event_file_cut_short_gives_its_whole_events(tmp_path):
   (path,) = tmp_path.iterdir()
   path.write_bytes(path.read_bytes() + b"\x10\0\0\0\0\0\0\0abc")
   assert curves.read(str(tmp_path)) == {"loss": {10: 1.0}}
-
-
-def test_a_missing_folder_has_no_curves(tmp_path):
-  assert curves.read(str(tmp_path / "eval")) == {}
 
 
 def test_a_figure_has_one_panel_per_name(tmp_path):

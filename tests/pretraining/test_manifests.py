@@ -41,17 +41,12 @@ def test_a_new_folder_has_no_earlier_run(plan):
   assert earlier == (None, False, [])
 
 
-def test_the_same_command_finds_its_progress(plan):
+@pytest.mark.parametrize("name", ["x.progress.json", "progress.json"])
+def test_progress_is_found_also_under_its_old_name(plan, tmp_path, name):
   manifests.write_progress(plan, DESCRIPTION, [{"shards": []}])
+  (tmp_path / "x.progress.json").rename(tmp_path / name)
   earlier = manifests.read_earlier(plan, DESCRIPTION)
   assert not earlier.finished
-  assert earlier.stripes == [{"shards": []}]
-
-
-def test_progress_under_its_old_name_is_found_and_renamed(plan, tmp_path):
-  progress = dict(DESCRIPTION, stripes=[{"shards": []}])
-  (tmp_path / "progress.json").write_text(json.dumps(progress))
-  earlier = manifests.read_earlier(plan, DESCRIPTION)
   assert earlier.stripes == [{"shards": []}]
   assert os.listdir(str(tmp_path)) == ["x.progress.json"]
 

@@ -51,12 +51,8 @@ def test_shards_are_lanes_times_stripes(
 ):
   plan = plan_of([1000], num_shards, copies)
   assert (plan.lanes, plan.stripes) == (lanes, stripes), why
-
-
-def test_every_shard_is_one_lane_of_one_stripe():
-  plan = plan_of([1000], 12, 4)
-  numbers = [plan.shard(i, j) for i in range(3) for j in range(4)]
-  assert sorted(numbers) == list(range(12))
+  numbers = [plan.shard(i, j) for i in range(stripes) for j in range(lanes)]
+  assert sorted(numbers) == list(range(num_shards))
 
 
 def test_stripes_divide_the_bytes_of_all_inputs_evenly():
@@ -132,9 +128,6 @@ def test_inputs_are_the_sorted_files_of_all_patterns(texts):
     shards.Input(str(texts / "a.txt"), 306, "text"),
     shards.Input(str(texts / "b.txt"), 306, "text"),
   ]
-
-
-def test_a_given_format_is_used(texts):
   (found,) = shards.find_inputs(str(texts / "a.txt"), "mimic")
   assert found.format == "mimic"
 
@@ -196,7 +189,10 @@ def write_stripes(plan, stripes):
 
 
 def test_a_stripe_gets_its_names_when_the_next_begins(tmp_path):
-  write_stripes(plan_of([100], 6, 2, tmp_path), 1)
+  plan = plan_of([100], 6, 2, tmp_path)
+  output = write_stripes(plan, 1)
+  stripes = manifests.read_earlier(plan, DESCRIPTION).stripes
+  assert stripes == output.stripes
   found = {p.name for p in tmp_path.iterdir()}
   assert found == {
     "x.progress.json",
@@ -205,13 +201,15 @@ def test_a_stripe_gets_its_names_when_the_next_begins(tmp_path):
     "x-00003-of-00006",
     "x-00004-of-00006.partial",
   }
-
-
-def test_a_shard_holds_its_chunks_in_order(tmp_path):
-  write_stripes(plan_of([100], 6, 2, tmp_path), 1)
   # Lane 0 gets copy 0 of chunk 0 and copy 1 of chunk 1, lane 1 the others.
   assert (tmp_path / "x-00000-of-00006").read_bytes() == b"011"
   assert (tmp_path / "x-00003-of-00006").read_bytes() == b"110"
+  output.discard()
+  assert sorted(p.name for p in tmp_path.iterdir()) == [
+    "x-00000-of-00006",
+    "x-00003-of-00006",
+    "x.progress.json",
+  ]
 
 
 def test_the_outcome_includes_earlier_runs(tmp_path):
@@ -250,15 +248,3 @@ def test_a_changed_finished_shard_is_named(tmp_path):
   (tmp_path / "x-00003-of-00006").write_bytes(b"1")
   with pytest.raises(InputError, match="x-00003-of-00006: was finished with 3"):
     shards.Output(plan, DESCRIPTION, stripes)
-
-
-def test_discarding_keeps_only_finished_shards(tmp_path):
-  write_stripes(plan_of([100], 6, 2, tmp_path), 1).discard()
-  assert not list(tmp_path.glob("*.partial"))
-  assert len(list(tmp_path.glob("x-*"))) == 2
-
-
-def test_the_progress_file_lists_finished_stripes(tmp_path):
-  plan = plan_of([100], 6, 2, tmp_path)
-  stripes = write_stripes(plan, 1).stripes
-  assert manifests.read_earlier(plan, DESCRIPTION).stripes == stripes

@@ -95,14 +95,9 @@ def test_a_vocabulary_is_not_overwritten(text, trained):
 @pytest.mark.parametrize(
   "arguments, message",
   [
-    (["--devv"], "unknown argument '--devv'"),
     (["--input", "x"], "--output_prefix is not given"),
     (["--output_prefix", "x", "--input"], "--input needs a value"),
   ],
 )
 def test_error_messages_name_wrong_arguments(arguments, message):
   assert message in run(*arguments, code=1)
-
-
-def test_help_prints_the_usage_line():
-  assert "usage: scripts/train_vocabulary.sh" in run("--help")
