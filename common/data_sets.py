@@ -15,9 +15,7 @@ Task = collections.namedtuple("Task", "title program metrics")
 
 # A file to download. A checksum is given only where one is published for this
 # very address; scripts/download.sh records the others at the first download.
-File = collections.namedtuple(
-  "File", ["name", "address", "sha256"], defaults=(None,)
-)
+File = collections.namedtuple("File", "name address sha256", defaults=(None,))
 
 # A row of the table:
 #   name         for --dataset, scripts/download.sh and configs/recipes
@@ -54,11 +52,9 @@ TASKS = {
 # The metrics of each type of questions. BioASQ ranks yes/no answers by macro
 # F1, but BLURB and most papers report accuracy.
 QUESTION_METRICS = {
-  "factoid": {
-    "mrr": "MRR",
-    "strict": "strict accuracy",
-    "lenient": "lenient accuracy",
-  },
+  "factoid": dict(
+    mrr="MRR", strict="strict accuracy", lenient="lenient accuracy"
+  ),
   "list": {"f1": "mean F1"},
   "yesno": {"accuracy": "accuracy"},
   "squad": {"f1": "F1", "exact": "exact match"},
@@ -67,12 +63,9 @@ QUESTION_METRICS = {
 # The (label, metric) of BLURB's data sets by family. EBM PICO and PubMedQA are
 # not in this benchmark.
 BLURB = {
-  "NER": (
-    ("BC5CDR-chem", "f1"),
-    ("BC5CDR-disease", "f1"),
-    ("NCBI-disease", "f1"),
-    ("BC2GM", "f1"),
-    ("JNLPBA", "f1"),
+  "NER": tuple(
+    (name, "f1")
+    for name in "BC5CDR-chem BC5CDR-disease NCBI-disease BC2GM JNLPBA".split()
   ),
   "PICO": (("EBM PICO", "macro_f1"),),
   "RE": (("ChemProt", "f1"), ("DDI", "f1"), ("GAD", "f1")),
@@ -117,14 +110,8 @@ def _plain(name):
 
 def _data_set(name, label, task, **fields):
   """Returns a DataSet; omitted fields are empty, its metrics the task's."""
-  defaults = {
-    "files": (),
-    "agreement": "",
-    "unpacking": "",
-    "metrics": TASKS[task].metrics,
-    "aliases": (),
-    "note": "",
-  }
+  defaults = dict(files=(), agreement="", unpacking="", aliases=(), note="")
+  defaults["metrics"] = TASKS[task].metrics
   return DataSet(name, label, task, **dict(defaults, **fields))
 
 

@@ -19,18 +19,16 @@ TYPES = ("yesno", "factoid", "list")
 
 _SNIPPET_NUMBER = re.compile(r"_\d{3,}$")
 # In the order in which the official measure prints them.
-_FIGURES = (
-  ("yesno", "accuracy"),
-  ("factoid", "strict"),
-  ("factoid", "lenient"),
-  ("factoid", "mrr"),
-  ("list", "precision"),
-  ("list", "recall"),
-  ("list", "f1"),
-  ("yesno", "macro_f1"),
-  ("yesno", "f1_yes"),
-  ("yesno", "f1_no"),
-)
+_FIGURES = [
+  (kind, name)
+  for kind, names in (
+    ("yesno", "accuracy"),
+    ("factoid", "strict lenient mrr"),
+    ("list", "precision recall f1"),
+    ("yesno", "macro_f1 f1_yes f1_no"),
+  )
+  for name in names.split()
+]
 
 
 def question_id(pair_id):
@@ -47,12 +45,7 @@ def find_files(folder, name, kind):
   """Returns (training file, {batch: (test file, golden file or None)}).
 
   The files are named as BioBERT's: BioASQ-train-factoid-4b.json,
-  BioASQ-test-factoid-4b-1.json and 4B1_golden.json.
-
-  Args:
-    folder: with the files.
-    name: of the data set, such as bioasq-4b.
-    kind: of the questions.
+  BioASQ-test-factoid-4b-1.json and 4B1_golden.json; `name` is then bioasq-4b.
   """
   edition = name.rpartition("-")[2]
   train = os.path.join(folder, "BioASQ-train-%s-%s.json" % (kind, edition))
@@ -63,10 +56,8 @@ def find_files(folder, name, kind):
     if match:
       golden = "%s%s_golden.json" % (edition.upper(), match[1])
       golden = os.path.join(folder, golden)
-      tests[int(match[1])] = (
-        os.path.join(folder, path),
-        golden if os.path.exists(golden) else None,
-      )
+      golden = golden if os.path.exists(golden) else None
+      tests[int(match[1])] = os.path.join(folder, path), golden
   if not os.path.exists(train) or not tests:
     raise InputError(
       "%s: expected %s and %s1.json there"
@@ -139,12 +130,7 @@ def exact_answer(kind, pooled, threshold):
 def submission(kind, answers):
   """Returns the submission for BioASQ and its official measure."""
   questions = [
-    {
-      "type": kind,
-      "id": name,
-      "ideal_answer": "Dummy",
-      "exact_answer": answer,
-    }
+    dict(type=kind, id=name, ideal_answer="Dummy", exact_answer=answer)
     for name, answer in answers.items()
   ]
   return {"questions": questions}

@@ -371,14 +371,8 @@ def _totals(counts):
 def _counted_scores(gold, predicted, correct):
   """Returns scores and the counts behind them as a dict."""
   precision, recall, f1 = _ratios(gold, predicted, correct)
-  return {
-    "precision": precision,
-    "recall": recall,
-    "f1": f1,
-    "gold": gold,
-    "predicted": predicted,
-    "correct": correct,
-  }
+  scores = dict(precision=precision, recall=recall, f1=f1)
+  return dict(scores, gold=gold, predicted=predicted, correct=correct)
 
 
 def _ratios(gold, predicted, correct, whole=1):

@@ -147,14 +147,8 @@ def _table(table, shares=None):
     + "\n".join(bodies),
   )
   # A table that is too wide for the window scrolls, by the keyboard too.
-  text = _tag(
-    "div",
-    text,
-    class_="scroll",
-    role="region",
-    tabindex="0",
-    aria_label=table.caption,
-  )
+  role = dict(role="region", tabindex="0", aria_label=table.caption)
+  text = _tag("div", text, class_="scroll", **role)
   return text + "\n" + (_list(table.notes, "ol") if table.notes else "")
 
 
@@ -172,9 +166,7 @@ def _group(table, title, rows, shares):
   for i, row in enumerate(rows):
     cells = [_tag("th", html.escape(row[0].text), scope="row")]
     for j, cell in enumerate(row[1:], 1):
-      style = None
-      if shares:
-        style = "--share: %.2f" % (0.65 * shares[i][j - 1])
+      style = "--share: %.2f" % (0.65 * shares[i][j - 1]) if shares else None
       classes = _side(j, table) or ("heat" if shares else None)
       if cell.text == report_tables.MISSING:
         classes = "none"
@@ -246,13 +238,9 @@ def _times_100(value):
 
 
 def _figure(chart, label, caption):
-  return _tag(
-    "figure",
-    _tag(
-      "div", _tag("div", chart, role="img", aria_label=label), class_="scroll"
-    )
-    + _tag("figcaption", html.escape(caption)),
-  )
+  chart = _tag("div", chart, role="img", aria_label=label)
+  caption = _tag("figcaption", html.escape(caption))
+  return _tag("figure", _tag("div", chart, class_="scroll") + caption)
 
 
 def _comparison(comparisons, models, samples):
@@ -304,9 +292,8 @@ def _details(data_set, model, runs):
     table = _confusion_table(confusion, "over " + number)
     tables.append(_table(table, shares))
   title = "%s, %s (%s)" % (data_set.name, model, number)
-  return _tag(
-    "details", _tag("summary", html.escape(title)) + "\n".join(tables)
-  )
+  summary = _tag("summary", html.escape(title))
+  return _tag("details", summary + "\n".join(tables))
 
 
 def _all_scores(scores, over):

@@ -17,13 +17,10 @@ TITLE = "Scores on the benchmark"
 # caption: a line above the table. names: how many columns on the left name the
 # row. groups: [(title, [row])]; a row is a list of Texts. notes: the footnotes,
 # from number 1.
-Table = collections.namedtuple(
-  "Table", ["caption", "heads", "names", "groups", "notes"]
-)
+Table = collections.namedtuple("Table", "caption heads names groups notes")
 # note: the number of its footnote, None without one. best: whether it is the
 # best of its row.
-Text = collections.namedtuple("Text", ["text", "note", "best"])
-Text.__new__.__defaults__ = (None, False)
+Text = collections.namedtuple("Text", "text note best", defaults=(None, False))
 
 
 def percent(value):

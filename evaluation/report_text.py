@@ -11,23 +11,10 @@ import io
 from evaluation import report_tables
 from evaluation import results
 
-CSV_COLUMNS = [
-  "kind",
-  "family",
-  "data_set",
-  "metric",
-  "model",
-  "run",
-  "value",
-  "standard_deviation",
-  "n",
-  "expected",
-  "low",
-  "high",
-  "p",
-  "p_holm",
-  "note",
-]
+CSV_COLUMNS = (
+  "kind family data_set metric model run value standard_deviation n expected "
+  "low high p p_holm note"
+).split()
 
 
 def to_markdown(board, comparisons, models, samples):
@@ -119,12 +106,8 @@ def _number(value):
 
 def _run_records(board, data_set, metric, model):
   """Yields the records of a model's runs on a data set, and their mean."""
-  common = {
-    "family": data_set.family,
-    "data_set": data_set.name,
-    "metric": metric,
-    "model": model,
-  }
+  common = dict(family=data_set.family, data_set=data_set.name)
+  common.update(metric=metric, model=model)
   for run in board.runs_of(data_set, model):
     value = _number(results.figure(run, metric))
     yield dict(common, kind="run", run=run.name, value=value, note=run.problem)

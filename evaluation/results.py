@@ -32,24 +32,20 @@ from formats import tables
 # scores: those of the test set, {} if there is a problem.
 # problem: None, or a line that says why there are no scores.
 Run = collections.namedtuple(
-  "Run", ["data_set", "model", "name", "path", "kind", "scores", "problem"]
+  "Run", "data_set model name path kind scores problem"
 )
 
 # examples: identify the test examples, including their gold labels.
 # sums: float [N, K], the input of `score`, a function of significance.py.
-Outcomes = collections.namedtuple("Outcomes", ["examples", "sums", "score"])
+Outcomes = collections.namedtuple("Outcomes", "examples sums score")
 
 _KIND = re.compile(r"\b(%s)\b" % "|".join(bioasq.TYPES))
 _ANSWERS = "BioASQform_BioASQ-answer.json"
 # Predictions are written with six digits, so their score differs a little.
 _ROUNDING = 1e-4
 _CLASS_FIGURES = {
-  "precision": np.mean,
-  "recall": np.mean,
-  "f1": np.mean,
-  "gold": sum,
-  "predicted": sum,
-  "correct": sum,
+  **dict.fromkeys(("precision", "recall", "f1"), np.mean),
+  **dict.fromkeys(("gold", "predicted", "correct"), sum),
 }
 _COLUMNS = {
   "id": ("index",),
@@ -107,12 +103,7 @@ def merge_batches(folder, kind, tests):
   """Writes the results.json of a BioASQ run from those of its batches.
 
   "test" has the scores over the questions of all batches, "batches" those of
-  each batch.
-
-  Args:
-    folder: of the run, with batch-1, batch-2, ... in it.
-    kind: of the questions.
-    tests: {batch: (test file, golden file or None)}.
+  each. `tests` is {batch: (test file, golden file or None)}.
   """
   gold, answers, batches = {}, {}, {}
   for batch, (_, golden) in sorted(tests.items()):
@@ -188,12 +179,9 @@ def answered(runs):
 
   Runs without these counts are left out.
   """
-  counts = [
-    (figure(run, "questions"), figure(run, "answered"))
-    for run in runs
-    if figure(run, "questions") is not None
-    and figure(run, "answered") is not None
-  ]
+  names = ("questions", "answered")
+  counts = [tuple(figure(run, name) for name in names) for run in runs]
+  counts = [pair for pair in counts if None not in pair]
   return tuple(int(sum(pair[i] for pair in counts)) for i in range(2))
 
 
@@ -204,27 +192,22 @@ def program(run):
 
 
 def outcomes(run, family, metric):
-  """Returns the Outcomes of a run's test examples.
+  """Returns the Outcomes of the test examples of a Run without a problem.
 
   Examples are sentences (NER), rows (RE, NLI), pairs of sentences (STS),
-  documents (DC) or questions (QA).
-
-  Args:
-    run: a Run without a problem.
-    family: "NER", "RE", "STS", "NLI", "DC" or "QA".
-    metric: the key in results.json: f1, pearson, accuracy, or a mean over
-      questions in bioasq.scores.
+  documents (DC) or questions (QA); `family` is one of these keys. `metric` is a
+  key in results.json: f1, pearson, accuracy, or a mean in bioasq.scores.
 
   Raises:
     InputError: predictions are missing or damaged, or their score is not the
       one in results.json.
   """
   result = _READERS[family](run, metric)
-  found = float(result.score(result.sums.sum(0)))
-  if not _agrees(run, metric, found):
+  found, kept = float(result.score(result.sums.sum(0))), figure(run, metric)
+  if kept is None or not abs(kept - found) < _ROUNDING:
     raise InputError(
       "%s: its predictions give %s %.4f, its results.json has %s; expected "
-      "both from one run" % (run.path, metric, found, figure(run, metric))
+      "both from one run" % (run.path, metric, found, kept)
     )
   return result
 
@@ -243,12 +226,6 @@ def _read_run(path):
   kind = _KIND.match(name) or _KIND.search(str(results.get("task_name")))
   kind = kind.group(1) if kind else ""
   return Run(data_set, model, name, path, kind, scores, problem)
-
-
-def _agrees(run, metric, value):
-  """Returns whether results.json has the same value."""
-  kept = figure(run, metric)
-  return kept is not None and abs(kept - value) < _ROUNDING
 
 
 def _object(value):
@@ -275,7 +252,6 @@ def _read_results(folder):
 
 
 def _read_config(folder):
-  """Returns the content of a run's run_config.json, {} if there is none."""
   return files.read_json(os.path.join(folder, "run_config.json"), {})
 
 

@@ -22,27 +22,23 @@ from evaluation import significance
 
 # family: a key of data_sets.TASKS. metrics: {key in results.json: name to
 # show}. compared: the metric that models are compared by.
-DataSet = collections.namedtuple(
-  "DataSet", ["name", "family", "metrics", "compared", "note"]
-)
-Row = collections.namedtuple("Row", ["data_set", "metric"])
+DataSet = collections.namedtuple("DataSet", "name family metrics compared note")
+Row = collections.namedtuple("Row", "data_set metric")
 # The mean and standard deviation (n - 1; None for one value) of a model's
 # scores over n of `expected` runs; the mean is None if n is 0. values: {name of
 # the run: score}.
-Cell = collections.namedtuple(
-  "Cell", ["mean", "deviation", "n", "expected", "values"]
-)
-Published = collections.namedtuple("Published", ["value", "source", "note"])
+Cell = collections.namedtuple("Cell", "mean deviation n expected values")
+Published = collections.namedtuple("Published", "value source note")
 # value: the mean over the data sets `used`, None if there are none. missing:
 # the data sets that lack a score.
-Blurb = collections.namedtuple("Blurb", ["value", "used", "missing"])
+Blurb = collections.namedtuple("Blurb", "value used missing")
 # first, second: the means of two models over the n runs that both have.
 # difference: a significance.Difference, None if there is a problem. p_holm: its
 # p, adjusted for the number of data sets. problem: a line that says why the
 # models cannot be compared.
 Comparison = collections.namedtuple(
   "Comparison",
-  ["data_set", "first", "second", "runs", "difference", "p_holm", "problem"],
+  "data_set first second runs difference p_holm problem",
 )
 
 
@@ -60,13 +56,9 @@ def _split(data_set):
   label, task, note = data_set.label, data_set.task, data_set.note
   if task != "QA":
     return [_make_data_set(label, task, data_set.metrics, note)]
+  metrics = data_sets.QUESTION_METRICS
   return [
-    _make_data_set(
-      _question_name(label, kind),
-      task,
-      data_sets.QUESTION_METRICS[kind],
-      note,
-    )
+    _make_data_set(_question_name(label, kind), task, metrics[kind], note)
     for kind in ("factoid", "list", "yesno")
   ]
 

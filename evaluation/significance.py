@@ -22,9 +22,7 @@ _ROUNDING = 1e-12
 
 # difference: the first model's score minus the second's, as a fraction.
 # low, high: its 95 % interval. p: two-sided. n: number of distinct examples.
-Difference = collections.namedtuple(
-  "Difference", ["difference", "low", "high", "p", "n"]
-)
+Difference = collections.namedtuple("Difference", "difference low high p n")
 
 
 def f1(sums):

@@ -32,3 +32,10 @@ def test_a_wrong_option_ends_in_one_line(capsys, words, message):
 def test_numbers_may_be_ranges():
   assert arguments.numbers("1-3,7 9") == [1, 2, 3, 7, 9]
   assert arguments.numbers("all") is None
+
+
+def test_help_keeps_the_lines_of_the_description(capsys):
+  with pytest.raises(SystemExit) as stopped:
+    arguments.ArgumentParser("A test.\n\n  indented").parse_args(["--help"])
+  assert not stopped.value.code
+  assert "\nA test.\n\n  indented\n" in capsys.readouterr().out

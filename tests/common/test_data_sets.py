@@ -20,6 +20,8 @@ EVERYTHING = data_sets.DATA_SETS + weights.WEIGHTS
     ("EU-ADR", "euadr"),
     ("Species-800", "s800"),
     ("BC5CDR_chemical", "bc5cdr-chem"),
+    ("ShARe/CLEFE", "shareclefe"),
+    ("i2b2 2010", "i2b2"),
     ("BioASQ 7b", "bioasq-7b"),
     ("gads", None),
   ],

@@ -133,14 +133,6 @@ def test_an_interpreter_that_is_not_there_is_named(machine):
   assert output.startswith("benchmark.sh: PYTHON=no/python: no such program")
 
 
-def test_numbers_may_be_ranges(machine):
-  machine.add_data("gad/1", "gad/2", "gad/3")
-  arguments = ["--datasets=gad", "--seeds", "1-3,7 9", "--count"]
-  assert machine.run(*arguments) == "15\n"
-  assert machine.run(*arguments, "--folds=all") == "15\n"
-  assert machine.run(*arguments, "--folds=2-3") == "10\n"
-
-
 def test_a_dry_run_prints_commands_ready_to_type(machine):
   machine.add_data("bc2gm", "mednli")
   data = str(machine.folder / "data")
@@ -231,19 +223,6 @@ def test_a_run_that_outlives_its_killed_sweep_is_not_started_twice(machine):
   os.kill(pid, signal.SIGTERM)
   wait_for(lambda: not is_alive(pid))
   assert "1 done, 1 skipped, 0 failed, 0 busy" in machine.run("--seeds=1,2")
-
-
-def test_two_sweeps_share_the_runs(machine):
-  machine.add_data("bc2gm")
-  processes = [
-    machine.start(SWEEP, "--models=tiny", "--seeds=1-8") for _ in range(2)
-  ]
-  outputs = [process.communicate(timeout=600)[0] for process in processes]
-  assert [process.returncode for process in processes] == [0, 0], outputs
-  runs = [flags for program, flags in machine.logged() if "ner" in program]
-  assert len(runs) == len({flags["output_dir"] for flags in runs}) == 8
-  done = [int(re.search(r"(\d+) done", x)[1]) for x in outputs]
-  assert sum(done) == 8
 
 
 def test_a_real_run_is_scored(machine):

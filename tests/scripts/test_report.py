@@ -103,13 +103,6 @@ class Page(html.parser.HTMLParser):
       self.cells[-1] += data
 
 
-def test_help_names_input_and_flags():
-  output, _ = run("--help")
-  assert "<data set>/<model>/<run>/results.json" in output
-  for flag in ("output_dir", "models", "compare", "bootstrap_samples", "seed"):
-    assert "--" + flag in output
-
-
 def test_the_report_has_three_files(made):
   folder, (output, errors) = made
   assert sorted(os.listdir(str(folder))) == FILES
@@ -141,12 +134,6 @@ def test_published_scores_are_listed_by_model(made):
   assert "\n| PubMedBERT | 87.82 |\n" in text
   assert "\n| BioBERT (paper) | **89.71** |\n" in text
   assert "\n- PubMedBERT: BioT5X README" in text
-
-
-def test_one_run_is_shown_without_a_deviation(made):
-  table = text_of(made, "report.md").partition("## ")[0]
-  (row,) = [x for x in table.split("\n") if x.startswith("| GAD | F1 of the p")]
-  assert re.search(r"\| \*?\*?\d\d\.\d\d \(n = 1\)", row)
 
 
 def test_rows_and_columns_without_a_score_are_left_out(made):

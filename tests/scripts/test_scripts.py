@@ -11,13 +11,7 @@ import sys
 import pytest
 
 BASH = shutil.which("bash")
-SCRIPTS = [
-  "setup.sh",
-  "test.sh",
-  "lint.sh",
-  "quickstart.sh",
-  "train_vocabulary.sh",
-]
+SCRIPTS = "setup.sh test.sh lint.sh quickstart.sh train_vocabulary.sh".split()
 # Every command that the scripts may use besides Python.
 TOOLS = (
   "awk basename bash cat cp cut dirname grep mkdir mv rm sed sha256sum shasum"
@@ -118,6 +112,15 @@ def machine(tmp_path, repo):
   return Machine(tmp_path, repo)
 
 
+@pytest.fixture
+def ready(machine):
+  """Returns a Machine with an environment for TensorFlow 2."""
+  machine.add_python("python3.11", "3.11")
+  machine.run("setup.sh", "tf2")
+  machine.logged()
+  return machine
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_prints_the_usage_line(machine, script):
   code, output = machine.run(script, "--help")
@@ -194,24 +197,24 @@ def test_a_failing_pyenv_shim_is_skipped(machine):
   assert "Python 3.7.9 from pyenv" in output
 
 
-def test_setup_finds_a_python_of_conda(machine):
-  machine.add_python("../home/conda/envs/old/bin/python", "3.7")
-  machine.add("conda", "#!%s\necho %s/conda\n" % (BASH, machine.home))
+@pytest.mark.parametrize(
+  "tool, python, script",
+  [
+    ("conda", "conda/envs/old/bin/python", "echo {home}/conda"),
+    (
+      "uv",
+      "uv-python",
+      '[ "$UV_PYTHON_DOWNLOADS $*" = "never python find 3.7" ] && '
+      "echo {home}/uv-python",
+    ),
+  ],
+)
+def test_setup_finds_a_python_of_conda_and_uv(machine, tool, python, script):
+  machine.add_python("../home/" + python, "3.7")
+  machine.add(tool, "#!%s\n%s\n" % (BASH, script.format(home=machine.home)))
   code, output = machine.run("setup.sh", "tf1")
   assert code == 0, output
-  assert "Python 3.7.9 from conda" in output
-
-
-def test_setup_finds_a_python_of_uv_and_downloads_none(machine):
-  machine.add_python("../home/uv-python", "3.7")
-  machine.add(
-    "uv",
-    '#!%s\n[ "$UV_PYTHON_DOWNLOADS $*" = "never python find 3.7" ] && '
-    "echo %s/uv-python\n" % (BASH, machine.home),
-  )
-  code, output = machine.run("setup.sh", "tf1")
-  assert code == 0, output
-  assert "Python 3.7.9 from uv" in output
+  assert "Python 3.7.9 from " + tool in output
 
 
 def test_setup_names_a_python_that_lacks_ensurepip(machine):
@@ -221,78 +224,51 @@ def test_setup_names_a_python_that_lacks_ensurepip(machine):
   assert "python3.11 is Python 3.11.9 but lacks ensurepip" in output
 
 
-def test_a_second_setup_does_nothing(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  (machine.bin / "python3.11").unlink()
-  code, output = machine.run("setup.sh")
+def test_a_second_setup_does_nothing(ready):
+  (ready.bin / "python3.11").unlink()
+  code, output = ready.run("setup.sh")
   assert code == 0
   assert output.endswith("ready: source .venv-tf2/bin/activate\n")
-  assert machine.logged() == []
+  assert ready.logged() == []
 
 
-def test_changed_requirements_update_the_environment(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  with (machine.checkout / "requirements.txt").open("a") as f:
+def test_changed_requirements_update_the_environment(ready):
+  with (ready.checkout / "requirements.txt").open("a") as f:
     f.write("# changed\n")
-  assert machine.run("setup.sh", "tf2")[0] == 0
-  assert machine.logged() == [PIP, PLAIN]
+  assert ready.run("setup.sh", "tf2")[0] == 0
+  assert ready.logged() == [PIP, PLAIN]
 
 
-def test_an_environment_with_test_tools_also_counts_as_plain(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  assert machine.run("setup.sh", "tf2", "--dev")[0] == 0
-  assert machine.logged() == [PIP, DEV]
-  assert machine.run("setup.sh", "tf2")[0] == 0
-  assert machine.run("setup.sh", "--dev")[0] == 0
-  assert machine.logged() == []
+def test_an_environment_with_test_tools_also_counts_as_plain(ready):
+  assert ready.run("setup.sh", "tf2", "--dev")[0] == 0
+  assert ready.logged() == [PIP, DEV]
+  assert ready.run("setup.sh", "tf2")[0] == 0
+  assert ready.run("setup.sh", "--dev")[0] == 0
+  assert ready.logged() == []
 
 
-def test_an_incomplete_environment_is_created_again(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  (machine.checkout / ".venv-tf2" / "setup-stamp").unlink()
-  code, output = machine.run("setup.sh", "tf2")
-  assert code == 0
-  assert "creating it again" in output
-  assert machine.logged() == ["venv", PIP, PLAIN]
+@pytest.mark.parametrize("lost", ["setup-stamp", "bin/python"])
+def test_an_incomplete_environment_is_created_again(ready, lost):
+  (ready.checkout / ".venv-tf2" / lost).unlink()
+  code, output = ready.run("setup.sh", "tf2")
+  assert code == 0 and "creating it again" in output
+  assert ready.logged() == ["venv", PIP, PLAIN]
 
 
-def test_an_environment_that_lost_its_python_is_created_again(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  (machine.checkout / ".venv-tf2" / "bin" / "python").unlink()
-  assert machine.run("setup.sh", "tf2")[0] == 0
-  assert machine.logged() == ["venv", PIP, PLAIN]
+def test_a_moved_checkout_gets_a_new_environment(ready):
+  moved = ready.checkout.parent / "moved"
+  ready.checkout.rename(moved)
+  ready.checkout = moved
+  assert ready.run("setup.sh", "tf2")[0] == 0
+  assert ready.logged() == ["venv", PIP, PLAIN]
 
 
-def test_a_moved_checkout_gets_a_new_environment(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  moved = machine.checkout.parent / "moved"
-  machine.checkout.rename(moved)
-  machine.checkout = moved
-  assert machine.run("setup.sh", "tf2")[0] == 0
-  assert machine.logged() == ["venv", PIP, PLAIN]
-
-
-def test_a_failed_update_keeps_the_environment(machine):
-  machine.add_python("python3.11", "3.11")
-  machine.run("setup.sh", "tf2")
-  machine.logged()
-  code, output = machine.run("setup.sh", "tf2", "--dev", PIP_CODE="1")
+def test_a_failed_update_keeps_the_environment(ready):
+  code, output = ready.run("setup.sh", "tf2", "--dev", PIP_CODE="1")
   assert code == 1
   assert "pip could not install" in output
-  assert machine.run("setup.sh", "tf2")[0] == 0
-  assert machine.logged() == [PIP]
+  assert ready.run("setup.sh", "tf2")[0] == 0
+  assert ready.logged() == [PIP]
 
 
 def test_two_setups_at_once_install_once(machine):
