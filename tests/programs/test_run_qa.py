@@ -578,6 +578,7 @@ def test_null_odds_above_the_threshold_give_no_answer(
   assert scores["exact"] == (answer == "")
   n_best = files["nbest_predictions.json"]["a"]
   assert [e["text"] for e in n_best[:2]] == ["", "fever"]
+  assert sum(e["probability"] for e in n_best) == pytest.approx(1)
 
 
 def test_yes_or_no_averages_over_windows_and_then_over_texts(new_task):
