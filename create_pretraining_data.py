@@ -83,27 +83,12 @@ def warn_of_unknown(counts, name):
   tokenization.warn_of_unknown(rate, name)
 
 
-def load_tokenizer(config):
-  """Returns the FullTokenizer that the flags name."""
-  return tokenization.find(
-    config.bioalbert_dir,
-    config.vocab_file,
-    config.spm_model_file,
-    config.do_lower_case,
-    config.spm_digit_comma_fix,
-  )
-
-
-def available_cores():
-  """Returns the number of cores that this process may use."""
-  if hasattr(os, "sched_getaffinity"):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
-
-
 def default_workers(plan):
   """Returns the number of workers: one per core, or fewer for little text."""
-  return min(available_cores(), 1 + plan.bytes // shards.CHUNK_CHARACTERS)
+  cores = os.cpu_count() or 1
+  if hasattr(os, "sched_getaffinity"):
+    cores = len(os.sched_getaffinity(0))  # Those that this process may use.
+  return min(cores, 1 + plan.bytes // shards.CHUNK_CHARACTERS)
 
 
 def define_flags():
@@ -239,7 +224,13 @@ def check_runner(runner):
 def prepare(config):
   """Turns flag values into (shards.Plan, shards.Encoding, description)."""
   inputs = shards.find_inputs(config.input_file, config.input_format)
-  tokenizer = load_tokenizer(config)
+  tokenizer = tokenization.find(
+    config.bioalbert_dir,
+    config.vocab_file,
+    config.spm_model_file,
+    config.do_lower_case,
+    config.spm_digit_comma_fix,
+  )
   settings = instances.Settings(
     **{name: getattr(config, name) for name in instances.Settings._fields}
   )

@@ -586,13 +586,10 @@ class _SentencePiece:
         " offsets in the text; expected a model trained without, as ALBERT's"
       )
     self.pieces = self._model.id_to_piece(list(range(len(self._model))))
-    self.special_ids = [
-      i
-      for i in range(len(self.pieces))
-      if self._model.is_control(i)
-      or self._model.is_unknown(i)
-      or self._model.is_unused(i)
-    ]
+    model = self._model
+    kinds = (model.is_control, model.is_unknown, model.is_unused)
+    ids = range(len(self.pieces))
+    self.special_ids = [i for i in ids if any(kind(i) for kind in kinds)]
     self._ids = {piece: i for i, piece in enumerate(self.pieces)}
     self._unk_id = self._model.unk_id()
     self._digit_comma_fix = digit_comma_fix

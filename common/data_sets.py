@@ -115,6 +115,11 @@ def _data_set(name, label, task, **fields):
   return DataSet(name, label, task, **dict(defaults, **fields))
 
 
+def _files(folder, *names):
+  """Returns the Files of a folder on the web."""
+  return tuple(File(name, folder + name) for name in names)
+
+
 def _bc5cdr(name, label, aliases):
   return _data_set(
     name,
@@ -221,11 +226,8 @@ DATA_SETS = (
     home=_BIOCREATIVE + "resources/biocreative-iv/chemdner-corpus/",
     input_files="chemdner_corpus.tar.gz, or from it training.abstracts.txt, "
     "training.annotations.txt and the same of development and evaluation",
-    files=(
-      File(
-        "chemdner_corpus.tar.gz",
-        _BIOCREATIVE + "media/store/files/2014/chemdner_corpus.tar.gz",
-      ),
+    files=_files(
+      _BIOCREATIVE + "media/store/files/2014/", "chemdner_corpus.tar.gz"
     ),
     layouts=("biobert",),
   ),
@@ -238,17 +240,10 @@ DATA_SETS = (
     home=_BIOCREATIVE + "resources/corpora/biocreative-ii-corpus/",
     input_files="bc2GMtrain_1.1.tar.gz and bc2GMtest_1.0.tar.gz, or their "
     "folders train and test",
-    files=(
-      File(
-        "bc2GMtrain_1.1.tar.gz",
-        "http://www.biocreative.org/media/store/files/2011/"
-        "bc2GMtrain_1.1.tar.gz",
-      ),
-      File(
-        "bc2GMtest_1.0.tar.gz",
-        "http://www.biocreative.org/media/store/files/2011/"
-        "bc2GMtest_1.0.tar.gz",
-      ),
+    files=_files(
+      "http://www.biocreative.org/media/store/files/2011/",
+      "bc2GMtrain_1.1.tar.gz",
+      "bc2GMtest_1.0.tar.gz",
     ),
     layouts=("biobert", "blurb"),
   ),
@@ -294,11 +289,7 @@ DATA_SETS = (
     licence="free, subject to MEDLINE's terms",
     home="https://species.jensenlab.org/",
     input_files="S800-1.0.tar.gz, or from it S800.tsv and the folder abstracts",
-    files=(
-      File(
-        "S800-1.0.tar.gz", "https://species.jensenlab.org/files/S800-1.0.tar.gz"
-      ),
-    ),
+    files=_files("https://species.jensenlab.org/files/", "S800-1.0.tar.gz"),
     layouts=("biobert",),
   ),
   _data_set(
@@ -337,12 +328,10 @@ DATA_SETS = (
     home="https://github.com/isegura/DDICorpus",
     input_files="DDICorpus-2013.zip (or .tar.gz) with the folders Train and "
     "Test",
-    files=(
-      File(
-        "DDICorpus-2013.zip",
-        "https://github.com/isegura/DDICorpus/raw/"
-        "819b0fa538ed83ab2a8b4f5417bba3c03249b7f3/DDICorpus-2013.zip",
-      ),
+    files=_files(
+      "https://github.com/isegura/DDICorpus/raw/"
+      "819b0fa538ed83ab2a8b4f5417bba3c03249b7f3/",
+      "DDICorpus-2013.zip",
     ),
     layouts=("blurb", "blue"),
     metrics={"f1": "micro F1", "macro_f1": "macro F1"},
@@ -402,12 +391,9 @@ DATA_SETS = (
     "from BIOSSES-Dataset.rar (RAR archives are not read)",
     unpacking="unpack the archive in place (unrar x, or 7z x); it holds two "
     ".docx files",
-    files=(
-      File(
-        "BIOSSES-Dataset.rar",
-        "https://tabilab.cmpe.boun.edu.tr/BIOSSES/Downloads/"
-        "BIOSSES-Dataset.rar",
-      ),
+    files=_files(
+      "https://tabilab.cmpe.boun.edu.tr/BIOSSES/Downloads/",
+      "BIOSSES-Dataset.rar",
     ),
     layouts=("blurb", "blue"),
   ),

@@ -40,7 +40,8 @@ def ordered_map(make, arguments, tasks, num_workers):
         if number is None:
           break
         worker = idle.pop()
-        _send(worker, task, num_workers)
+        with _death_explained(num_workers):
+          worker.send(task)
         busy[worker] = number
       if turn in done:
         result, error = done.pop(turn)
@@ -50,7 +51,8 @@ def ordered_map(make, arguments, tasks, num_workers):
         yield result
       elif busy:
         for worker in connection.wait(list(busy)):
-          done[busy.pop(worker)] = _receive(worker, num_workers)
+          with _death_explained(num_workers):
+            done[busy.pop(worker)] = worker.recv()
           idle.append(worker)
       else:
         return
@@ -71,7 +73,8 @@ def _workers(number, make, arguments):
       theirs.close()  # Then a worker's death closes our end.
       pipes.append(ours)
     for pipe in pipes:  # Only now, so that the workers start in parallel.
-      _send(pipe, (make, arguments), number)
+      with _death_explained(number):
+        pipe.send((make, arguments))
     yield list(pipes)
   finally:
     for process in processes:
@@ -113,22 +116,12 @@ def _outcome(function, task):
     return None, e
 
 
-def _send(worker, task, num_workers):
+@contextlib.contextmanager
+def _death_explained(num_workers):
   try:
-    worker.send(task)
-  except ConnectionError:
-    raise _ended(num_workers) from None
-
-
-def _receive(worker, num_workers):
-  try:
-    return worker.recv()
+    yield
   except (EOFError, ConnectionError):
-    raise _ended(num_workers) from None
-
-
-def _ended(num_workers):
-  return InputError(
-    "a worker process was killed, as happens when memory runs out; expected "
-    "fewer --num_workers than %d" % num_workers
-  )
+    raise InputError(
+      "a worker process was killed, as happens when memory runs out; expected "
+      "fewer --num_workers than %d" % num_workers
+    ) from None

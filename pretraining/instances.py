@@ -447,12 +447,9 @@ class InstanceMaker:
   def __init__(self, tokenizer, settings):
     self._tokenizer = tokenizer
     self._settings = settings
-    self._ordinary_ids = np.array(
-      [
-        i for i in range(tokenizer.vocab_size) if i not in tokenizer.special_ids
-      ],
-      np.int32,
-    )
+    special = tokenizer.special_ids
+    ordinary = [i for i in range(tokenizer.vocab_size) if i not in special]
+    self._ordinary_ids = np.array(ordinary, np.int32)
     self._frame = np.full(
       settings.max_seq_length + 1, tokenizer.pad_id, np.int32
     )

@@ -41,11 +41,10 @@ def features(shape):
 
 
 def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
-  """Returns an endless dataset of the batches of one device each.
+  """Returns an endless dataset of {name: [B, ...]}, B the share of one device.
 
   Args:
-    paths: the TFRecord files.
-    shape: the Shape of their examples.
+    paths, shape: the TFRecord files, and the Shape of their examples.
     batch_size: number of examples per batch, over all devices of all machines.
     seed: of the shuffling, the same on all machines.
     part: the batches.Part of this input pipeline. All machines read the same
@@ -53,9 +52,6 @@ def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
       after another.
     remask: function of a batch with token_boundary that masks it anew; None
       takes the masks of the files.
-
-  Returns:
-    Dataset of {name: [B, ...]}, B being the share of one device.
 
   Raises:
     InputError: batch_size does not divide among the devices.

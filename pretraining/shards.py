@@ -156,7 +156,6 @@ class Plan:
     return (copy + chunk.file + chunk.number) % self.lanes
 
   def shard(self, stripe, lane):
-    """Returns the number of a shard."""
     return stripe + lane * self.stripes
 
 
@@ -276,7 +275,6 @@ class Output:
       self._bytes[lane] += len(records)
 
   def finish(self):
-    """Finishes all remaining stripes."""
     while len(self.stripes) < self._plan.stripes:
       self._finish_stripe()
 

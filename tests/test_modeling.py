@@ -211,13 +211,11 @@ def test_dropout_is_on_in_training_only():
 @pytest.mark.parametrize("compute_type", [tf.float32, tf.bfloat16])
 def test_inference_on_a_cpu_runs_few_operations_besides_products(compute_type):
   ran = tf.RunMetadata()
+  config = modeling.AlbertConfig(**TINY)
   with tf.Graph().as_default(), tf.Session() as session:
+    ids = tf.placeholder(tf.int32, [None, None])
     albert = modeling.AlbertModel(
-      modeling.AlbertConfig(**TINY),
-      False,
-      tf.placeholder(tf.int32, [None, None]),
-      compute_type=compute_type,
-      fuse=True,
+      config, False, ids, compute_type=compute_type, fuse=True
     )
     session.run(tf.global_variables_initializer())
     session.run(

@@ -686,16 +686,10 @@ def test_words_are_separated_by_blanks(text, expected, reason):
 
 
 @needs_bert
-@pytest.mark.parametrize(
-  "text, expected",
-  [
-    ("p53 IL-2, TNF-α/10(-6) M.", "p53 IL-2 , TNF-α / 10(-6) M ."),
-    ("a中b", "a 中 b"),
-  ],
-)
-def test_wordpiece_has_the_same_words(text, expected):
+def test_wordpiece_has_the_same_words():
   tokenizer = tokenization.FullTokenizer(BERT, False)
-  assert words_of(tokenizer, text) == expected.split()
+  found = words_of(tokenizer, "p53 IL-2, TNF-α/10(-6) M. a中b")
+  assert found == "p53 IL-2 , TNF-α / 10(-6) M . a 中 b".split()
 
 
 def test_encode_words_assigns_pieces_to_texts(words):

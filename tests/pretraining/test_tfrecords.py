@@ -18,6 +18,7 @@ def test_framed_records_are_read_back_with_their_offsets():
   found = list(tfrecords.read(io.BytesIO(framed()), "x"))
   assert [record for _, record in found] == RECORDS
   assert [offset for offset, _ in found] == [0, 16, 33, 5049]
+  assert not list(tfrecords.read(io.BytesIO(), "an empty file"))
 
 
 def test_tensorflow_writes_the_same_bytes(tmp_path):
@@ -27,10 +28,6 @@ def test_tensorflow_writes_the_same_bytes(tmp_path):
       writer.write(record)
   with open(path, "rb") as f:
     assert f.read() == framed()
-
-
-def test_an_empty_file_has_no_records():
-  assert not list(tfrecords.read(io.BytesIO(), "x"))
 
 
 @pytest.mark.parametrize("size", [1, 8, 11, 12, 14, 17, 32, 5048])
@@ -45,13 +42,7 @@ def test_a_file_cut_short_is_reported_with_the_offset(size):
 
 
 @pytest.mark.parametrize(
-  "place, what",
-  [
-    (33, "the length"),
-    (41, "the length"),
-    (45, "the data"),
-    (5047, "the data"),
-  ],
+  "place, what", [(33, "length"), (41, "length"), (45, "data"), (5047, "data")]
 )
 def test_a_changed_byte_is_found(place, what):
   data = bytearray(framed())
@@ -62,5 +53,5 @@ def test_a_changed_byte_is_found(place, what):
       found.append(pair)
   assert found == [(0, b""), (16, b"a")]
   assert str(error.value).startswith(
-    "some/file: %s of the record at byte 33 does not match" % what
+    "some/file: the %s of the record at byte 33 does not match" % what
   )
