@@ -169,7 +169,9 @@ def warn_of_unknown(rate, name):
     logging.warning(
       "%s: %.1f %% of the pieces are unknown, but below %.1f %% with a suitable"
       " vocabulary: check vocabulary, lower-casing and language",
-      *(name, 100 * rate, 100 * MAX_UNKNOWN_RATE),
+      name,
+      100 * rate,
+      100 * MAX_UNKNOWN_RATE,
     )
 
 

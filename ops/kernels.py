@@ -193,13 +193,8 @@ def _compiled_norm(one_pass):
       d_gamma = times_unit(dy, rows, mean, variance)
       # A product with this gives the means over rows of x * gamma.
       share = gamma[:, tf.newaxis] / rows.shape.as_list()[-1]
-      dx = d_rows(
-        dy,
-        gamma,
-        tf.matmul(dy, share),
-        tf.matmul(d_gamma, share),
-        *(rows, mean, variance),
-      )
+      mean_d, along = tf.matmul(dy, share), tf.matmul(d_gamma, share)
+      dx = d_rows(dy, gamma, mean_d, along, rows, mean, variance)
       return _like(dx, x), _sum_of_rows(d_gamma), _sum_of_rows(dy)
 
     return _like(value(gamma, beta, rows, mean, variance), x), gradient

@@ -182,7 +182,7 @@ def test_one_hot_embeddings_give_the_same_output():
     for reuse, one_hot in ((False, False), (True, True)):
       with tf.variable_scope("bert", reuse=reuse) as scope:
         model = modeling.AlbertModel(
-          *(config, False, ids, None, types, one_hot), scope=scope
+          config, False, ids, None, types, one_hot, scope=scope
         )
         outputs.append(model.get_sequence_output())
     session.run(tf.global_variables_initializer())

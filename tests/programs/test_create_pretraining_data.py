@@ -53,15 +53,15 @@ def text(tmp_path_factory):
 
 
 def command(text, folder, *more):
-  return [
-    *(sys.executable, "-c", DRIVER),
+  return [sys.executable, "-c", DRIVER] + [
     "--input_file=" + text,
     "--output_file=%s/x" % folder,
     "--spm_model_file=" + SPM,
     "--max_seq_length=64",
     "--dupe_factor=2",
     "--num_shards=8",
-  ] + list(more)
+    *more,
+  ]
 
 
 def run(text, folder, *more, code=0):

@@ -58,10 +58,10 @@ def test_model_and_vocabulary_agree(trained):
 
 
 def test_text_is_lower_cased_and_without_accents(trained):
-  pieces = tokenization.load(trained[0] + ".model").vocab
-  letters = set("".join(p for p in pieces if p not in FIRST))
+  tokenizer = tokenization.load(trained[0] + ".model")
+  letters = set("".join(p for p in tokenizer.vocab if p not in FIRST))
   assert not letters & set("ïéèBCM\t ")
-  assert tokenization.load(trained[0] + ".model").do_lower_case
+  assert tokenizer.do_lower_case
 
 
 def test_the_same_text_gives_the_same_bytes(text, trained, tmp_path):
@@ -73,10 +73,8 @@ def test_the_same_text_gives_the_same_bytes(text, trained, tmp_path):
 
 def test_keep_case_keeps_capitals(text, tmp_path):
   prefix = str(tmp_path / "cased")
-  run(
-    *("--keep_case", "--input", text, "--output_prefix", prefix),
-    *("--vocab_size", "300"),
-  )
+  options = ["--input", text, "--output_prefix", prefix, "--vocab_size=300"]
+  run("--keep_case", *options)
   assert tokenization.load(prefix + ".model").has_capitals
 
 
