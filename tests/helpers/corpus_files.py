@@ -389,13 +389,13 @@ def _gad():
   return {"GAD_Corpus_IBIgroup.zip": archive_files.zipped(found)}
 
 
-def folds(name="GAD", number=3, rows=9):
-  """Returns BioBERT's files of a corpus: folds 1 to `number` of `rows` rows."""
-  whole = ["The @GENE$ %d and @DISEASE$ ." % i for i in range(rows)]
+def folds(name="GAD"):
+  """Returns BioBERT's files of a corpus: three folds of nine rows."""
+  whole = ["The @GENE$ %d and @DISEASE$ ." % i for i in range(9)]
   found = {}
-  for fold in range(number):
-    test = [i for i in range(rows) if i % number == fold]
-    train = [i for i in range(rows) if i % number != fold]
+  for fold in range(3):
+    test = [i for i in range(9) if i % 3 == fold]
+    train = [i for i in range(9) if i % 3 != fold]
     cells = [("index", "sentence", "label")]
     cells += [(n, whole[i], i % 2) for n, i in enumerate(test)]
     found["%s/%d/test.tsv" % (name, fold + 1)] = _rows(cells)
@@ -580,34 +580,39 @@ def _i2b2():
 # ------------------------------------------------ similarity, inference, others
 
 
-def _biosses(number=12):
-  """Returns the pairs with the lowest numbers; cells contain line ends."""
+def _biosses():
+  """Returns the pairs 1 to 12; cells contain line ends."""
   header = ["", "Sentence 1", "Sentence 2"]
   texts = [
     ["%d  " % i, "Cells\tgrow %d.\nFast." % i, "Cells %d shrink." % i]
-    for i in range(1, number + 1)
+    for i in range(1, 13)
   ]
   scores = [
-    [str(i)] + [str((i + k) % 5) for k in range(5)]
-    for i in range(1, number + 1)
+    [str(i)] + [str((i + k) % 5) for k in range(5)] for i in range(1, 13)
   ]
   return {
-    "Annotation-Pairs.docx": word_table([header] + texts),
-    "Annotator-Scores.docx": word_table(
+    "Annotation-Pairs.docx": word_document([header] + texts),
+    "Annotator-Scores.docx": word_document(
       [["Sentence No"] + ["Annotator " + letter for letter in "ABCDE"]] + scores
     ),
   }
 
 
-def word_table(rows):
-  """Returns a Word document with a table."""
+def word_document(*tables):
+  """Returns a Word document of tables, which are rows of cells."""
   import docx
 
   document = docx.Document()
-  table = document.add_table(len(rows), len(rows[0]))
-  for row, cells in zip(table.rows, rows):
-    for cell, text in zip(row.cells, cells):
-      cell.text = text
+  for rows in tables:
+    table = document.add_table(len(rows), len(rows[0]))
+    for row, cells in zip(table.rows, rows):
+      for cell, text in zip(row.cells, cells):
+        cell.text = text
+  return saved(document)
+
+
+def saved(document):
+  """Returns the bytes of a document of python-docx."""
   buffer = io.BytesIO()
   document.save(buffer)
   return buffer.getvalue()

@@ -23,19 +23,17 @@ def names(divided):
   }
 
 
-def test_documents_are_divided_by_their_ids_in_order():
-  divided = splits.divide(groups("abcde"), {"d", "b"}, {"e"})
-  assert names(divided) == {"train": "ac", "dev": "bd", "test": "e"}
-
-
-def test_without_test_ids_there_is_no_test_set():
-  divided = splits.divide(groups("abc"), {"b"})
-  assert names(divided) == {"train": "ac", "dev": "b"}
-
-
-def test_a_split_may_be_empty():
-  divided = splits.divide(groups("a"), {"x"}, {"y"})
-  assert names(divided) == {"train": "a", "dev": "", "test": ""}
+@pytest.mark.parametrize(
+  ("dev", "test", "expected"),
+  [
+    ("db", "e", {"train": "ac", "dev": "bd", "test": "e"}),
+    ("b", "", {"train": "acde", "dev": "b"}),
+    ("x", "y", {"train": "abcde", "dev": "", "test": ""}),
+  ],
+)
+def test_documents_are_divided_by_their_ids_in_order(dev, test, expected):
+  divided = splits.divide(groups("abcde"), set(dev), set(test))
+  assert names(divided) == expected
 
 
 def test_every_nth_document_is_for_development():
@@ -65,10 +63,6 @@ def test_the_training_set_has_the_remaining_documents(published):
   divided, report = published({"dev": "b", "test": "d"}, "abcd")
   assert divided == {"train": "ac", "dev": "b", "test": "d"}
   assert not report.note.called
-
-
-def test_a_corpus_may_have_a_list_for_development_only(published):
-  assert published({"dev": "b"}, "abc")[0] == {"train": "ac", "dev": "b"}
 
 
 def test_documents_in_no_list_are_skipped_and_named(published):
