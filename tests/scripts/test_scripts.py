@@ -87,11 +87,12 @@ class Machine:
       text=True,
     )
 
-  def run(self, script, *arguments, **variables):
-    """Runs a script and returns (exit code, output)."""
+  def run(self, script, *arguments, code=0, **variables):
+    """Runs a script, checks its exit code and returns its output."""
     process = self.start(script, *arguments, **variables)
     output, _ = process.communicate(timeout=60)
-    return process.returncode, output
+    assert process.returncode == code, output
+    return output
 
   def logged(self):
     """Returns the calls that the stubs logged, and empties the log."""
@@ -123,22 +124,19 @@ def ready(machine):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_prints_the_usage_line(machine, script):
-  code, output = machine.run(script, "--help")
-  assert code == 0
+  output = machine.run(script, "--help")
   assert "usage: scripts/" + script in output
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_unknown_argument_is_an_error_that_names_it(machine, script):
-  code, output = machine.run(script, "--devv")
-  assert code == 1
+  output = machine.run(script, "--devv", code=1)
   assert "unknown argument '--devv'" in output
 
 
 def test_setup_installs_with_a_python_on_the_path(machine):
   machine.add_python("python3.11", "3.11")
-  code, output = machine.run("setup.sh", "tf2")
-  assert code == 0, output
+  output = machine.run("setup.sh", "tf2")
   assert "Python 3.11.9 from PATH" in output
   assert output.endswith("ready: source .venv-tf2/bin/activate\n")
   assert machine.logged() == ["venv", PIP, PLAIN]
@@ -157,8 +155,7 @@ def test_setup_chooses_the_tensorflow_that_the_python_supports(
   machine, name, minor, tensorflow
 ):
   machine.add_python(name, minor)
-  code, output = machine.run("setup.sh")
-  assert code == 0, output
+  output = machine.run("setup.sh")
   assert "using " + tensorflow in output
   assert (machine.checkout / (".venv-" + tensorflow)).is_dir()
 
@@ -166,23 +163,17 @@ def test_setup_chooses_the_tensorflow_that_the_python_supports(
 @pytest.mark.parametrize(
   "arguments, found, advised",
   [
-    (["tf1"], "no Python 3.7 was found", "pyenv install 3.7.16"),
-    (["tf2"], "no Python 3.9 to 3.11 was found", "uv python install 3.11"),
-    (
-      [],
-      "no Python 3.9 to 3.11 was found",
-      "Python 3.7 with TensorFlow 1.15 works too",
-    ),
+    (["tf1"], "3.7", "pyenv install 3.7.16"),
+    (["tf2"], "3.9 to 3.11", "uv python install 3.11"),
+    ([], "3.9 to 3.11", "Python 3.7 with TensorFlow 1.15 works too"),
   ],
 )
 def test_setup_explains_how_to_install_a_missing_python(
   machine, arguments, found, advised
 ):
   machine.add_python("python3", "3.12")
-  code, output = machine.run("setup.sh", *arguments)
-  assert code == 1
-  assert found in output
-  assert advised in output
+  output = machine.run("setup.sh", *arguments, code=1)
+  assert "no Python %s was found" % found in output and advised in output
   assert machine.logged() == []
 
 
@@ -190,10 +181,9 @@ def test_a_failing_pyenv_shim_is_skipped(machine):
   machine.add(
     "python3.7", "#!%s\necho 'command not found' >&2; exit 127\n" % BASH
   )
-  assert machine.run("setup.sh", "tf1")[0] == 1
+  machine.run("setup.sh", "tf1", code=1)
   machine.add_python("../home/.pyenv/versions/3.7.16/bin/python", "3.7")
-  code, output = machine.run("setup.sh", "tf1")
-  assert code == 0, output
+  output = machine.run("setup.sh", "tf1")
   assert "Python 3.7.9 from pyenv" in output
 
 
@@ -212,22 +202,19 @@ def test_a_failing_pyenv_shim_is_skipped(machine):
 def test_setup_finds_a_python_of_conda_and_uv(machine, tool, python, script):
   machine.add_python("../home/" + python, "3.7")
   machine.add(tool, "#!%s\n%s\n" % (BASH, script.format(home=machine.home)))
-  code, output = machine.run("setup.sh", "tf1")
-  assert code == 0, output
+  output = machine.run("setup.sh", "tf1")
   assert "Python 3.7.9 from " + tool in output
 
 
 def test_setup_names_a_python_that_lacks_ensurepip(machine):
   machine.add_python("python3.11", "3.11", lack="ensurepip")
-  code, output = machine.run("setup.sh")
-  assert code == 1
+  output = machine.run("setup.sh", code=1)
   assert "python3.11 is Python 3.11.9 but lacks ensurepip" in output
 
 
 def test_a_second_setup_does_nothing(ready):
   (ready.bin / "python3.11").unlink()
-  code, output = ready.run("setup.sh")
-  assert code == 0
+  output = ready.run("setup.sh")
   assert output.endswith("ready: source .venv-tf2/bin/activate\n")
   assert ready.logged() == []
 
@@ -235,23 +222,23 @@ def test_a_second_setup_does_nothing(ready):
 def test_changed_requirements_update_the_environment(ready):
   with (ready.checkout / "requirements.txt").open("a") as f:
     f.write("# changed\n")
-  assert ready.run("setup.sh", "tf2")[0] == 0
+  ready.run("setup.sh", "tf2")
   assert ready.logged() == [PIP, PLAIN]
 
 
 def test_an_environment_with_test_tools_also_counts_as_plain(ready):
-  assert ready.run("setup.sh", "tf2", "--dev")[0] == 0
+  ready.run("setup.sh", "tf2", "--dev")
   assert ready.logged() == [PIP, DEV]
-  assert ready.run("setup.sh", "tf2")[0] == 0
-  assert ready.run("setup.sh", "--dev")[0] == 0
+  ready.run("setup.sh", "tf2")
+  ready.run("setup.sh", "--dev")
   assert ready.logged() == []
 
 
 @pytest.mark.parametrize("lost", ["setup-stamp", "bin/python"])
 def test_an_incomplete_environment_is_created_again(ready, lost):
   (ready.checkout / ".venv-tf2" / lost).unlink()
-  code, output = ready.run("setup.sh", "tf2")
-  assert code == 0 and "creating it again" in output
+  output = ready.run("setup.sh", "tf2")
+  assert "creating it again" in output
   assert ready.logged() == ["venv", PIP, PLAIN]
 
 
@@ -259,15 +246,14 @@ def test_a_moved_checkout_gets_a_new_environment(ready):
   moved = ready.checkout.parent / "moved"
   ready.checkout.rename(moved)
   ready.checkout = moved
-  assert ready.run("setup.sh", "tf2")[0] == 0
+  ready.run("setup.sh", "tf2")
   assert ready.logged() == ["venv", PIP, PLAIN]
 
 
 def test_a_failed_update_keeps_the_environment(ready):
-  code, output = ready.run("setup.sh", "tf2", "--dev", PIP_CODE="1")
-  assert code == 1
+  output = ready.run("setup.sh", "tf2", "--dev", PIP_CODE="1", code=1)
   assert "pip could not install" in output
-  assert ready.run("setup.sh", "tf2")[0] == 0
+  ready.run("setup.sh", "tf2")
   assert ready.logged() == [PIP]
 
 
@@ -285,8 +271,7 @@ def test_two_setups_at_once_install_once(machine):
 def test_test_sh_runs_on_both_tensorflows_and_forwards_arguments(machine):
   machine.add_python("python3.7", "3.7")
   machine.add_python("python3.11", "3.11")
-  code, output = machine.run("test.sh", "--", "-k", "metrics")
-  assert code == 0, output
+  output = machine.run("test.sh", "--", "-k", "metrics")
   commands = [x for x in machine.logged() if x.startswith("-m pytest -q ")]
   assert len(commands) == 2
   assert all(x.endswith(" -k metrics") for x in commands)
@@ -297,8 +282,7 @@ def test_test_sh_runs_on_both_tensorflows_and_forwards_arguments(machine):
 def test_test_sh_continues_after_a_failure_and_then_fails(machine):
   machine.add_python("python3.7", "3.7")
   machine.add_python("python3.11", "3.11")
-  code, output = machine.run("test.sh", PYTEST_CODE="1")
-  assert code == 1
+  output = machine.run("test.sh", PYTEST_CODE="1", code=1)
   assert "tf1: FAILED (pytest's exit code 1)" in output
   assert "tf2: FAILED (pytest's exit code 1)" in output
 
@@ -306,22 +290,19 @@ def test_test_sh_continues_after_a_failure_and_then_fails(machine):
 @pytest.mark.parametrize("variables, code", [({}, 0), ({"CI": "true"}, 1)])
 def test_a_missing_python_fails_the_tests_only_in_ci(machine, variables, code):
   machine.add_python("python3.11", "3.11")
-  actual, output = machine.run("test.sh", **variables)
-  assert actual == code
+  output = machine.run("test.sh", code=code, **variables)
   assert "tf2: passed in" in output
   assert "tf1: NOT TESTED: no Python 3.7 was found" in output
 
 
 def test_test_sh_fails_without_a_python(machine):
-  code, output = machine.run("test.sh")
-  assert code == 1
+  output = machine.run("test.sh", code=1)
   assert "nothing was tested" in output
 
 
 def test_quickstart_writes_to_the_given_folder_and_prints_scores(machine):
   machine.add_python("python3.11", "3.11")
-  code, output = machine.run("quickstart.sh", "tf2", "here")
-  assert code == 0, output
+  output = machine.run("quickstart.sh", "tf2", "here")
   assert "precision 0.500, recall 0.250, F1 0.333" in output
   assert (
     "model, scores and predictions are in %s/here\n" % machine.home in output
