@@ -37,8 +37,7 @@ Blurb = collections.namedtuple("Blurb", "value used missing")
 # p, adjusted for the number of data sets. problem: a line that says why the
 # models cannot be compared.
 Comparison = collections.namedtuple(
-  "Comparison",
-  "data_set first second runs difference p_holm problem",
+  "Comparison", "data_set first second runs difference p_holm problem"
 )
 
 

@@ -548,11 +548,7 @@ def next_command(entry, folder):
     return "--bioalbert_dir=%s of any program" % shlex.quote(folder)
   return (
     "python prepare_data.py --dataset=%s --input_dir=%s --output_dir=%s"
-    % (
-      entry.name,
-      shlex.quote(folder),
-      "data/" + entry.name,
-    )
+    % (entry.name, shlex.quote(folder), "data/" + entry.name)
   )
 
 

@@ -334,16 +334,6 @@ def test_a_broken_connection_is_continued(place):
   assert place.path("Toy", "corpus.zip").read_bytes() == CORPUS
 
 
-def test_the_next_call_continues_a_broken_transfer(place):
-  place.server.breaks = [5000]
-  _, error = place.run("Toy", "--retries=0", code=1)
-  assert "the connection broke after 5000 of" in error
-  part = place.path("Toy", "corpus.zip.part")
-  assert part.read_bytes() == CORPUS[:5000]
-  place.run("Toy")
-  assert place.path("Toy", "corpus.zip").read_bytes() == CORPUS
-
-
 def test_a_busy_server_is_tried_again(place):
   place.server.answers["/corpus.zip"] = (503, {})
   _, error = place.run("Toy", "--retries=1", code=1)
