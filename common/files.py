@@ -162,15 +162,10 @@ def read(path):
 
 
 def read_json(path, default=_NO_DEFAULT):
-  """Returns the object in a JSON file.
+  """Returns the object in a JSON file, or the default for a missing file.
 
-  Args:
-    path: the file, UTF-8.
-    default: what to return if there is no such file. Without a default, a
-      missing file is an error.
-
-  Raises:
-    InputError: the file cannot be read, is damaged or holds no object.
+  Raises InputError if the file cannot be read, is damaged, holds no object, or
+  is missing and there is no default.
   """
   if default is not _NO_DEFAULT:
     with _explained(path, "read"):

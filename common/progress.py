@@ -59,11 +59,8 @@ class Bar:
   def update(self, at, note=None):
     """Moves to a count, and reports if LOG_SECONDS have passed.
 
-    Args:
-      at: the count.
-      note: function of the seconds since the last report; returns what to
-        report in place of the rate. Called for each report; with a note there
-        is also one at the end.
+    `note` maps the seconds since the last report to the text that replaces the
+    rate; with a note there is also a report at the end.
     """
     self._bar.update(at - self._at)
     self._at = at

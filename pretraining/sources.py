@@ -473,7 +473,6 @@ def _read_pmc(source, counts):
 
 
 def _read_archive(source, counts):
-  """Yields the Texts of the articles in a tar archive."""
   found = False
   try:
     for name, blocks, end in _members(source):
@@ -513,7 +512,6 @@ def _members(source):
 
 
 def _articles(blocks, place, counts):
-  """Yields the paragraphs of each article in XML."""
   for element in _elements(blocks, place, "pmc", ("article", "tr", "ref")):
     if element.tag == "article":
       paragraphs = _article(element, place, counts)

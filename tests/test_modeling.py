@@ -28,6 +28,7 @@ TINY = dict(
   intermediate_size=16,
   max_position_embeddings=9,
 )
+CONFIG = modeling.AlbertConfig(**TINY)
 
 
 @pytest.mark.parametrize("model", ["base", "groups"])
@@ -157,7 +158,6 @@ def test_a_file_that_is_not_a_config_is_rejected_by_name(tmp_path, text):
 
 
 def test_padding_does_not_change_real_positions():
-  config = modeling.AlbertConfig(**TINY)
   outputs = []
   for ids, mask in (
     ([[2, 5, 6, 3]], [[1, 1, 1, 1]]),
@@ -166,7 +166,7 @@ def test_padding_does_not_change_real_positions():
     with tf.Graph().as_default(), tf.Session() as session:
       tf.set_random_seed(3)
       model = modeling.AlbertModel(
-        config, False, tf.constant(ids), tf.constant(mask)
+        CONFIG, False, tf.constant(ids), tf.constant(mask)
       )
       session.run(tf.global_variables_initializer())
       outputs.append(session.run(model.get_sequence_output())[:, :4])
@@ -174,7 +174,6 @@ def test_padding_does_not_change_real_positions():
 
 
 def test_one_hot_embeddings_give_the_same_output():
-  config = modeling.AlbertConfig(**TINY)
   with tf.Graph().as_default(), tf.Session() as session:
     ids = tf.constant([[2, 5, 6, 3]])
     types = tf.constant([[0, 0, 1, 1]])
@@ -182,7 +181,7 @@ def test_one_hot_embeddings_give_the_same_output():
     for reuse, one_hot in ((False, False), (True, True)):
       with tf.variable_scope("bert", reuse=reuse) as scope:
         model = modeling.AlbertModel(
-          config, False, ids, None, types, one_hot, scope=scope
+          CONFIG, False, ids, None, types, one_hot, scope=scope
         )
         outputs.append(model.get_sequence_output())
     session.run(tf.global_variables_initializer())
@@ -211,11 +210,10 @@ def test_dropout_is_on_in_training_only():
 @pytest.mark.parametrize("compute_type", [tf.float32, tf.bfloat16])
 def test_inference_on_a_cpu_runs_few_operations_besides_products(compute_type):
   ran = tf.RunMetadata()
-  config = modeling.AlbertConfig(**TINY)
   with tf.Graph().as_default(), tf.Session() as session:
     ids = tf.placeholder(tf.int32, [None, None])
     albert = modeling.AlbertModel(
-      config, False, ids, compute_type=compute_type, fuse=True
+      CONFIG, False, ids, compute_type=compute_type, fuse=True
     )
     session.run(tf.global_variables_initializer())
     session.run(
