@@ -221,31 +221,29 @@ def check_runner(runner):
     raise InputError("--beam_options has a meaning with --runner only")
 
 
-def prepare(config):
+def prepare(values):
   """Turns flag values into (shards.Plan, shards.Encoding, description)."""
-  inputs = shards.find_inputs(config.input_file, config.input_format)
+  inputs = shards.find_inputs(values.input_file, values.input_format)
   tokenizer = tokenization.find(
-    config.bioalbert_dir,
-    config.vocab_file,
-    config.spm_model_file,
-    config.do_lower_case,
-    config.spm_digit_comma_fix,
+    values.bioalbert_dir,
+    values.vocab_file,
+    values.spm_model_file,
+    values.do_lower_case,
+    values.spm_digit_comma_fix,
   )
-  settings = instances.Settings(
-    **{name: getattr(config, name) for name in instances.Settings._fields}
-  )
-  split = [config.split_sentences] * len(inputs)
-  if config.split_sentences is None:
+  settings = flag_groups.pick(values, instances.Settings)
+  split = [values.split_sentences] * len(inputs)
+  if values.split_sentences is None:
     split = [i.format != "text" for i in inputs]
   paths = shards.shard_paths(
-    config.output_file, config.num_shards, inputs, settings.dupe_factor
+    values.output_file, values.num_shards, inputs, settings.dupe_factor
   )
   plan = shards.Plan(inputs, paths, settings.dupe_factor)
   shaping = dict(
     settings._asdict(),
     do_lower_case=tokenizer.do_lower_case,
     spm_digit_comma_fix=tokenizer.spm_digit_comma_fix,
-    split_sentences=config.split_sentences,
+    split_sentences=values.split_sentences,
     num_shards=len(paths),
     output_file=[os.path.basename(path) for path in paths],
   )

@@ -19,6 +19,7 @@ import re
 from absl import logging
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import InputError
 from ops import kernels
 
@@ -104,17 +105,11 @@ class AlbertConfig:
   @classmethod
   def from_json_file(cls, json_file):
     """Returns the config of a JSON file; InputError if it is not one."""
+    values = files.read_json(json_file)
     try:
-      with tf.io.gfile.GFile(json_file, "r") as f:
-        return cls.from_dict(json.loads(f.read()))
-    except tf.errors.OpError:
-      raise InputError("%s: no such config file" % json_file) from None
+      return cls.from_dict(values)
     except InputError as e:
       raise InputError("%s: %s" % (json_file, e)) from None
-    except ValueError as e:  # Invalid JSON or UTF-8.
-      raise InputError(
-        "%s: found no JSON (%s), expected an ALBERT config" % (json_file, e)
-      ) from None
 
   def to_dict(self):
     """Returns all keys and values as a new dict."""
