@@ -239,7 +239,13 @@ class Run:
         self.random_weights,
         "no --init_checkpoint: training starts from random weights",
       )
-    logging.info("training from step %d to %d", start, schedule.num_train_steps)
+    per_epoch = schedule.steps_per_epoch
+    logging.info(
+      "training from step %d to %d%s",
+      start,
+      schedule.num_train_steps,
+      ", %d per epoch" % per_epoch if per_epoch else "",
+    )
     estimators.train(
       self.estimator,
       self.training_data,

@@ -71,7 +71,7 @@ def test_log_names_restored_and_new_variables(trained):
   assert "restored 25 variables" in log
   assert "new, with random weights: output_bias, output_weights" in log
   assert "not used: cls/predictions/output_bias (and 26 of its opt" in log
-  assert "training from step 0 to 100, 10 an epoch" in log
+  assert "training from step 0 to 100, 10 per epoch" in log
   assert re.search(r"useful tokens/s, padding efficiency 0\.\d\d", log)
 
 
@@ -141,7 +141,7 @@ def test_tensorboard_has_training_and_development_curves(trained):
 def test_same_command_again_does_not_retrain(trained):
   before = results_of(trained["output"])
   _, log = run("run_ner.py", trained["command"])
-  assert "training was finished at step 100 before" in log
+  assert "training had already finished, at step 100" in log
   assert results_of(trained["output"]) == before
 
 
