@@ -325,7 +325,7 @@ def test_manifest_of_another_vocabulary_is_rejected(folder):
     ({"start_warmup_step": 5}, "--start_warmup_step is 5"),
     ({"max_seq_length": 65}, "max_position_embeddings"),
     ({"init_checkpoint": "absent"}, "no checkpoint there"),
-    ({"tpu_name": "pod"}, "--tpu_name has a meaning with --use_tpu only"),
+    ({"tpu_name": "pod"}, "--tpu_name has an effect with --use_tpu only"),
     ({"masked_lm_budget": 0.1}, "spm_model_file"),
   ],
   ids=[
@@ -386,7 +386,9 @@ def test_evaluation_ends_at_max_eval_steps(copy, caplog):
   lines = [r.getMessage() for r in caplog.records]
   # Without --eval_file it evaluates on the training files.
   assert any("on 4 held-out examples" in line for line in lines)
-  assert any("--max_eval_steps=1 ended it there" in line for line in lines)
+  assert any(
+    "--max_eval_steps=1 ended the evaluation there" in line for line in lines
+  )
 
 
 def test_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
