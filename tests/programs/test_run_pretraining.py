@@ -144,7 +144,7 @@ def test_output_folder_alone_is_a_model_to_fine_tune(pretrained, tmp_path):
   "flags, message",
   [
     ({"input_file": "absent"}, "absent: no such file"),
-    ({"horovod": "true"}, "--horovod: there is no Horovod"),
+    ({"horovod": "true"}, "--horovod: see --distribution"),
   ],
   ids=["no_input", "horovod"],
 )
