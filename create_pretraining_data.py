@@ -221,29 +221,26 @@ def check_runner(runner):
     raise InputError("--beam_options has a meaning with --runner only")
 
 
-def prepare(values):
-  """Turns flag values into (shards.Plan, shards.Encoding, description)."""
-  inputs = shards.find_inputs(values.input_file, values.input_format)
-  tokenizer = tokenization.find(
-    values.bioalbert_dir,
-    values.vocab_file,
-    values.spm_model_file,
-    values.do_lower_case,
-    values.spm_digit_comma_fix,
-  )
-  settings = flag_groups.pick(values, instances.Settings)
-  split = [values.split_sentences] * len(inputs)
-  if values.split_sentences is None:
+def prepare(inputs, tokenizer, settings, split_sentences, output):
+  """Returns (shards.Plan, shards.Encoding, description of both).
+
+  Args:
+    inputs: list of shards.Input.
+    tokenizer: a FullTokenizer.
+    settings: instances.Settings.
+    split_sentences: whether to split paragraphs, or None: all but plain text.
+    output: (file name or names, number of shards or None).
+  """
+  split = [split_sentences] * len(inputs)
+  if split_sentences is None:
     split = [i.format != "text" for i in inputs]
-  paths = shards.shard_paths(
-    values.output_file, values.num_shards, inputs, settings.dupe_factor
-  )
+  paths = shards.shard_paths(*output, inputs, settings.dupe_factor)
   plan = shards.Plan(inputs, paths, settings.dupe_factor)
   shaping = dict(
     settings._asdict(),
     do_lower_case=tokenizer.do_lower_case,
     spm_digit_comma_fix=tokenizer.spm_digit_comma_fix,
-    split_sentences=values.split_sentences,
+    split_sentences=split_sentences,
     num_shards=len(paths),
     output_file=[os.path.basename(path) for path in paths],
   )
@@ -293,7 +290,20 @@ def main(_):
   config = flag_groups.values()
   runner = Runner(config.num_workers, config.runner, config.beam_options)
   check_runner(runner)
-  create(*prepare(config), runner)
+  prepared = prepare(
+    shards.find_inputs(config.input_file, config.input_format),
+    tokenization.find(
+      config.bioalbert_dir,
+      config.vocab_file,
+      config.spm_model_file,
+      config.do_lower_case,
+      config.spm_digit_comma_fix,
+    ),
+    flag_groups.pick(config, instances.Settings),
+    config.split_sentences,
+    (config.output_file, config.num_shards),
+  )
+  create(*prepared, runner)
 
 
 if __name__ == "__main__":
