@@ -12,6 +12,7 @@ import tarfile
 import pytest
 
 from common.errors import InputError
+from formats import streams
 from pretraining import sources
 
 HEADER = '"ROW_ID","SUBJECT_ID","ISERROR","TEXT"\n'
@@ -153,7 +154,7 @@ def test_a_byte_that_is_not_text_is_reported_with_its_line(write):
 
 
 def test_an_endless_line_is_rejected(write, monkeypatch):
-  monkeypatch.setattr(sources, "_MAX_LINE", 100000)
+  monkeypatch.setattr(streams, "MAX_LINE", 100000)
   assert ":1: found a line" in refused(write("x" * 200000), "text")
 
 
@@ -296,6 +297,55 @@ def test_the_older_format_and_books_are_read(write):
   assert paragraphs(write(book), "pubmed") == [["Drugs", "B."]]
 
 
+@pytest.mark.parametrize(
+  "text, expected",
+  [
+    ("CONCLUSIONS: It works.", "CONCLUSIONS: It works."),
+    ("Conclusion: It works.", "Conclusion: It works."),
+    ("CONCLUSIONS \u2013 It works.", "CONCLUSIONS \u2013 It works."),
+    ("Conclusions are hard.", "CONCLUSIONS: Conclusions are hard."),
+  ],
+)
+def test_a_label_that_the_text_repeats_appears_once(write, text, expected):
+  part = '<AbstractText Label="CONCLUSIONS">%s</AbstractText>' % text
+  assert paragraphs(write(records(("", part))), "pubmed") == [[expected]]
+  part = "<abstract><sec><title>CONCLUSIONS:</title><p>%s</p></sec></abstract>"
+  path = write(article("", part % text))
+  assert paragraphs(path, "pmc") == [[expected]]
+
+
+@pytest.mark.parametrize("name", ["PubmedArticle", "MedlineCitation"])
+def test_a_record_without_a_set_is_read(write, name):
+  record = RECORD % (1, "A.", PART % "B.")
+  start = record.index("<" + name)
+  end = record.index("</%s>" % name) + len("</%s>" % name)
+  path = write(record[start:end])
+  assert sources.sniff(path) == "pubmed"
+  assert paragraphs(path, "pubmed") == [["A.", "B."]]
+
+
+def test_articles_are_read_in_any_namespace_and_wrapper(write):
+  front = "<title-group><article-title>T</article-title></title-group>"
+  plain = article("<p>One <mml:math>x</mml:math>two.</p>", front)
+  plain = plain[plain.index("<article") :]
+  default = plain.replace(
+    "<article ", '<article xmlns="https://jats.nlm.nih.gov/ns/archiving/1.3/" '
+  )
+  prefixed = re.sub(r"<(/?)(?=[a-z])(?!mml)", r"<\1j:", plain).replace(
+    "<j:article ", '<j:article xmlns:j="https://jats.nlm.nih.gov/" '
+  )
+  record = "<record><metadata>%s</metadata></record>"
+  wrapped = (
+    '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><ListRecords>%s%s'
+    "</ListRecords></OAI-PMH>" % (record % default, record % prefixed)
+  )
+  own = "<response><articles>%s</articles></response>" % plain
+  for data, number in (default, 1), (prefixed, 1), (wrapped, 2), (own, 1):
+    path = write(data)
+    assert sources.sniff(path) == "pmc"
+    assert paragraphs(path, "pmc") == [["T", "One two."]] * number
+
+
 def test_an_article_is_title_abstract_and_body(write):
   front = (
     "<title-group><article-title>On <italic>E. coli</italic>"
@@ -431,7 +481,7 @@ def test_an_archive_without_articles_is_rejected(write):
     (records(("A.", PART % "B."))[:-4], ":5: found damaged XML"),
     (records(("A.", PART % "B.")).encode()[:-40] + b"\xef", "found damaged"),
     (records(("A.", PART % "na\xefve")).encode("latin-1"), "found damaged"),
-    (article("<p>x</p>"), "expected the format pubmed"),
+    (article("<p>x</p>"), "<article> as the outermost"),
     ("no XML", "found damaged XML"),
   ],
 )
@@ -574,6 +624,7 @@ def test_sentences_have_single_blanks_and_are_never_empty():
 
 PEAK = """
 import re, sys
+from formats import streams
 from pretraining import sources
 count = sum(1 for _ in sources.documents(sys.argv[1], sys.argv[2]))
 with open("/proc/self/status") as f:

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streams the content of large files: plain, gzip, and members of tar archives.
+
+Compression and archives are detected by content, not by name. Damaged files
+raise InputError with path and line.
+"""
+
+import collections
+import functools
+import io
+import itertools
+import tarfile
+import zlib
+
+from common.errors import InputError
+
+BLOCK = 1 << 16  # bytes to read from the stored file at once
+MAX_LINE = 1 << 24  # bytes of a line
+_MAX_INFLATED = 1 << 20  # bytes to decompress at once
+
+
+def lines(source):
+  """Yields (number, line with its line feed) of a file in UTF-8."""
+  rest, number = b"", 1
+  for block in itertools.chain(source.blocks(), [b""]):
+    data = rest + block
+    end = data.rfind(b"\n") + 1 if block else len(data)
+    rest = data[end:]
+    if len(rest) > MAX_LINE:
+      raise InputError(
+        "%s:%d: found a line of more than 16 MiB, expected a sentence a line"
+        % (source.path, number)
+      )
+    for line in io.StringIO(_decode(data[:end], source.path, number), "\n"):
+      yield number, line
+      number += 1
+
+
+def _decode(data, path, first_line):
+  """Decodes complete lines; `first_line` is the number of the first."""
+  wrong = data.find(b"\0")
+  try:
+    text = data.decode("utf-8")
+  except UnicodeDecodeError as error:
+    wrong = error.start
+  if wrong < 0:
+    return text
+  raise InputError(
+    "%s:%d: found byte 0x%02x, expected text in UTF-8"
+    % (path, first_line + data.count(b"\n", 0, wrong), data[wrong])
+  )
+
+
+def members(source):
+  """Yields (name, blocks of content, offset of its end) of archived files."""
+  with tarfile.open(
+    fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=_Member
+  ) as archive:
+    for member in iter(archive.next, None):
+      archive.members.clear()  # Otherwise the list would grow.
+      if member.isfile():
+        content = archive.extractfile(member)
+        blocks = iter(functools.partial(content.read, BLOCK), b"")
+        yield member.name, blocks, member.offset_data + member.size
+
+
+class Source:
+  """Reads the decompressed content of a file.
+
+  `position` is the number of bytes of the stored file read in this pass.
+  """
+
+  def __init__(self, path, open_file):
+    self.path = path
+    self.position = 0
+    self._open_file = open_file
+    self._unread = None  # blocks that read() has not reached
+    self._rest = b""
+    # Pairs of bytes returned by read() and the position at that time.
+    self._ends = collections.deque()
+    self._given = 0
+
+  def blocks(self):
+    """Yields the content in blocks, from the beginning."""
+    stored = self._stored()
+    first = next(stored, b"")
+    if not first:
+      raise InputError("%s: found an empty file, expected text" % self.path)
+    blocks = itertools.chain([first], stored)
+    if first.startswith(b"\x1f\x8b"):
+      blocks = self._inflated(blocks)
+    return blocks
+
+  def head(self):
+    """Returns the first 64 KiB or more of the content, if there are as many."""
+    head = b""
+    for block in self.blocks():
+      head += block
+      if len(head) >= BLOCK:
+        break
+    return head
+
+  def is_tar(self):
+    """Returns whether the content is a tar archive."""
+    return self.head()[257:262] == b"ustar"
+
+  def read(self, size):
+    """Returns up to `size` bytes, b"" at the end: a file object for tarfile."""
+    if self._unread is None:
+      self._unread = self.blocks()
+    if not self._rest:
+      self._rest = next(self._unread, b"")
+      self._given += len(self._rest)
+      self._ends.append((self._given, self.position))
+    data, self._rest = self._rest[:size], self._rest[size:]
+    return data
+
+  def position_of(self, offset):
+    """Returns the position when read() reached an offset.
+
+    Calls must have ascending offsets.
+    """
+    while len(self._ends) > 1 and self._ends[0][0] < offset:
+      self._ends.popleft()
+    return self._ends[0][1]
+
+  def _stored(self):
+    """Yields the stored file in blocks and counts their bytes."""
+    self.position = 0
+    try:
+      with self._open_file(self.path, "rb") as f:
+        for block in iter(functools.partial(f.read, BLOCK), b""):
+          self.position += len(block)
+          yield block
+    except OSError as error:
+      raise InputError(
+        "%s: cannot be read (%s)" % (self.path, error.strerror or error)
+      ) from error
+
+  def _inflated(self, blocks):
+    """Yields the content of gzip members in blocks of at most 1 MiB."""
+    inflater = None
+    for data in blocks:
+      while data:
+        if inflater is None:
+          data = data.lstrip(b"\0")  # gzip allows zeros after a member
+          if not data:
+            break
+          inflater = zlib.decompressobj(31)
+        try:
+          block = inflater.decompress(data, _MAX_INFLATED)
+        except zlib.error as error:
+          raise InputError(
+            "%s: found damaged gzip data (%s) before byte %d, expected it "
+            "whole" % (self.path, error, self.position)
+          ) from error
+        if block:
+          yield block
+        # The inflater returns all that it holds before it takes in a member's
+        # last bytes.
+        data = inflater.unconsumed_tail
+        if inflater.eof:
+          data, inflater = inflater.unused_data, None
+    if inflater is not None:
+      raise InputError(
+        "%s: found gzip data cut short at byte %d, expected it whole"
+        % (self.path, self.position)
+      )
+
+
+class _Member(tarfile.TarInfo):
+  """Reads archive headers; tarfile takes a damaged one for the end."""
+
+  @classmethod
+  def fromtarfile(cls, archive):
+    try:
+      return super().fromtarfile(archive)
+    except tarfile.EOFHeaderError:
+      raise
+    except tarfile.HeaderError as error:
+      raise tarfile.ReadError(str(error)) from error
