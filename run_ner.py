@@ -52,8 +52,7 @@ class Ner(harness.Task):
     self.predict_format = predict_format
 
   def read(self, data, path, split):
-    del split  # A word always comes with its label.
-    return conll.parse(data, path)
+    return conll.parse(data, path, needs_labels=split != "test")
 
   def learn(self, sentences):
     return {
@@ -84,7 +83,8 @@ class Ner(harness.Task):
     else:
       ids = {label: i for i, label in enumerate(self.learned["labels"])}
       # A label that only a test set has cannot be learned, but is scored.
-      label_ids = [ids.get(label, NO_LABEL) for label in example.labels]
+      gold = example.labels or [None] * len(pieces)
+      label_ids = [ids.get(label, NO_LABEL) for label in gold]
       sentences = [(0, len(pieces))]
     overlap = int(self.room * batches.OVERLAP)
     features = []
@@ -139,14 +139,17 @@ class Ner(harness.Task):
   def score(self, sentences, outputs, split):
     gold = [s.labels for s in sentences]
     predicted = [self._labels(s, o)[0] for s, o in zip(sentences, outputs)]
+    text = conll.format_predictions(sentences, predicted)
+    files = {RESULT_FILES[split]: text}
+    if None in gold:
+      return {}, files
     scores = metrics.entity_scores(gold, predicted)
     scores.update(metrics.token_scores(gold, predicted))
     scores["types"] = {
       type_ or entity_files.UNTYPED: values
       for type_, values in scores["types"].items()
     }
-    text = conll.format_predictions(sentences, predicted)
-    return scores, {RESULT_FILES[split]: text}
+    return scores, files
 
   def write_unlabelled(self, examples, outputs, stem):
     found = [self._entities(e, o) for e, o in zip(examples, outputs)]

@@ -135,15 +135,36 @@ def conlleval_report(gold, predicted):
     line = "accuracy: %6.2f%%; precision: %6.2f%%; recall: %6.2f%%; FB1: %6.2f"
     line %= (_divide(100 * right, len(pairs)),) + _ratios(*totals, whole=100)
     lines.append(line)
-  for kind in sorted(counts):
+  for kind in _conlleval_types(counts):
     line = "%17s: precision: %6.2f%%; recall: %6.2f%%; FB1: %6.2f  %d"
     line %= (kind,) + _ratios(*counts[kind], whole=100) + (counts[kind][1],)
-    # The script sorts the types of gold and of predictions in one list and
-    # drops repetitions with `not($lastType) or $lastType ne $i`, so the empty
-    # type, false in perl, stays twice if both have it.
-    twice = kind == "" and counts[kind][0] and counts[kind][1]
-    lines.extend([line, line] if twice else [line])
+    lines.append(line)
   return "\n".join(lines) + "\n"
+
+
+def conlleval_table(gold, predicted):
+  """Returns the rows of a LaTeX table that conlleval.pl prints with -l."""
+  counts = _entity_counts(gold, predicted)
+  row = "%-7s &  %6.2f\\%% & %6.2f\\%% & %6.2f \\\\"
+  lines = [r"        & Precision &  Recall  & F$_{\beta=1} \\\hline"] + [
+    row % ((kind,) + _ratios(*counts[kind], whole=100))
+    for kind in _conlleval_types(counts)
+  ]
+  total = row % (("Overall",) + _ratios(*_totals(counts), whole=100))
+  return "\n".join(lines) + "\\hline\n" + total + "\\hline\n"
+
+
+def _conlleval_types(counts):
+  """Returns the types in the order in which conlleval.pl prints them.
+
+  The script sorts the types of gold and of predictions in one list and drops
+  repetitions with `not($lastType) or $lastType ne $i`, so the empty type, false
+  in perl, stays twice if both have it.
+  """
+  kinds = sorted(counts)
+  if "" in counts and all(counts[""][:2]):
+    kinds.insert(0, "")
+  return kinds
 
 
 def class_scores(gold, predicted, labels, negative=None):

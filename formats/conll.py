@@ -2,20 +2,27 @@
 """Reads and writes corpora of labelled words, one word per line.
 
 Files are read from bytes and written to text; a path only names the file in
-error messages. Labels stay as they are in the file, whatever their scheme
-(IOB1, IOB2, IOBES) and types.
+error messages. Labels keep their scheme (IOB1, IOB2, IOBES) and types; the
+other notations of IOBES are read as IOBES.
 """
 
 import collections
 import re
 
+from absl import logging
+
 from common.errors import InputError
+from common.errors import first_five
 from common.errors import shorten
 from common.text import decode
 
+# A sentence; `labels` is None in a file of words alone.
 Sentence = collections.namedtuple("Sentence", "words labels")
 
-_LABEL = re.compile(r"O|[BIES](-\S+)?")
+# BILOU and BMEWO name two tags of IOBES otherwise.
+_TAGS = {"L": "E", "U": "S", "M": "I", "W": "S", **{tag: tag for tag in "BIES"}}
+_LABEL = re.compile(r"(?P<tag>[BIESLUMW])(-(?P<type>\S+))?")
+_SUFFIXED = re.compile(r"(?P<type>\S+)-(?P<tag>[BIESLUMW])")  # Disease-B
 _EXPECTED_LABEL = "O, B, I, E or S, the last four also with -type"
 _EXPECTED_COLUMNS = "2 to 4 columns, the word first and its label last"
 # The marker of a document and its id. In MTL's files and CoNLL-2003 the marker
@@ -29,60 +36,58 @@ _LABEL_HEADERS = "label labels tag tags ner ner_tag ner_tags".split()
 _MIN_INSIDE = 10
 
 
-def parse(data, path):
+def parse(data, path, needs_labels=True):
   """Returns the sentences of a file's bytes as a list of Sentence.
 
-  A line has 2 to 4 columns, the word first and its label last. Columns are
-  separated by tabs if the line has any (a word may then contain other white
-  space), else by spaces. A blank line ends a sentence, and so does the marker
-  of a document: -DOCSTART- with or without more columns (MTL, BLURB),
-  ###MEDLINE:id (JNLPBA).
+  A line has 2 to 4 columns, the word first and its label last, and all lines
+  have the same number. Columns are separated by tabs if the line has any (a
+  word may then contain other white space), else by spaces. A blank line ends a
+  sentence, and so does the marker of a document: -DOCSTART- with or without
+  more columns (MTL, BLURB), ###MEDLINE:id (JNLPBA). BILOU and BMEWO become
+  IOBES, and tags at the end (Disease-B) move to the front.
+
+  Args:
+    data, path: the file's bytes and its name, for error messages.
+    needs_labels: if False, the file may have words alone.
 
   Raises:
     InputError: another kind of line, or a file without words.
   """
   return [
     sentence
-    for _, sentences in parse_documents(data, path)
+    for _, sentences in parse_documents(data, path, needs_labels)
     for sentence in sentences
   ]
 
 
-def parse_documents(data, path):
+def parse_documents(data, path, needs_labels=True):
   """Returns [(id, list of Sentence)] of the documents of a file's bytes.
 
   The id comes from the document's marker; it is "" without a marker or an id.
   For the format see `parse`.
   """
+  lines = decode(data, path).split("\n")
+  found = _read_lines(lines, path, needs_labels)
   documents = [("", [])]
   words, labels = [], []
-  seen = {}  # A cache: nine lines in ten repeat an earlier one.
 
   def end_sentence():
     if words:
-      documents[-1][1].append(Sentence(words[:], labels[:]))
+      named = None if None in labels else labels[:]
+      documents[-1][1].append(Sentence(words[:], named))
       del words[:], labels[:]
 
-  for number, line in enumerate(decode(data, path).split("\n"), 1):
-    if line not in seen:
-      is_first = not words and not any(found for _, found in documents)
-      seen[line] = _parse_line(line, is_first, "%s:%d" % (path, number))
-    if seen[line]:
-      words.append(seen[line][0])
-      labels.append(seen[line][1])
+  for line in lines:
+    if line in found:
+      words.append(found[line][0])
+      labels.append(found[line][1])
       continue
     end_sentence()
     mark = _DOCUMENT.match(line)
     if mark:
       documents.append((mark.group(1).strip(), []))
   end_sentence()
-  documents = [(name, found) for name, found in documents if found]
-  if not documents:
-    raise InputError(
-      "%s: found no words, the file is empty, expected lines of %s"
-      % (path, _EXPECTED_COLUMNS)
-    )
-  return documents
+  return [(name, sentences) for name, sentences in documents if sentences]
 
 
 def labels_of(sentences):
@@ -94,8 +99,9 @@ def labels_of(sentences):
 def format_predictions(sentences, predicted):
   """Returns lines of "word gold predicted", the input of conlleval.pl.
 
-  White space inside a word becomes "_", so that every line has three columns;
-  a blank line follows each sentence. `predicted` has a list of labels for each.
+  White space inside a word becomes "_", so that every line has three columns,
+  or two if the sentence has no gold; a blank line follows each sentence.
+  `predicted` has a list of labels for each.
   """
   if len(sentences) != len(predicted):
     raise ValueError(
@@ -108,8 +114,9 @@ def format_predictions(sentences, predicted):
         "sentence %d has %d words and %d predicted labels"
         % (i, len(sentence.words), len(labels))
       )
-    for word, gold, label in zip(sentence.words, sentence.labels, labels):
-      lines.append("%s %s %s\n" % (re.sub(r"\s", "_", word), gold, label))
+    words = [re.sub(r"\s", "_", word) for word in sentence.words]
+    gold = [] if sentence.labels is None else [sentence.labels]
+    lines += [" ".join(row) + "\n" for row in zip(words, *gold, labels)]
     lines.append("\n")
   return "".join(lines)
 
@@ -141,15 +148,73 @@ def inner_punctuation(sentences):
   )
 
 
-def _parse_line(line, is_first, place):
-  """Returns (word, label), or None if the line ends a sentence."""
-  columns = _split_columns(line.rstrip("\r"))
-  if not columns or _DOCUMENT.match(line):
-    return None
-  fault = _find_fault(columns, is_first)
-  if fault:
-    raise InputError("%s: found %s, expected %s" % ((place,) + fault))
-  return columns[0], columns[-1]
+def _read_lines(lines, path, needs_labels):
+  """Returns {line: (word, label)} of the lines that hold a word.
+
+  The labels are None if no line has any, which `needs_labels` forbids. Nine
+  lines in ten repeat an earlier one and are read only once.
+  """
+  numbers = {}  # Of the first occurrence of a line.
+  for number, line in enumerate(lines, 1):
+    numbers.setdefault(line, number)
+  rows = {line: _split_columns(line.rstrip("\r")) for line in numbers}
+  rows = {k: v for k, v in rows.items() if v and not _DOCUMENT.match(k)}
+  if not rows:
+    raise InputError(
+      "%s: found no words, the file is empty, expected lines of %s"
+      % (path, _EXPECTED_COLUMNS)
+    )
+  if not needs_labels and not any(any(row[1:]) for row in rows.values()):
+    return {line: (row[0], None) for line, row in rows.items()}
+  for i, (line, columns) in enumerate(rows.items()):
+    fault = _find_fault(columns, is_first=i == 0)
+    if fault:
+      place = "%s:%d" % (path, numbers[line])
+      raise InputError("%s: found %s, expected %s" % ((place,) + fault))
+  _check_widths(rows, numbers, path)
+  labels = {row[-1]: _read_label(row[-1]) for row in rows.values()}
+  other = {k: v for k, v in labels.items() if k != v}
+  if other:
+    logging.info(
+      "%s: read the tags %s as %s",
+      *(path, first_five(list(other)), first_five(list(other.values()))),
+    )
+  return {line: (row[0], labels[row[-1]]) for line, row in rows.items()}
+
+
+def _check_widths(rows, numbers, path):
+  """Rejects a file whose lines differ in their number of columns.
+
+  The less frequent number is the wrong one: "New York B-LOC" among lines of a
+  word and its label.
+  """
+  widths = collections.Counter(map(len, rows.values()))
+  if len(widths) == 1:
+    return
+  usual = widths.most_common(1)[0][0]
+  odd = next(line for line, columns in rows.items() if len(columns) != usual)
+  example = next(k for k, columns in rows.items() if len(columns) == usual)
+  raise InputError(
+    "%s:%d: found %d columns (%s), expected %d as in line %d and most others; "
+    "tabs between the columns allow spaces in a word"
+    % (
+      path,
+      numbers[odd],
+      len(rows[odd]),
+      shorten(" ".join(rows[odd])),
+      usual,
+      numbers[example],
+    )
+  )
+
+
+def _read_label(label):
+  """Returns a label in IOBES with its tag first; None if it is none."""
+  match = _LABEL.fullmatch(label) or _SUFFIXED.fullmatch(label)
+  if not match:
+    return "O" if label == "O" else None
+  kind = match.group("type")
+  return _TAGS[match.group("tag")] + ("-" + kind if kind else "")
 
 
 def _split_columns(line):
@@ -174,7 +239,7 @@ def _find_fault(columns, is_first):
   if is_first and label.lower() in _LABEL_HEADERS:
     found = "what looks like a header (%s)" % shorten(" ".join(columns))
     return found, "a word and its label on the first line"
-  if not _LABEL.fullmatch(label):
+  if _read_label(label) is None:
     found = "label %s of word %s" % (shorten(label), shorten(word))
     return found, _EXPECTED_LABEL
   return None

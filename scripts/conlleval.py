@@ -5,11 +5,12 @@
 
 Columns are separated by spaces or tabs; the last two are the gold label and the
 predicted label. Blank lines, lines that begin with -X- and bare -DOCSTART-
-lines end a sentence. There is one difference from conlleval.pl: it joins
-adjacent entities of the same type in IOBES labels, this script keeps them
-separate.
+lines end a sentence. All other lines have the same number of columns. There is
+one difference from conlleval.pl: it joins adjacent entities of the same type in
+IOBES labels, this script keeps them separate.
 """
 
+import argparse
 import os
 import re
 import sys
@@ -20,40 +21,108 @@ from common import arguments
 from common import errors
 from evaluation import metrics
 
+BLANKS = re.compile("[ \t]+")
+TAGS = ("O", "B", "I", "E", "S")
 
-def read_labels(lines, name):
+
+def read_labels(lines, name, delimiter=BLANKS):
   """Returns the (gold, predicted) label sequences in `lines` of bytes.
 
-  A -DOCSTART- line with labels counts as a word, as in conlleval.pl. `name` is
-  the file in the InputError that a line of one column raises.
+  A -DOCSTART- line with labels counts as a word, as in conlleval.pl.
+
+  Args:
+    lines: of bytes.
+    name: of the file, for the InputError that a line of one column raises, or
+      of another number of columns than the first line.
+    delimiter: compiled pattern of what is between two columns.
   """
-  gold, predicted = [[]], [[]]
+  gold, predicted, first = [[]], [[]], None
   for number, line in enumerate(lines, 1):
-    columns = re.findall("[^ \t\r\n]+", line.decode("utf-8", "surrogateescape"))
+    columns = _split(line.decode("utf-8", "surrogateescape"), delimiter)
     bare_mark = columns[:1] == ["-DOCSTART-"] and len(columns) < 3
+    if columns and not bare_mark:
+      first = first or (number, len(columns))
+      _check_columns(columns, first, "%s:%d" % (name, number))
     if not columns or columns[0] == "-X-" or bare_mark:
       gold.append([])
       predicted.append([])
-    elif len(columns) == 1:
-      raise errors.InputError(
-        "%s:%d: found 1 column, %r, expected a word, its gold label and its "
-        "predicted label" % (name, number, columns[0])
-      )
     else:
       gold[-1].append(columns[-2])
       predicted[-1].append(columns[-1])
   return gold, predicted
 
 
+def _split(line, delimiter):
+  """Returns the columns of a line as perl's split does."""
+  columns = delimiter.split(line.rstrip("\r\n"))
+  while columns and not columns[-1]:
+    columns.pop()
+  return columns
+
+
+def _check_columns(columns, first, place):
+  """Rejects a line of one column, or of other columns than the first line."""
+  if len(columns) == 1:
+    raise errors.InputError(
+      "%s: found 1 column, %r, expected a word, its gold label and its "
+      "predicted label" % (place, columns[0])
+    )
+  if len(columns) != first[1]:
+    raise errors.InputError(
+      "%s: found %d columns, expected %d as in line %d"
+      % (place, len(columns), first[1], first[0])
+    )
+
+
+def as_entities(sequences, outside):
+  """Returns labels that are bare types as entities of one word each."""
+  return [
+    ["O" if label in ("O", outside) else "B-" + label for label in labels]
+    for labels in sequences
+  ]
+
+
+def _warn_of_tags(labels):
+  """Warns about labels that no entity can have, which count as O."""
+  found = {label for side in labels for sentence in side for label in sentence}
+  strange = sorted(x for x in found if x.partition("-")[0] not in TAGS)
+  if strange:
+    text = "warning: found labels that begin with none of %s and count as O: %s"
+    print(text % (", ".join(TAGS), errors.first_five(strange)), file=sys.stderr)
+
+
+def _delimiter(text):
+  try:
+    return re.compile(text)
+  except re.error as error:
+    raise argparse.ArgumentTypeError(
+      "found %r, expected a regular expression (%s)" % (text, error)
+    ) from None
+
+
 def main():
   """Prints the scores of the lines on standard input."""
-  arguments.ArgumentParser(__doc__).parse_args()
+  parser = arguments.ArgumentParser(__doc__)
+  add = parser.add_argument
+  add("-l", action="store_true", help="print the rows of a LaTeX table")
+  add("-r", action="store_true", help="labels are types, of one word each")
+  add(
+    "-d",
+    type=_delimiter,
+    default=BLANKS,
+    help="regular expression between columns",
+  )
+  add("-o", default="O", help="with -r, the label outside entities")
+  options = parser.parse_args()
   try:
-    gold, predicted = read_labels(sys.stdin.buffer, "<stdin>")
+    labels = read_labels(sys.stdin.buffer, "<stdin>", options.d)
   except errors.InputError as error:
     sys.exit("error: %s" % error)
-  report = metrics.conlleval_report(gold, predicted)
-  sys.stdout.buffer.write(report.encode("utf-8", "surrogateescape"))
+  if options.r:
+    labels = [as_entities(sequences, options.o) for sequences in labels]
+  _warn_of_tags(labels)
+  report = metrics.conlleval_table if options.l else metrics.conlleval_report
+  sys.stdout.buffer.write(report(*labels).encode("utf-8", "surrogateescape"))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ LAYOUTS = [
   (b"###MEDLINE:90092414\n\na\tO\n", "a/O", "JNLPBA's document mark"),
   (b"a\tB\n-DOCSTART-\tO\nb\tI\n", "a/B | b/I", "it ends a sentence"),
   (b"label\tB\nword\tO\n", "label/B word/O", "words like those of headers"),
+  (b"a\tB-X\nb\tL-X\nc\tU-X\n", "a/B-X b/E-X c/S-X", "BILOU"),
+  (b"a\tB\nb\tI\nc\tL\nd\tU\n", "a/B b/I c/E d/S", "BILOU without types"),
+  (b"a\tM-X\nb\tW-X\n", "a/I-X b/S-X", "BMEWO"),
+  (b"a\tcell-line-B\nb\tX-I\nc\tX-L\n", "a/B-cell-line b/I-X c/E-X", "suffix"),
+  (b"a\tB-I\nb\tI-B\n", "a/B-I b/I-B", "types like tags"),
 ]
 
 
@@ -98,6 +103,13 @@ FAULTS = [
     ":2: found 1 column ('b'), expected 2 to 4 columns, the word "
     "first and its label last",
   ),
+  (
+    b"New York B\nis O\nbig O\n",
+    ":1: found 3 columns ('New York B'), expected 2 as in line 2 and most "
+    "others; tabs between the columns allow spaces in a word",
+  ),
+  (b"a O\nNew York B\n", ":2: found 3 columns ('New York B'), expected 2"),
+  (b"a\tNN\tO\n\nb\tO\nc\tNN\tB\n", ":3: found 2 columns ('b O'), expec"),
   (b"a b c d O\n", ":1: found 5 columns ('a b c d O'), expected 2 to"),
   (
     b"a\tO\n\nb\tX\n",
@@ -184,6 +196,21 @@ def test_predictions_of_another_length_are_rejected():
     conll.format_predictions(sentences, [])
   with pytest.raises(ValueError, match="has 2 words and 1 predicted labels"):
     conll.format_predictions(sentences, [["O"]])
+
+
+@pytest.mark.parametrize("data", [b"a\n\nb\nc\n", b"a\t\n\nb\t\nc\t\n"])
+def test_words_without_labels_are_read_where_labels_are_optional(data):
+  sentences = conll.parse(data, "test.tsv", needs_labels=False)
+  assert sentences == [(["a"], None), (["b", "c"], None)]
+  text = conll.format_predictions(sentences, [["O"], ["B", "I"]])
+  assert text == "a O\n\nb B\nc I\n\n"
+  with pytest.raises(errors.InputError, match="test.tsv:1: found"):
+    conll.parse(data, "test.tsv")
+
+
+def test_labels_are_for_all_words_or_none():
+  with pytest.raises(errors.InputError, match="test.tsv:2: found 1 column"):
+    conll.parse(b"a\tO\nb\n", "test.tsv", needs_labels=False)
 
 
 def corpus(text):

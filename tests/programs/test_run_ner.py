@@ -60,6 +60,16 @@ def test_input_begins_with_cls_and_ends_with_sep(tokenizer):
   assert features["segment_ids"].tolist() == [0] * len(ids)
 
 
+def test_words_without_labels_are_predicted_and_not_scored(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  (sentence,) = task.read(b"of\nthe\n", "x.tsv", "test")
+  outputs = oracle(task, task.encode(sentence, False).features)
+  assert task.score([sentence], [outputs], "test") == (
+    {},
+    {"NER_result_conll.txt": "of O\nthe O\n\n"},
+  )
+
+
 @pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
 def test_small_windows_lose_no_label(tokenizer, max_seq_length):
   random = np.random.RandomState(max_seq_length)

@@ -18,9 +18,12 @@ def read(name):
     return f.read()
 
 
-def run(data):
+def run(data, *options):
   return subprocess.run(
-    [sys.executable, PROGRAM], input=data, capture_output=True, cwd=FIXTURES
+    [sys.executable, PROGRAM] + list(options),
+    input=data,
+    capture_output=True,
+    cwd=FIXTURES,
   )
 
 
@@ -60,6 +63,59 @@ def test_adjacent_iobes_entities_stay_separate():
 def test_entity_types_keep_their_bytes():
   line = run(b"a B-\xce\xb2\xff B-\xce\xb2\xff\n").stdout.split(b"\n")[2]
   assert line.strip().startswith(b"\xce\xb2\xff: precision: 100.00%")
+
+
+@pytest.mark.parametrize(
+  "data, found",
+  [
+    (
+      b"a B-X B-X\n\nb O\n",
+      "<stdin>:3: found 2 columns, expected 3 as in line 1",
+    ),
+    (
+      b"\na B B\nb NN O O\n",
+      "<stdin>:3: found 4 columns, expected 3 as in line 2",
+    ),
+  ],
+)
+def test_rows_of_uneven_length_stop(data, found):
+  result = run(data)
+  assert (result.returncode, result.stdout) == (1, b"")
+  assert result.stderr.decode() == "error: %s\n" % found
+
+
+# What conlleval.pl of 2004-01-26 prints.
+RAW = b"""\
+processed 4 tokens with 3 phrases; found: 3 phrases; correct: 2.
+accuracy:  75.00%; precision:  66.67%; recall:  66.67%; FB1:  66.67
+              ADJ: precision:  66.67%; recall: 100.00%; FB1:  80.00  3
+             NOUN: precision:   0.00%; recall:   0.00%; FB1:   0.00  0
+"""
+LATEX = rb"""        & Precision &  Recall  & F$_{\beta=1} \\\hline
+ADJ     &   66.67\% & 100.00\% &  80.00 \\
+NOUN    &    0.00\% &   0.00\% &   0.00 \\\hline
+Overall &   66.67\% &  66.67\% &  66.67 \\\hline
+"""
+
+
+def test_raw_labels_with_a_delimiter_and_an_outside_label():
+  data = b"a b|ADJ|ADJ\nc|ADJ|ADJ\n\nd|NOUN|ADJ\ne|-|-\n"
+  options = ["-r", "-o", "-", "-d", "\\|"]
+  assert run(data, *options).stdout == RAW
+  assert run(data, "-l", *options).stdout == LATEX
+
+
+def test_labels_without_a_known_tag_are_named():
+  result = run(b"a Dis-B Dis-B\nb B-x O\nc ADJ O\n")
+  assert b"3 tokens with 1 phrases" in result.stdout
+  assert result.stderr.decode() == (
+    "warning: found labels that begin with none of O, B, I, E, S and count as "
+    "O: ADJ, Dis-B\n"
+  )
+
+
+def test_a_wrong_delimiter_is_an_error():
+  assert run(b"", "-d", "(").stderr.startswith(b"error: argument -d: found '('")
 
 
 def test_a_line_of_one_column_is_an_error_that_names_it():
