@@ -446,7 +446,12 @@ class _Run(training_run.Run):
     features, length = self._flat("train"), self.command.max_seq_length
     if self.device.use_tpu:
       return batches.fixed_dataset(
-        features, params["batch_size"], self.task.padding, length, self.seed
+        features,
+        params["batch_size"],
+        self.task.padding,
+        length,
+        self.seed,
+        devices.part_of_tpu_input(params),
       )
     return batches.training_dataset(
       features,
@@ -510,10 +515,8 @@ class _Run(training_run.Run):
 
   def _score(self, name, results_name):
     """Scores a split, writes its files, returns its part of results.json."""
-    checkpoint, examples = (
-      _choose_checkpoint(self, self.command.eval_checkpoint),
-      self.splits[name].examples,
-    )
+    examples = self.splits[name].examples
+    checkpoint = _choose_checkpoint(self, self.command.eval_checkpoint)
     outputs = self._outputs_of(name, checkpoint)
     if name == "dev":
       calibrated = self.task.calibrate(examples, outputs)
@@ -521,21 +524,17 @@ class _Run(training_run.Run):
         self.task.learned = dict(self.task.learned, **calibrated)
         self._write_learned()
     scores, texts = self.task.score(examples, outputs, name)
+    step = state.checkpoint_step(checkpoint)
+    found = {"checkpoint": checkpoint, "global_step": step}
+    report = self.task.report(scores) if scores else None
+    if report:
+      texts[name + "_report.txt"] = report
+    if scores:
+      texts[results_name] = _results_text(scores, found)
     _write_texts(self.folder, texts)
     logging.info("written to %s: %s", self.folder, ", ".join(texts))
-    step = state.checkpoint_step(checkpoint)
     place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
-    found = {"checkpoint": checkpoint, "global_step": step}
-    if not scores:
-      logging.info("%s: no gold labels, so no scores", place)
-      return found
-    report = self.task.report(scores)
-    if report:
-      logging.info("%s:\n%s", place, report)
-      _write_texts(self.folder, {name + "_report.txt": report})
-    _write_texts(self.folder, {results_name: _results_text(scores, found)})
-    figures = ["%s %.4f" % x for x in scores.items() if isinstance(x[1], float)]
-    logging.info("%s: %s", place, ", ".join(figures))
+    _log_scores(place, scores, report)
     return dict(scores, **found)
 
   def _label_text(self):
@@ -576,6 +575,17 @@ def _write_texts(folder, texts):
   """Writes {file name: text} into a folder."""
   for name, text in texts.items():
     files.write_text(os.path.join(folder, name), text)
+
+
+def _log_scores(place, scores, report):
+  """Logs the scores of a split, and their table if the task has one."""
+  if not scores:
+    logging.info("%s: no gold labels, so no scores", place)
+    return
+  if report:
+    logging.info("%s:\n%s", place, report)
+  figures = ["%s %.4f" % x for x in scores.items() if isinstance(x[1], float)]
+  logging.info("%s: %s", place, ", ".join(figures))
 
 
 def _results_text(scores, found):

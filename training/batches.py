@@ -231,18 +231,20 @@ def _from_stream(stream, features, length):
   return tf.data.Dataset.from_generator(stream, types, shapes).prefetch(2)
 
 
-def fixed_dataset(features, batch_size, padding, length, seed=None):
+def fixed_dataset(features, batch_size, padding, length, seed=None, part=WHOLE):
   """Returns a dataset with static shapes, for TPU.
 
   The data is part of the graph, since a TPU's host cannot call this process.
 
   Args:
     features: feature dicts.
-    batch_size: number of examples per batch.
+    batch_size: number of examples per batch of this input pipeline.
     padding: {name: value} where it is not 0.
     length: S of all batches.
     seed: shuffles and repeats endlessly. None keeps the order, numbers the
       examples in "window" and fills up the last batch with number -1.
+    part: the Part of this input pipeline. All hosts shuffle alike, and each
+      takes every `machines`-th example.
   """
   arrays = pad_batch(features, padding, length)
   if seed is None:
@@ -257,11 +259,5 @@ def fixed_dataset(features, batch_size, padding, length, seed=None):
   dataset = tf.data.Dataset.from_tensor_slices(arrays)
   if seed is not None:
     dataset = dataset.shuffle(len(features), seed=seed).repeat()
+    dataset = dataset.shard(part.machines, part.machine)
   return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
-
-
-def padding_efficiency(lengths, batches):
-  """Returns the share of positions that are pieces, over all batches."""
-  lengths = np.asarray(lengths)
-  positions = sum(len(b) * lengths[b].max() for b in batches)
-  return lengths.sum() / positions

@@ -100,19 +100,20 @@ def test_batches_depend_on_seed_and_epoch_only(bucketed):
   assert batch_lists(1, 2) != batch_lists(2, 2)
 
 
+def padding_efficiency(lengths, drawn):
+  """Returns the share of positions that are pieces, over all batches."""
+  positions = sum(len(b) * np.max(np.take(lengths, b)) for b in drawn)
+  return np.sum(lengths) / positions
+
+
 def test_bucketed_batches_need_little_padding_and_are_not_sorted():
   lengths = np.random.RandomState(0).randint(3, 120, 3200)
   bucketed = batches.epoch_batches(lengths, 32, 1, 0, True)
   random = batches.epoch_batches(lengths, 32, 1, 0, False)
-  assert batches.padding_efficiency(lengths, bucketed) > 0.9
-  assert batches.padding_efficiency(lengths, random) < 0.6
+  assert padding_efficiency(lengths, bucketed) > 0.9
+  assert padding_efficiency(lengths, random) < 0.6
   means = [lengths[b].mean() for b in bucketed]
   assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
-
-
-def test_padding_efficiency_is_pieces_over_positions():
-  assert batches.padding_efficiency([1, 3], [[0, 1]]) == pytest.approx(4 / 6)
-  assert batches.padding_efficiency([1, 3], [[0], [1]]) == 1.0
 
 
 def test_batches_of_a_real_corpus_are_at_most_a_tenth_padding(shared, repo):
@@ -126,7 +127,7 @@ def test_batches_of_a_real_corpus_are_at_most_a_tenth_padding(shared, repo):
     2 + sum(len(tokenizer.encode(w)) for w in s.words) for s in sentences
   ]
   drawn = batches.epoch_batches(lengths, 32, 1, 0, True)
-  assert batches.padding_efficiency(lengths, drawn) >= 0.9
+  assert padding_efficiency(lengths, drawn) >= 0.9
 
 
 def test_training_resumes_with_the_next_batches():
@@ -194,6 +195,20 @@ def test_fixed_batches_have_known_shapes_and_repeat_in_training():
   assert tf.data.get_output_shapes(dataset())["input_ids"].as_list() == [2, 4]
   seen = [i for b in first_batches(dataset, 6) for i in b["score"].tolist()]
   assert set(seen) == {0, 1, 2} and len(seen) == 12
+
+
+def test_hosts_of_a_tpu_share_one_stream_in_training():
+  def examples_of(host):
+    part = batches.Part(host, 2, 1)
+    drawn = first_batches(
+      lambda: batches.fixed_dataset(features([2] * 6), 3, {}, 4, 1, part), 4
+    )
+    return [i for batch in drawn for i in batch["score"].tolist()]
+
+  first, second = examples_of(0), examples_of(1)
+  for epoch in range(4):
+    own = slice(3 * epoch, 3 * epoch + 3)
+    assert sorted(first[own] + second[own]) == list(range(6))
 
 
 class Ids:
