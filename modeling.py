@@ -98,6 +98,9 @@ class AlbertConfig:
         "not an ALBERT config: expected a JSON object with vocab_size"
       )
     known = AlbertConfig(1).__dict__
+    for key in json_object:
+      if key not in known and hasattr(cls, key):
+        raise InputError("config: found the key %s, expected no such key" % key)
     config = cls(**{k: v for k, v in json_object.items() if k in known})
     config.__dict__.update(json_object)
     return config
@@ -125,23 +128,35 @@ class AlbertConfig:
       f.write(self.to_json_string())
 
 
+# The largest values and the largest number of weights that a config may have:
+# far above those of any ALBERT, and low enough to build the graph.
+_LARGEST = {
+  "vocab_size": 10**7,
+  "embedding_size": 10**5,
+  "hidden_size": 10**5,
+  "num_hidden_layers": 200,
+  "num_hidden_groups": 200,
+  "num_attention_heads": 1000,
+  "intermediate_size": 10**6,
+  "inner_group_num": 10,
+  "max_position_embeddings": 10**6,
+  "type_vocab_size": 1000,
+}
+_MOST_WEIGHTS = 10**10
+
+
 def _check_config(values):
   """Raises InputError at the first value that is out of range."""
-  counts = (
-    "vocab_size embedding_size hidden_size num_hidden_layers num_hidden_groups"
-    " num_attention_heads intermediate_size inner_group_num"
-    " max_position_embeddings type_vocab_size"
-  )
-  for key in counts.split():
+  for key, most in _LARGEST.items():
     value = values[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-      _reject(key, value, "a positive whole number")
+    if not _is_number(value, int) or not 1 <= value <= most:
+      _reject(key, value, "a whole number from 1 to %d" % most)
   for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
     if not _is_number(values[key]) or not 0 <= values[key] < 1:
       _reject(key, values[key], "a number from 0 to below 1")
   deviation = values["initializer_range"]
-  if not _is_number(deviation) or deviation <= 0:
-    _reject("initializer_range", deviation, "above 0")
+  if not _is_number(deviation) or not 0 < deviation <= 100:
+    _reject("initializer_range", deviation, "a number above 0, at most 100")
   size, heads = values["hidden_size"], values["num_attention_heads"]
   if size % heads:
     expected = "a divisor of hidden_size (%d)" % size
@@ -151,14 +166,42 @@ def _check_config(values):
     expected = "at most num_hidden_layers (%d)" % layers
     _reject("num_hidden_groups", groups, expected)
   get_activation(values["hidden_act"])
+  _check_weights(values)
 
 
-def _is_number(value):
-  return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _check_weights(values):
+  """Raises InputError if the model would be too large for any machine."""
+  hidden, embedding = values["hidden_size"], values["embedding_size"]
+  rows = sum(
+    values[key]
+    for key in ("vocab_size", "max_position_embeddings", "type_vocab_size")
+  )
+  block = 4 * hidden**2 + 2 * hidden * values["intermediate_size"]
+  blocks = values["num_hidden_groups"] * values["inner_group_num"]
+  weights = (rows + hidden) * embedding + blocks * block
+  if weights > _MOST_WEIGHTS:
+    raise InputError(
+      "config: describes %.1e weights, expected at most %.0e; check "
+      "hidden_size (%d), intermediate_size (%d) and vocab_size (%d)"
+      % (
+        weights,
+        _MOST_WEIGHTS,
+        hidden,
+        values["intermediate_size"],
+        values["vocab_size"],
+      )
+    )
+
+
+def _is_number(value, kind=(int, float)):
+  return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _reject(key, value, expected):
-  raise InputError("config: %s is %r, expected %s" % (key, value, expected))
+  found = repr(value)
+  if len(found) > 60:
+    found = found[:60] + "..."
+  raise InputError("config: %s is %s, expected %s" % (key, found, expected))
 
 
 class AlbertModel:

@@ -154,7 +154,7 @@ def check_folder(folder, options):
   """Raises InputError if an output folder holds another data set."""
   path = os.path.join(folder, RECORD)
   try:
-    before = files.read_json(path)
+    before = files.read_json(path, shape={"dataset": str, "layout": str})
   except InputError:  # A new folder, or a damaged record.
     return
   old = "%s in the layout %s" % (before.get("dataset"), before.get("layout"))

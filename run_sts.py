@@ -16,6 +16,7 @@ import numpy as np
 from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
+from common.text import parse_number
 from evaluation import metrics
 from finetuning import harness
 from finetuning import sentence_tasks
@@ -45,7 +46,7 @@ class Sts(sentence_tasks.SentenceTask):
 
   def parse_gold(self, text, place):
     try:
-      score = float(text)
+      score = parse_number(text)
     except ValueError:
       score = None
     if score is None or not 0 <= score <= self.highest:

@@ -22,6 +22,7 @@ import numpy as np
 import sentencepiece
 
 from common import files
+from common import run_files
 from common.errors import InputError
 
 # Names of the vocabulary in a model's folder; the first match counts.
@@ -129,8 +130,7 @@ def find(
     vocab_file = files.find(folder, VOCABULARY_NAMES, "--spm_model_file")
   kept = {}
   if folder:
-    path = os.path.join(folder, "run_config.json")
-    kept = files.read_json(path, {}).get("training") or {}
+    kept = run_files.read_description(folder).get("training") or {}
   if do_lower_case is None:
     do_lower_case = kept.get("do_lower_case")
   return load(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The error that users can fix, and how its messages quote what they found."""
 
+_LONGEST = 1000  # In characters.
+
 
 class InputError(ValueError):
   """Reports bad files, flags and checkpoints.
@@ -8,7 +10,17 @@ class InputError(ValueError):
   The message is one line: what was found, where, and what was expected. A
   program prints it and exits with code 1. Any other exception is a bug of ours
   and keeps its traceback.
+
+  Line feeds in a message are escaped, and one that quotes too much of a file
+  loses its middle.
   """
+
+  def __init__(self, message):
+    text = str(message).replace("\n", "\\n")
+    if len(text) > _LONGEST:
+      half = _LONGEST // 2
+      text = text[: half - 7] + " [...] " + text[-half:]
+    super().__init__(text)
 
 
 def shorten(text, size=40):

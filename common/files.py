@@ -17,8 +17,8 @@ import json
 import os
 
 from common.errors import InputError
-from common.text import check_whole
 from common.text import decode
+from common.text import parse_json
 
 _NO_DEFAULT = object()
 
@@ -161,30 +161,24 @@ def read(path):
     return f.read()
 
 
-def read_json(path, default=_NO_DEFAULT):
+def read_json(path, default=_NO_DEFAULT, shape=None, allow_nan=False):
   """Returns the object in a JSON file, or the default for a missing file.
 
-  Raises InputError if the file cannot be read, is damaged, holds no object, or
-  is missing and there is no default.
+  Args:
+    path: of the file.
+    default: what to return if there is no such file.
+    shape: {name: shape} of the object; see text.check_shape.
+    allow_nan: whether numbers may be NaN or infinite.
+
+  Raises:
+    InputError: the file cannot be read, is damaged, holds anything but such an
+      object, or is missing and there is no default.
   """
   if default is not _NO_DEFAULT:
     with _explained(path, "read"):
       if not exists(path):
         return default
-  text = decode(read(path), path)
-  try:
-    value = json.loads(text)
-  except json.JSONDecodeError as e:
-    raise InputError(
-      "%s:%d:%d: damaged JSON (%s)" % (path, e.lineno, e.colno, e.msg)
-    ) from None
-  except (ValueError, RecursionError) as e:  # Huge numbers, endless brackets.
-    raise InputError("%s: damaged JSON (%s)" % (path, e)) from None
-  if not isinstance(value, dict):
-    raise InputError("%s: found no JSON object, expected one" % path)
-  if "\\u" in text:
-    check_whole(json.dumps(value, ensure_ascii=False), path)
-  return value
+  return parse_json(decode(read(path), path), path, shape or {}, allow_nan)
 
 
 def sha256(*paths):

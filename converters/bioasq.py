@@ -9,6 +9,7 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
+from common.text import load_json
 from converters.shared import corpus
 from converters.shared import rows
 from formats import questions
@@ -176,7 +177,7 @@ def _kinds(root, report, split):
 def _load(data, path):
   text = decode(data, path)
   try:
-    root = json.loads(text)
+    root = load_json(text)
   except json.JSONDecodeError as error:
     raise InputError(
       "%s:%d: found no JSON (%s), expected BioASQ's or BioBERT's questions"

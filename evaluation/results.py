@@ -19,9 +19,11 @@ import re
 import numpy as np
 
 from common import files
+from common import run_files
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from common.text import parse_number
 from evaluation import bioasq
 from evaluation import metrics
 from evaluation import significance
@@ -85,18 +87,20 @@ def find(folder):
   return sorted(runs, key=lambda run: _natural(run.path))
 
 
-def read_object(path):
+def read_object(path, shape=None):
   """Returns the object in a JSON file; {} without one, or if it is damaged."""
   try:
-    return files.read_json(path, {})
+    return files.read_json(path, {}, shape)
   except InputError:
     return {}
 
 
 def test_scores(folder):
   """Returns the scores of the test set in a folder's results.json, or {}."""
-  results = read_object(os.path.join(folder, "results.json"))
-  return _object(results.get("test"))
+  try:
+    return run_files.read_results(folder).get("test", {})
+  except InputError:
+    return {}
 
 
 def merge_batches(folder, kind, tests):
@@ -120,7 +124,7 @@ def merge_batches(folder, kind, tests):
   if gold:
     test.update(bioasq.scores(gold, answers)[kind])
   value = {"task_name": "bioasq-" + kind, "test": test, "batches": batches}
-  files.write_json(os.path.join(folder, "results.json"), value)
+  files.write_json(os.path.join(folder, run_files.RESULTS), value)
 
 
 def figure(run, metric):
@@ -187,7 +191,7 @@ def answered(runs):
 
 def program(run):
   """Returns the name of the program that made a run, such as run_ner.py."""
-  words = str(_read_config(run.path).get("command", "")).split()
+  words = run_files.read_description(run.path).get("command", "").split()
   return os.path.basename(words[0]) if words else ""
 
 
@@ -220,7 +224,7 @@ def _read_run(path):
     results = _read_results(path)
   except InputError as error:
     problem = str(error)
-  scores = _object(results.get("test"))
+  scores = results.get("test", {})
   if not scores and problem is None:
     problem = "%s/results.json: found no scores of a test set" % path
   kind = _KIND.match(name) or _KIND.search(str(results.get("task_name")))
@@ -245,14 +249,10 @@ def _natural(text):
 
 def _read_results(folder):
   """Returns the content of a run's results.json."""
-  path = os.path.join(folder, "results.json")
+  path = os.path.join(folder, run_files.RESULTS)
   if not files.exists(path):
     raise InputError("%s: no such file; the run is not finished" % path)
-  return files.read_json(path)
-
-
-def _read_config(folder):
-  return files.read_json(os.path.join(folder, "run_config.json"), {})
+  return run_files.read_results(folder)
 
 
 # --------------------------------------------------------- outcomes of examples
@@ -318,7 +318,9 @@ def _read_similarities(run, metric):
   if metric != "pearson":
     raise InputError("%s: models are compared by pearson only" % path)
   try:
-    gold, predicted = np.array([row[-2:] for row in rows], np.float64).T
+    gold, predicted = np.array(
+      [[parse_number(cell) for cell in row[-2:]] for row in rows], np.float64
+    ).T
   except ValueError as error:
     raise InputError("%s: %s, expected numbers" % (path, error)) from None
   sums = significance.moments(gold, predicted)
@@ -362,7 +364,7 @@ def _read_questions(run, metric):
 
 def _gold_answers(folder, kind):
   """Returns the gold answers for a folder, {question id: (type, answer)}."""
-  flags = _object(_read_config(folder).get("flags"))
+  flags = run_files.read_description(folder).get("flags", {})
   golden, test = flags.get("golden_file"), flags.get("test_file")
   if golden:
     return questions.parse_exact_answers(files.read(golden), golden)

@@ -17,6 +17,7 @@ import numpy as np
 from common import data_sets
 from common.errors import InputError
 from common.text import decode
+from common.text import parse_number
 from evaluation import results
 from evaluation import significance
 
@@ -215,7 +216,7 @@ def read_published(data, path):
       if None in row.values():
         raise ValueError("too short")
       key = row["data_set"], row["metric"], row["model"]
-      value = float(row["value"]) / 100
+      value = parse_number(row["value"]) / 100
       groups.setdefault(key, []).append(
         Published(value, row["source"], row["note"])
       )

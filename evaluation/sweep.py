@@ -19,6 +19,7 @@ import time
 
 from common import data_sets
 from common import files
+from common import run_files
 from common.errors import InputError
 from common.errors import shorten
 from evaluation import bioasq
@@ -149,7 +150,7 @@ def list_steps(run):
 def _make_step(run, flags, folder, only_trains=False):
   is_done = bool(results.test_scores(folder))
   if only_trains:
-    state = os.path.join(folder, "training_state.json")
+    state = os.path.join(folder, run_files.STATE)
     is_done = results.read_object(state).get("finished") is True
   words = [os.path.join(REPO, run.program)] + flags
   return Step(words + ["--output_dir=" + folder], is_done)
@@ -247,7 +248,7 @@ class Sweep:
 def _check_flags(run):
   """Rejects flags unlike those in run.json."""
   path = os.path.join(run.folder, "run.json")
-  before = results.read_object(path).get("flags", run.flags)
+  before = results.read_object(path, {"flags": {}}).get("flags", run.flags)
   for name in sorted({**before, **run.flags}):
     old, new = (flags.get(name, "none") for flags in (before, run.flags))
     if old != new:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import files
+from common import run_files
 from common.errors import InputError
 from common.errors import first_five
 from exporting import model_cards
@@ -294,16 +295,16 @@ def _make_imported_files(origin, albert):
   contents = {"albert_config.json": albert.to_json_string().encode()}
   for path in tokenizer.files:
     contents[os.path.basename(path)] = files.read(path)
-  for name in ("task.json", "labels.txt", "run_config.json"):
+  for name in (run_files.LEARNED, "labels.txt", run_files.DESCRIPTION):
     path = os.path.join(origin, name)
     if files.exists(path):
       contents[name] = files.read(path)
   lower = transformers_files.read_case(origin)
-  if "run_config.json" not in contents and lower is not None:
-    contents["run_config.json"] = files.json_text(
+  if run_files.DESCRIPTION not in contents and lower is not None:
+    contents[run_files.DESCRIPTION] = files.json_text(
       {"training": {"do_lower_case": lower}}
     ).encode()
-  if "task.json" not in contents:
+  if run_files.LEARNED not in contents:
     logging.info("%s has no task.json: importing a model to fine-tune", origin)
   return contents
 

@@ -15,6 +15,7 @@ from absl import logging
 import tensorflow.compat.v1 as tf
 
 from common import files
+from common import run_files
 from common.errors import InputError
 from common.errors import first_five
 import modeling
@@ -68,12 +69,14 @@ def load(folder, which="best", **given):
       folder, init_checkpoint=_find_checkpoint(folder, which), **given
     )
   )
-  learned = files.read_json(os.path.join(folder, "task.json"), None)
-  described = files.read_json(os.path.join(folder, "run_config.json"), {})
+  learned = run_files.read_learned(folder)
+  described = run_files.read_description(folder)
   if learned is None:
     task, head = None, _pretrained_head(model.checkpoint)
   else:
     task = task_of(folder, learned, described)
+    path = os.path.join(folder, run_files.LEARNED)
+    run_files.check_learned(learned, task, path)
     head = HEADS[task]
   source = Source(
     folder=folder,
@@ -319,10 +322,10 @@ def description_files(source):
       "sha256": model_folder.hash_checkpoint(source.checkpoint),
     },
   )
-  contents = {"run_config.json": files.json_text(kept).encode()}
+  contents = {run_files.DESCRIPTION: files.json_text(kept).encode()}
   if source.learned is not None:
     learned = dict(source.learned, task=source.task)
-    contents["task.json"] = files.json_text(learned).encode()
+    contents[run_files.LEARNED] = files.json_text(learned).encode()
   if source.labels:
     contents["labels.txt"] = "".join(x + "\n" for x in source.labels).encode()
   return contents

@@ -34,7 +34,8 @@ def forward(folder, batch):
   """
   torch = importlib.import_module("torch")
   path = os.path.join(folder, transformers_files.CONFIG)
-  name = files.read_json(path)["architectures"][0]
+  shape = {"architectures": [str]}
+  name = (files.read_json(path, shape=shape)["architectures"] + [""])[0]
   inputs = {
     theirs: torch.from_numpy(batch[ours].astype(np.int64))
     for theirs, ours in (

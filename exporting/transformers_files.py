@@ -252,7 +252,8 @@ def _template(tokenizer):
 def read_case(folder):
   """Returns do_lower_case of a folder's tokenizer; None if it is not given."""
   path = os.path.join(folder, TOKENIZER_CONFIG)
-  return files.read_json(path, {}).get("do_lower_case")
+  shape = {"do_lower_case?": (bool, None)}
+  return files.read_json(path, {}, shape).get("do_lower_case")
 
 
 def find_vocabulary(folder):

@@ -16,6 +16,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common import flag_groups
+from common import run_files
 from common.errors import InputError
 from finetuning import splits
 import modeling
@@ -326,6 +327,7 @@ class _Run(training_run.Run):
     self.command = command
     self.model = model
     self.splits = encoded
+    self.results = run_files.read_results(self.folder)
     for name, split in encoded.items():
       splits.log(name, split, model.tokenizer.unk_id)
     if command.todo.do_train:
@@ -348,14 +350,14 @@ class _Run(training_run.Run):
       self.task.learned = model_folder.read_learned(
         [self.folder], self.task.name
       )
-    results = files.read_json(self.path("results.json"), {})
+    results = self.results
     results["task_name"] = self.command.task_name
     if todo.do_eval:
       results["dev"] = self._score("dev", "eval_results.txt")
     if todo.do_predict:
       results["test"] = self._score("test", "test_results.txt")
     if todo.do_eval or todo.do_predict:
-      files.write_json(self.path("results.json"), results)
+      files.write_json(self.path(run_files.RESULTS), results)
     if self.command.data.predict_file:
       self._label_text()
     return results
@@ -408,7 +410,7 @@ class _Run(training_run.Run):
 
   def _write_description(self):
     """Writes run_config.json and, when training, what predicting needs."""
-    files.write_json(self.path(model_folder.DESCRIPTION), self.description)
+    files.write_json(self.path(run_files.DESCRIPTION), self.description)
     if not self.command.todo.do_train:
       return
     if not self.state.started():  # Later task.json may hold a calibration.

@@ -18,6 +18,7 @@ from absl import logging
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from common.text import load_json
 from formats import tables
 
 # A question about one context. `answers` is None if the file gives none, "yes"
@@ -185,7 +186,7 @@ def _load(data, path):
   if first_line[0] not in "{[":
     return None
   try:
-    root = json.loads(text)
+    root = load_json(text)
   except json.JSONDecodeError as error:
     if _is_json(first_line):
       return None
@@ -204,7 +205,7 @@ def _load(data, path):
 
 def _is_json(text):
   try:
-    json.loads(text)
+    load_json(text)
   except json.JSONDecodeError:
     return False
   return True

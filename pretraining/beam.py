@@ -32,6 +32,7 @@ from pretraining import manifests  # noqa: E402
 from pretraining import shards  # noqa: E402
 
 SUMMARY = ".beam.json"
+_SUMMARY_SHAPE = {"counts": {}, "dropped": {}, "shards": []}
 
 
 def run(plan, encoding, description, runner, options):
@@ -49,7 +50,7 @@ def run(plan, encoding, description, runner, options):
   with beam.Pipeline(options=pipeline_options) as pipeline:
     build(pipeline, plan, encoding)
   path = plan.beside(SUMMARY)
-  summary = files.read_json(path)
+  summary = files.read_json(path, shape=_SUMMARY_SHAPE)
   files.remove(path)
   return shards.Outcome(
     collections.Counter(summary["counts"]),

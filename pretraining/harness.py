@@ -17,6 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common import flag_groups
+from common import run_files
 from common.errors import InputError
 import modeling
 from pretraining import curves
@@ -317,7 +318,7 @@ class _Run(training_run.Run):
 
   def _write_description(self):
     """Writes run_config.json and what makes the folder a --bioalbert_dir."""
-    files.write_json(self.path(model_folder.DESCRIPTION), self.description)
+    files.write_json(self.path(run_files.DESCRIPTION), self.description)
     if self.command.do_train:
       vocabulary = manifests.vocabulary_beside(self.files["train"])
       model_folder.write_model(self.folder, self.albert, vocabulary)

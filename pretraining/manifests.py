@@ -24,6 +24,19 @@ from common.errors import InputError
 MANIFEST = ".manifest.json"
 PROGRESS = ".progress.json"
 MEGABYTE = 1e6
+_SHARDS = [{"file": str, "instances": int, "bytes": int}]
+_SHAPE = {
+  "flags": {
+    "max_seq_length?": int,
+    "max_predictions_per_seq?": int,
+    "output_file?": [str],
+  },
+  "vocab_size?": int,
+  "vocabulary": {str: str},
+  "inputs": [{"path": str, "format": str, "bytes": int}],
+  "shards?": _SHARDS,
+  "stripes?": [{"counts?": {str: int}, "seconds?": float, "shards": _SHARDS}],
+}
 
 # What an earlier run of the same command left: the path of its manifest or
 # progress file (None without one), whether it is finished, and the records of
@@ -38,7 +51,9 @@ def in_folder(folder):
 
 def _read_all(folder, ending):
   return {
-    os.path.join(folder, name): files.read_json(os.path.join(folder, name))
+    os.path.join(folder, name): files.read_json(
+      os.path.join(folder, name), shape=_SHAPE
+    )
     for name in files.list_names(folder)
     if ("." + name).endswith(ending)  # Also the old names without a prefix.
   }

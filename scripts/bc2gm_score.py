@@ -9,7 +9,6 @@ labels, the last of which is the predicted one. The output is precision, recall
 and F1 with the alternatives, and without them.
 """
 
-import json
 import os
 import sys
 
@@ -18,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 from common import arguments
 from common import errors
 from common import files
+from common.text import load_json
 from evaluation import metrics
 from formats import conll
 
@@ -29,7 +29,7 @@ def read_mentions(data, path):
   sentences = []
   for number, line in enumerate(data.splitlines(), 1):
     try:
-      mentions = json.loads(line.decode("utf-8"))["mentions"]
+      mentions = load_json(line.decode("utf-8"))["mentions"]
       sentences.append([[tuple(map(int, s)) for s in m] for m in mentions])
     except (ValueError, KeyError, TypeError) as error:
       raise errors.InputError(

@@ -133,12 +133,20 @@ def test_a_config_keeps_unknown_keys_and_fills_in_missing_ones(tmp_path):
   "key, value, expected",
   [
     ("hidden_size", "8", "whole number"),
+    ("hidden_size", True, "whole number"),
+    ("hidden_size", 8.0, "whole number"),
+    ("vocab_size", 10**20, "whole number from 1 to 10000000"),
     ("num_hidden_layers", 0, "whole number"),
+    ("num_hidden_layers", -2, "whole number"),
+    ("num_hidden_layers", 10**9, "whole number from 1 to 200"),
     ("num_attention_heads", 3, r"divisor of hidden_size \(8\)"),
     ("hidden_dropout_prob", 1.0, "below 1"),
     ("hidden_act", "swish", "gelu"),
     ("hidden_act", ["gelu"], "gelu"),
+    ("hidden_dropout_prob", float("nan"), "below 1"),
     ("initializer_range", 0, "above 0"),
+    ("initializer_range", float("nan"), "above 0"),
+    ("initializer_range", float("inf"), "at most 100"),
     ("num_hidden_groups", 3, r"at most num_hidden_layers \(2\)"),
   ],
 )
@@ -149,7 +157,23 @@ def test_a_wrong_config_is_rejected_with_key_and_value(key, value, expected):
   assert error.match(expected)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"hidden_size": 8}', "\xff\xfe"])
+def test_a_config_of_a_model_for_no_machine_is_rejected():
+  large = dict(TINY, hidden_size=10**5, num_attention_heads=1)
+  with pytest.raises(InputError, match="describes .* weights, expected"):
+    modeling.AlbertConfig(**dict(large, intermediate_size=10**6))
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "{",
+    "[]",
+    '{"hidden_size": 8}',
+    '{"vocab_size": 8, "to_dict": 1}',
+    '{"vocab_size": 8, "unknown": NaN}',
+    "\xff\xfe",
+  ],
+)
 def test_a_file_that_is_not_a_config_is_rejected_by_name(tmp_path, text):
   path = tmp_path / "config.json"
   path.write_bytes(text.encode("latin-1"))

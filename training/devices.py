@@ -6,10 +6,11 @@ of TensorFlow, apart.
 """
 
 import collections
+import contextlib
 import ctypes
 import functools
-import json
 import os
+import re
 import warnings
 
 from absl import logging
@@ -19,6 +20,8 @@ import tensorflow.compat.v2 as tf2
 
 from common import quiet
 from common.errors import InputError
+from common.errors import first_five
+from common.text import parse_json
 import modeling
 from ops import kernels
 from training import batches
@@ -28,6 +31,15 @@ TF_1 = tf.__version__.startswith("1.")
 # The GPU generation from which on TensorFlow has fast bfloat16 products
 # (Ampere), as a compute capability.
 BF16_CAPABILITY = (8, 0)
+_SEVERAL = "multi_worker_mirrored"
+_TF_CONFIG_EXAMPLE = (
+  '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
+  '"task": {"type": "worker", "index": 0}}'
+)
+_TF_CONFIG_SHAPE = {
+  "cluster?": {str: [str]},
+  "task?": {"type": str, "index": (int, str)},
+}
 # Names and values of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
@@ -65,6 +77,7 @@ def check(device, batch_sizes, num_accumulation_steps=1):
   Raises:
     InputError: names the flag, and what would give it an effect.
   """
+  _tf_config()
   if device.use_tpu:
     _check_tpu(device, batch_sizes, num_accumulation_steps)
     return
@@ -113,15 +126,14 @@ def _check_distribution(device, train_batch_size):
   cluster = _tf_config().get("cluster", {})
   machines = sum(len(hosts) for hosts in cluster.values())
   devices = len(_devices("GPU") or _devices("CPU"))
-  if device.distribution == "multi_worker_mirrored":
+  if device.distribution == _SEVERAL:
     task = _tf_config().get("task", {})
     wrong = set(cluster) - {"chief", "worker"}
     if not machines or wrong or task.get("type") not in cluster:
       raise InputError(
         "--distribution=multi_worker_mirrored needs TF_CONFIG in the "
-        'environment, such as {"cluster": {"worker": ["host1:2222", '
-        '"host2:2222"]}, "task": {"type": "worker", "index": 0}}; found %s'
-        % (os.environ.get("TF_CONFIG") or "none")
+        "environment, such as %s; found %s"
+        % (_TF_CONFIG_EXAMPLE, os.environ.get("TF_CONFIG") or "none")
       )
     devices = machines * max(1, len(_devices("GPU")))
   elif machines > 1:
@@ -299,18 +311,53 @@ def is_on_cpu(device):
 
 
 def _tf_config():
-  """Returns the content of TF_CONFIG, {} if it is not set."""
-  try:
-    return json.loads(os.environ.get("TF_CONFIG") or "{}")
-  except ValueError:
+  """Returns the content of TF_CONFIG, {} if it is not set.
+
+  Raises:
+    InputError: it is not a cluster's JSON with this machine's place in it.
+  """
+  place = "TF_CONFIG in the environment"
+  text = os.environ.get("TF_CONFIG", "").strip() or "{}"
+  found = parse_json(text, place, _TF_CONFIG_SHAPE)
+  cluster, task = found.get("cluster", {}), found.get("task", {})
+  every = [host for hosts in cluster.values() for host in hosts]
+  wrong = [x for x in every if not re.fullmatch(r"\S+:\d+", x)]
+  if wrong or len(set(every)) < len(every):
     raise InputError(
-      "TF_CONFIG in the environment is not JSON: %s" % os.environ["TF_CONFIG"]
-    ) from None
+      "%s: found the machines %s, expected different host:port, such as %s"
+      % (place, first_five(every), _TF_CONFIG_EXAMPLE)
+    )
+  if cluster and not task:
+    raise InputError(
+      "%s: found a cluster without a task, expected this machine's type and "
+      "index there, such as %s" % (place, _TF_CONFIG_EXAMPLE)
+    )
+  hosts = cluster.get(task.get("type"), [])
+  if hosts and str(task["index"]) not in map(str, range(len(hosts))):
+    raise InputError(
+      "%s: found the index %s of a %s, of which the cluster has %d; expected 0 "
+      "to %d" % (place, task["index"], task["type"], len(hosts), len(hosts) - 1)
+    )
+  return found
+
+
+@contextlib.contextmanager
+def tf_config_hidden(device):
+  """Hides TF_CONFIG from TensorFlow meanwhile, unless several machines train.
+
+  Schedulers set it for one machine too, in forms that TensorFlow rejects.
+  """
+  hidden = {"TF_CONFIG"} if device.distribution != _SEVERAL else set()
+  kept = {name: os.environ.pop(name) for name in hidden & set(os.environ)}
+  try:
+    yield
+  finally:
+    os.environ.update(kept)
 
 
 def machine(device):
   """Returns the number of this machine among those that train; 0 is chief."""
-  if device.distribution != "multi_worker_mirrored":
+  if device.distribution != _SEVERAL:
     return 0
   task, cluster = _tf_config()["task"], _tf_config()["cluster"]
   before = len(cluster.get("chief", [])) if task["type"] == "worker" else 0
@@ -367,7 +414,7 @@ def strategy(device):
   with tf.Graph().as_default():
     if device.distribution == "mirrored":
       return tf.distribute.MirroredStrategy(_devices("GPU") or _devices("CPU"))
-    if device.distribution == "multi_worker_mirrored":
+    if device.distribution == _SEVERAL:
       return tf.distribute.experimental.MultiWorkerMirroredStrategy()
   return None
 

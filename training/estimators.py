@@ -64,6 +64,11 @@ def build(
     save_summary_steps=SUMMARY_STEPS,
     log_step_count_steps=None,
   )
+  with devices.tf_config_hidden(device):
+    return _build(call, device, batch_sizes, common)
+
+
+def _build(call, device, batch_sizes, common):
   if device.use_tpu:
     return tf.estimator.tpu.TPUEstimator(
       call,

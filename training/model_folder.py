@@ -14,14 +14,13 @@ import sentencepiece
 import tensorflow.compat.v1 as tf
 
 from common import files
+from common import run_files
 from common.errors import InputError
 import modeling
 import tokenization
 from training import state
 
 CONFIG_NAMES = ("albert_config.json", "bert_config.json", "config.json")
-DESCRIPTION = "run_config.json"
-LEARNED = "task.json"
 
 # Flags that may change when a command is repeated to go on with a run. Files
 # are compared by content, not by path.
@@ -126,8 +125,8 @@ def read_learned(folders, task):
   """
   folders = [folder for folder in folders if folder]
   for folder in folders:
-    path = os.path.join(folder, LEARNED)
-    learned = files.read_json(path, None)
+    path = os.path.join(folder, run_files.LEARNED)
+    learned = run_files.read_learned(folder)
     if learned is not None:
       # Folders written by earlier versions do not name their task.
       found = learned.pop("task", task)
@@ -136,6 +135,7 @@ def read_learned(folders, task):
           "%s: the model was fine-tuned for the task %s, expected %s"
           % (path, found, task)
         )
+      run_files.check_learned(learned, task, path)
       return learned
   raise InputError(
     "no task.json in %s: nothing was fine-tuned there; give --do_train, or the "
@@ -145,7 +145,8 @@ def read_learned(folders, task):
 
 def write_learned(folder, task, learned):
   """Writes task.json and labels.txt, which predicting needs later."""
-  files.write_json(os.path.join(folder, LEARNED), dict(learned, task=task))
+  path = os.path.join(folder, run_files.LEARNED)
+  files.write_json(path, dict(learned, task=task))
   labels = learned.get("labels")
   if labels:
     files.write_text(

@@ -15,7 +15,7 @@ import time
 from absl import logging
 import tensorflow.compat.v1 as tf
 
-from common import files
+from common import run_files
 import modeling
 import optimization
 from training import devices
@@ -135,8 +135,7 @@ class Run:
     Raises:
       InputError: the folder holds another training run.
     """
-    before = files.read_json(self.path(model_folder.DESCRIPTION), {})
-    training = before.get("training")
+    training = run_files.read_description(self.folder).get("training")
     if asked is not None:
       free = model_folder.FREE_FLAGS
       asked = dict({k: v for k, v in flags.items() if k not in free}, **asked)

@@ -8,6 +8,7 @@ from absl import logging
 import tensorflow.compat.v1 as tf
 
 from common import files
+from common import run_files
 from common.errors import InputError
 import modeling
 
@@ -23,12 +24,9 @@ class TrainingState:
 
   def __init__(self, folder):
     self._folder = folder
-    self._file = os.path.join(folder, "training_state.json")
-    self._values = self._read()
+    self._file = os.path.join(folder, run_files.STATE)
+    self._values = run_files.read_state(folder)
     newest_readable_checkpoint(folder)
-
-  def _read(self):
-    return files.read_json(self._file, {"finished": False, "scores": []})
 
   def checkpoint(self, step):
     """Returns the prefix of a step's checkpoint."""
@@ -74,7 +72,7 @@ class TrainingState:
     """Waits until another process has added a step's score."""
     while not self.scored(step):
       time.sleep(1)
-      self._values = self._read()
+      self._values = run_files.read_state(self._folder)
 
   def finish(self):
     self._values["finished"] = True

@@ -3,6 +3,7 @@
 
 from common.errors import InputError
 from common.errors import shorten
+from common.text import parse_number
 from converters.shared import writers
 
 STS_HEADER = (
@@ -14,7 +15,7 @@ STS_HEADER = (
 def score(text, most, place):
   """Returns the number in a cell; InputError unless it is from 0 to `most`."""
   try:
-    value = float(text)
+    value = parse_number(text)
   except ValueError:
     value = -1.0
   if not 0 <= value <= most:

@@ -57,9 +57,9 @@ def test_the_type_of_questions_is_in_the_name_or_the_task(
   [
     ('{"test": {"f1": 0.', "damaged JSON"),
     ("", "damaged JSON"),
-    ("[1]", "no JSON object"),
+    ("[1]", "found [1], expected an object"),
     ('{"dev": {"f1": 0.5}}', "no scores of a test set"),
-    ('{"test": null}', "no scores of a test set"),
+    ('{"test": null}', "found null under test, expected an object"),
     (b"\xff\xfe\x00", "UTF-16"),
     (None, "no such file"),
   ],

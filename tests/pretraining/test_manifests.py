@@ -165,7 +165,11 @@ def test_an_output_without_instances_is_rejected_and_removed(plan, tmp_path):
 
 def test_outputs_in_one_folder_have_their_own_manifests(tmp_path):
   for name in ("train", "eval"):
-    manifest = {"shards": [{"file": name}], "vocabulary": {name + ".model": ""}}
+    manifest = dict(
+      DESCRIPTION,
+      shards=[{"file": name, "instances": 1, "bytes": 0}],
+      vocabulary={name + ".model": ""},
+    )
     path = tmp_path / (name + ".manifest.json")
     path.write_text(json.dumps(manifest))
     for file in (name, name + ".model"):

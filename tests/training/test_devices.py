@@ -2,6 +2,7 @@
 """Tests of devices.py; its strategies are tested in ops/test_replicas.py."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -122,9 +123,29 @@ def test_bf16_on_a_tpu_makes_the_model_compute_in_bfloat16(is_training):
 @pytest.mark.parametrize(
   "text, distribution, message",
   [
-    (cluster("a:1", "b:1"), "none", "names 2 machines; expected --distr"),
-    ("{", "none", "is not JSON"),
-    (cluster("a:1", "b:1"), "multi_worker_mirrored", "needs TF_CONFIG"),
+    (
+      cluster("a:1", "b:1", type="worker", index=0),
+      "none",
+      "names 2 machines; expected --distr",
+    ),
+    ("{", "none", "TF_CONFIG in the environment:1:2: damaged JSON"),
+    ("[" * 10**5, "none", "nested more than 100 levels deep"),
+    ("[]", "none", r"found \[\], expected an object"),
+    ('{"cluster": ["a"]}', "none", "under cluster, expected an object"),
+    (cluster("a:1", type="worker"), "none", "found no task.index, expected a"),
+    (cluster("a:1", type="worker", index=1), "none", "the index 1 of a worker"),
+    (cluster("a:1", "a:1", type="worker", index=0), "none", "different host"),
+    (cluster("a", type="worker", index=0), "none", "found the machines a, exp"),
+    (
+      '{"cluster": {"worker": ["a:1"]}}',
+      "multi_worker_mirrored",
+      "found a cluster without a task",
+    ),
+    (
+      cluster("a:1", "b:1", type="ps", index=0),
+      "multi_worker_mirrored",
+      "needs TF_CONFIG in the environment",
+    ),
     (
       cluster("a:1", "b:1", "c:1", type="worker", index=0),
       "multi_worker_mirrored",
@@ -138,6 +159,15 @@ def test_tf_config_that_does_not_fit_the_flags_is_rejected(
   monkeypatch.setenv("TF_CONFIG", text)
   with pytest.raises(InputError, match=message):
     check(distribution=distribution)
+
+
+def test_tensorflow_ignores_tf_config_on_a_single_machine(monkeypatch):
+  text = cluster("a:1", type="worker", index=0)  # RunConfig wants a chief.
+  monkeypatch.setenv("TF_CONFIG", text)
+  check()
+  with devices.tf_config_hidden(devices.Device()):
+    assert tf.estimator.RunConfig().is_chief
+  assert os.environ["TF_CONFIG"] == text
 
 
 def test_one_of_several_machines_is_the_chief(monkeypatch):
