@@ -225,7 +225,10 @@ DATA_SETS = (
     licence="not stated; free for research, cite the paper",
     home=_BIOCREATIVE + "resources/biocreative-iv/chemdner-corpus/",
     input_files="chemdner_corpus.tar.gz, or from it training.abstracts.txt, "
-    "training.annotations.txt and the same of development and evaluation",
+    "training.annotations.txt and the same of development and evaluation; or "
+    "BioCreative VII's edition, BC7T2-CHEMDNER-corpus_v2.BioC.xml.gz, from "
+    "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC7-NLM-Chem-track/, or from it the "
+    "three .BioC.xml files",
     files=_files(
       _BIOCREATIVE + "media/store/files/2014/", "chemdner_corpus.tar.gz"
     ),
@@ -256,7 +259,7 @@ DATA_SETS = (
     home="http://www.geniaproject.org/shared-tasks/"
     "bionlp-jnlpba-shared-task-2004",
     input_files="Genia4ERtraining.tar.gz and Genia4ERtest.tar.gz, or from them "
-    "Genia4ERtask2.iob2 and Genia4EReval2.iob2",
+    "Genia4ERtask2.iob2 and Genia4EReval2.iob2 (those of task 1 do not do)",
     files=(
       File("Genia4ERtraining.tar.gz", _GENIA + "Train/Genia4ERtraining.tar.gz"),
       File("Genia4ERtest.tar.gz", _GENIA + "Evaluation/Genia4ERtest.tar.gz"),
@@ -270,8 +273,8 @@ DATA_SETS = (
     title="LINNAEUS species corpus",
     licence="CC BY; the texts are PMC's",
     home="https://linnaeus.sourceforge.net/",
-    input_files="manual-corpus-species-1.0.tar.gz, or from it tags.tsv and the "
-    "folder txt",
+    input_files="manual-corpus-species-1.0.tar.gz or -1.1.tar.gz, or from it "
+    "tags.tsv and the folder txt",
     files=(
       File(
         "manual-corpus-species-1.0.tar.gz",
@@ -288,7 +291,8 @@ DATA_SETS = (
     title="SPECIES-800 corpus",
     licence="free, subject to MEDLINE's terms",
     home="https://species.jensenlab.org/",
-    input_files="S800-1.0.tar.gz, or from it S800.tsv and the folder abstracts",
+    input_files="S800-1.0.tar.gz, or from it S800.tsv, pubmedid.tsv and the "
+    "folder abstracts",
     files=_files("https://species.jensenlab.org/files/", "S800-1.0.tar.gz"),
     layouts=("biobert",),
   ),

@@ -35,9 +35,11 @@ _ALTERNATIVES = {
 
 def convert(source, options, report):
   """Returns the tagged sentences of each split."""
-  training = _read(source, "train", "GENE.eval")
+  training = report.part("train", _read, source, "train", "GENE.eval", report)
   divided = splits.published("bc2gm", training, source, options, report)
-  divided["test"] = _read(source, "test", "GENE.eval")
+  divided["test"] = report.part(
+    "test", _read, source, "test", "GENE.eval", report
+  )
   if options.alternatives:
     _attach_alternatives(source, divided, report)
   return tagging.tag_all(divided, report, sentences_of=_whole)
@@ -53,12 +55,14 @@ def _attach_alternatives(source, divided, report):
   for split, part in (("dev", "train"), ("test", "test")):
     acceptable = {
       sentence.id: sentence.mentions
-      for sentence in _read(source, part, "ALTGENE.eval")
+      for sentence in report.part(
+        part, _read, source, part, "ALTGENE.eval", report
+      )
     }
     lines, stray = [], 0
     for sentence in sorted(divided[split], key=lambda s: s.id):
       mentions, unclaimed = _with_alternatives(
-        sentence, acceptable[sentence.id]
+        sentence, acceptable.get(sentence.id, ())
       )
       stray += unclaimed
       lines.append(json.dumps({"id": sentence.id, "mentions": mentions}))
@@ -74,7 +78,7 @@ def _with_alternatives(sentence, alternatives):
   counts as a stray.
   """
   spans = documents.words_of(sentence.text, 0, len(sentence.text))
-  starts, ends = zip(*spans)
+  starts, ends = [start for start, _ in spans], [end for _, end in spans]
 
   def words(mention):
     covered = tagging.words_in(mention.spans, starts, ends)
@@ -99,8 +103,9 @@ def _overlap(first, second):
   return first[0] < second[1] and second[0] < first[1]
 
 
-def _read(source, part, eval_name):
+def _read(source, part, eval_name, report):
   """Returns the sentences of a part as documents with mentions."""
+  skipping = report.skipping_in(part)
   data, path = source.read(
     part + "ing sentences", "%s/%s.in" % (part, part), part + ".in"
   )
@@ -110,19 +115,21 @@ def _read(source, part, eval_name):
     name, blank, text = line.rstrip("\r").partition(" ")
     if not line.strip():
       continue
-    if not blank or not text.strip() or name in sentences:
-      raise InputError(
-        "%s: found %s, expected a new id, a blank and a sentence"
-        % (place, shorten(line))
-      )
-    sentences[name] = annotated.Document(name, text, None, [], [], place)
+    with skipping(annotated.UNFIT_LINES):
+      if not blank or not text.strip() or name in sentences:
+        raise InputError(
+          "%s: found %s, expected a new id, a blank and a sentence"
+          % (place, shorten(line))
+        )
+      sentences[name] = annotated.Document(name, text, None, [], [], place)
   data, path = source.read(
     "mentions of the %s set" % part, "%s/%s" % (part, eval_name)
   )
   for place, cells in rows.parse(
-    data, path, (3,), "sentence|start end|text", "|"
+    data, path, (3,), "sentence|start end|text", "|", skipping=skipping
   ):
-    _add_mention(sentences, cells, place, eval_name.startswith("ALT"))
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      _add_mention(sentences, cells, place, eval_name.startswith("ALT"))
   return list(sentences.values())
 
 

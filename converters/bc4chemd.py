@@ -8,13 +8,15 @@ from converters.shared import rows
 from converters.shared import tagging
 from converters.shared import writers
 from formats import annotated
+from formats import bioc
 
 _PARTS = {"train": "training", "dev": "development", "test": "evaluation"}
-_TYPES = dict.fromkeys(
+_TYPES = tuple(
   "ABBREVIATION FAMILY FORMULA IDENTIFIER MULTIPLE SYSTEMATIC TRIVIAL".split()
-  + ["NO CLASS"],
-  "Chemical",
+  + ["NO CLASS"]
 )
+# The edition of BioCreative VII, of the same abstracts.
+_BIOC = "*chemdner*%s*.bioc.xml"
 PUBLISHED = corpus.Published(
   counts={
     "bc4chemd": {
@@ -33,24 +35,44 @@ def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   del options
   divided = {
-    split: _read(source, part, report) for split, part in _PARTS.items()
+    split: report.part(split, _read, source, part, report, split)
+    for split, part in _PARTS.items()
   }
-  return tagging.tag_all(divided, report, _TYPES)
+  return tagging.tag_all(divided, report)
 
 
-def _read(source, part, report):
+def _read(source, part, report, split):
   """Returns the abstracts of a part with their mentions."""
+  edition = source.find(_BIOC % part)
+  if edition and not source.find(part + ".abstracts.txt"):
+    return _from_bioc(edition[0], report, split)
   data, path = source.read("%s abstracts" % part, part + ".abstracts.txt")
-  abstracts = rows.abstracts(data, path, report)
+  abstracts = rows.abstracts(data, path, report, split)
   data, path = source.read("%s annotations" % part, part + ".annotations.txt")
   expected = "PMID, T or A, start, end, text, type"
-  for place, cells in rows.parse(data, path, (6,), expected):
-    rows.check_known(cells[0], abstracts, place)
-    _add_mention(abstracts[cells[0]], cells, place, report)
+  skipping = report.skipping_in(split)
+  for place, cells in rows.parse(data, path, (6,), expected, skipping=skipping):
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      rows.check_known(cells[0], abstracts, place)
+      _add_mention(abstracts[cells[0]], cells, place)
   return list(abstracts.values())
 
 
-def _add_mention(document, cells, place, report):
+def _from_bioc(file, report, split):
+  """Returns the abstracts of a part in BioC; all mentions are chemicals."""
+  skipping = report.skipping_in(split)
+  documents = bioc.parse(file.read(), file.path, _is_index_term, skipping)
+  documents, copies = annotated.without_repeats(documents, skipping)
+  report.rule("duplicate documents (skipped)", split, copies)
+  return documents
+
+
+def _is_index_term(infons):
+  """Returns whether an annotation is MeSH's for the whole document."""
+  return infons.get("type") == "MeSH_Indexing_Chemical"
+
+
+def _add_mention(document, cells, place):
   _, part, start, end, said, kind = cells
   if part not in ("T", "A") or kind.strip() not in _TYPES:
     raise InputError(
@@ -60,4 +82,4 @@ def _add_mention(document, cells, place, report):
   shift = len(document.title) + 1 if part == "A" else 0
   start, end = annotated.offsets((start, end), place)
   span = (shift + start, shift + end)
-  report.add_mention(document, kind.strip(), [span], said, place)
+  annotated.add(document, "Chemical", [span], said, place)

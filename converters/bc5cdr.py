@@ -35,23 +35,29 @@ write = writers.conll
 
 def convert(source, options, report):
   """Returns the tagged sentences of each split."""
-  divided = {}
-  for split, part in _PARTS.items():
-    documents, copies = annotated.without_repeats(_read(source, part))
-    report.rule("duplicate documents (skipped)", split, copies)
-    divided[split] = documents
+  divided = {
+    split: report.part(split, _read, source, part, report, split)
+    for split, part in _PARTS.items()
+  }
   kind = _TYPES[options.dataset]
   return tagging.tag_all(divided, report, {kind: kind})
 
 
-def _read(source, part):
-  name = "CDR_%sSet" % part
+def _read(source, part, report, split):
+  """Returns the documents of a part; PubTator's file is preferred to BioC's."""
+  name, skipping = "CDR_%sSet" % part, report.skipping_in(split)
   file = source.files(
     "%s set" % part.lower(), name + ".PubTator.txt", name + ".BioC.xml"
   )[-1]
   if file.name.endswith(".txt"):
-    return pubtator.parse(file.read(), file.path)
-  return bioc.parse(file.read(), file.path, _is_part_of_composite)
+    documents = pubtator.parse(file.read(), file.path, skipping)
+  else:
+    documents = bioc.parse(
+      file.read(), file.path, _is_part_of_composite, skipping
+    )
+  documents, copies = annotated.without_repeats(documents, skipping)
+  report.rule("duplicate documents (skipped)", split, copies)
+  return documents
 
 
 def _is_part_of_composite(infons):

@@ -19,19 +19,20 @@ PUBLISHED = corpus.Published(
 
 def convert(source, options, report):
   """Returns a row for each pair; its label is the annotators' mean score."""
-  texts = _read_table(source, "Annotation-Pairs.docx", 3)
-  scores = _read_table(source, "Annotator-Scores.docx", 6)
-  if set(texts) != set(scores):
-    odd = min(set(texts) ^ set(scores))
-    raise InputError(
-      "%s: found pair %d in only one of Annotation-Pairs.docx and "
-      "Annotator-Scores.docx, expected the same pairs in both"
-      % (source.folder, odd)
-    )
-  rows = [
-    examples.Row(str(i), str(i), _texts(texts[i]), _mean(scores[i]))
-    for i in sorted(texts)
-  ]
+  texts = _read_table(source, "Annotation-Pairs.docx", 3, report)
+  scores = _read_table(source, "Annotator-Scores.docx", 6, report)
+  rows = []
+  for i in sorted(set(texts) | set(scores)):
+    with report.skipping("pairs that do not fit (skipped)"):
+      if i not in texts or i not in scores:
+        raise InputError(
+          "%s: found pair %d in only one of Annotation-Pairs.docx and "
+          "Annotator-Scores.docx, expected the same pairs in both"
+          % (source.folder, i)
+        )
+      rows.append(
+        examples.Row(str(i), str(i), _texts(texts[i]), _mean(scores[i]))
+      )
   return splits.published("biosses", rows, source, options, report)
 
 
@@ -42,23 +43,24 @@ def write(rows, options):
   return pairs.blurb(rows)
 
 
-def _read_table(source, name, columns):
+def _read_table(source, name, columns, report):
   """Returns {pair number: (place, the cells after it)} of a table."""
   data, path = source.read("table of pairs", name)
   found = {}
   for table in word_tables.parse(data, path):
     for number, cells in enumerate(table[1:], 2):
       place = "%s, table row %d" % (path, number)
-      if len(cells) != columns:
-        raise InputError(
-          "%s: found %d cells, expected %d" % (place, len(cells), columns)
-        )
-      pair = annotated.whole_number(cells[0], "number of a pair", place)
-      if pair in found:
-        raise InputError(
-          "%s: found pair %d twice, expected each once" % (place, pair)
-        )
-      found[pair] = place, cells[1:]
+      with report.skipping("table rows that do not fit (skipped)"):
+        if len(cells) != columns:
+          raise InputError(
+            "%s: found %d cells, expected %d" % (place, len(cells), columns)
+          )
+        pair = annotated.whole_number(cells[0], "number of a pair", place)
+        if pair in found:
+          raise InputError(
+            "%s: found pair %d twice, expected each once" % (place, pair)
+          )
+        found[pair] = place, cells[1:]
   if not found:
     raise InputError("%s: found no table with rows, expected one" % path)
   return found

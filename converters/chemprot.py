@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ChemProt: how chemicals act on proteins (Krallinger et al. 2017)."""
 
+import itertools
+
 from common.errors import InputError
 from common.errors import shorten
 from converters.shared import corpus
@@ -16,19 +18,24 @@ _PARTS = {"train": "training", "dev": "development", "test": "test"}
 _EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
 _GROUPS = frozenset("CPR:%d" % i for i in range(11))
 _NONE = "false"
-_LOST = "relations of missing entities (skipped)"
+_LOST = "relations that do not fit or lack an entity (skipped)"
+_ONE_OF = "pairs with several groups (kept the last, as BLURB does)"
+_EACH_OF = "pairs with several groups (a row each, as in BLUE)"
 _NAMES = {"CHEMICAL": "CHEMICAL", "GENE-Y": "GENE", "GENE-N": "GENE"}
 _SPLITTER = (
   "pairs are within a sentence; BLURB split sentences with NLTK, we with "
   "segtok's rules"
 )
+_ABSTRACTS = {"train": 1020, "dev": 612, "test": 800}
+_RELATIONS = {"train": 4154, "dev": 2416, "test": 3458}
 PUBLISHED = corpus.Published(
   counts={
     "chemprot": {
-      "abstracts": {"train": 1020, "dev": 612, "test": 800},
+      "abstracts": _ABSTRACTS,
       "rows": {"train": 18035, "dev": 11268, "test": 15745},
-      "relations": {"train": 4154, "dev": 2416, "test": 3458},
-    }
+      "relations": _RELATIONS,
+    },
+    "chemprot/blue": {"abstracts": _ABSTRACTS, "relations": _RELATIONS},
   },
   certain=("abstracts",),
   because={"rows": _SPLITTER, "relations": _SPLITTER},
@@ -39,13 +46,26 @@ write = writers.labelled_sentences
 
 def convert(source, options, report):
   """Returns a row for each chemical and gene in the same sentence."""
-  return {
-    split: _convert(source, split, part, options, report)
+  del options
+  found = {
+    split: report.part(split, _convert, source, split, part, report)
     for split, part in _PARTS.items()
   }
+  double = report.rules.get(_ONE_OF, {})
+  if double:
+    report.explain(
+      "relations",
+      "BLUE counts every group of a pair, but BLURB keeps one of a pair with "
+      "two: %s fewer; the rest: %s"
+      % (
+        ", ".join("%s %d" % (s, n) for s, n in double.items() if n),
+        _SPLITTER,
+      ),
+    )
+  return found
 
 
-def _convert(source, split, part, options, report):
+def _convert(source, split, part, report):
   names = [
     [
       name % part
@@ -56,18 +76,14 @@ def _convert(source, split, part, options, report):
     ]
     for kind in ("abstracts", "entities", "relations")
   ]
-  if options.allow_incomplete:
-    lacking = [n[0] for n in names if not source.find(*n)]
-    if lacking:
-      report.note("The %s set is empty: %s is missing." % (split, lacking[0]))
-      return []
-  data, path = source.read("%s abstracts" % part, *names[0])
-  abstracts = rows.abstracts(data, path, report)
+  tables = [
+    source.read("%s %s" % (part, what), *choices)
+    for what, choices in zip(("abstracts", "entities", "relations"), names)
+  ]
+  abstracts = rows.abstracts(*tables[0], report=report, split=split)
   report.count("abstracts", split, len(abstracts))
-  data, path = source.read("%s entities" % part, *names[1])
-  _add_entities(abstracts, data, path, report)
-  data, path = source.read("%s relations" % part, *names[2])
-  _add_relations(abstracts, data, path, report, split)
+  _add_entities(abstracts, *tables[1], skipping=report.skipping_in(split))
+  _add_relations(abstracts, *tables[2], skipping=report.skipping_in(split))
   found = [
     row
     for name in sorted(abstracts)
@@ -78,45 +94,47 @@ def _convert(source, split, part, options, report):
   return found
 
 
-def _add_entities(abstracts, data, path, report):
+def _add_entities(abstracts, data, path, skipping):
   expected = "PMID, entity, type, start, end, text"
-  for place, cells in rows.parse(data, path, (6,), expected):
+  for place, cells in rows.parse(data, path, (6,), expected, skipping=skipping):
     name, entity, kind, start, end, said = cells
-    rows.check_known(name, abstracts, place)
-    if kind != "GENE":
-      rows.check_one_of(kind, _NAMES, "type", place)
-    document = abstracts[name]
-    annotated.check_new(entity, {m.id for m in document.mentions}, place)
-    span = annotated.offsets((start, end), place)
-    document.mentions.append(
-      report.mention(document.text, entity, kind, [span], said, place)
-    )
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      rows.check_known(name, abstracts, place)
+      if kind != "GENE":
+        rows.check_one_of(kind, _NAMES, "type", place)
+      document = abstracts[name]
+      annotated.check_new(entity, {m.id for m in document.mentions}, place)
+      span = annotated.offsets((start, end), place)
+      document.mentions.append(
+        annotated.mention(document.text, entity, kind, [span], said, place)
+      )
 
 
-def _add_relations(abstracts, data, path, report, split):
+def _add_relations(abstracts, data, path, skipping):
   expected = "PMID, group, Y or N, relation, Arg1:entity, Arg2:entity"
-  for place, cells in rows.parse(data, path, (4, 6), expected):
-    name, group = cells[0], cells[1].strip()
-    rows.check_known(name, abstracts, place)
-    if group not in _GROUPS:
-      raise InputError(
-        "%s: found the group %s, expected one of CPR:0 to CPR:10"
-        % (place, shorten(group))
-      )
-    ends = [_argument(cell, place) for cell in cells[-2:]]
-    document = abstracts[name]
-    known = {mention.id for mention in document.mentions}
-    if known.issuperset(ends):
-      document.relations.append(annotated.Relation("", group, *ends, place))
-    else:
-      report.tolerate(
-        _LOST,
-        InputError(
-          "%s: found a relation of %s and %s, expected entities of the abstract"
-          % (place, ends[0], ends[1])
-        ),
-        split,
-      )
+  for place, cells in rows.parse(
+    data, path, (4, 6), expected, skipping=skipping
+  ):
+    with skipping(_LOST):
+      _add_relation(abstracts, cells, place)
+
+
+def _add_relation(abstracts, cells, place):
+  name, group = cells[0], cells[1].strip()
+  rows.check_known(name, abstracts, place)
+  if group not in _GROUPS:
+    raise InputError(
+      "%s: found the group %s, expected one of CPR:0 to CPR:10"
+      % (place, shorten(group))
+    )
+  ends = [_argument(cell, place) for cell in cells[-2:]]
+  document = abstracts[name]
+  if not {mention.id for mention in document.mentions}.issuperset(ends):
+    raise InputError(
+      "%s: found a relation of %s and %s, expected entities of the abstract"
+      % (place, ends[0], ends[1])
+    )
+  document.relations.append(annotated.Relation("", group, *ends, place))
 
 
 def _argument(cell, place):
@@ -132,11 +150,11 @@ def _argument(cell, place):
 
 def _pairs(document, split, report):
   """Returns the rows of an abstract."""
-  groups = {}
+  groups = {}  # {pair: its groups, in the order of the file}
   for relation in document.relations:
     if relation.type in _EVALUATED:
       key = frozenset((relation.first, relation.second))
-      groups.setdefault(key, set()).add(relation.type)
+      groups.setdefault(key, []).append(relation.type)
   sentences, crossing = marking.grouped(
     documents.split_sentences(document), document.mentions
   )
@@ -145,41 +163,34 @@ def _pairs(document, split, report):
     split,
     crossing,
   )
-  found = []
+  is_blurb, found = report.options.layout == "blurb", []
   for (start, end), mentions in sentences:
     chemicals = [m for m in mentions if _NAMES.get(m.type) == "CHEMICAL"]
     genes = [m for m in mentions if m not in chemicals]
-    for chemical in chemicals:
-      for gene in genes:
-        labels = sorted(groups.pop(frozenset((chemical.id, gene.id)), ()))
-        report.rule(
-          "pairs with several relations (kept the first group)",
-          split,
-          len(labels) > 1,
-        )
-        text = marking.mark(
-          document.text, start, end, chemical, gene, _name_of, "CHEM-GENE"
-        )
-        first, second = chemical, gene
-        if report.options.layout == "blurb" and _comes_first(gene, chemical):
-          first, second = gene, chemical
-        name = "%s.%s.%s" % (document.id, first.id, second.id)
-        label = labels[0] if labels else _NONE
-        found.append(examples.Row(name, document.id, (text,), label))
+    for chemical, gene in itertools.product(chemicals, genes):
+      labels = groups.pop(frozenset((chemical.id, gene.id)), [_NONE])
+      several = len(set(labels)) > 1
+      report.rule(_ONE_OF if is_blurb else _EACH_OF, split, several)
+      labels = labels[-1:] if is_blurb else list(dict.fromkeys(labels))
+      text = marking.mark(
+        document.text, start, end, chemical, gene, _name_of, "CHEM-GENE"
+      )
+      name = _name_of_pair(document, chemical, gene, is_blurb)
+      found += [examples.Row(name, document.id, (text,), x) for x in labels]
   report.rule(
     "evaluated relations across sentences (skipped, as in BLURB and BLUE)",
     split,
-    sum(map(len, groups.values())),
+    sum(len(set(labels)) for labels in groups.values()),
   )
   return found
 
 
-def _comes_first(gene, chemical):
-  """Returns whether BLURB's id of a pair names the gene first.
-
-  It does if the gene comes first in the text, or if the two overlap.
-  """
-  return annotated.extent(gene)[0] < annotated.extent(chemical)[1]
+def _name_of_pair(document, chemical, gene, is_blurb):
+  """Returns a pair's id; in BLURB's a gene that starts no later is first."""
+  pair = chemical, gene
+  if is_blurb and annotated.extent(gene)[0] <= annotated.extent(chemical)[0]:
+    pair = gene, chemical
+  return "%s.%s.%s" % (document.id, pair[0].id, pair[1].id)
 
 
 def _name_of(mention):

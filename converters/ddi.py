@@ -23,11 +23,12 @@ _EXPECTED = "a document of the DDI corpus, with sentences, entities and pairs"
 
 def convert(source, options, report):
   """Returns a row for each pair of drugs in a sentence."""
-  training = _read(source, "training", "train/*/*.xml")
-  divided = splits.published("ddi.blurb", training, source, options, report)
-  divided["test"] = _read(
-    source, "test", "test for ddi extraction task/*/*.xml"
+  training = report.part(
+    "train", _read, source, "train", "train/*/*.xml", report
   )
+  divided = splits.published("ddi.blurb", training, source, options, report)
+  pattern = "test for ddi extraction task/*/*.xml"
+  divided["test"] = report.part("test", _read, source, "test", pattern, report)
   found = {}
   for split, documents in divided.items():
     documents = sorted(documents, key=lambda document: document.id)
@@ -39,15 +40,16 @@ def convert(source, options, report):
   return found
 
 
-def _read(source, what, pattern):
+def _read(source, split, pattern, report):
   """Returns a splits.Group per document of a part, with its sentences."""
   documents = []
-  for file in source.files("%s set" % what, pattern):
-    root = safe_xml.parse(file.read(), file.path, _EXPECTED, "document")
-    name = safe_xml.attribute(root, "id", file.path)
-    sentences = [_sentence(e, file.path) for e in root.iter("sentence")]
-    place = safe_xml.place(root, file.path)
-    documents.append(splits.Group(name, sentences, place))
+  for file in source.files("%s set" % split, pattern):
+    with report.skipping(annotated.UNFIT_DOCUMENTS, split):
+      root = safe_xml.parse(file.read(), file.path, _EXPECTED, "document")
+      name = safe_xml.attribute(root, "id", file.path)
+      sentences = [_sentence(e, file.path) for e in root.iter("sentence")]
+      place = safe_xml.place(root, file.path)
+      documents.append(splits.Group(name, sentences, place))
   return documents
 
 

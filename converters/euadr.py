@@ -42,11 +42,17 @@ def convert(source, options, report):
   rows.check_end(data, path, report)
   found, sentences = [], {}
   for place, cells in rows.parse(
-    data, path, (_NUMBER_OF_COLUMNS,), _COLUMNS, decode=_decode
+    data,
+    path,
+    (_NUMBER_OF_COLUMNS,),
+    _COLUMNS,
+    decode=_decode,
+    skipping=report.skipping,
   ):
     cells = list(map(rows.unquoted, cells))
-    if cells[0] != _HEADER:
-      _take(cells, place, found, sentences, report)
+    with report.skipping(annotated.UNFIT_LINES):
+      if cells[0] != _HEADER:
+        _take(cells, place, found, sentences)
   return folds.ten_folds(found, sentences, report)
 
 
@@ -60,17 +66,17 @@ def _decode(data, path):
     return data.decode("latin-1")
 
 
-def _take(cells, place, found, sentences, report):
+def _take(cells, place, found, sentences):
   rows.check_one_of(cells[0], _LABELS, "association", place)
   text = cells[11]
-  mentions = [_mention(text, cells[i : i + 4], place, report) for i in (3, 7)]
+  mentions = [_mention(text, cells[i : i + 4], place) for i in (3, 7)]
   marked = marking.mark(text, 0, len(text), *mentions, lambda m: m.type)
   name = "%s-%d" % (cells[1], len(found))
   found.append(examples.Row(name, cells[1], (marked,), _LABELS[cells[0]]))
   sentences[name] = text
 
 
-def _mention(text, cells, place, report):
+def _mention(text, cells, place):
   said, start, end, kind = cells
   name = next((n for start, n in _NAMES if kind.startswith(start)), None)
   if name is None:
@@ -79,4 +85,4 @@ def _mention(text, cells, place, report):
       % (place, shorten(kind))
     )
   span = annotated.offsets((start, end), place)
-  return report.mention(text, name, name, [span], said, place)
+  return annotated.mention(text, name, name, [span], said, place)

@@ -46,11 +46,16 @@ def convert(source, options, report):
     data, path = source.read("GAD records", name)
     rows.check_end(data, path, report)
     for place, cells in rows.parse(
-      data, path, (len(_COLUMNS),), ", ".join(_COLUMNS)
+      data,
+      path,
+      (len(_COLUMNS),),
+      ", ".join(_COLUMNS),
+      skipping=report.skipping,
     ):
       cells = list(map(rows.unquoted, cells))
-      if cells[1] != _COLUMNS[1]:  # The header.
-        _take(cells, place, found, sentences, report)
+      with report.skipping(annotated.UNFIT_LINES):
+        if cells[1] != _COLUMNS[1]:  # The header.
+          _take(cells, place, found, sentences)
   return folds.ten_folds(found, sentences, report)
 
 
@@ -77,7 +82,7 @@ def _blurb(known, source):
   }
 
 
-def _take(cells, place, found, sentences, report):
+def _take(cells, place, found, sentences):
   record = dict(zip(_COLUMNS, cells))
   rows.check_one_of(record["GAD_ASSOC"], _LABELS, "association", place)
   text = record["GAD_CONCLUSION"]
@@ -88,7 +93,6 @@ def _take(cells, place, found, sentences, report):
       record["NER_%s_OFFSET" % kind],
       kind,
       place,
-      report,
     )
     for kind in ("GENE", "DISEASE")
   ]
@@ -100,8 +104,8 @@ def _take(cells, place, found, sentences, report):
   sentences[name] = text
 
 
-def _mention(text, said, offsets, kind, place, report):
+def _mention(text, said, offsets, kind, place):
   start, _, end = offsets.partition("#")
   span = annotated.offsets((start, end), place)
   said = _AS_DATE.get(said, said)
-  return report.mention(text, kind, kind, [span], said, place)
+  return annotated.mention(text, kind, kind, [span], said, place)

@@ -8,6 +8,7 @@ from converters.shared import examples
 from converters.shared import rows
 from converters.shared import splits
 from converters.shared import writers
+from formats import annotated
 from formats import label_sets
 
 PUBLISHED = corpus.Published(
@@ -25,7 +26,7 @@ PUBLISHED = corpus.Published(
 
 def convert(source, options, report):
   """Returns a row for each sentence; its label names its hallmarks."""
-  abstracts = _read(source)
+  abstracts = _read(source, report)
   divided = splits.published("hoc.blurb", abstracts, source, options, report)
   for split, groups in divided.items():
     found = [row for group in groups for row in group.members]
@@ -59,27 +60,29 @@ def _aspects(label):
   )
 
 
-def _read(source):
+def _read(source, report):
   """Returns a splits.Group of sentences per abstract."""
   labels = {
     file.stem: file
     for file in source.files("labels of abstracts", "labels/*.txt")
   }
   abstracts = []
-  for file in source.files("texts of abstracts", "text/*.txt"):
+  texts = source.files("texts of abstracts", "text/*.txt")
+  for file in texts:
     name = file.stem
-    if name not in labels:
+    with report.skipping(annotated.UNFIT_DOCUMENTS):
+      if name not in labels:
+        raise InputError(
+          "%s: found no labels/%s.txt, expected one for each text"
+          % (file.path, name)
+        )
+      abstracts.append(_abstract(name, file, labels.pop(name)))
+  for name in sorted(labels.keys() - {file.stem for file in texts}):
+    with report.skipping("labels without a text (skipped)"):
       raise InputError(
-        "%s: found no labels/%s.txt, expected one for each text"
-        % (file.path, name)
+        "%s: found no text/%s.txt, expected one for each label file"
+        % (labels[name].path, name)
       )
-    abstracts.append(_abstract(name, file, labels.pop(name)))
-  if labels:
-    file = min(labels.values())
-    raise InputError(
-      "%s: found no text/%s.txt, expected one for each label file"
-      % (file.path, file.stem)
-    )
   return abstracts
 
 

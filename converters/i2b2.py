@@ -22,6 +22,11 @@ _NUMBER = r"(\d{1,9})"
 _CONCEPT = r'c="(.+?)" %s:%s %s:%s' % ((_NUMBER,) * 4)
 _CON_LINE = re.compile(_CONCEPT + r'\|\|t="(\w+)"\s*')
 _REL_LINE = re.compile(_CONCEPT + r'\|\|r="(\w+)"\|\|' + _CONCEPT + r"\s*")
+_FOLDERS = {
+  "training": ("beth", "partners"),
+  "test": ("reference_standard_for_test_data", "test_data"),
+}
+_TOKEN = re.compile(r"\S+|^(?=\s)")
 # One training note in so many, by name, is for development.
 _ONE_IN = 10
 _TOGETHER = "relations of train and dev"
@@ -44,10 +49,8 @@ write = writers.labelled_sentences
 def convert(source, options, report):
   """Returns a row for each pair of concepts in the same line of a note."""
   del options
-  training = _read(source, report, "training", ("beth", "partners"))
-  test = _read(
-    source, report, "test", ("reference_standard_for_test_data", "test_data")
-  )
+  training = report.part("train", _read, source, report, "training")
+  test = report.part("test", _read, source, report, "test")
   parts = dict(splits.every_nth(training, _ONE_IN), test=test)
   divided = {
     split: [row for note in notes for row in _rows(note, split, report)]
@@ -61,67 +64,72 @@ def convert(source, options, report):
   return divided
 
 
-def _read(source, report, what, folders):
+def _read(source, report, what):
   """Returns the notes by name as annotated.Documents, a sentence per line."""
-  files = {}
+  files, folders = {}, _FOLDERS[what]
   for kind, ending in (("txt", "txt"), ("concept*", "con"), ("rel", "rel")):
     patterns = ["%s/%s/*.%s" % (f, kind, ending) for f in folders]
     patterns += ["%s/*.%s" % (f, ending) for f in folders]
     for file in source.files("%s notes, .%s" % (what, ending), *patterns):
       files.setdefault(file.stem, {})[ending] = file
-  for name, found in files.items():
-    for ending in ("txt", "con", "rel"):
-      if ending not in found:
+  notes = []
+  for name in sorted(files):
+    with report.skipping(annotated.UNFIT_DOCUMENTS, what):
+      for ending in sorted({"txt", "con", "rel"}.difference(files[name])):
         raise InputError(
           "%s: found no %s.%s beside %s, expected .txt, .con and .rel for each "
-          "note"
-          % (source.folder, name, ending, next(iter(found.values())).path)
+          "note" % (source.folder, name, ending, min(files[name].values()).path)
         )
-  return [_note(name, files[name], report) for name in sorted(files)]
+      notes.append(_note(name, files[name], report))
+  return notes
 
 
 def _note(name, files, report):
   text = files["txt"].text()
   lines = text.split("\n")
-  mentions, relations = {}, []
-  for place, match in _matches(
-    files["con"], _CON_LINE, 'c="..." 1:0 1:2||t="..."'
-  ):
-    said, kind = match.group(1), match.group(6)
-    rows.check_one_of(kind, _CONCEPTS, "type", place)
-    mention = _mention(lines, match.groups()[1:5], said, kind, place, report)
-    if mentions.setdefault(mention.id, mention) is not mention:
-      report.rule("repeated concepts (kept the first)", "all")
+  mentions, relations, left_out = {}, [], set()
+  expected = 'c="..." 1:0 1:2||t="..."'
+  for place, match in _matches(files["con"], _CON_LINE, expected, report):
+    if match.group(2) != match.group(4):
+      left_out.add(_id(match.groups()[1:5]))
+      report.rule("concepts over several lines (left out)", "all")
+      continue
+    with report.skipping(annotated.UNFIT_ANNOTATIONS):
+      mention = _mention(lines, match, place)
+      if mentions.setdefault(mention.id, mention) is not mention:
+        report.rule("repeated concepts (kept the first)", "all")
   expected = 'c="..." 1:0 1:2||r="..."||c="..." 1:4 1:5'
-  for place, match in _matches(files["rel"], _REL_LINE, expected):
-    kind = match.group(6)
-    rows.check_one_of(kind, _RELATIONS, "relation", place)
+  for place, match in _matches(files["rel"], _REL_LINE, expected, report):
     ends = [_id(match.groups()[1:5]), _id(match.groups()[7:11])]
-    strange = [end for end in ends if end not in mentions]
-    if strange:
-      report.tolerate(
-        "relations of missing concepts (skipped)",
-        InputError(
-          "%s: found a relation of a concept at %s, expected one in %s"
-          % (place, strange[0], files["con"].path)
-        ),
-      )
-    else:
-      relations.append(annotated.Relation("", kind, *ends, place))
+    if left_out.intersection(ends):
+      report.rule("relations of concepts over several lines (left out)", "all")
+      continue
+    with report.skipping("relations that do not fit (skipped)"):
+      rows.check_one_of(match.group(6), _RELATIONS, "relation", place)
+      for end in ends:
+        if end not in mentions:
+          raise InputError(
+            "%s: found a relation of a concept at %s, expected one in %s"
+            % (place, end, files["con"].path)
+          )
+      relations.append(annotated.Relation("", match.group(6), *ends, place))
   return annotated.Document(
     name, text, None, list(mentions.values()), relations, files["txt"].path
   )
 
 
-def _matches(file, pattern, expected):
+def _matches(file, pattern, expected, report):
   for number, line in enumerate(decode(file.read(), file.path).split("\n"), 1):
     place = "%s:%d" % (file.path, number)
-    if line.strip():
-      match = pattern.fullmatch(line.rstrip("\r"))
+    if not line.strip():
+      continue
+    match = pattern.fullmatch(line.rstrip("\r"))
+    with report.skipping(annotated.UNFIT_LINES):
       if not match:
         raise InputError(
           "%s: found %s, expected %s" % (place, shorten(line, 60), expected)
         )
+    if match:
       yield place, match
 
 
@@ -129,22 +137,23 @@ def _id(numbers):
   return "%s:%s %s:%s" % tuple(numbers)
 
 
-def _mention(lines, numbers, said, kind, place, report):
+def _mention(lines, match, place):
   """Returns the Mention of a concept, given by its line and two tokens.
 
-  Lines count from 1, tokens from 0; the last token belongs to the concept. A
-  line that starts with a blank has an empty token 0.
+  Lines count from 1, tokens from 0; the last token belongs to the concept.
+  White space of any length separates tokens; a line that starts with it has an
+  empty token 0, as in BLUE.
   """
-  line, first, last_line, last = map(int, numbers)
-  if line != last_line or not 1 <= line <= len(lines):
+  said, kind, numbers = match.group(1), match.group(6), match.groups()[1:5]
+  rows.check_one_of(kind, _CONCEPTS, "type", place)
+  line, first, _, last = map(int, numbers)
+  if not 1 <= line <= len(lines):
     raise InputError(
-      "%s: found a concept from line %d to line %d, expected one of the %d "
-      "lines of its note" % (place, line, last_line, len(lines))
+      "%s: found a concept in line %d, expected one of the %d lines of its note"
+      % (place, line, len(lines))
     )
   offset = sum(len(text) + 1 for text in lines[: line - 1])
-  spans = [
-    m.span() for m in re.finditer(r"[^ ]+|^(?= )|(?<= )(?= )", lines[line - 1])
-  ]
+  spans = [m.span() for m in _TOKEN.finditer(lines[line - 1])]
   if not first <= last < len(spans):
     raise InputError(
       "%s: found tokens %d to %d, expected some of the %d in line %d"
@@ -153,12 +162,9 @@ def _mention(lines, numbers, said, kind, place, report):
   start, end = spans[first][0], spans[last][1]
   text = lines[line - 1][start:end]
   if "".join(text.lower().split()) != "".join(said.lower().split()):
-    report.tolerate(
-      "concepts whose text differs from their tokens (took the tokens)",
-      InputError(
-        "%s: found %s at line %d, tokens %d to %d, expected %s there"
-        % (place, shorten(text), line, first, last, shorten(said))
-      ),
+    raise InputError(
+      "%s: found %s at line %d, tokens %d to %d, expected %s there"
+      % (place, shorten(text), line, first, last, shorten(said))
     )
   span = (offset + start, offset + end)
   return annotated.Mention(_id(numbers), kind, (span,), text, place)

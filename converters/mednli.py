@@ -5,6 +5,7 @@ from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import rows
 from converters.shared import writers
+from formats import annotated
 from formats import tables
 
 _LABELS = ("contradiction", "entailment", "neutral")
@@ -23,9 +24,9 @@ _COLUMNS = {
 
 def convert(source, options, report):
   """Returns a row for each pair."""
-  del options, report
+  del options
   return {
-    split: _read(*source.read(split + " pairs", "mli_%s_v1.jsonl" % split))
+    split: report.part(split, _read, source, split, report)
     for split in examples.SPLITS
   }
 
@@ -40,10 +41,13 @@ def write(divided, options):
   )
 
 
-def _read(data, path):
-  return [
-    _row(record) for record in tables.parse(data, path, _COLUMNS, {}, ("id",))
-  ]
+def _read(source, split, report):
+  data, path = source.read(split + " pairs", "mli_%s_v1.jsonl" % split)
+  found = []
+  for record in tables.parse(data, path, _COLUMNS, {}, ("id",)):
+    with report.skipping(annotated.UNFIT_LINES, split):
+      found.append(_row(record))
+  return found
 
 
 def _row(record):

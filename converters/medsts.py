@@ -9,6 +9,7 @@ from converters.shared import examples
 from converters.shared import pairs
 from converters.shared import rows
 from converters.shared import splits
+from formats import annotated
 
 _TRAIN = ("clinicalSTS2019.train.txt", "clinicalSTS.train.txt", "train.txt")
 _TEST = ("clinicalSTS2019.test.txt", "clinicalSTS.test.txt", "test.txt")
@@ -35,12 +36,11 @@ def convert(source, options, report):
   """Returns a row for each pair."""
   data, path = source.read("training pairs", *_TRAIN)
   rows.check_end(data, path, report)
-  training = [
-    _row("train", i, cells, place)
-    for i, (place, cells) in enumerate(rows.parse(data, path, (3,), _EXPECTED))
-  ]
+  skipping = report.skipping_in("train")
+  lines = rows.parse(data, path, (3,), _EXPECTED, skipping=skipping)
+  training = _rows("train", lines, skipping)
   divided = splits.every_nth(training, _ONE_IN)
-  divided["test"] = _test(source, report)
+  divided["test"] = report.part("test", _test, source, report)
   sizes = len(training), len(divided["test"])
   if sizes not in _EDITIONS and not options.allow_incomplete:
     raise InputError(
@@ -70,9 +70,15 @@ def _test(source, report):
       (score_place, cells + score)
       for (_, cells), (score_place, score) in zip(lines, scores)
     ]
-  return [
-    _row("test", i, cells, place) for i, (place, cells) in enumerate(lines)
-  ]
+  return _rows("test", lines, report.skipping_in("test"))
+
+
+def _rows(split, lines, skipping):
+  found = []
+  for i, (place, cells) in enumerate(lines):
+    with skipping(annotated.UNFIT_LINES):
+      found.append(_row(split, i, cells, place))
+  return found
 
 
 def _row(split, number, cells, place):

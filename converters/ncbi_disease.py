@@ -33,10 +33,17 @@ write = writers.conll
 def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   del options
-  divided = {}
-  for split, part in _PARTS.items():
-    data, path = source.read(split + " set", "NCBI%sset_corpus.txt" % part)
-    documents, copies = annotated.without_repeats(pubtator.parse(data, path))
-    report.rule("duplicate documents (skipped)", split, copies)
-    divided[split] = documents
+  divided = {
+    split: report.part(split, _read, source, part, report, split)
+    for split, part in _PARTS.items()
+  }
   return tagging.tag_all(divided, report, _TYPES)
+
+
+def _read(source, part, report, split):
+  data, path = source.read(split + " set", "NCBI%sset_corpus.txt" % part)
+  skipping = report.skipping_in(split)
+  documents = pubtator.parse(data, path, skipping)
+  documents, copies = annotated.without_repeats(documents, skipping)
+  report.rule("duplicate documents (skipped)", split, copies)
+  return documents

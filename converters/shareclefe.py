@@ -17,6 +17,14 @@ from formats import safe_xml
 _TYPE = "Disease_Disorder"
 _XML_ENDING = ".knowtator.xml"
 _EXPECTED = "note||Disease_Disorder||concept||start||end, the last two repeated"
+# {part: (pattern of its notes, of its annotations)}
+_PATTERNS = {
+  "training": (
+    "task1trainsetcorpus199/allreports/*.txt",
+    "task1trainsetgold199knowtatorehost/*/*",
+  ),
+  "test": ("task1testsetcorpus100/allreports/*.txt", "gold_sn2012/*.txt"),
+}
 # One training note in so many, by name, is for development.
 _ONE_IN = 5
 # De-identification marks and field separators, which BLUE replaces too.
@@ -43,27 +51,16 @@ write = writers.conll
 def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   del options
-  training = _read(
-    source,
-    report,
-    "training",
-    "task1trainsetcorpus199/allreports/*.txt",
-    "task1trainsetgold199knowtatorehost/*/*",
-  )
-  test = _read(
-    source,
-    report,
-    "test",
-    "task1testsetcorpus100/allreports/*.txt",
-    "gold_sn2012/*.txt",
-  )
+  training = report.part("train", _read, source, report, "training")
+  test = report.part("test", _read, source, report, "test")
   divided = dict(splits.every_nth(training, _ONE_IN), test=test)
   return tagging.tag_all(divided, report, {_TYPE: "Disorder"})
 
 
-def _read(source, report, what, notes_pattern, gold_pattern):
+def _read(source, report, what):
   """Returns the notes of a part, in order of name, with their mentions."""
-  texts = {}
+  notes_pattern, gold_pattern = _PATTERNS[what]
+  texts, skipping = {}, report.skipping_in(what)
   for file in source.files("%s notes" % what, notes_pattern):
     texts[_name(file)] = annotated.Document(
       _name(file), _blanked(file.text()), None, [], [], file.path
@@ -71,12 +68,14 @@ def _read(source, report, what, notes_pattern, gold_pattern):
   mentions, bare = 0, set(texts)
   for file in source.files("%s annotations" % what, gold_pattern):
     name = _name(file)
-    rows.check_known(name, texts, file.path)
-    bare.discard(name)
-    read = _from_xml if file.name.endswith(_XML_ENDING) else _from_lines
-    for place, spans in read(file.read(), file.path, name):
-      annotated.add(texts[name], _TYPE, spans, None, place)
-      mentions += 1
+    with skipping("annotation files that do not fit (skipped)"):
+      rows.check_known(name, texts, file.path)
+      bare.discard(name)
+      read = _from_xml if file.name.endswith(_XML_ENDING) else _from_lines
+      for place, spans in read(file.read(), file.path, name, skipping):
+        with skipping(annotated.UNFIT_ANNOTATIONS):
+          annotated.add(texts[name], _TYPE, spans, None, place)
+          mentions += 1
   if not mentions:
     raise InputError(
       "%s: found no mentions in the %s annotations, expected some"
@@ -109,25 +108,29 @@ def _blanked(text):
   return _SEPARATORS.sub(lambda match: " " * len(match.group()), text)
 
 
-def _from_lines(data, path, name):
+def _from_lines(data, path, name, skipping):
   """Returns (place, spans) of each mention in a file of lines."""
   found = []
   text = decode(data, path)
   if not text.strip():
     return found  # A note without a disorder.
-  for place, cells in rows.parse(data, path, range(5, 100, 2), _EXPECTED, "||"):
-    if not cells[0].startswith(name) or cells[1] != _TYPE:
-      raise InputError(
-        "%s: found %s of %s, expected %s of %s"
-        % (place, shorten(cells[1]), shorten(cells[0]), _TYPE, name)
-      )
-    numbers = annotated.offsets(cells[3:], place)
-    found.append((place, list(zip(numbers[::2], numbers[1::2]))))
+  for place, cells in rows.parse(
+    data, path, range(5, 100, 2), _EXPECTED, "||", skipping=skipping
+  ):
+    with skipping(annotated.UNFIT_LINES):
+      if not cells[0].startswith(name) or cells[1] != _TYPE:
+        raise InputError(
+          "%s: found %s of %s, expected %s of %s"
+          % (place, shorten(cells[1]), shorten(cells[0]), _TYPE, name)
+        )
+      numbers = annotated.offsets(cells[3:], place)
+      found.append((place, list(zip(numbers[::2], numbers[1::2]))))
   return found
 
 
-def _from_xml(data, path, name):
+def _from_xml(data, path, name, skipping):
   """Returns (place, spans) of each mention in Knowtator's XML, from eHOST."""
+  del skipping
   root = safe_xml.parse(data, path, "Knowtator's annotations")
   source = root.get("textSource", "")
   if root.tag != "annotations" or not source.startswith(name):

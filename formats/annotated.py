@@ -3,10 +3,16 @@
 
 All spans are half-open and count characters of the document's text. A
 discontinuous mention has one span per part, in order; most mentions have one.
+
+The readers of annotated documents reject a file with an InputError where
+something does not fit. Their argument `skipping`, a function from the name of a
+rule to a context manager, may catch it; what is inside is then left out.
+converters/shared/corpus.Report.skipping counts it.
 """
 
 import bisect
 import collections
+import contextlib
 
 from common.errors import InputError
 from common.errors import shorten
@@ -20,11 +26,11 @@ Mention = collections.namedtuple("Mention", "id type spans text place")
 # `first` and `second` are ids of mentions or, in PubTator, of concepts.
 Relation = collections.namedtuple("Relation", "id type first second place")
 
+# Rules of `skipping`.
+UNFIT_LINES = "lines that do not fit (skipped)"
+UNFIT_ANNOTATIONS = "annotations that do not fit (skipped)"
+UNFIT_DOCUMENTS = "documents that do not fit (skipped)"
 _MAX_DIGITS = 18  # Python refuses to read numbers of thousands of digits.
-
-
-class Mismatch(InputError):
-  """The text at an annotation's offsets is not the annotation's text."""
 
 
 def mention(text, name, kind, spans, expected, place):
@@ -34,8 +40,8 @@ def mention(text, name, kind, spans, expected, place):
   is the text that the annotation gives, compared without white space, or None.
 
   Raises:
-    InputError: a span is empty or outside the text, or all spans are blank.
-    Mismatch: the spans hold other text than `expected`.
+    InputError: a span is empty or outside the text, all spans are blank, or
+      they hold other text than `expected`.
   """
   trimmed = []
   for start, end in sorted(spans):
@@ -52,7 +58,7 @@ def mention(text, name, kind, spans, expected, place):
   if not found or (
     expected is not None and _remove_space(found) != _remove_space(expected)
   ):
-    raise (Mismatch if found else InputError)(
+    raise InputError(
       "%s: found %s at the offsets %s, expected %s there as annotated"
       % (
         place,
@@ -64,11 +70,11 @@ def mention(text, name, kind, spans, expected, place):
   return Mention(name, kind, tuple(trimmed), found, place)
 
 
-def add(document, kind, spans, expected, place, make=mention):
-  """Adds a mention, made by `make`, to a document under the next id T1, ..."""
+def add(document, kind, spans, expected, place):
+  """Adds a mention to a document under the next id: T1, T2, ..."""
   name = "T%d" % (len(document.mentions) + 1)
   document.mentions.append(
-    make(document.text, name, kind, spans, expected, place)
+    mention(document.text, name, kind, spans, expected, place)
   )
 
 
@@ -96,22 +102,24 @@ def check_new(name, known, place):
     )
 
 
-def without_repeats(documents):
+def without_repeats(documents, skipping=contextlib.nullcontext):
   """Returns the documents without exact copies, and the number of copies.
 
   Raises:
     InputError: two documents with the same id differ in text or annotations.
   """
-  kept = {}
+  kept, copies = {}, 0
   for document in documents:
     other = kept.setdefault(document.id, document)
-    if _content(other) != _content(document):
-      raise InputError(
-        "%s: found the id %s of %s with another text or other annotations, "
-        "expected a different id for each document"
-        % (document.place, shorten(document.id), other.place)
-      )
-  return list(kept.values()), len(documents) - len(kept)
+    with skipping(UNFIT_DOCUMENTS):
+      if _content(other) != _content(document):
+        raise InputError(
+          "%s: found the id %s of %s with another text or other annotations, "
+          "expected a different id for each document"
+          % (document.place, shorten(document.id), other.place)
+        )
+      copies += other is not document
+  return list(kept.values()), copies
 
 
 def extent(mention):

@@ -5,6 +5,8 @@ This uses lxml, which the DDI corpus needs anyway, and not the library bioc, so
 that errors name the line and offsets are checked against the text.
 """
 
+import contextlib
+
 from lxml import etree
 
 from common.errors import InputError
@@ -16,7 +18,9 @@ _MAX_OFFSET = 10**7  # No document has so many characters.
 _EXPECTED = "a BioC collection with documents, passages and annotations"
 
 
-def parse(data, path, skip=lambda infons: False):
+def parse(
+  data, path, skip=lambda infons: False, skipping=contextlib.nullcontext
+):
   """Returns the documents of a file's bytes as a list of annotated.Document.
 
   The text joins the passages (or their sentences) at their offsets, with blanks
@@ -26,27 +30,31 @@ def parse(data, path, skip=lambda infons: False):
   `skip` true are left out. Relations connect their first two nodes, in order.
 
   Raises:
-    InputError: the file is not BioC; the message names the line.
+    InputError: the file is not BioC; the message names the line. `skipping` may
+      prevent it for a document or an annotation (see annotated.py).
   """
   root = safe_xml.parse(data, path, _EXPECTED, "collection")
-  documents = [_document(e, path, skip) for e in root.iter("document")]
+  documents = []
+  for element in root.iter("document"):
+    with skipping(annotated.UNFIT_DOCUMENTS):
+      documents.append(_document(element, path, skip, skipping))
   if not documents:
     raise InputError("%s: found no document, expected %s" % (path, _EXPECTED))
   return documents
 
 
-def _document(element, path, skip):
+def _document(element, path, skip, skipping):
   place = safe_xml.place(element, path)
   name = safe_xml.child_text(element, "id", path)
   text, title = _text(element, path)
-  mentions = [
-    _mention(annotation, text, path)
-    for annotation in element.iter("annotation")
-    if not skip(_infons(annotation))
-  ]
-  relations = [
-    _relation(relation, path) for relation in element.iter("relation")
-  ]
+  mentions, relations = [], []
+  for annotation in element.iter("annotation"):
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      if not skip(_infons(annotation)):
+        mentions.append(_mention(annotation, text, path))
+  for relation in element.iter("relation"):
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      relations.append(_relation(relation, path))
   return annotated.Document(name, text, title, mentions, relations, place)
 
 

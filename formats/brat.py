@@ -8,6 +8,7 @@
 Offsets count characters of the .txt file; the end is exclusive.
 """
 
+import contextlib
 import re
 
 from common.errors import InputError
@@ -22,7 +23,14 @@ _RELATION = re.compile(r"(R\S+)\t(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
 _OTHER = re.compile(r"[EAMN#*]\S*\t.*")
 
 
-def parse(text_data, ann_data, name, text_path, ann_path):
+def parse(
+  text_data,
+  ann_data,
+  name,
+  text_path,
+  ann_path,
+  skipping=contextlib.nullcontext,
+):
   """Returns the annotated.Document of two files' bytes.
 
   Line ends of the text stay as they are. Mentions (T) and binary relations (R)
@@ -30,23 +38,26 @@ def parse(text_data, ann_data, name, text_path, ann_path):
 
   Raises:
     InputError: another kind of line, a repeated id of a mention, or a relation
-      to an unknown mention.
+      to an unknown mention; `skipping` may prevent it (see annotated.py).
   """
   text = decode(text_data, text_path)
-  mentions, relations = {}, []
+  mentions, relations, known = {}, [], []
   for number, line in enumerate(decode(ann_data, ann_path).split("\n"), 1):
     line, place = line.rstrip("\r"), "%s:%d" % (ann_path, number)
     if line.strip():
-      _read_line(line, place, text, mentions, relations)
+      with skipping(annotated.UNFIT_ANNOTATIONS):
+        _read_line(line, place, text, mentions, relations)
   for relation in relations:
-    missing = {relation.first, relation.second} - set(mentions)
-    if missing:
-      raise InputError(
-        "%s: found a relation to %s, expected mentions of this document"
-        % (relation.place, ", ".join(sorted(missing)))
-      )
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      missing = {relation.first, relation.second} - set(mentions)
+      if missing:
+        raise InputError(
+          "%s: found a relation to %s, expected mentions of this document"
+          % (relation.place, ", ".join(sorted(missing)))
+        )
+      known.append(relation)
   return annotated.Document(
-    name, text, None, list(mentions.values()), relations, "%s:1" % text_path
+    name, text, None, list(mentions.values()), known, "%s:1" % text_path
   )
 
 

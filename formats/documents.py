@@ -12,19 +12,17 @@ import functools
 import re
 import unicodedata
 
-from absl import logging
-
 from common.errors import InputError
 from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
 from common.text import parse_json_line
+from formats import pubtator
 from formats import splitting
 
 Document = collections.namedtuple("Document", "id text title")
 
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
-_PUBTATOR_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 # These separate words, although Unicode does not class them as white space.
 _ZERO_WIDTH_SPACES = "\u200b\ufeff"
 
@@ -35,7 +33,8 @@ def parse(data, path):
   The content decides the format:
     JSON lines: {"text": ..., "id": ...}, the id being optional.
     PubTator: id|t|title, id|a|abstract; text is title + " " + abstract, as
-      PubTator's offsets count. Annotations are ignored; the log counts them.
+      PubTator's offsets count. Annotations and exact copies of a document are
+      ignored; the log counts them.
     Plain text: a document or a sentence per line.
   A document without an id gets the number of its line. Only PubTator has
   titles; elsewhere the title is None.
@@ -55,8 +54,11 @@ def parse(data, path):
   first = numbered[0][1]
   if path.endswith(_JSON_ENDINGS) or re.match(r'\s*\{\s*"', first):
     documents = _parse_json_lines(numbered, path)
-  elif _PUBTATOR_LINE.fullmatch(first):
-    documents = _parse_pubtator(text, path)
+  elif pubtator.TEXT_LINE.fullmatch(first):
+    documents = [
+      (i, Document(*document[:3]))
+      for i, document in enumerate(pubtator.parse_texts(text, path))
+    ]
   else:
     documents = [(i, Document(str(i), line, None)) for i, line in numbered]
   _check_ids(documents, path)
@@ -96,37 +98,6 @@ def words_of(text, start, end, inner_punctuation=""):
   ]
 
 
-def pubtator_blocks(text, path):
-  """Yields (line number, id, title, abstract, rows) of PubTator's documents.
-
-  The abstract is None if its line is missing; `rows` is a list of
-  (line number, line) of the annotations.
-
-  Raises:
-    InputError: a line of another form or of another document.
-  """
-  block = None
-  for number, line in enumerate(text.split("\n"), 1):
-    line = line.rstrip("\r")
-    match = _PUBTATOR_LINE.fullmatch(line)
-    if match and match.group(2) == "t":
-      if block:
-        yield tuple(block)
-      block = [number, match.group(1), match.group(3), None, []]
-    elif block and match and match.group(1) == block[1] and block[3] is None:
-      block[3] = match.group(3)
-    elif block and "\t" in line and line.split("\t")[0] == block[1]:
-      block[4].append((number, line))
-    elif line.strip():
-      raise InputError(
-        "%s:%d: found %s, expected id|t|title, then id|a|abstract and "
-        "annotations of the same id in columns separated by tabs"
-        % (path, number, shorten(line, 60))
-      )
-  if block:
-    yield tuple(block)
-
-
 def _parse_json_lines(numbered, path):
   """Returns (line number, Document) pairs of JSON lines."""
   documents = []
@@ -147,17 +118,6 @@ def _parse_json_lines(numbered, path):
     document = Document(str(name), values["text"], None)
     check_whole(document.id + document.text, place)
     documents.append((number, document))
-  return documents
-
-
-def _parse_pubtator(text, path):
-  """Returns (line number, Document) pairs of PubTator's title lines."""
-  documents, annotations = [], 0
-  for number, name, title, abstract, rows in pubtator_blocks(text, path):
-    text = title + " " + abstract if abstract else title
-    documents.append((number, Document(name, text, title)))
-    annotations += len(rows)
-  logging.info("%s: ignored %d annotations", path, annotations)
   return documents
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds and reads the files of a downloaded corpus, also inside archives.
 
-Opens .zip, .tar, .tar.gz and .gz files, and archives within archives. Nothing
-is unpacked to disk, so paths in an archive can do no harm: they only appear in
-messages and are matched with patterns.
+Opens .zip, .tar, .tar.gz and .gz files, and archives within archives, also a
+.tar.gz whose name ends in .gz only. Nothing is unpacked to disk, so paths in an
+archive can do no harm: they only appear in messages and are matched with
+patterns.
 """
 
 import collections
@@ -14,13 +15,19 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import tarfile
 import zipfile
+import zlib
 
 from common import files
 from common.errors import InputError
 from common.errors import first_five
 from common.text import decode
+
+
+class Missing(InputError):
+  """A file of the corpus is not there."""
 
 
 # `path` is for messages and includes archives; `name`, relative to `container`
@@ -49,6 +56,7 @@ _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
 _CLOSED_ENDINGS = (".rar", ".7z", ".tar.xz")
 _MAX_DEPTH = 3  # archives within archives
 _MAX_BYTES = 1 << 30  # unpacked, of an archive or a file
+_WILDCARD = re.compile(r"[*?[]")
 
 
 class Source:
@@ -62,6 +70,7 @@ class Source:
       )
     self.folder = folder
     self._files = []
+    self._by_base = {}  # {name without folders, in lower case: its Files}
     self._digests = {}  # {name: SHA-256} of the files read so far
     for path, name in _walk(folder):
       self._add(path, name, folder, functools.partial(files.read, path), 0)
@@ -86,18 +95,25 @@ class Source:
       InputError: two files of the same name differ.
     """
     found = {}
-    for file in self._files:
+    for file in self._candidates(patterns):
       end = _matching_end(file.name, patterns)
       if end:
         found.setdefault(end, []).append(file)
     chosen = [_one_of(files) for files in found.values()]
     return sorted(chosen, key=lambda file: file.name)
 
+  def _candidates(self, patterns):
+    """Returns the Files that these patterns may match."""
+    bases = {pattern.lower().rsplit("/", 1)[-1] for pattern in patterns}
+    if any(map(_WILDCARD.search, bases)):
+      return self._files
+    return [file for base in bases for file in self._by_base.get(base, ())]
+
   def files(self, what, *patterns):
-    """Returns the Files of `find`; raises InputError if there are none."""
+    """Returns the Files of `find`; raises Missing if there are none."""
     found = self.find(*patterns)
     if not found:
-      raise InputError(
+      raise Missing(
         "%s: found no %s, expected %s in the folder or in its archives%s"
         % (self.folder, what, " or ".join(patterns), self._advice())
       )
@@ -137,7 +153,7 @@ class Source:
     lower = name.lower()
     if lower.endswith(".zip") and depth < _MAX_DEPTH:
       members = _zip_members(path, read())
-    elif lower.endswith(_TAR_ENDINGS) and depth < _MAX_DEPTH:
+    elif depth < _MAX_DEPTH and _is_tar(lower, read):
       members = _tar_members(path, read())
     elif lower.endswith(".gz"):
       self._take(path, name[:-3], container, lambda: _inflated(path, read()))
@@ -162,7 +178,9 @@ class Source:
       self._digests[name] = hashlib.sha256(data).hexdigest()
       return data
 
-    self._files.append(File(path, name, container, noted))
+    file = File(path, name, container, noted)
+    self._files.append(file)
+    self._by_base.setdefault(file.base.lower(), []).append(file)
 
 
 def _walk(folder):
@@ -214,6 +232,18 @@ def _zip_members(path, data):
     for info in infos
     if not _is_litter(info.filename)
   ]
+
+
+def _is_tar(name, read):
+  """Returns whether a file is a tar archive, by its name or, if .gz, inside."""
+  if name.endswith(_TAR_ENDINGS) or not name.endswith(".gz"):
+    return name.endswith(_TAR_ENDINGS)
+  head = read()[: 1 << 16]
+  try:
+    head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 512)
+  except zlib.error:  # Not gzip; some mirrors unpack it but keep the name.
+    pass
+  return head[257:262] == b"ustar"
 
 
 def _tar_members(path, data):

@@ -11,13 +11,15 @@ A module of converters/ has PUBLISHED, a Published, and two functions:
 """
 
 import collections
+import contextlib
+import functools
 import textwrap
 
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import archives
 from converters.shared import examples
 from converters.shared import quality
-from formats import annotated
 
 # What was published about the size of a corpus:
 #   counts   {data set: {what: {split: count}}}; "data set/layout" where layouts
@@ -31,6 +33,7 @@ Options = collections.namedtuple(
   "Options", "dataset layout alternatives allow_incomplete"
 )
 _MAX_SHOWN = 60  # characters of a text in the report
+_MAX_PLACES = 3  # messages of a rule in the report
 
 
 class Report:
@@ -43,7 +46,10 @@ class Report:
     self.published = published
     self.counts = {}  # {what: {split: count}}
     self.rules = {}  # {what happened: {split: count}}
+    self.places = {}  # {what did not fit: its first messages}
+    self.reasons = dict(published.because)  # {what: why our count differs}
     self.notes = []  # sentences
+    self.lacks_files = False
     self.attachments = {}  # {file name: text} to write beside the data
     self.findings = []  # (fold or None, quality.Finding)
 
@@ -58,31 +64,41 @@ class Report:
       row = self.rules.setdefault(what, {})
       row[split] = row.get(split, 0) + number
 
-  def tolerate(self, what, error, split="all"):
-    """Counts a rule with --allow_incomplete; raises the error without it."""
-    if not self.options.allow_incomplete:
-      raise error
-    self.rule(what, split)
+  @contextlib.contextmanager
+  def skipping(self, what, split="all"):
+    """Counts an InputError of its block as a rule; see --allow_incomplete.
 
-  def mention(self, text, name, kind, spans, said, place):
-    """Returns an annotated.mention; takes its offsets if its text differs.
-
-    The latter with --allow_incomplete only. For corpora that we could not get
-    when we wrote their converter.
+    Without that flag, the error goes through. The one way in which converters
+    and readers leave out what does not fit.
     """
     try:
-      return annotated.mention(text, name, kind, spans, said, place)
-    except annotated.Mismatch as error:
-      self.tolerate(
-        "annotations that quote another text than that at their offsets (took "
-        "the offsets)",
-        error,
-      )
-      return annotated.mention(text, name, kind, spans, None, place)
+      yield
+    except InputError as error:
+      if not self.options.allow_incomplete:
+        raise
+      self.rule(what, split)
+      places = self.places.setdefault(what, [])
+      if len(places) < _MAX_PLACES:
+        places.append(str(error))
 
-  def add_mention(self, document, kind, spans, said, place):
-    """Adds such a mention to an annotated.Document, under the next number."""
-    annotated.add(document, kind, spans, said, place, self.mention)
+  def skipping_in(self, split):
+    """Returns `skipping` for a split, as the readers in formats/ take it."""
+    return functools.partial(self.skipping, split=split)
+
+  def part(self, split, read, *args):
+    """Returns read(*args); [] with --allow_incomplete if a file is missing."""
+    try:
+      return read(*args)
+    except archives.Missing as error:
+      if not self.options.allow_incomplete:
+        raise
+      self.note("The %s set is empty: %s" % (split, error))
+      self.lacks_files = True
+      return []
+
+  def explain(self, what, reason):
+    """Sets why a count differs from the published one."""
+    self.reasons[what] = reason
 
   def note(self, sentence):
     """Adds a sentence."""
@@ -93,8 +109,16 @@ class Report:
     self.attachments[name] = text
 
   def check(self, place):
-    """Raises InputError if a count differs from what was published for sure."""
+    """Raises InputError if a count differs from what was published for sure.
+
+    With --allow_incomplete, only if files are missing and nothing is left.
+    """
     if self.options.allow_incomplete:
+      if self.lacks_files and not any(self.counts["documents"].values()):
+        raise InputError(
+          "%s: found nothing of %s, expected %s"
+          % (place, self.options.dataset, self.data_set.input_files)
+        )
       return
     for what in self.published.certain:
       expected = self.expected.get(what, {})
@@ -129,6 +153,7 @@ class Report:
       "published": self.expected,
       "published_by": self.published.source,
       "rules": self.rules,
+      "places": self.places,
       "notes": self.notes,
       "findings": [
         dict(finding._asdict(), fold=fold) for fold, finding in self.findings
@@ -142,10 +167,12 @@ class Report:
       % (self.options.dataset, self.data_set.title, self.options.layout)
     ]
     lines += _table(self.counts, self.expected)
-    lines += _differences(self.counts, self.expected, self.published)
+    lines += _differences(self)
     if self.rules:
       lines += ["", "Rules, and how often they applied:"]
-      lines += ["  %s: %s" % (k, _splits(v)) for k, v in self.rules.items()]
+    for what, row in self.rules.items():
+      lines.append("  %s: %s" % (what, _splits(row)))
+      lines += ["    " + message for message in self.places.get(what, ())]
     found = [(fold, f) for fold, f in self.findings if f.count]
     lines += ["", "Texts, compared in lower case:" if found else ""]
     lines += [_sentence(fold, finding) for fold, finding in found]
@@ -238,17 +265,19 @@ def _table_of_folds(counts):
   return lines
 
 
-def _differences(counts, expected, published):
+def _differences(report):
   """Returns lines on the counts that differ from those published, and why."""
   lines = []
-  for what, row in expected.items():
-    if not _is_same(counts.get(what, {}), row):
-      reason = published.because.get(
+  for what, row in report.expected.items():
+    if not _is_same(report.counts.get(what, {}), row):
+      reason = report.reasons.get(
         what, "no known reason for the difference: are the files complete?"
       )
       lines += _wrapped("%s: %s; %s" % (what, _splits(row), reason), "  ")
   if lines:
-    lines = [""] + _wrapped("Published (%s):" % published.source, "") + lines
+    lines = (
+      [""] + _wrapped("Published (%s):" % report.published.source, "") + lines
+    )
   return lines
 
 

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads tables of fixed columns without header or quoting, as in corpora."""
 
+import contextlib
+
 from common import text
 from common.errors import InputError
 from common.errors import shorten
 from formats import annotated
 
 
-def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
+def parse(
+  data,
+  path,
+  sizes,
+  expected,
+  cut_by="\t",
+  decode=text.decode,
+  skipping=contextlib.nullcontext,
+):
   """Returns [(file:line, cells)] of the lines that are not blank.
 
   Args:
@@ -16,6 +26,7 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
     expected: names of the columns, for the message of an InputError.
     cut_by: separator between cells.
     decode: function from (bytes, path) to text.
+    skipping: for lines of other sizes; see formats/annotated.py.
   """
   found = []
   for number, line in enumerate(decode(data, path).split("\n"), 1):
@@ -23,30 +34,35 @@ def parse(data, path, sizes, expected, cut_by="\t", decode=text.decode):
     if not line.strip():
       continue
     cells = line.split(cut_by)
-    if len(cells) not in sizes:
-      raise InputError(
-        "%s:%d: found %d columns (%s), expected %s"
-        % (path, number, len(cells), shorten(line, 60), expected)
-      )
-    found.append(("%s:%d" % (path, number), cells))
+    with skipping(annotated.UNFIT_LINES):
+      if len(cells) not in sizes:
+        raise InputError(
+          "%s:%d: found %d columns (%s), expected %s"
+          % (path, number, len(cells), shorten(line, 60), expected)
+        )
+      found.append(("%s:%d" % (path, number), cells))
   if not found:
     raise InputError("%s: found no rows, expected %s" % (path, expected))
   return found
 
 
-def abstracts(data, path, report):
+def abstracts(data, path, report, split):
   """Reads a table of PMID, title, abstract as {PMID: annotated.Document}.
 
-  Notes in the corpus.Report if the file looks truncated.
+  Notes in the corpus.Report if the file looks truncated. An abstract may be
+  empty.
   """
   check_end(data, path, report)
-  found = {}
-  for place, cells in parse(data, path, (3,), "PMID, title, abstract"):
+  found, skipping = {}, report.skipping_in(split)
+  for place, cells in parse(
+    data, path, (3,), "PMID, title, abstract", skipping=skipping
+  ):
     name, title, abstract = cells
-    annotated.check_new(name, found, place)
-    found[name] = annotated.Document(
-      name, title + " " + abstract, title, [], [], place
-    )
+    with skipping(annotated.UNFIT_DOCUMENTS):
+      annotated.check_new(name, found, place)
+      found[name] = annotated.Document(
+        name, title + " " + abstract, title, [], [], place
+      )
   return found
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from common import data_sets
 from common.errors import InputError
+from converters import chemprot
 from finetuning import splits
+from formats import annotated
 from formats import conll
 from formats import questions
 import prepare_data
@@ -260,7 +262,9 @@ def test_shareclefe_xml_with_inconsistent_ids_is_an_error(
     assert made.report.counts["mentions"]["train"] == 7
     return
   with pytest.raises(InputError, match=message):
-    made("shareclefe", changed={name: data})
+    made("shareclefe", changed={name: data}, allow_incomplete=False)
+  made("shareclefe", changed={name: data})
+  assert any("do not fit (skipped)" in rule for rule in made.report.rules)
 
 
 def test_bc2gm_offsets_skip_blanks_and_sentences_stay_whole(made):
@@ -319,12 +323,19 @@ def test_jnlpba_layouts_differ_only_in_types(made):
   "dataset, name, text, other",
   [
     ("bc4chemd", "training.annotations.txt", b"NaCl\t", b"NaBr\t"),
+    ("bc5cdr-chem", "CDR_TrainingSet.PubTator.txt", b"Lithium\t", b"Salt\t"),
+    ("ncbi-disease", "NCBItestset_corpus.txt", b"Gout\t", b"Pain\t"),
+    ("bc2gm", "bc2GMtrain/train/GENE.eval", b"Raf-1", b"Abl-1"),
+    ("ddi", "MedLine/1.xml", b'text="zinc"', b'text="iron"'),
+    ("chemprot", "training_entities.tsv", b"\tCREB", b"\tSREB"),
+    ("gad", "GAD_F.csv", b"gout\t", b"goat\t"),
+    ("euadr", "target_disease.csv", b'"gout"', b'"goat"'),
     ("linnaeus", "tags.tsv", b"\tmice\t", b"\trats\t"),
     ("s800", "S800.tsv", b"S. pombe", b"S. mombe"),
     ("i2b2", "record-0.con", b'"fever"', b'"cold"'),
   ],
 )
-def test_allow_incomplete_takes_the_offsets_of_a_wrong_quote(
+def test_allow_incomplete_skips_an_annotation_with_a_wrong_quote(
   made, dataset, name, text, other
 ):
   found = corpus_files.inner(
@@ -335,13 +346,17 @@ def test_allow_incomplete_takes_the_offsets_of_a_wrong_quote(
   )
   with pytest.raises(InputError, match="found .*, expected .* there"):
     made(dataset, changed=found, allow_incomplete=False)
-  made(dataset, changed=found)
-  assert any("(took the " in rule for rule in made.report.rules)
+  expected = made(dataset)
+  skipped = made(dataset, changed=found)
+  rule, *_ = made.report.places  # Then relations that lack the annotation.
+  assert rule.endswith("do not fit (skipped)")
+  assert list(made.report.rules[rule].values()) == [1]
+  assert skipped != expected
 
 
-def test_linnaeus_mentions_may_cross_a_line_end(made):
+def test_linnaeus_line_ends_end_sentences_but_not_within_a_mention(made):
   assert made("linnaeus")["test.tsv"] == (
-    "A\tO\nstudy\tO\nof\tO\nmice\tB\n.\tO\n\n"
+    "A\tO\nstudy\tO\nof\tO\n\nmice\tB\n.\tO\n\n"
     "Escherichia\tB\ncoli\tI\nand\tO\nmice\tO\ndiffer\tO\n.\tO\n\n"
   )
 
@@ -357,7 +372,14 @@ def test_s800_end_offsets_are_inclusive(made):
 def test_s800_abstract_without_a_pmid_is_an_error(made):
   extra = {"S800-1.0/abstracts/zoo1.txt": b"A stranger.\n"}
   with pytest.raises(InputError, match="zoo1.txt: found no PMID for this abs"):
-    made("s800", changed=extra)
+    made("s800", changed=extra, allow_incomplete=False)
+  assert made("s800", changed=extra) == made("s800")
+
+
+def test_s800_needs_no_list_of_pmids_where_the_tags_have_them(made):
+  without = made("s800", changed={"S800-1.0/pubmedid.tsv": None})
+  assert "No pubmedid.tsv: took the PMIDs from S800.tsv." in made.report.notes
+  assert without == made("s800")
 
 
 def test_gad_labels_are_1_for_associations_and_0_for_false_ones(made):
@@ -423,9 +445,66 @@ def test_chemprot_part_that_is_missing_is_empty_and_named(tmp_path):
     corpus_files.convert(tmp_path, "chemprot", allow_incomplete=False)
   files, report = corpus_files.convert(tmp_path, "chemprot")
   assert files["test.tsv"] == "" and len(files["train.tsv"]) > 100
-  assert report.notes == [
-    "The test set is empty: chemprot_test_abstracts.tsv is missing."
+  (note,) = report.notes
+  assert note.startswith("The test set is empty: ")
+  assert "found no test abstracts, expected chemprot_test_abstracts.tsv" in note
+
+
+def with_relation(group, first, second):
+  """Returns a change of ChemProt: one more relation per training abstract."""
+
+  def change(name, data):
+    if not name.endswith("training_relations.tsv"):
+      return data
+    for pmid in (b"108", b"109"):
+      row = "%%s\t%s\tY \tX\tArg1:%s\tArg2:%s\n" % (group, first, second)
+      data += row.encode("ascii") % pmid
+    return data
+
+  return corpus_files.inner(corpus_files.files("chemprot"), change)
+
+
+def test_chemprot_keeps_the_last_group_of_a_pair_or_writes_all(made):
+  changed = with_relation("CPR:3", "T1", "T10")  # It has CPR:4 already.
+  rows = made("chemprot", changed=changed)["train.tsv"].split("\n")
+  assert rows[0] == "108.T1.T10\t@CHEMICAL$ inhibits @GENE$.\tCPR:3"
+  rule = "pairs with several groups (kept the last, as BLURB does)"
+  assert made.report.rules[rule] == {"train": 2}
+  assert made.report.counts["relations"]["train"] == 4
+  assert "keeps one of a pair with two: train 2 fewer" in " ".join(
+    made.report.to_text().split()
+  )
+  rows = made("chemprot", "blue", changed)["train.tsv"].split("\n")
+  assert [row.split("\t")[::2] for row in rows[1:3]] == [
+    ["108.T1.T10", "CPR:4"],
+    ["108.T1.T10", "CPR:3"],
   ]
+  assert made.report.counts["relations"]["train"] == 6
+
+
+def test_chemprot_repeated_relation_is_one_row(made):
+  changed = with_relation("CPR:4", "T1", "T10")
+  for layout in ("blurb", "blue"):
+    expected = made("chemprot", layout)
+    assert made("chemprot", layout, changed) == expected
+
+
+@pytest.mark.parametrize(
+  "chemical, gene, first",
+  [((0, 3), (5, 8), "C"), ((2, 8), (3, 5), "C"), ((2, 8), (2, 5), "G")],
+)
+def test_blurbs_ids_name_the_gene_first_if_it_starts_no_later(
+  chemical, gene, first
+):
+  mentions = [
+    annotated.Mention(name, kind, (span,), "", "x:1")
+    for name, kind, span in (("C", "CHEMICAL", chemical), ("G", "GENE", gene))
+  ]
+  document = annotated.Document("1", "abcdefghijk", None, mentions, [], "x:1")
+  report = corpus_files.empty_report()
+  report.options = report.options._replace(layout="blurb")
+  (row,) = chemprot._pairs(document, "train", report)
+  assert row.id.split(".")[1] == first
 
 
 def test_ddi_end_offsets_are_inclusive_and_gaps_are_replaced(made):
@@ -466,6 +545,97 @@ def test_i2b2_counts_empty_tokens_and_reads_quotes_within_concepts(made):
   assert made("i2b2")["test.tsv"] == "index\tsentence\tlabel\n" + "".join(
     "record-10.3.%s\t%s\t%s\n" % row for row in rows
   )
+
+
+def test_i2b2_blanks_of_any_length_separate_tokens(made):
+  changed = corpus_files.inner(
+    corpus_files.files("i2b2"),
+    lambda name, data: data.replace(b"was given", b"was  given"),
+  )
+  assert made("i2b2", changed=changed) == made("i2b2")
+
+
+def test_i2b2_concepts_over_two_lines_are_left_out_and_counted(made):
+  changed = corpus_files.inner(
+    corpus_files.files("i2b2"),
+    lambda name, data: data.replace(b"3:10 3:10", b"3:10 4:0"),
+  )
+  made("i2b2", changed=changed, allow_incomplete=False)
+  assert made.report.rules["concepts over several lines (left out)"] == {
+    "all": 11
+  }
+  assert made.report.counts["relations"] == {"train": 18, "dev": 2, "test": 2}
+
+
+def jnlpba_with(old, new):
+  return corpus_files.inner(
+    corpus_files.files("jnlpba"),
+    lambda name, data: data.replace(old, new, 1),
+  )
+
+
+def test_jnlpba_unknown_type_is_an_error_with_its_line(made):
+  changed = jnlpba_with(b"B-protein", b"B-PRGE")
+  message = "task2.iob2:10: found the label 'B-PRGE', expected O, or B- or I-"
+  with pytest.raises(InputError, match=message):
+    made("jnlpba", changed=changed, allow_incomplete=False)
+  made("jnlpba", changed=changed)
+  rule = made.report.rules["sentences with an unknown type (skipped)"]
+  assert rule == {"training": 1, "test": 1}
+
+
+def test_jnlpba_task_1_alone_is_explained(tmp_path):
+  corpus_files.write(tmp_path, {"Genia4ERtask1.iob2": b"IL-2\tB-protein\n"})
+  with pytest.raises(
+    InputError, match="files of task 1 lack the borders of ab"
+  ):
+    corpus_files.convert(tmp_path, "jnlpba", allow_incomplete=False)
+
+
+def chemdner_in_bioc():
+  """Returns the abstracts of bc4chemd in BioCreative VII's edition."""
+  found = {}
+  for part in ("training", "development", "evaluation"):
+    files = corpus_files.files("bc4chemd")
+    lines = files["chemdner_corpus/%s.abstracts.txt" % part].decode("utf-8")
+    tags = files["chemdner_corpus/%s.annotations.txt" % part].decode("utf-8")
+    tags = [tag.split("\t") for tag in tags.splitlines()]
+    documents = []
+    for pmid, title, abstract in (x.split("\t") for x in lines.splitlines()):
+      passages = []
+      for kind, text, offset in (
+        ("title", title, 0),
+        ("abstract", abstract, len(title) + 1),
+      ):
+        annotations = "".join(
+          '<annotation id="1"><infon key="type">%s</infon><location offset="%d"'
+          ' length="%d"/><text>%s</text></annotation>'
+          % (tag[5], offset + int(tag[2]), int(tag[3]) - int(tag[2]), tag[4])
+          for tag in tags
+          if tag[:2] == [pmid, kind[0].upper()]
+        )
+        passages.append(
+          '<passage><infon key="type">%s</infon><offset>%d</offset>'
+          "<text>%s</text>%s</passage>" % (kind, offset, text, annotations)
+        )
+      index = '<annotation id="2"><infon key="type">%s</infon></annotation>'
+      passages.append(
+        "<passage><offset>%d</offset><text/>%s</passage>"
+        % (len(title + abstract) + 1, index % "MeSH_Indexing_Chemical")
+      )
+      documents.append(
+        "<document><id>%s</id>%s</document>" % (pmid, "".join(passages))
+      )
+    whole = "<collection>%s</collection>" % "".join(documents)
+    found["BC7T2-CHEMDNER-corpus-%s.BioC.xml" % part] = whole.encode("utf-8")
+  return {"BC7T2-CHEMDNER-corpus_v2.BioC.xml.gz": archive_files.tar_gz(found)}
+
+
+def test_bc4chemd_in_bioc_gives_the_same_files(made, tmp_path):
+  corpus_files.write(tmp_path / "bioc", chemdner_in_bioc())
+  files, report = corpus_files.convert(tmp_path / "bioc", "bc4chemd")
+  assert files == made("bc4chemd")
+  assert not report.places
 
 
 @pytest.mark.parametrize(

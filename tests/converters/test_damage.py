@@ -174,8 +174,10 @@ def test_damage_is_reported_or_harmless(tmp_path, dataset):
     is_reported = how in SHORTER or name.endswith((".zip", ".gz", ".docx"))
     if is_reported and files != expected:
       assert summary(found_report) != summary(report), (how, name)
-  # A Word document is an archive, which no damage leaves readable.
-  assert "error" in outcomes and (dataset == "biosses" or len(outcomes) == 2)
+  # A Word document is an archive, which no damage leaves readable. Damaged
+  # documents of corpora with a file for each are left out.
+  assert "error" in outcomes or dataset in ("ddi", "i2b2")
+  assert "result" in outcomes or dataset == "biosses"
 
 
 # {real corpus: (folder, endings of its files)}
@@ -293,7 +295,7 @@ def test_errors_name_the_place(tmp_path, dataset, name, content, message):
     found["labels/903.txt"] = b"<<<"
   corpus_files.write(tmp_path, found)
   with pytest.raises(InputError, match=name + message):
-    corpus_files.convert(tmp_path, dataset)
+    corpus_files.convert(tmp_path, dataset, allow_incomplete=False)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +326,7 @@ def test_a_zero_byte_is_an_error(tmp_path, dataset):
   found = corpus_files.inner(corpus_files.files(dataset), with_nul)
   corpus_files.write(tmp_path, found)
   with pytest.raises(InputError, match="found byte 0x00, which no text has"):
-    corpus_files.convert(tmp_path, dataset)
+    corpus_files.convert(tmp_path, dataset, allow_incomplete=False)
 
 
 def test_a_document_name_that_is_not_utf8_is_an_error(tmp_path):

@@ -81,31 +81,14 @@ def test_pubtator_annotations_are_ignored_and_counted(caplog):
   assert "corpus.txt: ignored 2 annotations" in caplog.text
 
 
-def test_pubtator_needs_no_blank_line_between_documents():
-  found = documents.parse(PUBTATOR.replace(b"\n\n", b"\r\n"), "corpus.txt")
+def test_an_exact_copy_of_a_document_is_taken_once():
+  found = documents.parse(PUBTATOR + PUBTATOR, "corpus.txt")
   assert [document.id for document in found] == ["12", "13"]
 
 
-def test_pubtator_blocks_have_lines_and_line_numbers():
-  text = PUBTATOR.decode("ascii").replace("\n\n", "\r\n\n \n")
-  assert list(documents.pubtator_blocks(text, "corpus.txt")) == [
-    (
-      1,
-      "12",
-      "Naloxone | and clonidine.",
-      "In rats, x fell.",
-      [
-        (3, "12\t0\t8\tNaloxone\tChemical\tD009270"),
-        (4, "12\tCID\tD008750\tD007022"),
-      ],
-    ),
-    (7, "13", "A title alone.", None, []),
-  ]
-
-
-def test_an_abstract_may_be_empty():
-  (block,) = documents.pubtator_blocks("1|t|Title.\n1|a|\n", "corpus.txt")
-  assert block == (1, "1", "Title.", "", [])
+def test_pubtator_needs_no_blank_line_between_documents():
+  found = documents.parse(PUBTATOR.replace(b"\n\n", b"\r\n"), "corpus.txt")
+  assert [document.id for document in found] == ["12", "13"]
 
 
 def test_with_an_empty_abstract_the_text_is_the_title():
@@ -139,7 +122,7 @@ FAULTS = [
   (b'{"text": "a", "id": 2}\n{"text": "b"}', "a.jsonl:2: found the id"),
   (
     b"1|t|a\n\n1|t|b\n",
-    "a.txt:3: found the id '1' of line 1 again, expected unique ids",
+    "a.txt:3: found the id '1' of a.txt:1 with another text or other",
   ),
   (b"1|a|b\n", "a.txt:1: found '1|a|b', expected id|t|title, then"),
   (b"1|t|a\n2|a|b\n", "a.txt:2: found '2|a|b', expected id|t|title"),

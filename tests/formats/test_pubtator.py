@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of pubtator.py: documents, mentions, relations, malformed files."""
 
+import contextlib
 import gzip
 import os
 
@@ -20,6 +21,15 @@ CORPUS = """12|t|Naloxone | and \u03b2-clonidine.
 13|t|Left and right pain
 13|a|
 13\t0\t19\tLeft and right pain\tDisease\tD1|D2\tLeft pain|right pain
+"""
+
+
+TITLE_ALONE = """12|t|Naloxone | and clonidine.
+12|a|In rats, x fell.
+12\t0\t8\tNaloxone\tChemical\tD009270
+12\tCID\tD008750\tD007022
+
+13|t|A title alone.
 """
 
 
@@ -78,6 +88,86 @@ def test_a_document_may_repeat():
   assert annotated.without_repeats(parse(block + block))[1] == 1
 
 
+def test_blocks_have_lines_and_line_numbers():
+  text = TITLE_ALONE.replace("\n\n", "\r\n\n \n")
+  assert list(pubtator.blocks(text, "corpus.txt")) == [
+    (
+      1,
+      "12",
+      "Naloxone | and clonidine.",
+      "In rats, x fell.",
+      [
+        (3, "12\t0\t8\tNaloxone\tChemical\tD009270"),
+        (4, "12\tCID\tD008750\tD007022"),
+      ],
+    ),
+    (7, "13", "A title alone.", None, []),
+  ]
+
+
+def test_an_empty_abstract_is_not_a_missing_one():
+  (block,) = pubtator.blocks("1|t|Title.\n1|a|\n", "corpus.txt")
+  assert block == (1, "1", "Title.", "", [])
+
+
+def test_texts_of_exact_copies_are_taken_once_and_counted(caplog):
+  block = "1|t|Pain.\n1|a|It rose.\n1\t0\t4\tPain\tX\n\n"
+  found = pubtator.parse_texts(block + block + TITLE_ALONE, "c.txt")
+  assert [d.id for d in found] == ["1", "12", "13"]
+  assert "c.txt: left out 1 documents, exact copies of others" in caplog.text
+
+
+def test_two_texts_with_the_same_id_are_an_error():
+  text = "1|t|Pain.\n1|a|It rose.\n\n1|t|Pain.\n1|a|It fell.\n"
+  with pytest.raises(errors.InputError, match="c.txt:4: found the id '1' of"):
+    pubtator.parse_texts(text, "c.txt")
+
+
+@pytest.mark.parametrize(
+  ("row", "relation"),
+  [
+    ("CID\tD1\tD2", ("CID", "D1", "D2")),
+    ("Association\t6331\tD2\tNovel", ("Association", "6331", "D2")),
+    ("Gene:6331\tp.R176W", ("", "Gene:6331", "p.R176W")),
+    ("6331\tp.R176W", ("", "6331", "p.R176W")),
+  ],
+)
+def test_relations_have_three_to_five_columns(row, relation):
+  (document,) = parse(HEAD + "1\t" + row + "\n")
+  assert [r[1:4] for r in document.relations] == [relation]
+  assert not document.mentions
+
+
+def test_skipping_leaves_out_what_does_not_fit_and_keeps_the_rest():
+  rules = []
+
+  @contextlib.contextmanager
+  def skipping(rule):
+    try:
+      yield
+    except errors.InputError as error:
+      rules.append((rule, str(error).split(":")[1]))
+
+  text = (
+    "9|t|Café pain, a title alone\n9\t6\t10\tpain\tX\n9\t5\t9\tpain\tX\n\n"
+    + "stray\n"
+    + HEAD
+    + "1\t0\t4\n1\t0\t4\tPain\tX"
+  )
+  found = pubtator.parse(text.encode("utf-8"), "c.txt", skipping)
+  assert [[m.spans for m in d.mentions] for d in found] == [
+    [((5, 9),)],
+    [((0, 4),)],
+  ]
+  assert sorted(rules, key=lambda rule: rule[1]) == [
+    ("titles without an abstract (taken on their own)", "1"),
+    ("annotations that do not fit (skipped)", "2"),
+    ("lines that do not fit (skipped)", "5"),
+    ("annotations that do not fit (skipped)", "8"),
+    ("files that end within a line (took what is there)", "9"),
+  ]
+
+
 HEAD = "1|t|Pain.\n1|a|It rose.\n"
 FAULTS = [
   # file, message
@@ -91,7 +181,8 @@ FAULTS = [
   (
     HEAD + "1\t0\t4\n",
     ":3: found 3 columns, expected 5 to 7 for a mention (id, start, end, "
-    "text, type, concept, parts) or 4 for a relation (id, type, two concepts)",
+    "text, type, concept, parts) or 3 to 5 for a relation (id, type, two "
+    "concepts, novelty)",
   ),
   (HEAD + "1\t0\t4\tPain\n", ":3: found 4 columns, expected 5 to 7 for a"),
   (HEAD + "1\t0\t4\tPain\tX\ta\tb\tc\n", ":3: found 8 columns, expected"),

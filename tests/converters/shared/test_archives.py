@@ -239,6 +239,32 @@ def test_an_uncompressed_tar_archive_may_end_in_gz(source):
   assert read_all(source, {"c.tar.gz": TAR}) == list(TEXT.values())
 
 
+def test_a_compressed_tar_archive_may_end_in_gz(source):
+  (file,) = source({"c.xml.gz": tar_gz({"a.xml": b"x"})}).find("a.xml")
+  assert file.read() == b"x" and file.path.endswith("c.xml.gz/a.xml")
+
+
+def test_a_tar_archive_that_is_not_compressed_may_end_in_gz(source):
+  (file,) = source({"c.xml.gz": tarred({"a.xml": b"x"})}).find("a.xml")
+  assert file.read() == b"x"
+
+
+def test_a_name_without_wildcards_is_looked_up_not_searched(
+  source, monkeypatch
+):
+  made = source({"t/%d.txt" % i: b"x" for i in range(50)})
+  compared = []
+  matches = archives.fnmatch.fnmatchcase
+  monkeypatch.setattr(
+    archives.fnmatch,
+    "fnmatchcase",
+    lambda *names: compared.append(names) or matches(*names),
+  )
+  for i in range(50):
+    assert made.file("text", "T/%d.TXT" % i).name == "t/%d.txt" % i
+  assert len(compared) == 50
+
+
 def test_the_error_about_a_password_names_the_file(source):
   said = message(read_all, source, {"c.zip": locked({"d/a.txt": b"x"})})
   assert "c.zip/d/a.txt: " in said and "password required" in said

@@ -7,6 +7,7 @@ import pytest
 
 from common import data_sets
 from common import errors
+from converters.shared import archives
 from converters.shared import corpus
 from converters.shared import examples
 
@@ -258,22 +259,64 @@ def test_to_dict_survives_json():
   }
 
 
-MENTION = ("a mouse", "T1", "Species", [(2, 7)], "mice", "x:3")
+def fail(number):
+  raise errors.InputError("x:%d: found a mouse, expected mice" % number)
 
 
-def test_an_annotation_with_another_text_is_an_error():
-  with pytest.raises(errors.InputError, match="x:3: found 'mouse' at the off"):
-    report().mention(*MENTION)
+def test_without_the_flag_what_does_not_fit_is_an_error():
+  made = report()
+  with pytest.raises(errors.InputError, match="x:3: found a mouse"):
+    with made.skipping("mice (skipped)"):
+      fail(3)
+  assert not made.rules
 
 
-def test_allow_incomplete_takes_its_offsets_and_counts_it():
+def test_allow_incomplete_counts_what_does_not_fit_and_shows_the_first():
   made = report(allow_incomplete=True)
-  assert made.mention(*MENTION).text == "mouse"
-  (rule,) = made.rules
-  assert rule.endswith("(took the offsets)") and made.rules[rule] == {"all": 1}
+  for number in range(5):
+    with made.skipping_in("train")("mice (skipped)"):
+      fail(number)
+  assert made.rules == {"mice (skipped)": {"train": 5}}
+  lines = made.to_text().split("\n")
+  start = lines.index("  mice (skipped): train 5")
+  assert lines[start + 1 : start + 5] == [
+    "    x:0: found a mouse, expected mice",
+    "    x:1: found a mouse, expected mice",
+    "    x:2: found a mouse, expected mice",
+    "",
+  ]
+  assert len(made.to_dict()["places"]["mice (skipped)"]) == 3
 
 
-def test_offsets_outside_the_text_are_always_an_error():
+def test_allow_incomplete_hides_no_other_errors():
+  with pytest.raises(KeyError):
+    with report(allow_incomplete=True).skipping("mice (skipped)"):
+      raise KeyError("a bug")
+
+
+def missing():
+  raise archives.Missing("in: found no test set, expected test.txt")
+
+
+def test_a_missing_part_is_empty_if_allowed():
   made = report(allow_incomplete=True)
-  with pytest.raises(errors.InputError, match="expected offsets within"):
-    made.mention("a", "T1", "Species", [(2, 7)], "mice", "x:3")
+  assert made.part("test", missing) == []
+  assert made.notes == [
+    "The test set is empty: in: found no test set, expected test.txt"
+  ]
+  with pytest.raises(archives.Missing):
+    report().part("test", missing)
+
+
+def test_an_explained_difference_has_its_reason_in_the_report():
+  made = report()
+  made.explain("mentions", "two are lost")
+  assert "mentions: train 3; two are lost" in made.to_text()
+
+
+def test_a_corpus_without_any_file_is_an_error_even_if_allowed():
+  made = report(allow_incomplete=True)
+  made.part("test", missing)
+  corpus.tally({"train": [], "test": []}, made)
+  with pytest.raises(errors.InputError, match="in: found nothing of "):
+    made.check("in")
