@@ -10,12 +10,14 @@ from common.errors import shorten
 from common.text import check_whole
 from common.text import decode
 from common.text import load_json
+from converters.shared import archives
 from converters.shared import corpus
 from converters.shared import rows
 from formats import questions
 from formats import safe_xml
 
 KINDS = ("factoid", "yesno", "list")
+_NO_SNIPPET = "%s questions without a snippet (skipped)"
 BATCHES = "12345"
 # Has the fields of an examples.Row, which quality and tally use, and more.
 Asked = collections.namedtuple(
@@ -39,17 +41,8 @@ def convert(source, options, report):
   """Returns a question and text, as Asked, for each snippet or abstract."""
   year = options.dataset[len("bioasq-") : -1]
   abstracts = _read_abstracts(source, report)
-  found = {"train": [], "test": []}
-  for file in _training_files(source, year, report):
-    found["train"] += _pairs(file, "", abstracts, report, "train")
-  _check_ids(found["train"], source)
-  answerable = list(filter(_answers, found["train"]))
-  report.rule(
-    "pairs whose text does not contain the answer (skipped)",
-    "train",
-    len(found["train"]) - len(answerable),
-  )
-  found["train"] = answerable
+  training = report.part("train", _train, source, year, abstracts, report)
+  found = {"train": training, "test": []}
   for batch in BATCHES:
     name = "%sB%s_golden.json" % (year, batch)
     files = source.find(name)
@@ -62,7 +55,38 @@ def convert(source, options, report):
         "%s: found no %s, expected %sB1 to %sB5; pass --allow_incomplete to "
         "convert it anyway" % (source.folder, name, year, year)
       )
+  _explain(report)
   return found
+
+
+def _train(source, year, abstracts, report):
+  """Returns the Asked to train on, whose texts contain the answer."""
+  found = []
+  for file in _training_files(source, year, report):
+    found += _pairs(file, "", abstracts, report, "train")
+  _check_ids(found, source)
+  answerable = list(filter(_answers, found))
+  report.rule(
+    "pairs whose text does not contain the answer (skipped)",
+    "train",
+    len(found) - len(answerable),
+  )
+  return answerable
+
+
+def _explain(report):
+  """Explains a number of factoid questions by those without a snippet."""
+  bare = report.rules.get(_NO_SNIPPET % "factoid", {})
+  if not bare:
+    return
+  reason = "without a snippet, which a question needs to be answered: %s" % (
+    ", ".join("%s %d" % pair for pair in bare.items())
+  )
+  counts = report.counts.get("factoid questions", {})
+  expected = report.expected["factoid questions"].items()
+  if any(counts.get(s, 0) + bare.get(s, 0) != n for s, n in expected):
+    reason += "; the rest: " + PUBLISHED.because["factoid questions"]
+  report.explain("factoid questions", reason)
 
 
 def write(found, options):
@@ -109,7 +133,7 @@ def _training_files(source, year, report):
         "years (%s)." % ", ".join(f.base for f in files)
       )
   if not files:
-    raise InputError(
+    raise archives.Missing(
       "%s: found no training questions, expected %s, or golden files of "
       "earlier years" % (source.folder, " or ".join(names))
     )
@@ -122,13 +146,14 @@ def _pairs(file, batch, abstracts, report, split):
   counts = collections.Counter([_kind_of(file.name)])
   if "questions" in root:
     _take_abstracts(root, abstracts, report, split)
-    counts = _kinds(root, report, split)
+    counts = _kinds(root, file.path, report, split)
   data = json.dumps(root).encode("utf-8")
   found = []
   for kind in KINDS:
     if not counts[kind]:
       continue
-    asked = questions.parse(data, file.path, kind)
+    skipping = report.skipping_in(split)
+    asked = questions.parse(data, file.path, kind, skipping=skipping)
     names = {_question_of(q.id) for q in asked}
     report.count("%s questions" % kind, split, len(names))
     for question in asked:
@@ -156,22 +181,38 @@ def _kind_of(name):
   return next((kind for kind in KINDS if kind in name.lower()), "factoid")
 
 
-def _kinds(root, report, split):
+def _kinds(root, path, report, split):
   """Counts usable questions of each kind; changes the kind of the others."""
   counts = collections.Counter()
-  for question in root["questions"]:
+  for i, question in enumerate(root["questions"]):
     kind = question.get("type")
     if kind not in KINDS:
       report.rule("questions of type %s (skipped)" % kind, split)
-    elif not question.get("snippets"):
-      report.rule("questions without a snippet (skipped)", split)
+      question["type"] = str(kind)
+      continue
+    place = "%s: questions[%d]" % (path, i)
+    question["exact_answer"] = _answer(question, kind, place, report, split)
+    if not question.get("snippets"):
+      report.rule(_NO_SNIPPET % kind, split)
       question["type"] = "without a snippet"
-    elif split == "train" and not question.get("exact_answer"):
+    elif split == "train" and not question["exact_answer"]:
       report.rule("questions without an exact answer (skipped)", split)
       question["type"] = "without an answer"
     else:
       counts[kind] += 1
   return counts
+
+
+def _answer(question, kind, place, report, split):
+  """Returns a question's exact answer; counts unusual and unusable ones."""
+  odd, answer = collections.Counter(), None
+  try:
+    answer = questions.read_exact_answer(question, kind, place, odd)
+  except InputError as error:
+    report.leave_out("unusable exact answers (left out)", error, split)
+  for form, number in odd.items():
+    report.rule("exact answers with " + form, split, number)
+  return answer
 
 
 def _load(data, path):

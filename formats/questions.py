@@ -8,6 +8,7 @@ the file.
 """
 
 import collections
+import contextlib
 import functools
 import json
 import re
@@ -43,7 +44,9 @@ _COLUMNS = {
 _LAYOUTS = {3: ("id", "question", "context"), 2: ("question", "context")}
 
 
-def parse(data, path, kind, needs_answers=False):
+def parse(
+  data, path, kind, needs_answers=False, skipping=contextlib.nullcontext
+):
   """Returns the questions of a file's bytes as a list of Question.
 
   The content decides the format:
@@ -59,13 +62,15 @@ def parse(data, path, kind, needs_answers=False):
     kind: one of KINDS.
     needs_answers: whether a question without answers raises InputError.
       Otherwise a single one drops the answers of all, since a score of some
-      questions would mislead.
+      questions would mislead. Of BioASQ's questions, those without a usable
+      answer are left out, with a warning, if others have one.
+    skipping: for questions of BioASQ that do not fit; see annotated.py.
   """
   root = _load(data, path)
   if root is None:
     found = _from_table(data, path)
   elif "questions" in root:
-    found = _from_bioasq(root, path, kind)
+    found = _from_bioasq(root, path, kind, needs_answers, skipping)
   else:
     found = _from_squad(root, path, kind)
   _check_ids(found)
@@ -93,7 +98,9 @@ def parse_exact_answers(data, path, submitted=False):
   Args:
     data, path: the file's bytes and its name, for error messages.
     submitted: whether these are a system's answers. They must be lists of lists
-      or strings, but the strings need not be yes or no.
+      or strings, but the strings need not be yes or no. Gold answers are read
+      as by read_exact_answer; those of no usable form become None, with a
+      warning.
   """
   root = _load(data, path)
   if root is None or "questions" not in root:
@@ -101,14 +108,19 @@ def parse_exact_answers(data, path, submitted=False):
       '%s: found other questions than BioASQ\'s, expected {"questions": [...]}'
       % path
     )
-  result, repeated = {}, []
+  result, repeated, odd, faults = {}, [], collections.Counter(), []
   for question, where in _objects(root, "questions", path + ":"):
     name = _id(question, where)
     if name in result:
       repeated.append(name)
       continue
     kind = _field(question, "type", str, where)
-    result[name] = (kind, _exact_answer(question, kind, where, submitted))
+    if submitted:
+      answer = _submitted_answer(question, kind, where)
+    else:
+      answer = _usable_answer(question, kind, where, odd, faults)
+    result[name] = (kind, answer)
+  _warn_of_odd(path, odd, faults)
   if repeated:
     logging.warning(
       "%s: %d ids repeat; the first of each counts: %s",
@@ -279,27 +291,20 @@ def _squad_answers(qa, kind, place):
   ]
 
 
-def _from_bioasq(root, path, kind):
+def _from_bioasq(root, path, kind, needs_answers, skipping):
   """Returns (place, Question) pairs of BioASQ's format, one per snippet."""
   found, counts, bare = [], collections.Counter(), []
+  odd, faults = collections.Counter(), []
   for question, where in _objects(root, "questions", path + ":"):
-    counts[_field(question, "type", str, where)] += 1
-    if question["type"] != kind:
-      continue
-    name = _id(question, where)
-    text = _field(question, "body", str, where)
-    answers = _exact_answer(question, kind, where)
-    if isinstance(answers, list):
-      answers = [Answer(tuple(synonyms), None) for synonyms in answers] or None
-    snippets = question.get("snippets") and _objects(
-      question, "snippets", where
-    )
-    for number, (snippet, at) in enumerate(snippets or ()):
-      context = _field(snippet, "text", str, at)
-      pair = Question("%s_%03d" % (name, number), text, context, answers)
-      found.append((at, pair))
-    if not snippets:
-      bare.append(name)
+    with skipping("questions that do not fit (skipped)"):
+      counts[_field(question, "type", str, where)] += 1
+      if question["type"] != kind:
+        continue
+      answers = _usable_answer(question, kind, where, odd, faults)
+      pairs = _pairs_with_snippets(question, where, answers)
+      found += pairs
+      bare += [] if pairs else [_id(question, where)]
+  _warn_of_odd(path, odd, faults)
   if not found:
     raise InputError(
       "%s: found BioASQ's questions (%s), expected some of type %s with "
@@ -311,24 +316,117 @@ def _from_bioasq(root, path, kind):
       "%s: %d questions have no snippet and will get no answer: %s",
       *(path, len(bare), ", ".join(bare[:5])),
     )
-  return found
+  return _with_answers(found, path, faults) if needs_answers else found
 
 
-def _exact_answer(question, kind, place, submitted=False):
-  """Returns the exact answer in BioASQ's form; None if there is none.
+def _with_answers(found, path, faults):
+  """Returns the pairs that have answers; all of them if none has.
 
-  Some training sets lack the inner lists, around a factoid's synonyms or each
-  answer of a list question; they are added.
+  Raises:
+    InputError: none has, and this is why.
+  """
+  answered = [pair for pair in found if pair[1].answers is not None]
+  if not answered and faults:
+    raise faults[0]
+  if 0 < len(answered) < len(found):
+    logging.warning(
+      "%s: left out %d of %d pairs of question and snippet, without an answer",
+      *(path, len(found) - len(answered), len(found)),
+    )
+  return answered or found
+
+
+def _pairs_with_snippets(question, where, answers):
+  """Returns (place, Question) pairs of one of BioASQ's questions."""
+  name, text = _id(question, where), _field(question, "body", str, where)
+  if isinstance(answers, list):
+    answers = [Answer(tuple(synonyms), None) for synonyms in answers] or None
+  snippets = question.get("snippets") and _objects(question, "snippets", where)
+  return [
+    (
+      at,
+      Question(
+        "%s_%03d" % (name, number),
+        text,
+        _field(snippet, "text", str, at),
+        answers,
+      ),
+    )
+    for number, (snippet, at) in enumerate(snippets or ())
+  ]
+
+
+def read_exact_answer(question, kind, place, odd):
+  """Returns a question's exact answer in BioASQ's form; None if there is none.
+
+  The unusual forms of some training sets are read, too, and counted in the
+  Counter `odd`: a bare string is an answer, a flat list the synonyms of a
+  factoid's answer or the answers of a list question, an empty list of synonyms
+  no answer, and yes or no may be within a list.
+
+  Raises:
+    InputError: the answer has another form.
   """
   value = question.get("exact_answer")
   if value is None or kind not in ("yesno", "factoid", "list"):
     return None
-  if kind == "yesno" and submitted:
-    return _field(question, "exact_answer", str, place)
   if kind == "yesno":
-    return _yes_or_no(question, "exact_answer", place)
-  if not submitted and _is_list_of(str, value) and value:
-    return [value] if kind == "factoid" else [[item] for item in value]
+    if isinstance(value, list) and len(value) == 1:
+      odd["a list around yes or no (taken from it)"] += 1
+      value = value[0]
+    return _yes_or_no({"exact_answer": value}, "exact_answer", place)
+  answers = _with_inner_lists(value, kind, odd)
+  if not _is_list_of(list, answers) or not all(
+    _is_list_of(str, item) for item in answers
+  ):
+    raise InputError(
+      "%s: found %s, expected a list of lists of strings"
+      % (_at(place, "exact_answer"), _show(value))
+    )
+  answers = [[text for text in item if text.strip()] for item in answers]
+  odd["empty lists of synonyms (dropped)"] += [] in answers
+  return [synonyms for synonyms in answers if synonyms]
+
+
+def _with_inner_lists(value, kind, odd):
+  """Returns an exact answer with a list around each bare string."""
+  value = [value] if isinstance(value, str) else value
+  if not isinstance(value, list) or not any(isinstance(v, str) for v in value):
+    return value
+  odd["bare strings (taken as an answer each)"] += 1
+  if kind == "factoid" and _is_list_of(str, value):
+    return [value]
+  return [[item] if isinstance(item, str) else item for item in value]
+
+
+def _usable_answer(question, kind, place, odd, faults):
+  """Returns read_exact_answer, or None and adds its error to `faults`."""
+  try:
+    return read_exact_answer(question, kind, place, odd)
+  except InputError as error:
+    faults.append(error)
+    return None
+
+
+def _warn_of_odd(path, odd, faults):
+  """Logs how many exact answers have unusual or unusable forms."""
+  for form, number in odd.items():
+    if number:
+      logging.warning("%s: %d exact answers with %s", path, number, form)
+  if faults:
+    logging.warning(
+      "%s: %d exact answers are unusable and left out, the first: %s",
+      *(path, len(faults), faults[0]),
+    )
+
+
+def _submitted_answer(question, kind, place):
+  """Returns a system's exact answer as it is; None if there is none."""
+  value = question.get("exact_answer")
+  if value is None or kind not in ("yesno", "factoid", "list"):
+    return None
+  if kind == "yesno":
+    return _field(question, "exact_answer", str, place)
   if not _is_list_of(list, value) or not all(
     _is_list_of(str, item) for item in value
   ):

@@ -76,10 +76,14 @@ class Report:
     except InputError as error:
       if not self.options.allow_incomplete:
         raise
-      self.rule(what, split)
-      places = self.places.setdefault(what, [])
-      if len(places) < _MAX_PLACES:
-        places.append(str(error))
+      self.leave_out(what, error, split)
+
+  def leave_out(self, what, error, split="all"):
+    """Counts a rule that leaves something out, and keeps the error to show."""
+    self.rule(what, split)
+    places = self.places.setdefault(what, [])
+    if len(places) < _MAX_PLACES:
+      places.append(str(error))
 
   def skipping_in(self, split):
     """Returns `skipping` for a split, as the readers in formats/ take it."""

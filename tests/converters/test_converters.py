@@ -10,6 +10,7 @@ import pytest
 
 from common import data_sets
 from common.errors import InputError
+from converters import bioasq
 from converters import chemprot
 from finetuning import splits
 from formats import annotated
@@ -720,7 +721,9 @@ def test_bioasq_trains_on_earlier_golden_files_without_a_training_file(made):
   "key, value, rule",
   [
     ("exact_answer", None, "questions without an exact answer (skipped)"),
-    ("snippets", [], "questions without a snippet (skipped)"),
+    ("exact_answer", [[]], "questions without an exact answer (skipped)"),
+    ("exact_answer", 5, "unusable exact answers (left out)"),
+    ("snippets", [], "factoid questions without a snippet (skipped)"),
   ],
 )
 def test_bioasq_skips_and_counts_questions_without_answer_or_snippet(
@@ -731,6 +734,42 @@ def test_bioasq_skips_and_counts_questions_without_answer_or_snippet(
   paragraphs = json.loads(files["BioASQ-train-factoid-4b.json"])["data"][0]
   assert [p["qas"][0]["id"] for p in paragraphs["paragraphs"]] == ["t1_000"]
   assert made.report.rules[rule] == {"train": 1}
+
+
+def test_bioasq_report_blames_a_lower_count_on_questions_without_a_snippet(
+  made, monkeypatch
+):
+  published = {"bioasq-4b": {"factoid questions": {"train": 2, "test": 5}}}
+  monkeypatch.setattr(
+    bioasq, "PUBLISHED", bioasq.PUBLISHED._replace(counts=published)
+  )
+  changed = with_first_question("BioASQ-training4b.json", "snippets", [])
+  made("bioasq-4b", changed=changed)
+  text = " ".join(made.report.to_text().split())
+  reason = (
+    "factoid questions: train 2, test 5; without a snippet, which a question "
+    "needs to be answered: train 1 "
+  )
+  assert reason in text and "several times" not in text
+
+
+def test_bioasq_bare_strings_are_answers_and_counted(made):
+  changed = with_first_question(
+    "BioASQ-training4b.json", "exact_answer", [["CTNNB1"], "JAK1"]
+  )
+  files = made("bioasq-4b", changed=changed)
+  paragraphs = json.loads(files["BioASQ-train-factoid-4b.json"])["data"][0]
+  answers = paragraphs["paragraphs"][0]["qas"][0]["answers"]
+  assert answers == [{"text": "JAK1", "answer_start": 16}]
+  rule = "exact answers with bare strings (taken as an answer each)"
+  assert made.report.rules[rule] == {"train": 1}
+
+
+def test_bioasq_without_a_training_set_has_test_sets_if_allowed(made):
+  changed = {"BioASQ-training4b.json": None}
+  files = made("bioasq-4b", changed=changed)
+  assert "BioASQ-test-list-4b-1.json" in files
+  assert made.report.notes[0].startswith("The train set is empty: ")
 
 
 def test_bioasq_question_in_two_training_files_is_an_error(made):

@@ -158,6 +158,43 @@ def test_an_exact_answer_may_lack_the_inner_lists(kind, path, expected):
 
 
 @pytest.mark.parametrize(
+  "kind, path, answer, expected, form",
+  [
+    ("factoid", 0, [["a", "b"], "c"], [("a", "b"), ("c",)], "bare strings"),
+    ("factoid", 0, "a", [("a",)], "bare strings"),
+    ("factoid", 0, [[], ["p53"]], [("p53",)], "empty lists of synonyms"),
+    ("list", 2, ["a", "b", ["c", "d"]], [("a",), ("b",), ("c", "d")], "bare"),
+    ("list", 2, [[], ["p53", " "]], [("p53",)], "empty lists of synonyms"),
+  ],
+)
+def test_exact_answers_of_unusual_forms_are_read_and_counted(
+  caplog, kind, path, answer, expected, form
+):
+  bioasq = changed(BIOASQ, ("questions", path, "exact_answer"), answer)
+  found = parse(bioasq, kind, needs_answers=True)[0].answers
+  assert [a.synonyms for a in found] == expected
+  assert "x.json: 1 exact answers with " + form in caplog.text
+
+
+@pytest.mark.parametrize("answer", [["yes"], "Yes.", "YES", ["Yes, it is"]])
+def test_yes_may_be_within_a_list(answer):
+  bioasq = changed(BIOASQ, ("questions", 1, "exact_answer"), answer)
+  assert parse(bioasq, "yesno", needs_answers=True)[0].answers == "yes"
+
+
+@pytest.mark.parametrize("answer", ["maybe", [], 5, None])
+def test_one_odd_question_never_refuses_a_training_set(caplog, answer):
+  bioasq = changed(BIOASQ, ("questions", 1, "exact_answer"), answer)
+  bioasq["questions"].append(
+    asked("61", "yesno", "Is it?", "no", snippets=["It is not."])
+  )
+  (kept,) = parse(bioasq, "yesno", needs_answers=True)
+  assert kept.id == "61_000"
+  assert "x.json: left out 1 of 2 pairs of question and snippet" in caplog.text
+  assert [q.answers for q in parse(bioasq, "yesno")] == [None, None]
+
+
+@pytest.mark.parametrize(
   "text",
   [
     '{"id": "a", "question": "Who?", "context": "He."}\n'
@@ -250,7 +287,7 @@ EXACT = ASKED + (0, "exact_answer")
     (ASKED + (0, "body"), None, "nothing, expected a string"),
     (ASKED + (3, "type"), None, "nothing, expected a string"),
     (ASKED + (0, "snippets", 1, "text"), None, "nothing, expected a string"),
-    (EXACT, [["a"], "b"], '\'[["a"], "b"]\', expected a list of'),
+    (EXACT, [["a"], 5], "'[[\"a\"], 5]', expected a list of lists of str"),
   ],
 )
 def test_malformed_json_is_rejected_with_its_place(path, new, message):
@@ -258,7 +295,8 @@ def test_malformed_json_is_rejected_with_its_place(path, new, message):
   keys = ["[%d]" % k if isinstance(k, int) else "." + k for k in path]
   place = "".join(keys)[1:]
   expected = "x.json: %s: found %s" % (place, message)
-  assert rejection_of(whole, "factoid").startswith(expected)
+  error = rejection_of(whole, "factoid", needs_answers=True)
+  assert error.startswith(expected)
 
 
 def test_repeated_ids_and_answers_other_than_yes_or_no_are_rejected():
@@ -349,8 +387,16 @@ def test_submitted_answers_are_not_normalised():
   found = exact(value, submitted=True)
   assert found["57"] == ("yesno", "Perhaps")
   assert found["56"] == ("factoid", [])
-  with pytest.raises(InputError, match="questions.1..exact_answer: .*yes or"):
-    exact(value)
+
+
+def test_an_unusable_gold_answer_is_left_out_with_a_warning(caplog):
+  value = changed(BIOASQ, ("questions", 1, "exact_answer"), "Perhaps")
+  found = exact(value)
+  assert found["57"] == ("yesno", None) and found["60"] == ("factoid", [["x"]])
+  assert (
+    "x.json: 1 exact answers are unusable and left out, the first: x.json: "
+    "questions[1].exact_answer: found '\"Perhaps\"', expected yes or no"
+  ) in caplog.text
 
 
 def test_the_first_of_two_submitted_answers_counts_with_a_warning(caplog):
