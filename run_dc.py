@@ -13,6 +13,7 @@ from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import collections
+import re
 
 from absl import flags
 from absl import logging
@@ -58,9 +59,10 @@ class Dc(sentence_tasks.SentenceTask):
     self.tune_threshold = tune_threshold
 
   def read(self, data, path, split):
-    columns = dict({"id": sentence_tasks.ID}, **self.texts)
     names = label_sets.HALLMARKS if self.task_name == "hoc" else ()
-    pairs = label_sets.parse(data, path, columns, self.gold, split, names)
+    pairs = label_sets.parse(
+      data, path, self.columns(), self.gold, split, names
+    )
     examples = [
       self.example(record, None)._replace(gold=gold) for record, gold in pairs
     ]
@@ -68,9 +70,16 @@ class Dc(sentence_tasks.SentenceTask):
     logging.info("%s: %d rows, %d documents", path, len(examples), documents)
     return examples
 
-  def read_unlabelled(self, data, path):
-    data = label_sets.without_surplus_name(data)
-    return super().read_unlabelled(data, path)
+  def read_rows(self, data, path):
+    return label_sets.read_rows(data, path, self.columns(), self.gold)
+
+  def is_gold(self, cell):
+    aspects = r"\d+_[01](\s*,\s*\d+_[01])*"
+    names = label_sets.names_in(cell)
+    return bool(
+      set(names) <= set(self.learned["labels"])
+      or re.fullmatch(aspects, cell.strip())
+    )
 
   def group(self, example):
     return label_sets.document_of(example.id)

@@ -56,6 +56,12 @@ class Sts(sentence_tasks.SentenceTask):
       )
     return score
 
+  def is_gold(self, cell):
+    try:
+      return self.parse_gold(cell, "") is not None
+    except InputError:
+      return False
+
   def learn(self, examples):
     return {"highest": self.highest}
 

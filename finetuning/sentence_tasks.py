@@ -6,6 +6,7 @@ predictions; subclasses name the columns and choose the head.
 """
 
 import collections
+import re
 
 from absl import logging
 import numpy as np
@@ -48,13 +49,20 @@ class SentenceTask(harness.Task):
     self.room = max_seq_length - 1 - len(self.texts)
     self.predict_format = predict_format
 
-  def layouts(self, split):
-    """Returns the layouts of files without a header; see tables.parse."""
-    texts, gold = tuple(self.texts), tuple(self.gold)
-    orders = [texts + gold, ("id",) + texts + gold]
-    if split == "test":
-      orders.append(texts)
-    return {len(names): names for names in orders}
+  def columns(self):
+    """Returns {name: spellings} of the columns of an id and of the texts."""
+    return dict({"id": ID}, **self.texts)
+
+  def read_rows(self, data, path):
+    """Returns the tables.Rows of a file."""
+    return tables.read_rows(data, path, dict(self.columns(), **self.gold))
+
+  def is_gold(self, cell):
+    """Returns whether a cell of a file to label holds a label after all."""
+    try:
+      return self.parse_gold(cell, "") in self.learned["labels"]
+    except InputError:
+      return False
 
   def parse_gold(self, text, place):
     """Returns the gold value in a cell; InputError if it is invalid."""
@@ -74,19 +82,28 @@ class SentenceTask(harness.Task):
     raise NotImplementedError
 
   def read(self, data, path, split):
-    (gold,) = self.gold
-    columns = dict({"id": ID}, **self.texts)
-    optional = ["id"] + ([gold] if split == "test" else [])
-    columns.update(self.gold)
-    records = tables.parse(data, path, columns, self.layouts(split), optional)
+    (gold,), texts = self.gold, tuple(self.texts)
+    orders = [texts + (gold,), ("id",) + texts + (gold,)]
+    optional = ["id"]
+    if split == "test":
+      orders.append(texts)
+      optional.append(gold)
+    records = tables.records(
+      self.read_rows(data, path),
+      path,
+      dict(self.columns(), **self.gold),
+      {len(order): order for order in orders},
+      optional,
+      gold=gold,
+    )
     examples = [self.example(record, record.values[gold]) for record in records]
     _check_all_or_none(examples, gold)
     return examples
 
   def example(self, record, gold):
     """Returns the Example of a tables.Record and its gold cell."""
-    if gold is not None:
-      gold = self.parse_gold(gold, record.place)
+    blank = not (gold or "").strip()
+    gold = None if blank else self.parse_gold(gold, record.place)
     values = record.values
     return Example(
       values["id"] or str(record.line),
@@ -96,13 +113,24 @@ class SentenceTask(harness.Task):
     )
 
   def read_unlabelled(self, data, path):
-    names = tuple(self.texts)
-    records = tables.parse(
-      data,
+    """Returns the Examples of a file; labels in it are left aside."""
+    (gold,), texts = self.gold, tuple(self.texts)
+    layouts = {}
+    for order in (
+      texts,
+      ("id",) + texts,
+      texts + (gold,),
+      ("id",) + texts + (gold,),
+    ):
+      layouts.setdefault(len(order), []).append(order)
+    records = tables.records(
+      self.read_rows(data, path),
       path,
-      dict({"id": ID}, **self.texts),
-      {len(names): names, len(names) + 1: ("id",) + names},
+      self.columns(),
+      layouts,
       ["id"],
+      gold=gold,
+      is_gold=self.is_gold,
     )
     return [self.example(record, None) for record in records]
 
@@ -144,6 +172,10 @@ class SentenceTask(harness.Task):
 
 class OneLabel(SentenceTask):
   """Predicts one label for each example."""
+
+  def parse_gold(self, text, place):
+    # pandas writes the labels 0 and 1 as 0.0 and 1.0 if one was missing.
+    return re.sub(r"(?<=^\d)\.0$", "", text.strip())
 
   def learn(self, examples):
     return {"labels": sorted({e.gold for e in examples}, key=self.label_order)}

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads tables of texts with any number of labels each.
 
-The content decides between three notations: 0_1,1_0,... (every aspect with 1
-or 0, BLURB), names separated by commas (BLUE), and a column of 0 and 1 for each
-label. Gold is a dict {label: whether the text has it}. The notation of names
-lists only the labels that a text has; the other two list all labels.
+The content decides between the notations: 0_1,1_0,... (every aspect with 1 or
+0, BLURB), names separated by commas (BLUE), the same two as a list of Python or
+JSON, ["a", "b"] or [0, 1], and a column of 0 and 1 for each label. Gold is a
+dict {label: whether the text has it}. Names are only those of labels that a
+text has; the other notations list all labels.
 """
 
 import re
 
 from common.errors import InputError
 from common.errors import shorten
-from common.text import decode
 from formats import tables
 
 # The aspects 0 to 9 of Hallmarks of Cancer.
@@ -31,6 +31,14 @@ HALLMARKS = (
 _ASPECT = re.compile(r"(\d+)_(-?\d+)")  # 7_1: the text has the aspect 7.
 _FIRST_ASPECT = re.compile(r"0_[01](,|$)")
 _SENTENCE_ID = re.compile(r"\S+_s\d+")
+_FLAGS = {"1": True, "1.0": True, "true": True}
+_FLAGS.update({"0": False, "0.0": False, "false": False})
+_BIT = {"1": True, "1.": True, "0": False, "0.": False, **_FLAGS}
+# A list as Python, NumPy and JSON write it; of sets and tuples too.
+_LIST = re.compile(
+  r"[\[({]\s*(?:(?:'[^']*'|\"[^\"]*\")[\s,]*)*[\])}]|\[[^'\"\[\]]*\]|set\(\)"
+)
+_ITEM = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s,'\"\[\](){}][^,'\"\[\]]*)")
 
 
 def parse(data, path, columns, gold, split, names=()):
@@ -48,20 +56,19 @@ def parse(data, path, columns, gold, split, names=()):
   Raises:
     InputError: see tables.parse; also labels in none of the notations.
   """
-  data = without_surplus_name(data)
-  first, second = _first_rows(data, path)
-  known = [spelling for group in columns.values() for spelling in group]
-  flags = _flag_columns(first, second, known, gold["labels"])
+  rows = read_rows(data, path, columns, gold)
+  flags = _flag_columns(rows, columns, gold["labels"])
   wanted = {name: (name.lower(),) for name in flags} or gold
-  records = tables.parse(
-    data,
+  records = tables.records(
+    rows,
     path,
     dict(columns, **wanted),
-    _layouts(first, split),
+    _layouts(rows, split),
     ["id", "labels"],
     ["labels"],
+    "labels",
   )
-  pairs = [(record, _gold(record, flags, names)) for record in records]
+  pairs = list(zip(records, _read_gold(records, flags, names)))
   without = [record for record, labels in pairs if labels is None]
   if without and (split != "test" or len(without) < len(pairs)):
     raise InputError(
@@ -71,18 +78,28 @@ def parse(data, path, columns, gold, split, names=()):
   return pairs
 
 
-def without_surplus_name(data):
-  """Removes a column that only the header of a table has.
+def read_rows(data, path, columns, gold):
+  """Returns the tables.Rows of a file.
 
-  BLUE's create_hoc.py writes the header index, sentence1, sentence2, label
-  above rows of an index, a sentence and its labels.
+  Removes a column that only the header has: BLUE's create_hoc.py writes the
+  header index, sentence1, sentence2, label above rows of an index, a sentence
+  and its labels.
   """
-  head, feed, rest = data.partition(b"\n")
-  names, cells = head.split(b"\t"), rest.partition(b"\n")[0].split(b"\t")
-  if b"sentence2" not in names or len(cells) != len(names) - 1:
-    return data
-  names.remove(b"sentence2")
-  return b"\t".join(names) + feed + rest
+  rows = tables.read_rows(data, path, dict(columns, **gold))
+  if len(rows) > 1 and isinstance(rows[0].cells, list):
+    names, below = rows[0].cells, rows[1].cells
+    if "sentence2" in names and len(below) == len(names) - 1:
+      names = [name for name in names if name != "sentence2"]
+      rows[0] = rows[0]._replace(cells=names)
+  return rows
+
+
+def names_in(cell):
+  """Returns the names of labels in a cell that a text has."""
+  if _LIST.fullmatch(cell.strip()):
+    items = _ITEM.findall(cell.strip()[1:-1])
+    return [name.strip() for item in items for name in item if name.strip()]
+  return [name.strip() for name in cell.split(",") if name.strip()]
 
 
 def document_of(name):
@@ -95,35 +112,34 @@ def order(label):
   return int(label) if label.isdecimal() else 0, label
 
 
-def _first_rows(data, path):
-  """Returns the cells of a table's first two rows, [""] for a missing one."""
-  lines = [line for line in decode(data, path).split("\n") if line.strip()]
-  return [line.rstrip("\r").split("\t") for line in (lines + ["", ""])[:2]]
-
-
-def _flag_columns(first, second, known, gold):
+def _flag_columns(rows, columns, gold):
   """Returns the names of a header's 0/1 columns; [] if it has none.
 
   These are the columns without another meaning that hold 0 or 1 in the row
   below. A header with a column of all labels (`gold`, its spellings) has none.
   """
-  names = [name.strip() for name in first]
+  if len(rows) < 2 or not isinstance(rows[0].cells, list):
+    return []
+  known = {spelling for group in columns.values() for spelling in group}
+  names = [name.strip() for name in rows[0].cells]
   spelt = {name.lower() for name in names}
   if not spelt.intersection(known) or spelt.intersection(gold):
     return []
   return [
     name
-    for name, cell in zip(names, second)
-    if name.lower() not in known and cell.strip() in ("0", "1")
+    for name, cell in zip(names, rows[1].cells)
+    if name.lower() not in known.union(tables.INDEX)
+    and cell.strip().lower() in _FLAGS
   ]
 
 
-def _layouts(cells, split):
+def _layouts(rows, split):
   """Returns the layouts of a table without a header, by its first row.
 
   BLURB's order (labels, sentence, id) is the reverse of the other.
   """
   orders = {2: ("sentence", "labels"), 3: ("id", "sentence", "labels")}
+  cells = list(rows[0].cells) if rows else [""]
   if _FIRST_ASPECT.match(cells[0]) or _SENTENCE_ID.fullmatch(cells[-1]):
     orders = {size: columns[::-1] for size, columns in orders.items()}
   if split == "test":
@@ -131,24 +147,57 @@ def _layouts(cells, split):
   return orders
 
 
-def _gold(record, flags, names):
-  """Returns the gold of a row, from its 0/1 columns or its cell of labels."""
-  if not flags:
-    cell = record.values["labels"]
-    return None if cell is None else _parse_labels(cell, record.place, names)
+def _read_gold(records, flags, names):
+  """Returns the gold of each Record, from its 0/1 columns or cell of labels."""
+  if flags:
+    return [_from_flags(record, flags) for record in records]
+  cells = [record.values["labels"] for record in records]
+  bits = _read_bits(cells)
+  if bits:
+    numbers = range(len(bits[0]))
+    return [_named(dict(zip(map(str, numbers), row)), names) for row in bits]
+  return [
+    None if cell is None else _parse_labels(cell, record.place, names)
+    for cell, record in zip(cells, records)
+  ]
+
+
+def _from_flags(record, flags):
+  """Returns the gold in the 0/1 columns of a Record."""
   cells = {name: record.values[name].strip() for name in flags}
   for name, cell in cells.items():
-    if cell not in ("0", "1"):
+    if cell.lower() not in _FLAGS:
       raise InputError(
         "%s: found %s under %s, expected 0 or 1"
         % (record.place, shorten(cell), name)
       )
-  return {name: cell == "1" for name, cell in cells.items()}
+  return {name: _FLAGS[cell.lower()] for name, cell in cells.items()}
+
+
+def _read_bits(cells):
+  """Returns lists of whether each label applies; None if these are none.
+
+  [1, 0, 1] is such a list if all cells are of the same length. Without
+  brackets, a number must repeat in one: 1,0 could be the names of two labels.
+  """
+  rows = [
+    re.split(r"[\s,]+", cell.strip().lstrip("[").rstrip("]").strip())
+    for cell in cells
+    if cell is not None
+  ]
+  if len(rows) < len(cells) or len({len(row) for row in rows}) != 1:
+    return None
+  if len(rows[0]) < 2 or not all(set(row) <= set(_BIT) for row in rows):
+    return None
+  if not all(cell.strip().startswith("[") for cell in cells):
+    if not any(len(set(row)) < len(row) for row in rows):
+      return None
+  return [[_BIT[bit] for bit in row] for row in rows]
 
 
 def _parse_labels(text, place, names):
   """Returns the gold of a cell of names or aspects."""
-  found = [name.strip() for name in text.split(",") if name.strip()]
+  found = names_in(text)
   if not found or not _ASPECT.fullmatch(found[0]):
     return {name: True for name in found}
   aspects = [_ASPECT.fullmatch(name) for name in found]
@@ -157,7 +206,11 @@ def _parse_labels(text, place, names):
       "%s: found the labels %s, expected aspects with 0 or 1, such as 0_1,1_0"
       % (place, shorten(text))
     )
-  gold = {a.group(1): a.group(2) == "1" for a in aspects}
+  return _named({a.group(1): a.group(2) == "1" for a in aspects}, names)
+
+
+def _named(gold, names):
+  """Returns gold with the names of its aspects if there is one for each."""
   if set(gold) == set(map(str, range(len(names)))):
     return {names[int(aspect)]: has for aspect, has in gold.items()}
   return gold

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads and writes tables of texts: tab-separated columns and JSON lines.
+"""Reads and writes tables of texts: tab-separated columns and JSON.
 
-Files are read from bytes; a path only names the file in error messages. There
-is no quoting: a quotation mark is a character like any other, as in all corpora
-of the benchmark. Blank lines are ignored.
+Files are read from bytes; a path only names the file in error messages. A
+quotation mark is a character like any other, as in all corpora of the
+benchmark, unless the whole file quotes cells as CSV does. Blank lines are
+ignored.
 """
 
 import collections
 import json
 import re
+
+from absl import logging
 
 from common.errors import InputError
 from common.errors import shorten
@@ -19,48 +22,93 @@ from common.text import parse_json_line
 # `place` is "file:line", for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, or to None where a row has no value.
 Record = collections.namedtuple("Record", "place line values")
+# A row as in the file: `cells` are a list of strings, or an object of JSON.
+Row = collections.namedtuple("Row", "place line cells")
+
+# A cell that CSV encloses in quotation marks, with one of its own doubled.
+_CSV_CELL = re.compile(r'"[^"]*(?:""[^"]*)+"')
+_NAME = re.compile(
+  r"[^\W\d][\w ()/-]{0,30}"
+)  # What a header's cell looks like.
+INDEX = ("", "unnamed: 0")  # How pandas names the column of a table's index.
+# Labels and ids have fewer words, unless the texts have more.
+_TEXT_WORDS = 3
 
 
-def parse(data, path, columns, layouts, optional=(), lists=()):
+def parse(
+  data, path, columns, layouts, optional=(), lists=(), gold=None, is_gold=None
+):
   """Returns the rows of a table as a list of Record.
 
   The first row is a header if one of its cells is a known spelling of a
   column's name; otherwise the number of cells decides the order of columns.
-  JSON lines ({"name": value}) are recognized by their first character and use
-  the same names. Other columns are ignored.
+  JSON lines ({"name": value}) and an array of such objects are recognized by
+  their first character and use the same names. Other columns are ignored.
 
   Args:
     data, path: the file's bytes and its name, for error messages.
     columns: {name: its spellings in lower case}.
     layouts: {number of cells: names of the columns in order, None for a column
-      to ignore}, for tables without a header.
+      to ignore, or a list of such orders, the preferred one first}, for tables
+      without a header.
     optional: names of columns that may be missing, or empty in a row.
-    lists: names of columns that JSON may hold as a list of strings; they are
-      joined with commas.
+    lists: names of columns that JSON may hold as a list; it stays JSON.
+    gold: name of the column of labels; texts are longer than labels and ids.
+    is_gold: function of a cell that recognizes a label; it helps to choose
+      between several orders.
 
   Raises:
-    InputError: the file has no rows, or a row is malformed.
+    InputError: the file has no rows, or a row is malformed, or the order of the
+      columns is another one or unclear.
   """
-  lines = decode(data, path).split("\n")
-  rows = [
-    ("%s:%d" % (path, number), number, line.rstrip("\r"))
-    for number, line in enumerate(lines, 1)
-    if line.strip()
-  ]
+  rows = read_rows(data, path, columns)
+  return records(rows, path, columns, layouts, optional, lists, gold, is_gold)
+
+
+def read_rows(data, path, columns):
+  """Returns a file's bytes as a list of Row; see `parse`.
+
+  Cells are separated by tabs, or by commas or semicolons if the header names a
+  column and has no tab.
+  """
+  text = decode(data, path)
+  if text.lstrip()[:1] == "[":
+    found = _read_array(text, path)
+    if found is not None:
+      return found
+  if text.lstrip()[:1] == "{":
+    lines = enumerate(text.split("\n"), 1)
+    places = [("%s:%d" % (path, i), i, line) for i, line in lines]
+    return [
+      Row(place, i, _object(parse_json_line(line, place), place))
+      for place, i, line in places
+      if line.strip()
+    ]
+  return _align(
+    [
+      Row("%s:%d" % (path, line), line, cells)
+      for line, cells in _split(text, path, columns)
+    ],
+    columns,
+  )
+
+
+def records(
+  rows, path, columns, layouts, optional=(), lists=(), gold=None, is_gold=None
+):
+  """Returns the Records of a list of Row; see `parse`."""
   if not rows:
     raise InputError(
       "%s: found no rows, the file is empty, expected %s"
       % (path, _describe(columns, layouts))
     )
-  if rows[0][2].lstrip().startswith("{"):
-    records = [_from_json(row, columns, lists) for row in rows]
+  if isinstance(rows[0].cells, dict):
+    found = [_from_object(row, columns, lists) for row in rows]
   else:
-    records = _from_cells(rows, columns, layouts, optional)
-    if not records:
-      raise InputError("%s: found a header and no rows below it" % path)
-  for record in records:
+    found = _from_cells(rows, path, columns, layouts, optional, (gold, is_gold))
+  for record in found:
     _check(record, optional)
-  return records
+  return found
 
 
 def to_tsv(header, rows):
@@ -81,75 +129,335 @@ def to_jsonl(header, rows):
   )
 
 
-def _from_cells(rows, columns, layouts, optional):
-  """Returns the Records of tab-separated lines."""
-  cells = [line.split("\t") for _, _, line in rows]
-  names = _parse_header(cells[0], columns)
+def _read_array(text, path):
+  """Returns the Rows of a JSON array; None if the text is none."""
+  try:
+    values = parse_json_line(text, path)
+  except InputError:
+    return None  # A text may begin with a bracket.
+  places = ["%s: [%d]" % (path, i) for i in range(len(values))]
+  return [
+    Row(place, i, _object(value, place))
+    for i, (place, value) in enumerate(zip(places, values), 1)
+  ]
+
+
+def _object(value, place):
+  """Returns an object of JSON with its keys in lower case."""
+  if not isinstance(value, dict):
+    raise InputError(
+      "%s: found %s, expected an object" % (place, shorten(json.dumps(value)))
+    )
+  return {key.lower(): cell for key, cell in value.items()}
+
+
+def _split(text, path, columns):
+  """Returns (line, cells) of the rows of a text."""
+  known = {spelling for group in columns.values() for spelling in group}
+  delimiter = _find_delimiter(text.lstrip().split("\n")[0], known)
+  lines = [line.rstrip("\r") for line in text.split("\n")]
+  plain = [
+    (i, line.split(delimiter))
+    for i, line in enumerate(lines, 1)
+    if line.strip()
+  ]
+  if '"' not in text:
+    return plain
+  quoted = _read_csv(text, delimiter)
+  # A cell of several lines must make the number of columns even. Otherwise two
+  # unrelated quotation marks enclose whatever is between them.
+  if quoted and (
+    len(quoted) == len(plain)
+    or len(set(len(cells) for _, cells in quoted))
+    == 1
+    < len(set(len(cells) for _, cells in plain))
+  ):
+    logging.info("%s: read without the quotation marks of CSV", path)
+    return quoted
+  for line, cells in plain:
+    if any(map(_CSV_CELL.fullmatch, cells)):
+      logging.warning(
+        "%s:%d: found a cell quoted as in CSV, but other quotation marks of "
+        "this file are not CSV's; all of them stay in the texts",
+        *(path, line),
+      )
+      break
+  return plain
+
+
+def _find_delimiter(first_line, known):
+  """Returns what separates the cells of a table with this first line."""
+  for delimiter in ",;":
+    cells = [c.strip('" \r').lower() for c in first_line.split(delimiter)]
+    if "\t" not in first_line and len(cells) > 1 and known.intersection(cells):
+      return delimiter
+  return "\t"
+
+
+def _read_csv(text, delimiter):
+  """Returns (line, cells) of CSV; None if a quotation mark is not CSV's."""
+  cell = re.compile(
+    r'(?:"([^"]*(?:""[^"]*)*)"|([^"\r\n%s]*))(%s|\r?\n|\r?\Z)'
+    % (delimiter, delimiter)
+  )
+  rows, cells, line, at = [], [], 1, 0
+  begin = at
+  while at < len(text) or cells:
+    match = cell.match(text, at)
+    if not match:
+      return None
+    quoted, bare, end = match.groups()
+    cells.append(bare if quoted is None else quoted.replace('""', '"'))
+    at = match.end()
+    if end != delimiter:
+      if len(cells) > 1 or cells[0].strip():
+        rows.append((line, cells))
+      line += text.count("\n", begin, at)
+      cells, begin = [], at
+  return rows
+
+
+def _align(rows, columns):
+  """Returns Rows without empty cells in excess at their ends.
+
+  A header with one name less than all rows lacks that of the index, as R writes
+  it.
+  """
+  if len(rows) < 2:
+    return rows
+  first = [cell.strip().lower() for cell in rows[0].cells]
+  narrowest = min(len(row.cells) for row in rows)
+  rows = [row._replace(cells=_cut(row.cells, narrowest)) for row in rows]
+  if "id" in columns and not set(first).intersection(columns["id"]):
+    if all(len(row.cells) == len(rows[0].cells) + 1 for row in rows[1:]):
+      rows[0] = rows[0]._replace(cells=[""] + rows[0].cells)
+  return rows
+
+
+def _cut(cells, width):
+  """Returns the cells without empty ones behind the first `width`."""
+  while len(cells) > width and not cells[-1].strip():
+    cells = cells[:-1]
+  return cells
+
+
+def _from_cells(rows, path, columns, layouts, optional, gold):
+  """Returns the Records of rows of cells."""
+  names, first = _parse_header(rows, columns), rows[0]
   if names:
     missing = [n for n in columns if n not in names and n not in optional]
     if missing:
       raise InputError(
         "%s: found the header %s, expected also %s"
         % (
-          rows[0][0],
-          ", ".join(cells[0]),
+          first.place,
+          ", ".join(first.cells),
           ", ".join("/".join(columns[n]) for n in missing),
         )
       )
-    rows, cells = rows[1:], cells[1:]
-    expected = "%d as in the header" % len(names)
-  else:
-    names = layouts.get(len(cells[0]))
-    if names is None:
+    rows = rows[1:]
+    if not rows:
+      raise InputError("%s: found a header and no rows below it" % path)
+  width = len(first.cells)
+  for row in rows:
+    if len(row.cells) != width:
+      line = "the header" if names else "line %d" % first.line
       raise InputError(
-        "%s: found %s, expected %s"
-        % (rows[0][0], _count(cells[0]), _describe(columns, layouts))
+        "%s: found %s, expected %d as in %s"
+        % (row.place, _count(row.cells), width, line)
       )
-    expected = "%d as in line %d" % (len(names), rows[0][1])
-  records = []
-  for (place, line, _), row in zip(rows, cells):
-    if len(row) != len(names):
-      raise InputError(
-        "%s: found %s, expected %s" % (place, _count(row), expected)
-      )
+  if not names:
+    _reject_unknown_header(rows, columns, layouts)
+    names = _choose_order(rows, columns, layouts, optional, *gold)
+  found = []
+  for row in rows:
     values = {n: None for n in columns}
-    values.update((n, cell) for n, cell in zip(names, row) if n)
-    records.append(Record(place, line, values))
-  return records
+    values.update((n, c) for n, c in zip(names, row.cells) if n in values)
+    found.append(Record(row.place, row.line, values))
+  return found
 
 
-def _parse_header(cells, columns):
+def _parse_header(rows, columns):
   """Returns the names of a header's columns, None for unknown ones.
 
-  Returns None if the cells are no header at all.
+  Returns None if the first row is no header at all. A cell that occurs again in
+  its column is a label such as "relation", not a name.
   """
   spelt = {s: name for name, spellings in columns.items() for s in spellings}
-  names = [spelt.get(cell.strip().lower()) for cell in cells]
-  return names if any(names) else None
+  cells = [cell.strip().lower() for cell in rows[0].cells]
+  names = [spelt.get(cell) for cell in cells]
+  for i in range(len(cells)):
+    if names[i] and _recurs(rows, i):
+      names[i] = None
+    if names.index(names[i]) < i:  # Two spellings of one name.
+      names[i] = None
+  if not any(names):
+    return None
+  if cells[0] in INDEX and "id" in columns and "id" not in names:
+    names[0] = "id"
+  return names
 
 
-def _from_json(row, columns, lists):
-  """Returns the Record of a JSON object."""
-  place, line, text = row
-  found = parse_json_line(text, place)
-  if not isinstance(found, dict):
+def _recurs(rows, column):
+  """Returns whether the first row's cell occurs again in its column."""
+  cell = rows[0].cells[column].strip().lower()
+  return any(cell == c.strip().lower() for c in _column(rows[1:], column))
+
+
+def _column(rows, number):
+  return [row.cells[number] for row in rows if number < len(row.cells)]
+
+
+def _reject_unknown_header(rows, columns, layouts):
+  """Rejects a first row that looks like a header with other names.
+
+  Its cells are short names that do not recur, above a column of texts.
+  """
+  cells = [cell.strip() for cell in rows[0].cells]
+  if len(cells) < 2 or len(rows) < 3 or not all(map(_NAME.fullmatch, cells)):
+    return
+  if any(_recurs(rows, i) for i in range(len(cells))):
+    return
+  words = [_mean_words(_column(rows[1:], i)) for i in range(len(cells))]
+  if max(words) > _TEXT_WORDS >= max(map(_count_words, cells)):
     raise InputError(
-      "%s: found %s, expected an object" % (place, shorten(text))
+      "%s: found what looks like a header (%s), expected %s"
+      % (rows[0].place, ", ".join(cells), _describe(columns, layouts))
     )
-  found = {key.lower(): value for key, value in found.items()}
+
+
+def _choose_order(rows, columns, layouts, optional, gold, is_gold):
+  """Returns the names of the columns of a table without a header."""
+  cells, orders = _possible_orders(rows, columns, layouts, optional, gold)
+  if gold is None:
+    return orders[0]
+  table = [_column(rows, i) for i in range(len(cells))]
+  labelled = [order for order in orders if gold in order]
+  if is_gold:
+    for order in labelled + [(gold,) + orders[0][1:]]:
+      if _holds_gold(table, order, gold, is_gold):
+        _log_labels(rows, order, gold)
+        return order
+  fitting = [o for o in orders if _fits(table, o, gold, is_gold)]
+  unclear = len(fitting) > 1 and _repeats(table[-1]) and not _repeats(table[0])
+  if not fitting or unclear:
+    raise InputError(
+      "%s: %s, expected the columns %s, or a header with these names"
+      % (
+        rows[0].place,
+        _describe_texts(table, cells, unclear),
+        " or ".join(", ".join(n or "(anything)" for n in o) for o in orders),
+      )
+    )
+  if is_gold and gold in fitting[0]:
+    _log_labels(rows, fitting[0], gold)
+  return fitting[0]
+
+
+def _possible_orders(rows, columns, layouts, optional, gold):
+  """Returns (the first row's cells, the orders for so many columns).
+
+  Columns that are empty throughout, as tabs at line ends make them, are cut off
+  unless they may be one of labels.
+  """
+  every = [layouts.get(width, []) for width in range(len(rows[0].cells) + 1)]
+  every = [o if isinstance(o, list) else [o] for o in every]
+  for width in range(len(rows[0].cells), 0, -1):
+    orders, cells = every[width], rows[0].cells[:width]
+    is_empty = not any(map(str.strip, _column(rows, width - 1)))
+    if orders and not (is_empty and orders[0][-1] == gold not in optional):
+      return cells, orders
+    if not is_empty:
+      break
+  if every[-1]:
+    return rows[0].cells, every[-1]
+  raise InputError(
+    "%s: found %s, expected %s"
+    % (rows[0].place, _count(rows[0].cells), _describe(columns, layouts))
+  )
+
+
+def _log_labels(rows, order, gold):
+  logging.info(
+    "%s: column %d holds labels, which are ignored",
+    *(rows[0].place.rpartition(":")[0], order.index(gold) + 1),
+  )
+
+
+def _holds_gold(table, order, gold, is_gold):
+  """Returns whether the column of labels holds known labels and no others.
+
+  In front of a text, they must repeat, or they could be ids.
+  """
+  column = order.index(gold)
+  cells = [cell for cell in table[column] if cell.strip()]
+  return bool(
+    len(order) > 1
+    and cells
+    and all(map(is_gold, cells))
+    and (column or _repeats(cells))
+  )
+
+
+def _repeats(cells):
+  return len(set(cells)) < len(cells)
+
+
+def _fits(table, order, gold, is_gold):
+  """Returns whether the columns of texts have at least as many words as others.
+
+  Of a file with labels, only texts in a wrong column are rejected; of one that
+  may have some, also texts without a letter.
+  """
+  words = list(map(_mean_words, table))
+  is_text = [name not in ("id", gold, None) for name in order]
+  least = min(n for n, text in zip(words, is_text) if text)
+  most = max((n for n, text in zip(words, is_text) if not text), default=0)
+  if is_gold is None:
+    return most <= max(least, _TEXT_WORDS)
+  letters = [
+    any(c.isalpha() for cell in cells for c in cell) for cells in table
+  ]
+  has_letters = all(found for found, text in zip(letters, is_text) if text)
+  return len(table) == 1 or (most <= least and has_letters)
+
+
+def _describe_texts(table, cells, unclear):
+  """Returns a description of columns in a wrong order, for error messages."""
+  if unclear:
+    return "found %s that cannot be told apart" % _count(cells)
+  words = list(map(_mean_words, table))
+  longest = words.index(max(words))
+  return "found the texts in column %d of %d (%s)" % (
+    longest + 1,
+    len(cells),
+    shorten(cells[longest]),
+  )
+
+
+def _count_words(cell):
+  return len(cell.split())
+
+
+def _mean_words(cells):
+  return sum(map(_count_words, cells)) / max(1, len(cells))
+
+
+def _from_object(row, columns, lists):
+  """Returns the Record of a JSON object."""
   values = {}
   for name, spellings in columns.items():
-    value = next((found[s] for s in spellings if s in found), None)
+    value = next((row.cells[s] for s in spellings if s in row.cells), None)
     if name in lists and isinstance(value, list):
-      value = ",".join(map(str, value))
+      value = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, (str, int, float, type(None))):
       raise InputError(
         "%s: found %s under %s, expected a string or a number"
-        % (place, shorten(json.dumps(value)), "/".join(spellings))
+        % (row.place, shorten(json.dumps(value)), "/".join(spellings))
       )
     values[name] = None if value is None else str(value)
-    check_whole(values[name] or "", place)
-  return Record(place, line, values)
+    check_whole(values[name] or "", row.place)
+  return Record(row.place, row.line, values)
 
 
 def _check(record, optional):
@@ -164,8 +472,11 @@ def _check(record, optional):
 def _describe(columns, layouts):
   """Returns a description of the expected table, for error messages."""
   orders = [
-    ", ".join(name or "(anything)" for name in layouts[size])
+    ", ".join(name or "(anything)" for name in order)
     for size in sorted(layouts)
+    for order in (
+      layouts[size] if isinstance(layouts[size], list) else [layouts[size]]
+    )
   ]
   header = "a header with " + ", ".join(
     "/".join(spellings[:2]) for spellings in columns.values()

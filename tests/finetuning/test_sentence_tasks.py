@@ -69,6 +69,35 @@ def test_unlabelled_pairs_without_an_id_use_their_line_number():
   assert task.encode(example, False).features[0]["label_id"] == -1
 
 
+def test_labels_written_as_floats_are_whole_numbers():
+  rows = b"a\tb\t1.0\nc\td\t0\ne\tf\t2.5\n"
+  assert [e.gold for e in new_task().read(rows, "x", "train")] == [
+    "1",
+    "0",
+    "2.5",
+  ]
+
+
+def test_empty_labels_of_a_test_set_are_none():
+  header = b"sentence1\tsentence2\tlabel\n"
+  rows = header + b"a b\tc\t\nd\te\t\n"
+  assert [e.gold for e in new_task().read(rows, "x", "test")] == [None, None]
+  with pytest.raises(
+    InputError, match="x:3: found no label, expected one in ev"
+  ):
+    new_task().read(header + b"a\tb\tyes\nc\td\t\n", "x", "test")
+
+
+def test_labels_of_pairs_to_label_are_left_aside():
+  task = new_task()
+  for text in (b"a b.\tc\tyes\nd\te\tno\n", b"1\ta b.\tc\tyes\n2\td\te\tno\n"):
+    examples = task.read_unlabelled(text, "x")
+    assert [(e.texts, e.gold) for e in examples] == [
+      (("a b.", "c"), None),
+      (("d", "e"), None),
+    ]
+
+
 def test_predictions_list_the_label_and_all_probabilities():
   task = new_task()
   examples = task.read_unlabelled(b"n\ta\tb\n", "x")

@@ -42,6 +42,48 @@ def test_all_notations_of_labels_are_recognized(text, gold):
   assert name in ("7", "7_s0") and sentence == "x" and found == gold
 
 
+@pytest.mark.parametrize(
+  "cell", ["['a', 'b, c']", '["a", "b, c"]', "['a' 'b, c']", "{'a', 'b, c'}"]
+)
+def test_lists_of_python_numpy_and_json_are_read(cell):
+  rows = parse("labels\ttext\n%s\tx\n[]\ty\n" % cell)
+  assert [row[2] for row in rows] == [{"a": True, "b, c": True}, {}]
+
+
+@pytest.mark.parametrize(
+  "cells", [("[1, 0]", "[0, 0]"), ("[1. 0.]", "[0. 0.]"), ("1,0", "0,0")]
+)
+def test_lists_of_0_and_1_are_read(cells):
+  text = "labels\ttext\n%s\tx\n%s\ty\n" % cells
+  golds = [row[2] for row in parse(text)]
+  assert golds == [{"0": True, "1": False}, {"0": False, "1": False}]
+  assert parse(text, names=("p", "q"))[0][2] == {"p": True, "q": False}
+
+
+def test_lists_of_numbers_name_labels_otherwise():
+  text = "labels\ttext\n[1, 0]\tx\n[7]\ty\n"
+  assert [row[2] for row in parse(text)] == [
+    {"1": True, "0": True},
+    {"7": True},
+  ]
+
+
+def test_indicator_columns_may_be_floats_or_booleans():
+  text = "\ttext\ta\tb\n0\tx\t1.0\tFalse\n1\ty\t0.0\tTrue\n"
+  assert parse(text) == [
+    ("0", "x", {"a": True, "b": False}),
+    ("1", "y", {"a": False, "b": True}),
+  ]
+
+
+def test_quoted_tables_are_read():
+  text = 'text\tlabels\n"Cells ""died"" fast."\ta,b\nNothing.\t""\n'
+  assert [row[1:] for row in parse(text)] == [
+    ('Cells "died" fast.', {"a": True, "b": True}),
+    ("Nothing.", {}),
+  ]
+
+
 def test_aspects_get_names_if_there_is_one_for_each():
   assert parse("x\t0_1,1_0\n", names=("p", "q"))[0][2] == {
     "p": True,

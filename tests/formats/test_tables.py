@@ -32,6 +32,137 @@ def test_quotation_marks_are_characters_like_any_other():
   assert parse('7\t"a "b"" c\n')[0][3] == '"a "b"" c'
 
 
+@pytest.mark.parametrize(
+  "text",
+  [
+    'id\ttext\n1\t"a ""b"" c"\n2\t"d"\n',
+    '"id"\t"text"\n"1"\t"a ""b"" c"\n"2"\t"d"\n',
+    'id,text\n1,"a ""b"" c"\n2,d\n',
+    'id;text\r\n1;"a ""b"" c"\r\n2;d\r\n',
+  ],
+)
+def test_files_in_the_quoting_of_csv_are_read_without_it(text):
+  assert [row[2:] for row in parse(text)] == [("1", 'a "b" c'), ("2", "d")]
+
+
+def test_quoted_cells_may_hold_line_ends():
+  assert parse('id\ttext\n1\t"a\n""b"" c"\n2\td\n') == [
+    ("x.tsv:2", 2, "1", 'a\n"b" c'),
+    ("x.tsv:4", 4, "2", "d"),
+  ]
+
+
+def test_two_unrelated_quotation_marks_enclose_no_rows():
+  assert len(parse('1\t"a\n2\tb\n3\tc"\n')) == 3
+
+
+def test_quotes_of_a_part_of_the_cells_stay_with_a_warning(caplog):
+  rows = parse('1\t"a ""b"""\n2\tc "d"\n')
+  assert [row[3] for row in rows] == ['"a ""b"""', 'c "d"']
+  assert "x.tsv:1: found a cell quoted as in CSV" in caplog.text
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "\ttext\n7\ta b\n8\tc\n",  # pandas, with the index
+    "Unnamed: 0\ttext\n7\ta b\n8\tc\n",
+    "text\n7\ta b\n8\tc\n",  # R, with row names
+    "id\ttext\t\n7\ta b\t\n8\tc\n",  # tabs at line ends
+    "id\ttext\n7\ta b\t\t\n8\tc\n",
+    '[{"id": 7, "text": "a b"}, {"id": 8, "sentence": "c"}]',
+  ],
+)
+def test_what_pandas_r_and_editors_add_does_not_matter(text):
+  assert [row[2:] for row in parse(text)] == [("7", "a b"), ("8", "c")]
+
+
+def labelled(text, is_gold=None):
+  """Returns (id, text, label) of the rows of a table with labels."""
+  columns = dict(COLUMNS, label=("label", "relation"))
+  orders = {2: ("text", "label"), 3: ("id", "text", "label")}
+  if is_gold:
+    orders = {
+      1: ("text",),
+      2: [("id", "text"), ("text", "label")],
+      3: ("id", "text", "label"),
+    }
+  records = tables.parse(
+    text.encode(),
+    "x.tsv",
+    columns,
+    orders,
+    ["id"] + ["label"] * bool(is_gold),
+    gold="label",
+    is_gold=is_gold,
+  )
+  return [tuple(r.values[n] for n in ("id", "text", "label")) for r in records]
+
+
+def test_a_label_that_is_a_columns_name_makes_no_header():
+  text = "The first one.\trelation\nNo.\tnone\nThe last one.\trelation\n"
+  assert [row[2] for row in labelled(text)] == ["relation", "none", "relation"]
+
+
+@pytest.mark.parametrize(
+  "text, message",
+  [
+    (
+      "1\tThe gene causes it.\n0\tNo link was seen.\n",
+      r"x.tsv:1: found the texts in column 2 of 2 \('The gene causes it.'\), "
+      "expected the columns text, label, or a header with these names",
+    ),
+    ("The gene causes it.\tpos\t1\n", "found the texts in column 1 of 3"),
+    (
+      "phrase\tclass\nThe gene causes it.\t1\nNo link was seen.\t0\n",
+      r"x.tsv:1: found what looks like a header \(phrase, class\), expected",
+    ),
+  ],
+)
+def test_texts_in_another_column_are_rejected(text, message):
+  with pytest.raises(InputError, match=message):
+    labelled(text)
+
+
+def is_known(cell):
+  return cell.strip() in ("pos", "neg")
+
+
+@pytest.mark.parametrize(
+  "text, ids",
+  [
+    ("A fever.\tpos\nNo fever.\tneg\n", (None, None)),
+    ("fever\tpos\ncough\tpos\n", (None, None)),
+    ("A fever.\tother\nNo fever.\tother\n", (None, None)),
+    ("A fever.\t1\nNo fever.\t\n", (None, None)),
+    ("pos\tA fever.\npos\tNo fever.\n", (None, None)),
+    ("17\tA fever.\n18\tNo fever.\n", ("17", "18")),
+    ("a1\tA fever.\tpos\na2\tNo fever.\tneg\n", ("a1", "a2")),
+    ("id\ttext\tlabel\na1\tA fever.\tpos\na2\tNo fever.\t\n", ("a1", "a2")),
+  ],
+)
+def test_labels_in_a_file_to_label_are_left_aside(text, ids):
+  rows = labelled(text, is_known)
+  assert tuple(row[0] for row in rows) == ids
+  assert all("fever" in row[1] or "cough" in row[1] for row in rows)
+
+
+@pytest.mark.parametrize(
+  "text, message",
+  [
+    (
+      "fever\tx\ncough\tx\n",
+      "x.tsv:1: found 2 columns that cannot be told apa",
+    ),
+    ("A fever.\tpos\t7\n", "x.tsv:1: found the texts in column 1 of 3"),
+    ("1\t2\n", "x.tsv:1: found the texts in column 1 of 2"),
+  ],
+)
+def test_unclear_columns_of_a_file_to_label_are_rejected(text, message):
+  with pytest.raises(InputError, match=message):
+    labelled(text, is_known)
+
+
 def test_json_lines_use_the_same_names():
   assert parse('{"Text": "a\\tb", "id": 7}\n{"sentence": "c"}\n') == [
     ("x.tsv:1", 1, "7", "a\tb"),

@@ -84,6 +84,15 @@ def test_pairs_without_gold_are_predicted_and_not_scored():
   assert scores == {} and files["test_results.tsv"] == "2\n"
 
 
+def test_scores_of_pairs_to_label_are_left_aside():
+  text = b"Patient denies fever.\tNo fever was seen.\t4.0\nA b.\tC d.\t0.5\n"
+  examples = new_task().read_unlabelled(text, "x.tsv")
+  assert [(e.id, e.texts[1]) for e in examples] == [
+    ("1", "No fever was seen."),
+    ("2", "C d."),
+  ]
+
+
 def test_trivial_corpus_is_learned_and_pairs_are_scored(tmp_path):
   random = np.random.RandomState(0)
   data = tmp_path / "data"
