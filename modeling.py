@@ -10,10 +10,13 @@ their variables in the current variable scope.
 """
 
 import collections
+import contextlib
 import copy
 import functools
+import glob
 import json
 import math
+import operator
 import re
 
 from absl import logging
@@ -672,13 +675,51 @@ def _checkpoint_rank(name):
 
 
 def checkpoint_shapes(checkpoint):
-  """Returns {name: shape} of a checkpoint; InputError if unreadable."""
-  try:
+  """Returns {name: shape} of a checkpoint; InputError if it has no index."""
+  with _explained_damage(checkpoint):
     return tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
-  except (tf.errors.OpError, ValueError, RuntimeError) as e:
+
+
+def read_checkpoint(checkpoint, names=None):
+  """Yields (name, value) of a checkpoint, of all its variables by default.
+
+  Reading a value compares its checksum.
+
+  Raises:
+    InputError: the checkpoint is damaged, or a part of it is missing.
+  """
+  with _explained_damage(checkpoint):
+    reader = tf.train.load_checkpoint(checkpoint)
+    shapes = reader.get_variable_to_shape_map()
+    types = reader.get_variable_to_dtype_map()
+    parts = tf.io.gfile.glob(glob.escape(checkpoint) + ".data-*")
+    # A damaged shape could ask for more memory than there is.
+    needed = sum(
+      functools.reduce(operator.mul, shape, types[name].size)
+      for name, shape in shapes.items()
+    )
+    if needed > sum(tf.io.gfile.stat(path).length for path in parts):
+      raise ValueError("its .data files are missing or too short")
+  for name in sorted(shapes if names is None else names):
+    with _explained_damage(checkpoint):
+      value = reader.get_tensor(name)
+    yield name, value
+
+
+def check_checkpoint(checkpoint):
+  """Raises InputError unless all of a checkpoint can be read."""
+  collections.deque(read_checkpoint(checkpoint), maxlen=0)
+
+
+@contextlib.contextmanager
+def _explained_damage(checkpoint):
+  """Turns any error from reading a checkpoint into an InputError."""
+  try:
+    yield
+  except Exception as e:  # noqa: BLE001  Damage raises errors of many kinds.
+    reason = str(e).split("\n")[0] or type(e).__name__
     raise InputError(
-      "%s: not a readable TensorFlow checkpoint (%s)"
-      % (checkpoint, str(e).split("\n")[0])
+      "%s: not a readable TensorFlow checkpoint (%s)" % (checkpoint, reason)
     ) from None
 
 
@@ -690,8 +731,10 @@ def match_checkpoint(checkpoint, variables):
     with the same shape, `new` are not, `unused` are in the checkpoint only.
 
   Raises:
-    InputError: encoder variables are missing or have another shape.
+    InputError: the checkpoint is damaged, or encoder variables are missing or
+      have another shape.
   """
+  check_checkpoint(checkpoint)
   saved = checkpoint_shapes(checkpoint)
   fits = {n for n, shape in variables.items() if saved.get(n) == list(shape)}
   encoder = {n for n in variables if n.startswith(ENCODER_SCOPE)}

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The error that users can fix, and how its messages quote what they found."""
 
+import errno
+import re
+
+_DISK_FULL = re.compile("No space left on device|Disk quota exceeded", re.I)
 _LONGEST = 1000  # In characters.
 
 
@@ -21,6 +25,15 @@ class InputError(ValueError):
       half = _LONGEST // 2
       text = text[: half - 7] + " [...] " + text[-half:]
     super().__init__(text)
+
+
+def is_disk_full(error):
+  """Returns whether an exception of any library, or its text, is about a full
+  disk.
+  """
+  if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+    return True
+  return bool(_DISK_FULL.search(str(error)))
 
 
 def shorten(text, size=40):

@@ -17,6 +17,7 @@ import json
 import os
 
 from common.errors import InputError
+from common.errors import is_disk_full
 from common.text import decode
 from common.text import parse_json
 
@@ -235,9 +236,8 @@ def _explained(path, action):
     else:
       yield
   except OSError as e:
-    raise InputError(
-      "%s: cannot be %s (%s)" % (path, action, e.strerror or e)
-    ) from e
+    reason = "the disk is full" if is_disk_full(e) else e.strerror or e
+    raise InputError("%s: cannot be %s (%s)" % (path, action, reason)) from e
 
 
 @contextlib.contextmanager

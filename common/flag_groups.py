@@ -16,6 +16,7 @@ from absl import flags
 from absl import logging
 
 from common.errors import InputError
+from common.errors import is_disk_full
 
 flags.disclaim_key_flags()  # A flag belongs to the program that defines it.
 
@@ -47,13 +48,14 @@ _MISSING = re.compile(r"flag (--\w+)=None: .* other than None\.")
 
 
 def run(main, if_interrupted="the same command resumes at the last save"):
-  """Runs `main(arguments)`; bad flags and bad input end it with one line.
+  """Runs `main(arguments)`; bad flags, bad input and a full disk end it with
+  one line.
 
   The exit code is then 1.
 
   Args:
     main: the program's function.
-    if_interrupted: what the message after Ctrl-C adds.
+    if_interrupted: what the message after Ctrl-C, or on a full disk, adds.
   """
   logging.set_verbosity(logging.INFO)
   logging.use_absl_handler()
@@ -114,6 +116,12 @@ def _without_traceback(main, if_interrupted):
       return code
     except InputError as e:
       return _stop(_flat(e))
+    except Exception as e:
+      if not is_disk_full(e):
+        raise
+      lines = [line for line in str(e).split("\n") if is_disk_full(line)]
+      message = "the disk is full (%s); free some space; %s"
+      return _stop(message % ((lines or [e])[0], if_interrupted))
     except KeyboardInterrupt:
       return _stop("interrupted; " + if_interrupted)
 

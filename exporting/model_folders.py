@@ -97,7 +97,7 @@ def _find_checkpoint(folder, which):
   """Returns the checkpoint to export; None for the folder's best."""
   if which != "last":
     return None if which == "best" else which
-  checkpoint = tf.train.latest_checkpoint(folder)
+  checkpoint = state.named_checkpoint(folder)
   if checkpoint is None:
     raise InputError(
       "%s: has no last checkpoint of a training run; expected "
@@ -345,10 +345,9 @@ def model_files(source):
 
 def read_weights(source, step=False):
   """Returns a checkpoint's {name: array} without the training state."""
-  reader = tf.train.load_checkpoint(source.checkpoint)
   return {
-    name: reader.get_tensor(name)
-    for name in modeling.checkpoint_shapes(source.checkpoint)
+    name: value
+    for name, value in modeling.read_checkpoint(source.checkpoint)
     if not modeling.TRAINING_STATE.search(name)
     or (step and name == "global_step")
   }

@@ -276,12 +276,15 @@ class _Run(training_run.Run):
   # ----------------------------------------------------------- before training
 
   def _check_initial(self):
-    """Rejects initial weights that do not fit the model."""
+    """Rejects weights to start from, or to evaluate, that do not fit."""
     if self.starts_from_initial():
       variables = self.variables().items()
       modeling.match_checkpoint(
         self.initial, {self._source_of(n): shape for n, shape in variables}
       )
+    elif not self.command.do_train and self.state.started():
+      checkpoint = modeling.find_checkpoint(self.folder)
+      modeling.match_checkpoint(checkpoint, self.variables())
 
   def _tokenizer(self):
     """Returns the FullTokenizer of the files, to mask them anew."""
@@ -411,7 +414,8 @@ class _Run(training_run.Run):
     steps = most
     if self.device.use_tpu:
       steps = min(most, -(-record_inputs.count(self.files["eval"]) // size))
-    with self._explained_records():
+    place = checkpoint or self.initial
+    with self._explained_records(), estimators.explained_restoring(place):
       scores = self.estimator.evaluate(
         self._evaluation_data, steps=steps, checkpoint_path=checkpoint
       )

@@ -430,6 +430,36 @@ def test_a_file_that_is_not_a_checkpoint_is_rejected(tmp_path):
     modeling.checkpoint_shapes(str(tmp_path / "model.ckpt"))
 
 
+def flip(path, at):
+  """Inverts a byte of a file."""
+  data = bytearray(path.read_bytes())
+  data[at] ^= 255
+  path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+  "damage",
+  [
+    lambda index, data: flip(index, 20),
+    lambda index, data: flip(data, 7),
+    lambda index, data: data.write_bytes(data.read_bytes()[:-1]),
+    lambda index, data: index.write_bytes(index.read_bytes()[:-1]),
+    lambda index, data: data.unlink(),
+  ],
+  ids=["index_flipped", "flipped", "cut", "index_cut", "without_data"],
+)
+def test_a_damaged_checkpoint_is_rejected_by_name(tmp_path, damage):
+  path = save_checkpoint(tmp_path, {"bert/x": [50, 2], "y": []})
+  modeling.check_checkpoint(path)
+  index, data = (
+    tmp_path / ("model.ckpt" + end)
+    for end in (".index", ".data-00000-of-00001")
+  )
+  damage(index, data)
+  with pytest.raises(InputError, match="model.ckpt: not a readable TensorFlow"):
+    modeling.match_checkpoint(path, {"bert/x": [50, 2]})
+
+
 def test_the_best_checkpoint_precedes_the_newest_and_all_others(tmp_path):
   def found():
     return os.path.basename(modeling.find_checkpoint(str(tmp_path)))

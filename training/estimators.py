@@ -6,6 +6,7 @@ TPUEstimator with fixed shapes. The device itself is in devices.py.
 """
 
 import contextlib
+import re
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -13,12 +14,15 @@ import tensorflow.compat.v2 as tf2
 
 from common import progress
 from common.errors import InputError
+from common.errors import is_disk_full
 from ops import replicas
 from training import batches
 from training import devices
 
 SUMMARY_STEPS = 50
 TPU_ITERATIONS = 1000
+# Begins TensorFlow's message about variables that a checkpoint does not have.
+_NOT_RESTORED = "Restoring from checkpoint failed."
 
 
 def build(
@@ -129,7 +133,7 @@ def train(
     InputError: training failed in a way that a flag can fix.
   """
   several = device.distribution == "multi_worker_mirrored"
-  with explained_failures(meter):
+  with explained_failures(meter, estimator.model_dir):
     if not after_save or not (device.use_tpu or several):
       listeners = [_AfterSave(after_save)] if after_save else None
       _train_until(estimator, input_fn, end, several, listeners)
@@ -168,14 +172,16 @@ class _AfterSave(tf.train.CheckpointSaverListener):
 
 
 @contextlib.contextmanager
-def explained_failures(meter):
-  """Turns failures of training that a flag can fix into InputErrors.
+def explained_failures(meter, folder):
+  """Turns failures of training that a person can fix into InputErrors.
 
   Args:
     meter: the run's Meter, which knows the step.
+    folder: of the checkpoints.
   """
   try:
-    yield
+    with explained_restoring(folder):
+      yield
   except tf.train.NanLossDuringTrainingError:
     raise InputError(
       "the loss or a gradient is not finite any more, in the update after step "
@@ -184,10 +190,31 @@ def explained_failures(meter):
       "before that and is good" % meter.step
     ) from None
   except tf.errors.ResourceExhaustedError as e:
+    # TensorFlow has one class for a full disk and for exhausted memory.
+    if is_disk_full(e):
+      raise
     raise InputError(
       "out of memory (%s); expected a smaller --train_batch_size, with more "
       "--num_accumulation_steps, --recompute, or a smaller --max_seq_length"
       % e.message.split("\n")[0]
+    ) from None
+
+
+@contextlib.contextmanager
+def explained_restoring(place):
+  """Turns a failure to restore a checkpoint into an InputError.
+
+  Args:
+    place: the checkpoint, or its folder.
+  """
+  try:
+    yield
+  except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as e:
+    if _NOT_RESTORED not in e.message:
+      raise
+    raise InputError(
+      "%s: has a checkpoint of another model or run (%s)"
+      % (place, re.sub(r"\s+", " ", e.message.split(_NOT_RESTORED)[1])[:300])
     ) from None
 
 
@@ -377,11 +404,12 @@ def predictions(estimator, input_fn, checkpoint, count, name):
     return
   stream = estimator.predict(input_fn, checkpoint_path=checkpoint)
   waiting, turn = {}, 0
-  for output in progress.shown(stream, count, name, "window"):
-    waiting[int(output.pop("window"))] = output  # -1 fills up a TPU's batch.
-    while turn in waiting:
-      yield waiting.pop(turn)
-      turn += 1
+  with explained_restoring(checkpoint):
+    for output in progress.shown(stream, count, name, "window"):
+      waiting[int(output.pop("window"))] = output  # -1 fills up a TPU's batch.
+      while turn in waiting:
+        yield waiting.pop(turn)
+        turn += 1
   assert turn == count, "a window was not predicted"
 
 

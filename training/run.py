@@ -156,6 +156,8 @@ class Run:
     """Builds the estimator; to be called before training or predicting."""
     schedule = self.schedule
     if schedule:
+      if self.is_chief():
+        state.remove_leftovers(self.folder)
       self.meter = progress.Meter(
         schedule.num_train_steps, schedule.steps_per_epoch
       )

@@ -2,6 +2,7 @@
 """What an output folder knows of its training run, and its checkpoints."""
 
 import os
+import re
 import time
 
 from absl import logging
@@ -13,6 +14,10 @@ from common.errors import InputError
 import modeling
 
 BEST = "model.ckpt-best"
+# What TensorFlow names its unfinished checkpoints, graphs and lists.
+_LEFTOVER = re.compile(
+  r"model\.ckpt-\d+(_temp|\.meta\.tmp)|(graph\.pbtxt|checkpoint)\.tmp"
+)
 
 
 class TrainingState:
@@ -27,6 +32,9 @@ class TrainingState:
     self._file = os.path.join(folder, run_files.STATE)
     self._values = run_files.read_state(folder)
     newest_readable_checkpoint(folder)
+    best = os.path.join(folder, BEST)
+    if tf.io.gfile.exists(best + ".index"):
+      modeling.check_checkpoint(best)
 
   def checkpoint(self, step):
     """Returns the prefix of a step's checkpoint."""
@@ -34,7 +42,7 @@ class TrainingState:
 
   def step(self):
     """Returns the step of the newest checkpoint; 0 if there is none."""
-    newest = tf.train.latest_checkpoint(self._folder)
+    newest = named_checkpoint(self._folder)
     step = checkpoint_step(newest) if newest else 0
     if step is None:
       raise InputError(
@@ -115,26 +123,45 @@ def newest_readable_checkpoint(folder):
   """
   found = _numbered_checkpoints(folder)
   for count, checkpoint in reversed(list(enumerate(found, 1))):
-    problem = _find_damage(checkpoint)
-    if problem is None:
-      if _named_checkpoint(folder) != os.path.basename(checkpoint):
-        tf.train.update_checkpoint_state(folder, checkpoint, found[:count])
-      return checkpoint
-    logging.warning("%s is damaged and ignored: %s", checkpoint, problem)
+    try:
+      modeling.check_checkpoint(checkpoint)
+    except InputError as e:
+      logging.warning("%s is damaged and ignored: %s", checkpoint, e)
+      continue
+    named = named_checkpoint(folder) or ""
+    if os.path.basename(named) != os.path.basename(checkpoint):
+      tf.train.update_checkpoint_state(folder, checkpoint, found[:count])
+    return checkpoint
   if found:
     raise InputError(
       "%s: all its checkpoints are damaged; expected a new or empty folder as "
       "--output_dir" % folder
     )
-  return tf.train.latest_checkpoint(folder)
+  return named_checkpoint(folder)
 
 
-def _named_checkpoint(folder):
-  """Returns the name of what training would go on from, without its folder."""
+def remove_leftovers(folder):
+  """Removes the temporary files of saves that a full disk or a kill ended."""
+  for name in files.list_names(folder):
+    path = os.path.join(folder, name)
+    if not _LEFTOVER.match(name):
+      continue
+    logging.info("removed what is left of a save that did not end: %s", path)
+    if tf.io.gfile.isdir(path):
+      tf.io.gfile.rmtree(path)
+    else:
+      files.remove(path)
+
+
+def named_checkpoint(folder):
+  """Returns what training would go on from, by the folder's `checkpoint` file.
+
+  That is None if there is no such file, or a damaged one.
+  """
   try:
-    return os.path.basename(tf.train.latest_checkpoint(folder) or "")
-  except ValueError:  # The file `checkpoint` itself was cut short.
-    return ""
+    return tf.train.latest_checkpoint(folder)
+  except (tf.errors.OpError, ValueError, TypeError):
+    return None
 
 
 def _numbered_checkpoints(folder):
@@ -150,22 +177,12 @@ def _numbered_checkpoints(folder):
   return [steps[step] for step in sorted(steps)]
 
 
-def _find_damage(checkpoint):
-  """Returns why a checkpoint cannot be read, checksums included, or None."""
-  try:
-    reader = tf.train.load_checkpoint(checkpoint)
-    for name in reader.get_variable_to_shape_map():
-      reader.get_tensor(name)
-  except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as e:
-    return str(e).split("\n")[0]
-  return None
-
-
 def checkpoint_step(checkpoint):
   """Returns the global_step in a checkpoint, None if it has none."""
   if "global_step" not in modeling.checkpoint_shapes(checkpoint):
     return None
-  return int(tf.train.load_variable(checkpoint, "global_step"))
+  ((_, step),) = modeling.read_checkpoint(checkpoint, ["global_step"])
+  return int(step)
 
 
 def checkpoint_files(checkpoint):

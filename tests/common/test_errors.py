@@ -3,7 +3,15 @@
 
 import pickle
 
+from common import errors
 from common.errors import InputError
+
+
+def test_a_full_disk_is_recognized_by_number_or_text():
+  assert errors.is_disk_full(OSError(28, "anything"))
+  assert errors.is_disk_full(ValueError("/x/y; No space left on device\n[node"))
+  assert not errors.is_disk_full(OSError(13, "Permission denied"))
+  assert not errors.is_disk_full(MemoryError())
 
 
 def test_a_message_is_one_line_and_loses_its_middle_if_it_quotes_too_much():

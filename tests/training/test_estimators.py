@@ -125,8 +125,40 @@ def test_evaluation_averages_over_all_batches(tmp_path):
 
 def test_out_of_memory_error_suggests_a_smaller_batch():
   with pytest.raises(InputError, match="smaller --train_batch_size"):
-    with estimators.explained_failures(progress.Meter(1)):
+    with estimators.explained_failures(progress.Meter(1), "x"):
       raise tf.errors.ResourceExhaustedError(None, None, "OOM\ndetails")
+
+
+def test_a_full_disk_is_not_taken_for_exhausted_memory():
+  full = "/x/model.ckpt-5_temp/part-0; No space left on device"
+  with pytest.raises(tf.errors.ResourceExhaustedError, match="No space left"):
+    with estimators.explained_failures(progress.Meter(1), "x"):
+      raise tf.errors.ResourceExhaustedError(None, None, full)
+
+
+def test_a_checkpoint_without_a_variable_is_named(tmp_path):
+  def model_fn(features, labels, mode, params):
+    del labels, mode, params
+    tf.train.get_or_create_global_step()
+    x = tf.get_variable("x", [])
+    return estimators.prediction_spec(
+      {"window": features["window"], "x": x + features["x"]}, use_tpu=False
+    )
+
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.train.get_or_create_global_step()
+    session.run(tf.global_variables_initializer())
+    place = tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+  features = {"window": [0], "x": [1.0]}
+  stream = estimators.predictions(
+    build(model_fn, tmp_path, None),
+    lambda: tf.data.Dataset.from_tensor_slices(features).batch(1),
+    place,
+    1,
+    "x",
+  )
+  with pytest.raises(InputError, match="model.ckpt: has a checkpoint of anoth"):
+    next(stream)
 
 
 def test_predictions_are_reordered_and_yielded_as_soon_as_possible():

@@ -101,6 +101,38 @@ def test_run_does_not_restart_if_every_checkpoint_is_damaged(tmp_path):
     state.TrainingState(folder)
 
 
+def test_a_damaged_best_checkpoint_is_rejected(tmp_path):
+  folder = str(tmp_path)
+  write_checkpoints(folder, [5])
+  best = os.path.join(folder, state.BEST)
+  state.copy_checkpoint(os.path.join(folder, "model.ckpt-5"), best)
+  cut_short(best + ".data-00000-of-00001")
+  with pytest.raises(InputError, match="model.ckpt-best: not a readable"):
+    state.TrainingState(folder)
+
+
+def test_leftovers_of_saves_are_removed_and_checkpoints_stay(tmp_path):
+  kept = [
+    "model.ckpt-5.index",
+    "model.ckpt-best.meta",
+    "checkpoint",
+    "mine.tmp",
+  ]
+  left = ["graph.pbtxt.tmp1f", "model.ckpt-5.meta.tmp1f", "checkpoint.tmp1f"]
+  for name in kept + left:
+    (tmp_path / name).write_text("")
+  for name in ("model.ckpt-10_temp", "model.ckpt-10_temp_1f"):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "part-00000-of-00001.index.tempstate1").write_text("")
+  state.remove_leftovers(str(tmp_path))
+  assert sorted(os.listdir(str(tmp_path))) == sorted(kept)
+
+
+def test_a_damaged_list_without_checkpoints_is_no_checkpoint(tmp_path):
+  (tmp_path / "checkpoint").write_bytes(b"\xff\x00model")
+  assert state.TrainingState(str(tmp_path)).step() == 0
+
+
 def test_lost_list_of_checkpoints_is_rebuilt(tmp_path):
   folder = str(tmp_path)
   write_checkpoints(folder, [5, 10])
