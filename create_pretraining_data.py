@@ -10,6 +10,13 @@ depends on inputs and flags only, not on --num_workers. After a kill, the same
 command continues from the finished shards.
 """
 
+# isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
+# isort: on
+
 import collections
 import contextlib
 import functools

@@ -18,6 +18,7 @@ import json
 import math
 import operator
 import re
+import zlib
 
 from absl import logging
 import tensorflow.compat.v1 as tf
@@ -258,17 +259,17 @@ class AlbertModel:
       with tf.variable_scope("embeddings"):
         self._table = embedding_table(config)
         self._words = look_up(self._table, input_ids, use_one_hot_embeddings)
-        self._embeddings = embed(
-          config,
-          self._words,
-          token_type_ids,
-          is_training,
-          use_one_hot_embeddings,
+        embedded = embed(
+          config, self._words, token_type_ids, use_one_hot_embeddings
         )
+        rate = config.hidden_dropout_prob if is_training else 0.0
+        self._embeddings = dropout(embedded, rate, fresh_seed(input_ids))
       with tf.variable_scope("encoder"):
         hidden = to_hidden(config, tf.cast(self._embeddings, compute_type))
-        adder = attention_adder(input_mask)
-        layers = encode(config, hidden, adder, is_training, recompute, fuse)
+        adder, seed = attention_adder(input_mask), fresh_seed(input_ids)
+        layers = encode(
+          config, hidden, adder, seed, is_training, recompute, fuse
+        )
         self._hidden = tf.cast(hidden, tf.float32)
         self._layers = [tf.cast(x, tf.float32) for x in layers]
       with tf.variable_scope("pooler"):
@@ -324,15 +325,14 @@ def look_up(table, ids, one_hot):
   return tf.reshape(tf.matmul(flat, table), shape_of(ids) + [width])
 
 
-def embed(config, words, token_type_ids, is_training, one_hot):
-  """Adds segments and positions to words, normalises, applies dropout.
+def embed(config, words, token_type_ids, one_hot):
+  """Adds segments and positions to words, and normalises.
 
   words [B, S, E], token_type_ids [B, S] -> [B, S, E].
   """
-  x = layer_norm(
+  return layer_norm(
     add_types_and_positions(config, words, token_type_ids, one_hot)
   )
-  return dropout(x, config.hidden_dropout_prob if is_training else 0.0)
 
 
 def add_types_and_positions(config, words, token_type_ids, one_hot):
@@ -370,15 +370,21 @@ def pool(config, x):
   return dense(x[:, 0], size, init, "dense", tf.tanh)
 
 
-def encode(config, x, adder, is_training, recompute=False, fuse=False):
+def encode(config, x, adder, seed, is_training, recompute=False, fuse=False):
   """Runs all layers: x [B, S, H] -> a list of [B, S, H], one per block."""
   chosen = kernels.choose(is_training, fuse)
   activation = get_activation(config.hidden_act, chosen.activation)
   chosen = chosen._replace(activation=activation or tf.identity)
   run = functools.partial(block, config, is_training, chosen)
-  # Fresh dropout seeds in every step, for the three dropouts of each block.
+  # For the three dropouts of each block.
   blocks = config.num_hidden_layers * config.inner_group_num
-  seeds = tf.random.uniform([blocks, 3, 2], maxval=2**31 - 1, dtype=tf.int32)
+  seeds = tf.random.stateless_uniform(
+    [blocks, 3, 2],
+    seed,
+    minval=0,
+    maxval=2**31 - 1,
+    dtype=tf.int32,
+  )
   with tf.variable_scope("transformer"):
     groups = [
       group_variables(config, g) for g in range(config.num_hidden_groups)
@@ -611,9 +617,26 @@ def dropout(x, rate, seed=None):
   if not rate:
     return x
   if seed is None:
-    return tf.nn.dropout(x, rate=rate)
+    seed = fresh_seed()
   kept = tf.random.stateless_uniform(shape_of(x), seed) >= rate
   return x * tf.cast(tf.cast(kept, tf.float32) / (1.0 - rate), x.dtype)
+
+
+def fresh_seed(ids=None):
+  """Returns an int32 [2] seed for dropout, another one in every step.
+
+  In a graph with a seed and a step, it depends on these, on the name scope and
+  on the ids (which tell the batches of a step apart) alone. A resumed run then
+  has the dropout of one without a break.
+  """
+  graph, step = tf.get_default_graph(), tf.train.get_global_step()
+  if graph.seed is None or step is None:
+    return tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32)
+  place = "%d/%s" % (graph.seed, graph.get_name_scope())
+  number = tf.constant(zlib.crc32(place.encode()) >> 1, tf.int32)
+  if ids is not None:
+    number += tf.reduce_sum(tf.square(tf.cast(ids, tf.int32)))
+  return tf.stack([number, tf.cast(step, tf.int32)])
 
 
 def get_activation(name, gelu=kernels.gelu):

@@ -7,6 +7,13 @@ compare the counts with those published and list the rules applied, repeated
 and contradictory texts, and texts of the test set in the training set.
 """
 
+# isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
+# isort: on
+
 import hashlib
 import os
 import textwrap

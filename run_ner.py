@@ -7,6 +7,10 @@ line with its tag in the last column, and a blank line between sentences.
 """
 
 # isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 

@@ -7,6 +7,10 @@ test.tsv in --data_dir, with a header that names the columns.
 """
 
 # isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 

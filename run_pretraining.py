@@ -7,6 +7,10 @@ programs take as --bioalbert_dir. To resume a killed run, repeat the command.
 """
 
 # isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 

@@ -7,6 +7,10 @@ BLUE and BLURB: a sentence and its label, with or without an id and a header.
 """
 
 # isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 

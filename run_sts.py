@@ -7,6 +7,10 @@ GLUE, with a header, or the text files of n2c2 (two sentences and a score).
 """
 
 # isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 

@@ -15,6 +15,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from common import signals
 from common.errors import InputError
 from common.errors import is_disk_full
 
@@ -51,21 +52,38 @@ def run(main, if_interrupted="the same command resumes at the last save"):
   """Runs `main(arguments)`; bad flags, bad input and a full disk end it with
   one line.
 
-  The exit code is then 1.
+  The exit code is then 1; after Ctrl-C it is 130, after SIGTERM 143.
 
   Args:
     main: the program's function.
-    if_interrupted: what the message after Ctrl-C, or on a full disk, adds.
+    if_interrupted: what the message after a signal, unless main knows, or on a
+      full disk adds.
   """
+  signals.raise_stopped()
   logging.set_verbosity(logging.INFO)
   logging.use_absl_handler()
   handler = logging.get_absl_handler()
   handler.setFormatter(_OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
   try:
-    app.run(_without_traceback(main, if_interrupted), flags_parser=_parse)
+    app.run(_flushed(main), flags_parser=_parse)
   except BrokenPipeError:  # The reader of our output, say `head`, is gone.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)
+  except (Exception, KeyboardInterrupt) as e:
+    number = signals.arrived()
+    if number:  # Libraries may have turned Stopped into another error.
+      said = _flat(e) if isinstance(e, signals.Stopped) else ""
+      text = "%s; %s" % (signals.NAMES[number], said or if_interrupted)
+      signals.end(number, text)
+    if isinstance(e, InputError):
+      _stop(_flat(e))
+    if not is_disk_full(e):
+      raise
+    lines = [line for line in str(e).split("\n") if is_disk_full(line)]
+    message = "the disk is full (%s); free some space; %s"
+    _stop(message % ((lines or [e])[0], if_interrupted))
+  finally:
+    signals.end_at_once()
 
 
 class _OneLine(logging.PythonFormatter):
@@ -103,27 +121,16 @@ def _stop(message):
   sys.exit(1)
 
 
-def _without_traceback(main, if_interrupted):
+def _flushed(main):
   def wrapped(arguments):
     if len(arguments) > 1:
       _stop(
         "%r is no flag; expected --flag=value or --flag value, for true and "
         "false --flag=true" % arguments[1]
       )
-    try:
-      code = main(arguments)
-      sys.stdout.flush()
-      return code
-    except InputError as e:
-      return _stop(_flat(e))
-    except Exception as e:
-      if not is_disk_full(e):
-        raise
-      lines = [line for line in str(e).split("\n") if is_disk_full(line)]
-      message = "the disk is full (%s); free some space; %s"
-      return _stop(message % ((lines or [e])[0], if_interrupted))
-    except KeyboardInterrupt:
-      return _stop("interrupted; " + if_interrupted)
+    code = main(arguments)
+    sys.stdout.flush()
+    return code
 
   return wrapped
 

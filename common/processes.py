@@ -2,18 +2,30 @@
 """Calls a function in several processes and keeps the order of its results.
 
 Workers are new interpreters that import only what they need. They end with the
-process that started them, even if it is killed, and ignore Ctrl-C.
+process that started them, even if it is killed, and ignore Ctrl-C and SIGTERM,
+which are that process' affair.
 """
 
 import contextlib
-import multiprocessing
 from multiprocessing import connection
+import os
 import signal
+import subprocess
+import sys
+import threading
 import traceback
 
 from absl import logging
 
 from common.errors import InputError
+
+# What a worker runs; its arguments are what `_work` gets, and our sys.path.
+_PROGRAM = """
+import sys
+pipe, life, *sys.path = sys.argv[1:]
+from common import processes
+processes._work(int(pipe), int(life))
+"""
 
 
 def ordered_map(make, arguments, tasks, num_workers):
@@ -60,49 +72,67 @@ def ordered_map(make, arguments, tasks, num_workers):
 
 @contextlib.contextmanager
 def _workers(number, make, arguments):
-  """Starts workers and gives pipes to them; ends the workers at the end."""
-  context = multiprocessing.get_context("spawn")
+  """Starts workers and gives pipes to them; ends the workers at the end.
+
+  All of them end when `ours` is closed, as it is when this process dies.
+  """
+  life, ours = os.pipe()
   pipes, processes = [], []
   try:
     for _ in range(number):
-      ours, theirs = context.Pipe()
-      process = context.Process(target=_work, args=(theirs,), daemon=True)
-      with _ctrl_c_ignored():
-        process.start()
-        processes.append(process)
-      theirs.close()  # Then a worker's death closes our end.
-      pipes.append(ours)
+      pipe, process = _start(life)
+      pipes.append(pipe)
+      processes.append(process)
     for pipe in pipes:  # Only now, so that the workers start in parallel.
       with _death_explained(number):
         pipe.send((make, arguments))
     yield list(pipes)
   finally:
-    for process in processes:
-      process.terminate()
-    for process in processes:
-      process.join()
+    os.close(ours)
+    os.close(life)
     for pipe in pipes:
       pipe.close()
+    for process in processes:
+      process.wait()
+
+
+def _start(life):
+  """Starts a worker; returns our end of its pipe, and its process."""
+  ours, theirs = connection.Pipe()
+  descriptors = [theirs.fileno(), life]
+  words = [sys.executable, "-c", _PROGRAM, *map(str, descriptors), *sys.path]
+  with theirs, _signals_ignored():  # Then a worker's death closes our end.
+    return ours, subprocess.Popen(words, pass_fds=descriptors)
 
 
 @contextlib.contextmanager
-def _ctrl_c_ignored():
-  """Ignores Ctrl-C for a moment; processes started meanwhile always do."""
-  before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _signals_ignored():
+  """Ignores signals for a moment; processes started meanwhile always do."""
+  numbers = signal.SIGINT, signal.SIGTERM
+  before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
   try:
     yield
   finally:
-    signal.signal(signal.SIGINT, before)
+    for number, handler in zip(numbers, before):
+      signal.signal(number, handler)
 
 
-def _work(pipe):
-  """Runs a worker until the other end of its pipe is closed."""
+def _work(pipe, life):
+  """Runs a worker until the process that started it closes `life` or ends."""
+  threading.Thread(target=_end_with, args=[life], daemon=True).start()
   logging.set_verbosity(logging.ERROR)  # The parent logs.
+  pipe = connection.Connection(pipe)
   with contextlib.suppress(EOFError, ConnectionError):
     make, arguments = pipe.recv()
     function = make(*arguments)
     while True:
       pipe.send(_outcome(function, pipe.recv()))
+
+
+def _end_with(life):
+  """Ends this process when the other end of a pipe is closed."""
+  os.read(life, 1)
+  os._exit(0)
 
 
 def _outcome(function, task):

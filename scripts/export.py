@@ -16,6 +16,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()  # Until this program can do better.
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 

@@ -5,6 +5,7 @@ On CPU and GPU it is an Estimator whose batches have any length, on TPU a
 TPUEstimator with fixed shapes. The device itself is in devices.py.
 """
 
+import collections
 import contextlib
 import re
 
@@ -13,6 +14,7 @@ import tensorflow.compat.v1 as tf
 import tensorflow.compat.v2 as tf2
 
 from common import progress
+from common import signals
 from common.errors import InputError
 from common.errors import is_disk_full
 from ops import replicas
@@ -109,10 +111,13 @@ def _tpu_config(device, common):
   )
 
 
-def train(
-  estimator, input_fn, device, meter, start, end, save_steps, after_save=None
-):
-  """Trains, and calls after_save at every checkpoint.
+# Training runs from step `start` to step `end`. Checkpoints are due every
+# `save` steps after step `first`, and at the end.
+Steps = collections.namedtuple("Steps", "first start end save")
+
+
+def train(estimator, input_fn, device, meter, steps, after_save=None):
+  """Trains, and calls after_save at every checkpoint that is due.
 
   On one machine that happens in the middle of training. A TPU has one session
   at a time, and several machines have no common moment: there training stops
@@ -123,52 +128,114 @@ def train(
     input_fn: the Estimator's.
     device: a devices.Device.
     meter: the Meter that model_fn's hooks report to.
-    start: step of the newest checkpoint, 0 for none.
-    end: step to stop at.
-    save_steps: updates between two checkpoints, as given to `build`.
+    steps: Steps; `save` as given to `build`.
     after_save: function of a step that tells whether to stop, called on all
       machines; or None.
 
   Raises:
     InputError: training failed in a way that a flag can fix.
+    Stopped: SIGTERM has come; a checkpoint of the last step was saved.
   """
   several = device.distribution == "multi_worker_mirrored"
-  with explained_failures(meter, estimator.model_dir):
-    if not after_save or not (device.use_tpu or several):
-      listeners = [_AfterSave(after_save)] if after_save else None
-      _train_until(estimator, input_fn, end, several, listeners)
-      return
-    if start and after_save(start):  # Saved, and killed before that.
-      return
-    while start < end:
-      start = min(start + save_steps, end)
-      _train_until(estimator, input_fn, start, several)
-      if after_save(start):
-        return
+  in_pieces = after_save and (device.use_tpu or several)
+  listener = _AfterSave(after_save or (lambda _: False), steps)
+  step = steps.start
+  folder = estimator.model_dir
+  with explained_failures(meter, folder), signals.hold(True):
+    if step > steps.first:
+      listener.look(step)  # Saved, and killed before that.
+    while step < steps.end and not listener.stops:
+      # An earlier run may have ended between two checkpoints that are due.
+      late = (step - steps.first) % steps.save
+      due = min(step + steps.save - late, steps.end)
+      step = due if late or in_pieces else steps.end
+      listeners = None if in_pieces else [listener]
+      _train_until(estimator, input_fn, step, device, listeners)
+      if signals.arrived():
+        raise signals.Stopped(_saved(folder))
+      if in_pieces:
+        listener.look(step)
 
 
-def _train_until(estimator, input_fn, step, several, listeners=None):
-  if not several:
-    estimator.train(input_fn, max_steps=step, saving_listeners=listeners)
+def _saved(folder):
+  """Returns what to say of the checkpoint that a stopped run has left."""
+  newest = tf.train.latest_checkpoint(folder)
+  if not newest:
+    return ""
+  return "saved %s; the same command resumes there" % newest
+
+
+def _train_until(estimator, input_fn, step, device, listeners):
+  hooks = [_StopAtSigterm(devices.is_chief(device))]
+  if device.distribution != "multi_worker_mirrored":
+    estimator.train(input_fn, hooks, max_steps=step, saving_listeners=listeners)
     return
   with tf.Graph().as_default():  # See devices.strategy.
     tf.estimator.train_and_evaluate(
       estimator,
-      tf.estimator.TrainSpec(input_fn, step),
+      tf.estimator.TrainSpec(input_fn, step, hooks),
       # Required, but used only by an evaluator machine, and there is none.
       tf.estimator.EvalSpec(input_fn),
     )
 
 
 class _AfterSave(tf.train.CheckpointSaverListener):
-  """Calls a function of the step after each saved checkpoint."""
+  """Calls a function of the step after each checkpoint that is due.
 
-  def __init__(self, function):
+  Attributes:
+    stops: whether the function has asked to stop training.
+  """
+
+  def __init__(self, function, steps):
     self._function = function
+    self._steps = steps
+    self.stops = False
 
   def after_save(self, session, global_step_value):
     del session
-    return global_step_value > 0 and self._function(global_step_value)
+    self.look(int(global_step_value))
+    # The next step would leave a checkpoint that was not looked at behind.
+    return self.stops or bool(signals.arrived())
+
+  def look(self, step):
+    """Calls the function, unless SIGTERM has come: then time is short."""
+    first, _, end, save = self._steps
+    due = not (step - first) % save or step == end
+    if step > 0 and due and not signals.arrived():
+      with signals.hold(False):  # The checkpoint is saved already.
+        self.stops = bool(self._function(step))
+
+
+class _StopAtSigterm(tf.train.SessionRunHook):
+  """Ends a session after the update in which SIGTERM has come.
+
+  Ending it saves. Of several machines only the chief ends it: the others may
+  be needed for the chief's last update.
+  """
+
+  SECONDS = 20  # In which the chief should have ended its update.
+
+  def __init__(self, is_chief):
+    self._is_chief = is_chief
+    self._seen = None
+
+  def after_create_session(self, session, coord):
+    del session, coord
+    if signals.arrived():
+      raise signals.Stopped
+
+  def after_run(self, run_context, run_values):
+    del run_values
+    if not signals.arrived():
+      return
+    step = run_context.session.run(tf.train.get_global_step())
+    if self._seen is None:
+      self._seen = step
+      if not self._is_chief:
+        signals.end_later(self.SECONDS)
+    # With --num_accumulation_steps, only the last batch changes the step.
+    elif self._is_chief and step > self._seen:
+      run_context.request_stop()
 
 
 @contextlib.contextmanager

@@ -252,9 +252,9 @@ class Run:
       self.training_data,
       self.device,
       self.meter,
-      start or first,
-      schedule.num_train_steps,
-      schedule.save_steps,
+      estimators.Steps(
+        first, start or first, schedule.num_train_steps, schedule.save_steps
+      ),
       self.look_at if looks else None,
     )
     if self.is_chief():

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -11,6 +12,7 @@ import pytest
 
 from common import processes
 from common.errors import InputError
+from tests.helpers import REPO
 
 
 class Slow:
@@ -42,9 +44,34 @@ class Telling:
   def __call__(self, task):
     if task == "end":
       os.kill(os.getpid(), signal.SIGKILL)
+    if task == "sleep":
+      time.sleep(600)
     if task == "fail":
       raise InputError("a bad chunk")
     return os.getpid(), "tensorflow" in sys.modules
+
+
+# Tells of its two workers, who are then busy for long, or ends at once.
+PARENT = """
+import sys
+from common import processes
+from tests.common import test_processes
+sleep = sys.argv[1:] == ["sleep"]
+tasks = [0, 0, "sleep", "sleep"] if sleep else [0, 0]
+for pid, _ in processes.ordered_map(test_processes.Telling, (), tasks, 2):
+  print(pid, flush=True)
+"""
+
+
+def start_parent(*arguments):
+  """Starts a program with two workers, in a process group of its own."""
+  return subprocess.Popen(
+    [sys.executable, "-c", PARENT] + list(arguments),
+    cwd=REPO,
+    stdout=subprocess.PIPE,
+    encoding="utf-8",
+    start_new_session=True,
+  )
 
 
 def has_ended(pid):
@@ -107,3 +134,17 @@ def test_workers_end_when_the_caller_stops_early():
   pids = {next(results)[0] for _ in range(5)}
   results.close()
   assert all(has_ended(pid) for pid in pids)
+
+
+def test_busy_workers_end_with_their_killed_parent():
+  with start_parent("sleep") as parent:
+    pids = [int(parent.stdout.readline()) for _ in range(2)]
+    parent.kill()
+  assert all(has_ended(pid) for pid in pids)
+
+
+def test_a_finished_program_leaves_no_process():
+  with start_parent() as parent:
+    assert len(parent.communicate()[0].splitlines()) == 2
+  with pytest.raises(ProcessLookupError):
+    os.killpg(parent.pid, 0)

@@ -142,7 +142,8 @@ def train(distribution, weights):
     )
 
   meter = progress.Meter(UPDATES)
-  estimators.train(estimator, input_fn, device, meter, 0, UPDATES, 100)
+  steps = estimators.Steps(0, 0, UPDATES, 100)
+  estimators.train(estimator, input_fn, device, meter, steps)
   names = estimator.get_variable_names()
   values = {name: estimator.get_variable_value(name) for name in names}
   return dict(values, watched=np.array(Watch.last))

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,23 +43,49 @@ def run(program, arguments, folder=REPO, code=0):
   return process.stdout, process.stderr
 
 
-def kill_at(program, arguments, text):
-  """Starts a program, kills it at a log line with a text, returns its log."""
+# Logs every step, so that tests need not wait for a log line.
+STEPWISE = f"""
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.path.insert(0, "{REPO}")
+from common import progress
+progress.LOG_SECONDS = 0
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def stop_at(program, arguments, text, number):
+  """Starts a program and sends a signal at a log line with a text.
+
+  Returns (log, exit code).
+  """
   process = subprocess.Popen(
-    [sys.executable, os.path.join(REPO, program)] + arguments.split(),
+    [sys.executable, "-c", STEPWISE, os.path.join(REPO, program)]
+    + arguments.split(),
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     encoding="utf-8",
   )
-  log = ""
+  log, sent = "", False
   with process.stdout:
     for line in process.stdout:
       log += line
-      if text in line:
-        process.kill()
-        break
-    process.wait()
-  return log
+      if text in line and not sent:
+        process.send_signal(number)
+        sent = True
+  return log, process.wait()
+
+
+def kill_at(program, arguments, text):
+  """Starts a program, kills it at a log line with a text, returns its log."""
+  return stop_at(program, arguments, text, signal.SIGKILL)[0]
+
+
+def variables(prefix):
+  """Returns {name: bytes} of a checkpoint."""
+  reader = tf.train.load_checkpoint(str(prefix))
+  names = reader.get_variable_to_shape_map()
+  return {name: reader.get_tensor(name).tobytes() for name in names}
 
 
 def write_corpus(folder, sizes):

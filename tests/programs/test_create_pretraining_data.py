@@ -203,13 +203,17 @@ def test_a_resumed_run_gives_the_same_bytes(made, text, tmp_path, num_workers):
   assert {path: now[path] for path in kept} == kept
 
 
-def test_ctrl_c_ends_in_one_line_and_leaves_no_worker(text, tmp_path):
+@pytest.mark.parametrize(
+  "number, code, name",
+  [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_ends_in_one_line_and_leaves_no_worker(
+  text, tmp_path, number, code, name
+):
   arguments = command(text, tmp_path, "--num_workers=2")
-  said, code = stop_after_a_stripe(
-    arguments, tmp_path, os.killpg, signal.SIGINT
-  )
-  assert code == 1
-  assert said.splitlines()[-1].startswith("error: interrupted;")
+  said, found = stop_after_a_stripe(arguments, tmp_path, os.killpg, number)
+  assert found == code
+  assert said.splitlines()[-1].startswith("error: %s; the same comm" % name)
   assert "Traceback" not in said
 
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -18,6 +19,8 @@ from tests.helpers.programs import QUICK
 from tests.helpers.programs import kill_at
 from tests.helpers.programs import run
 from tests.helpers.programs import squad
+from tests.helpers.programs import stop_at
+from tests.helpers.programs import variables
 from tests.helpers.programs import write_corpus
 from tests.helpers.programs import write_model
 
@@ -166,6 +169,26 @@ def test_killed_run_resumes_from_its_last_checkpoint(trained, tmp_path):
   assert [s for s, _ in state["scores"]] == [20, 30]
   best = max(state["scores"], key=lambda pair: pair[1])[0]
   assert results_of(tmp_path)["test"]["global_step"] == best
+
+
+def test_terminated_run_resumes_as_if_without_a_break(trained, tmp_path):
+  command = trained["command"].replace(str(trained["output"]), str(tmp_path))
+  log, code = stop_at("run_ner.py", command, " 3 of 100 steps", signal.SIGTERM)
+  assert code == 143 and "Traceback" not in log
+  said = re.search("(?m)^error: terminated; saved (.*); the same .*$", log)
+  assert log.endswith(said.group() + "\n")
+  step = int(said.group(1).split("-")[-1])
+  assert said.group(1) == str(tmp_path / ("model.ckpt-%d" % step))
+  assert 3 <= step < 100
+  _, log = run("run_ner.py", command)
+  assert "training from step %d to 100" % step in log
+  for name in ("training_state.json", "results.json"):
+    text = (trained["output"] / name).read_text()
+    assert (tmp_path / name).read_text() == text.replace(
+      str(trained["output"]), str(tmp_path)
+    )
+  ends = [folder / "model.ckpt-100" for folder in (trained["output"], tmp_path)]
+  assert variables(ends[0]) == variables(ends[1])
 
 
 TEXT = "no fe\u0301ver  the patients had lung cancer with Fever\nThe\n"

@@ -50,7 +50,8 @@ def test_nan_gradient_stops_training_and_names_the_step(tmp_path):
     return tf.data.Dataset.from_tensors(tf.ones([1, 2], tf.int32)).repeat()
 
   with pytest.raises(InputError, match="in the update after step 2"):
-    estimators.train(estimator, data, CPU, meter, 0, 9, 100)
+    steps = estimators.Steps(0, 0, 9, 100)
+    estimators.train(estimator, data, CPU, meter, steps)
 
 
 def test_after_save_runs_at_each_checkpoint_and_can_stop_training(tmp_path):
@@ -70,7 +71,8 @@ def test_after_save_runs_at_each_checkpoint_and_can_stop_training(tmp_path):
     return tf.data.Dataset.from_tensors(0).repeat()
 
   meter = progress.Meter(20)
-  estimators.train(estimator, data, CPU, meter, 0, 20, 2, after_save)
+  steps = estimators.Steps(0, 0, 20, 2)
+  estimators.train(estimator, data, CPU, meter, steps, after_save)
   assert saved == [2, 4, 6]
 
 

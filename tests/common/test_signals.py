@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How programs end at Ctrl-C and SIGTERM."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from common import signals
+from tests.helpers import REPO
+
+IMPORTING = """
+from common import signals
+signals.end_at_once()
+print("ready", flush=True)
+import time
+time.sleep(600)
+"""
+# A program that cleans up, while a library hides the signal's exception.
+RUNNING = """
+import sys, time
+from common import flag_groups
+def main(_):
+  try:
+    print("ready", flush=True)
+    time.sleep(600)
+  except KeyboardInterrupt:
+    raise ImportError("NumPy failed to import")
+  finally:
+    print("cleaned up", flush=True)
+sys.argv = ["x"]
+flag_groups.run(main, "nothing was written")
+"""
+
+
+def stop(arguments, number, text="ready"):
+  """Starts Python, sends a signal at a line with a text.
+
+  Returns (exit code, the rest of its output).
+  """
+  process = subprocess.Popen(
+    [sys.executable] + arguments,
+    cwd=REPO,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    encoding="utf-8",
+    # A shell ignores Ctrl-C for what it starts in the background.
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+  )
+  for line in process.stdout:
+    if text in line:
+      break
+  process.send_signal(number)
+  output = process.communicate(timeout=600)[0]
+  return process.returncode, output
+
+
+BOTH = pytest.mark.parametrize(
+  "number, code, name",
+  [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+
+
+@BOTH
+def test_a_signal_while_importing_ends_in_one_line(number, code, name):
+  assert stop(["-c", IMPORTING], number) == (code, "error: %s\n" % name)
+
+
+@BOTH
+def test_a_signal_cleans_up_and_ends_in_one_line(number, code, name):
+  line = "error: %s; nothing was written\n" % name
+  assert stop(["-c", RUNNING], number) == (code, "cleaned up\n" + line)
+
+
+def test_a_program_can_be_interrupted_while_it_imports_its_libraries():
+  program = ["-X", "importtime", os.path.join(REPO, "run_ner.py")]
+  code, output = stop(program, signal.SIGINT, "numpy.version")
+  assert code == 130
+  assert "Traceback" not in output
+  assert output.splitlines()[-1] == "error: interrupted"
+
+
+@pytest.fixture
+def handlers():
+  """Installs the handlers in this process; restores pytest's."""
+  before = {number: signal.getsignal(number) for number in signals.NAMES}
+  signals.raise_stopped()
+  yield
+  signals._State.arrived = None
+  for number, handler in before.items():
+    signal.signal(number, handler)
+
+
+def test_sigterm_can_be_held_back(handlers):
+  with signals.hold(True):
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert signals.arrived() == signal.SIGTERM
+    with pytest.raises(signals.Stopped), signals.hold(False):
+      os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+  with pytest.raises(signals.Stopped):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_an_ignored_signal_stays_ignored(handlers):
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  signals.raise_stopped()
+  assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
