@@ -6,6 +6,7 @@ defaults, so importing a program defines no flag. Only `main` reads FLAGS:
 `values()` turns them into plain values for the library.
 """
 
+import functools
 import os
 import re
 import sys
@@ -64,24 +65,12 @@ def run(main, if_interrupted="the same command resumes at the last save"):
   logging.use_absl_handler()
   handler = logging.get_absl_handler()
   handler.setFormatter(_OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
+  start = functools.partial(app.run, _flushed(main), flags_parser=_parse)
   try:
-    app.run(_flushed(main), flags_parser=_parse)
+    _without_traceback(start, if_interrupted)()
   except BrokenPipeError:  # The reader of our output, say `head`, is gone.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)
-  except (Exception, KeyboardInterrupt) as e:
-    number = signals.arrived()
-    if number:  # Libraries may have turned Stopped into another error.
-      said = _flat(e) if isinstance(e, signals.Stopped) else ""
-      text = "%s; %s" % (signals.NAMES[number], said or if_interrupted)
-      signals.end(number, text)
-    if isinstance(e, InputError):
-      _stop(_flat(e))
-    if not is_disk_full(e):
-      raise
-    lines = [line for line in str(e).split("\n") if is_disk_full(line)]
-    message = "the disk is full (%s); free some space; %s"
-    _stop(message % ((lines or [e])[0], if_interrupted))
   finally:
     signals.end_at_once()
 
@@ -119,6 +108,29 @@ def _flat(error):
 def _stop(message):
   sys.stderr.write("error: %s\n" % message)
   sys.exit(1)
+
+
+def _without_traceback(function, if_interrupted):
+  """Returns a function that ends this process with a line at its errors."""
+
+  def wrapped(*arguments):
+    try:
+      return function(*arguments)
+    except (Exception, KeyboardInterrupt) as e:
+      number = signals.arrived()
+      if number:  # Libraries may have turned Stopped into another error.
+        said = _flat(e) if isinstance(e, signals.Stopped) else ""
+        text = "%s; %s" % (signals.NAMES[number], said or if_interrupted)
+        signals.end(number, text)
+      if isinstance(e, InputError):
+        _stop(_flat(e))
+      if not is_disk_full(e):
+        raise
+      lines = [line for line in str(e).split("\n") if is_disk_full(line)]
+      message = "the disk is full (%s); free some space; %s"
+      return _stop(message % ((lines or [e])[0], if_interrupted))
+
+  return wrapped
 
 
 def _flushed(main):
