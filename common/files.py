@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import glob as local_glob
 import hashlib
+import io
 import json
 import os
 
@@ -21,6 +22,13 @@ from common.errors import is_disk_full
 from common.text import decode
 from common.text import parse_json
 
+# Limits of a file that is read whole, generous for text, weights and JSON: they
+# keep an endless file (a pipe, a compression bomb) from filling the memory. The
+# largest data set of the benchmark has 30 MB, a JSON file of ours some kB.
+MAX_BYTES = 1 << 30
+MAX_JSON_BYTES = 1 << 24
+
+_BLOCK = 1 << 18  # bytes to read at once
 _NO_DEFAULT = object()
 
 
@@ -156,10 +164,25 @@ def remove(path):
     os.remove(path)
 
 
-def read(path):
-  """Returns a file's bytes; raises InputError if it cannot be read."""
+def read(path, limit=MAX_BYTES):
+  """Returns a file's bytes.
+
+  Raises InputError if it cannot be read, or has more bytes than the limit.
+  """
   with _explained(path, "read"), open_file(path) as f:
-    return f.read()
+    return gathered(iter(lambda: f.read(_BLOCK), b""), path, limit)
+
+
+def gathered(blocks, path, limit=MAX_BYTES):
+  """Returns blocks of a file joined; InputError if they exceed the limit."""
+  whole = io.BytesIO()
+  for block in blocks:
+    if whole.tell() + len(block) > limit:
+      raise InputError(
+        "%s: found more than %d bytes, expected at most as many" % (path, limit)
+      )
+    whole.write(block)
+  return whole.getvalue()
 
 
 def read_json(path, default=_NO_DEFAULT, shape=None, allow_nan=False):
@@ -179,7 +202,8 @@ def read_json(path, default=_NO_DEFAULT, shape=None, allow_nan=False):
     with _explained(path, "read"):
       if not exists(path):
         return default
-  return parse_json(decode(read(path), path), path, shape or {}, allow_nan)
+  text = decode(read(path, MAX_JSON_BYTES), path)
+  return parse_json(text, path, shape or {}, allow_nan)
 
 
 def sha256(*paths):

@@ -9,6 +9,10 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 
+# Bytes. No sentence, document or row of a table is as long, but a compression
+# bomb is; a line has to be in memory whole, several times.
+MAX_LINE = 1 << 24
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.I)
 _MAX_DIGITS = 100  # Of a number in JSON.
@@ -47,6 +51,33 @@ def decode(data, path):
       % (path, text.count("\n", 0, nul) + 1)
     )
   return text
+
+
+def split_lines(data, path, decode=decode):
+  """Returns the lines of a text file's bytes, without their line feeds.
+
+  Raises InputError for bytes that `decode` rejects, and for an endless line.
+  """
+  check_lines(data, path)
+  return decode(data, path).split("\n")
+
+
+def check_lines(data, path):
+  """Raises InputError if bytes have a line of more than MAX_LINE."""
+  start = 0
+  while len(data) - start > MAX_LINE:
+    end = data.rfind(b"\n", start, start + MAX_LINE + 1) + 1
+    if not end:
+      raise endless_line(path, data.count(b"\n", 0, start) + 1)
+    start = end
+
+
+def endless_line(path, number):
+  """Returns the InputError about a line of more than MAX_LINE bytes."""
+  return InputError(
+    "%s:%d: found a line of more than %d bytes, expected shorter lines"
+    % (path, number, MAX_LINE)
+  )
 
 
 def check_whole(text, place):

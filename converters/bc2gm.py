@@ -5,7 +5,7 @@ import json
 
 from common.errors import InputError
 from common.errors import shorten
-from common.text import decode
+from common.text import split_lines
 from converters.shared import corpus
 from converters.shared import rows
 from converters.shared import splits
@@ -110,7 +110,7 @@ def _read(source, part, eval_name, report):
     part + "ing sentences", "%s/%s.in" % (part, part), part + ".in"
   )
   sentences = {}
-  for number, line in enumerate(decode(data, path).split("\n"), 1):
+  for number, line in enumerate(split_lines(data, path), 1):
     place = "%s:%d" % (path, number)
     name, blank, text = line.rstrip("\r").partition(" ")
     if not line.strip():

@@ -6,7 +6,7 @@ import re
 
 from common.errors import InputError
 from common.errors import shorten
-from common.text import decode
+from common.text import split_lines
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import marking
@@ -119,7 +119,7 @@ def _note(name, files, report):
 
 
 def _matches(file, pattern, expected, report):
-  for number, line in enumerate(decode(file.read(), file.path).split("\n"), 1):
+  for number, line in enumerate(split_lines(file.read(), file.path), 1):
     place = "%s:%d" % (file.path, number)
     if not line.strip():
       continue

@@ -22,8 +22,8 @@ from common import files
 from common import run_files
 from common.errors import InputError
 from common.errors import shorten
-from common.text import decode
 from common.text import parse_number
+from common.text import split_lines
 from evaluation import bioasq
 from evaluation import metrics
 from evaluation import significance
@@ -272,7 +272,7 @@ def _read_entities(run, metric):
 def _read_conll(data, path):
   """Yields (words, gold labels, predicted labels) for each sentence."""
   rows = []
-  for number, line in enumerate(decode(data, path).split("\n") + [""], 1):
+  for number, line in enumerate(split_lines(data, path) + [""], 1):
     columns = line.split()
     if len(columns) == 3:
       rows.append(columns)

@@ -192,16 +192,10 @@ def read_pubmed(source, counts):
     source.blocks(), source.path, tags, _PUBMED_ROOTS, PUBMED
   )
   for element in elements:
-    parent = element.getparent()
-    if parent is not None and parent.tag == "PubmedArticle":
-      continue  # complete only with its parent
     if element.tag == "DeleteCitation":
       counts["records listed as deleted"] += len(element)
     else:
       yield _record(element, source, counts)
-    element.clear()
-    while element.getprevious() is not None:
-      del parent[0]
 
 
 def _record(record, source, counts):
@@ -302,14 +296,20 @@ def _read_archive(source, counts):
 
 def _articles(blocks, place, counts):
   """Yields the Articles of a file, with None as position."""
-  tags = ("{*}article", "{*}tr", "{*}ref")
-  for element in safe_xml.elements(blocks, place, tags, _JATS_ROOTS, JATS):
-    if etree.QName(element).localname == "article":
-      _remove_namespace(element)
-      article = _article(element, place, counts)
-      if article:
-        yield article
-    element.clear()  # Rows and references may be most of an article.
+  elements = safe_xml.elements(
+    blocks,
+    place,
+    ("{*}article",),
+    _JATS_ROOTS,
+    JATS,
+    # Rows and references may be most of an article.
+    ("{*}tr", "{*}ref"),
+  )
+  for element in elements:
+    _remove_namespace(element)
+    article = _article(element, place, counts)
+    if article:
+      yield article
 
 
 def _remove_namespace(article):

@@ -14,6 +14,7 @@ import re
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
+from common.text import split_lines
 from formats import annotated
 
 _SPANS = r"(?:\d+ \d+)(?:;\d+ \d+)*"
@@ -42,7 +43,7 @@ def parse(
   """
   text = decode(text_data, text_path)
   mentions, relations, known = {}, [], []
-  for number, line in enumerate(decode(ann_data, ann_path).split("\n"), 1):
+  for number, line in enumerate(split_lines(ann_data, ann_path), 1):
     line, place = line.rstrip("\r"), "%s:%d" % (ann_path, number)
     if line.strip():
       with skipping(annotated.UNFIT_ANNOTATIONS):

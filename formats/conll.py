@@ -14,7 +14,7 @@ from absl import logging
 from common.errors import InputError
 from common.errors import first_five
 from common.errors import shorten
-from common.text import decode
+from common.text import split_lines
 
 # A sentence; `labels` is None in a file of words alone.
 Sentence = collections.namedtuple("Sentence", "words labels")
@@ -66,7 +66,7 @@ def parse_documents(data, path, needs_labels=True):
   The id comes from the document's marker; it is "" without a marker or an id.
   For the format see `parse`.
   """
-  lines = decode(data, path).split("\n")
+  lines = split_lines(data, path)
   found = _read_lines(lines, path, needs_labels)
   documents = [("", [])]
   words, labels = [], []

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parses untrusted XML: loads no DTD, resolves no entity, uses no network."""
+"""Parses untrusted XML: loads no DTD, resolves no entity, uses no network.
+
+Memory is bounded. libxml2 itself limits the depth of elements and the size of a
+tag, a name and a piece of text; MAX_SIZE and MAX_MARKUP limit what has to be in
+memory at the same time.
+"""
 
 import re
 
@@ -7,6 +12,13 @@ from lxml import etree
 
 from common.errors import InputError
 from common.errors import shorten
+
+# Limits of a record, or of a file that is not read record by record. PubMed's
+# records have kilobytes, the largest articles of PMC some 20 MB. Markup costs
+# most: an element of 4 bytes takes 120 in memory, so the second limit is about
+# 1 GB, and allows a mark every 10 bytes in an article of 40 MB.
+MAX_SIZE = 1 << 26  # bytes
+MAX_MARKUP = 1 << 22  # tags, attributes and entities, counted by "<", "=", "&"
 
 _OPTIONS = {
   "resolve_entities": False,
@@ -29,10 +41,15 @@ def parse(data, path, expected, tag=None):
   """Returns the root element of a file's bytes.
 
   Raises:
-    InputError: the XML is not well-formed, its root is not a `tag`, or it
-      refers to an entity, whose text would be missing; the message names the
-      line.
+    InputError: the XML is not well-formed, its root is not a `tag`, it refers
+      to an entity, whose text would be missing, or it has too much markup; the
+      message names the line.
   """
+  if _markup(data) > MAX_MARKUP:
+    raise InputError(
+      "%s: found %d tags and attributes, expected %s with at most %d of them"
+      % (path, _markup(data), expected, MAX_MARKUP)
+    )
   parser = etree.XMLParser(**_OPTIONS)
   try:
     root = etree.fromstring(data, parser)
@@ -53,27 +70,43 @@ def parse(data, path, expected, tag=None):
   return root
 
 
-def elements(blocks, place, tags, roots, expected):
+def elements(blocks, place, tags, roots, expected, parts=()):
   """Yields the elements with these tags as soon as they are complete.
+
+  Once an element is used, it leaves memory with everything before it, so only
+  one is in memory at a time, however large the file.
 
   Args:
     blocks: iterable of the file's bytes.
     place: names the file in error messages.
-    tags: of the elements, as in lxml's `iter`.
+    tags: of the elements, as in lxml's `iter`; one inside another is skipped.
     roots: names of outermost elements that may hold no such element.
     expected: description of the file, for error messages.
+    parts: tags of elements to empty as soon as they are complete, since they
+      may be most of an element and nobody reads them.
 
   Raises:
-    InputError: the XML is damaged, or has no such element and another root.
+    InputError: the XML is damaged, an element (or what stands between two)
+      exceeds MAX_SIZE or MAX_MARKUP, or there is no such element and another
+      root.
   """
-  parser = etree.XMLPullParser(events=("end",), tag=tags, **_OPTIONS)
-  found = False
+  parser = etree.XMLPullParser(events=("end",), tag=tags + parts, **_OPTIONS)
+  emptied = frozenset(tag.rpartition("}")[2] for tag in parts)
+  found, size, markup = False, 0, 0
   try:
     for block in blocks:
+      marks = _markup(block)
+      size, markup = size + len(block), markup + marks
+      _check_size(size, markup, place)
       parser.feed(block)
       for _, element in parser.read_events():
-        found = True
-        yield element
+        if etree.QName(element).localname in emptied:
+          element.clear()
+        elif next(element.iterancestors(*tags), None) is None:
+          found = True
+          yield element
+          _free(element)
+          size, markup = len(block), marks
     root = parser.close()
   except etree.XMLSyntaxError as error:
     reason = (error.msg or "none").split("\n")[0].split(", line ")[0]
@@ -87,6 +120,36 @@ def elements(blocks, place, tags, roots, expected):
       "%s: found <%s> as the outermost element, expected %s"
       % (place, name, expected)
     )
+
+
+def _markup(data):
+  """Returns an upper bound of the number of nodes in a piece of XML."""
+  return data.count(b"<") + data.count(b"=") + data.count(b"&")
+
+
+def _check_size(size, markup, place):
+  """Raises InputError if a record is too large to be one."""
+  if size <= MAX_SIZE and markup <= MAX_MARKUP:
+    return
+  found, limit = (
+    ("%d bytes" % size, "%d bytes" % MAX_SIZE)
+    if size > MAX_SIZE
+    else ("%d tags and attributes" % markup, "%d of them" % MAX_MARKUP)
+  )
+  raise InputError(
+    "%s: found %s of XML without the end of a record, expected records of at "
+    "most %s" % (place, found, limit)
+  )
+
+
+def _free(element):
+  """Removes an element's content and everything before it from memory."""
+  element.clear()
+  while element is not None:
+    parent = element.getparent()
+    while parent is not None and element.getprevious() is not None:
+      del parent[0]
+    element = parent
 
 
 def root_of(text):

@@ -12,11 +12,19 @@ import itertools
 import tarfile
 import zlib
 
+from common import text
 from common.errors import InputError
 
 BLOCK = 1 << 16  # bytes to read from the stored file at once
-MAX_LINE = 1 << 24  # bytes of a line
+MAX_LINE = text.MAX_LINE
 _MAX_INFLATED = 1 << 20  # bytes to decompress at once
+# Headers of tar archives that hold the name and more of the file after them.
+_TAR_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK) + (
+  tarfile.XHDTYPE,
+  tarfile.XGLTYPE,
+  tarfile.SOLARIS_XHDTYPE,
+)
+_MAX_TAR_NAME = 1 << 16  # bytes
 
 
 def lines(source):
@@ -27,10 +35,7 @@ def lines(source):
     end = data.rfind(b"\n") + 1 if block else len(data)
     rest = data[end:]
     if len(rest) > MAX_LINE:
-      raise InputError(
-        "%s:%d: found a line of more than 16 MiB, expected a sentence a line"
-        % (source.path, number)
-      )
+      raise text.endless_line(source.path, number)
     for line in io.StringIO(_decode(data[:end], source.path, number), "\n"):
       yield number, line
       number += 1
@@ -40,11 +45,11 @@ def _decode(data, path, first_line):
   """Decodes complete lines; `first_line` is the number of the first."""
   wrong = data.find(b"\0")
   try:
-    text = data.decode("utf-8")
+    decoded = data.decode("utf-8")
   except UnicodeDecodeError as error:
     wrong = error.start
   if wrong < 0:
-    return text
+    return decoded
   raise InputError(
     "%s:%d: found byte 0x%02x, expected text in UTF-8"
     % (path, first_line + data.count(b"\n", 0, wrong), data[wrong])
@@ -54,7 +59,7 @@ def _decode(data, path, first_line):
 def members(source):
   """Yields (name, blocks of content, offset of its end) of archived files."""
   with tarfile.open(
-    fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=_Member
+    fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=TarHeader
   ) as archive:
     for member in iter(archive.next, None):
       archive.members.clear()  # Otherwise the list would grow.
@@ -168,8 +173,12 @@ class Source:
       )
 
 
-class _Member(tarfile.TarInfo):
-  """Reads archive headers; tarfile takes a damaged one for the end."""
+class TarHeader(tarfile.TarInfo):
+  """Reads headers of tar archives, which may be damaged or hostile.
+
+  tarfile takes a damaged header for the end of the archive, and reads a name or
+  a map of holes ("sparse" files) of any size into memory.
+  """
 
   @classmethod
   def fromtarfile(cls, archive):
@@ -179,3 +188,15 @@ class _Member(tarfile.TarInfo):
       raise
     except tarfile.HeaderError as error:
       raise tarfile.ReadError(str(error)) from error
+
+  @classmethod
+  def frombuf(cls, buf, encoding, errors):
+    info = super().frombuf(buf, encoding, errors)
+    if info.type in _TAR_NAMES and info.size > _MAX_TAR_NAME:
+      raise tarfile.ReadError("a name of %d bytes" % info.size)
+    if info.type == tarfile.GNUTYPE_SPARSE:
+      raise tarfile.ReadError("a file with holes")
+    return info
+
+  def _proc_gnusparse_10(self, *args):
+    raise tarfile.ReadError("a file with holes")

@@ -15,6 +15,7 @@ from absl import logging
 
 from common.errors import InputError
 from common.errors import shorten
+from common.text import check_lines
 from common.text import check_whole
 from common.text import decode
 from common.text import parse_json_line
@@ -76,6 +77,7 @@ def read_rows(data, path, columns):
     found = _read_array(text, path)
     if found is not None:
       return found
+  check_lines(data, path)
   if text.lstrip()[:1] == "{":
     lines = enumerate(text.split("\n"), 1)
     places = [("%s:%d" % (path, i), i, line) for i, line in lines]

@@ -7,6 +7,7 @@ archive can do no harm: they only appear in messages and are matched with
 patterns.
 """
 
+import bz2
 import collections
 import contextlib
 import fnmatch
@@ -24,6 +25,7 @@ from common import files
 from common.errors import InputError
 from common.errors import first_five
 from common.text import decode
+from formats import streams
 
 
 class Missing(InputError):
@@ -55,7 +57,13 @@ class File(collections.namedtuple("File", "path name container read")):
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2")
 _CLOSED_ENDINGS = (".rar", ".7z", ".tar.xz")
 _MAX_DEPTH = 3  # archives within archives
-_MAX_BYTES = 1 << 30  # unpacked, of an archive or a file
+# Limits of what all archives of a folder hold together, as archives within
+# archives multiply. The largest corpora have 60 MB and 20,000 files.
+_MAX_BYTES = 1 << 29
+_MAX_FILES = 1 << 18
+_BLOCK = 1 << 16  # bytes to decompress at once
+# {first bytes of a compressed file: what opens it}
+_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 _WILDCARD = re.compile(r"[*?[]")
 
 
@@ -72,6 +80,7 @@ class Source:
     self._files = []
     self._by_base = {}  # {name without folders, in lower case: its Files}
     self._digests = {}  # {name: SHA-256} of the files read so far
+    self._size = self._members = 0  # in archives
     for path, name in _walk(folder):
       self._add(path, name, folder, functools.partial(files.read, path), 0)
 
@@ -152,9 +161,9 @@ class Source:
     """Adds a file or, for an archive, the files inside."""
     lower = name.lower()
     if lower.endswith(".zip") and depth < _MAX_DEPTH:
-      members = _zip_members(path, read())
+      members = _zip_members(path, read(), self._count)
     elif depth < _MAX_DEPTH and _is_tar(lower, read):
-      members = _tar_members(path, read())
+      members = _tar_members(path, read(), self._count)
     elif lower.endswith(".gz"):
       self._take(path, name[:-3], container, lambda: _inflated(path, read()))
       return
@@ -162,7 +171,23 @@ class Source:
       self._take(path, name, container, read)
       return
     for inner, read_inner in members:
-      self._add("%s/%s" % (path, inner), inner, path, read_inner, depth + 1)
+      inner = inner.replace("\\", "/")
+      if not _is_litter(inner):
+        self._add("%s/%s" % (path, inner), inner, path, read_inner, depth + 1)
+
+  def _count(self, path, size, number):
+    """Counts what an archive holds; InputError if all hold too much."""
+    self._size += size
+    self._members += number
+    for found, limit, unit in (
+      (self._size, _MAX_BYTES, "bytes"),
+      (self._members, _MAX_FILES, "files"),
+    ):
+      if found > limit:
+        raise InputError(
+          "%s: found more than %d %s in this and the archives before it, "
+          "expected a corpus of the benchmark" % (path, limit, unit)
+        )
 
   def _take(self, path, name, container, read):
     """Adds a file that is not an archive."""
@@ -205,7 +230,7 @@ def _matching_end(name, patterns):
 
 def _one_of(files):
   """Returns one of several files that must have the same content."""
-  if len(files) > 1 and len({file.read() for file in files}) > 1:
+  if len(files) > 1 and len(set(map(_digest, files))) > 1:
     raise InputError(
       "%s and %s: found two files of the same name that differ, expected one "
       "of them" % (files[0].path, files[1].path)
@@ -213,25 +238,24 @@ def _one_of(files):
   return files[0]
 
 
-def _zip_members(path, data):
-  """Returns (name, function that reads it) of each file in a zip archive."""
+def _digest(file):
+  return hashlib.sha256(file.read()).digest()
+
+
+def _zip_members(path, data, count):
+  """Yields (name, function that reads it) of each file in a zip archive."""
+  count(path, 0, data.count(b"PK\1\2"))  # These begin the zip's entries.
   with _report_damage(path):
     archive = zipfile.ZipFile(io.BytesIO(data))
-    infos = [info for info in archive.infolist() if not info.is_dir()]
-  _check_size(path, sum(info.file_size for info in infos))
 
-  def reader(info):
-    def read():
-      with _report_damage("%s/%s" % (path, info.filename)):
-        return archive.read(info)
+  def read(info):
+    with _report_damage("%s/%s" % (path, info.filename)):
+      return archive.read(info)
 
-    return read
-
-  return [
-    (_plain(info.filename), reader(info))
-    for info in infos
-    if not _is_litter(info.filename)
-  ]
+  for info in archive.infolist():
+    if not info.is_dir():
+      count(path, info.file_size, 0)
+      yield info.filename, functools.partial(read, info)
 
 
 def _is_tar(name, read):
@@ -246,51 +270,46 @@ def _is_tar(name, read):
   return head[257:262] == b"ustar"
 
 
-def _tar_members(path, data):
-  """Returns (name, function that reads it) of each file in a tar archive."""
-  members, total = [], 0
+def _tar_members(path, data, count):
+  """Yields (name, function that reads it) of each file in a tar archive."""
+  data = _unpacked(path, data)
+  count(path, len(data), 0)
   with _report_damage(path):
-    with tarfile.open(fileobj=io.BytesIO(data), errorlevel=2) as archive:
-      for info in archive:
-        if not info.isreg() or _is_litter(info.name):
-          continue
-        total += info.size
-        _check_size(path, total)
-        content = archive.extractfile(info).read()
-        members.append((_plain(info.name), lambda content=content: content))
-      _check_end(archive)
-  if not members:
-    raise _damaged(path, "no file inside")
-  return members
-
-
-def _check_end(archive):
-  """Raises tarfile.ReadError if a tar archive was not read to its end.
-
-  An archive ends with a block of zeros, but tarfile also stops at a damaged
-  header and at the end of the file. Reading on checks gzip's checksum too.
-  """
-  archive.fileobj.seek(archive.offset)
-  end = archive.fileobj.read(_MAX_BYTES)[: tarfile.BLOCKSIZE]
-  if len(end) < tarfile.BLOCKSIZE or end.strip(b"\0"):
-    raise tarfile.ReadError("no end of the archive")
-
-
-def _inflated(path, data):
-  """Returns the content of a gzip file."""
-  with _report_damage(path):
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as f:
-      content = f.read(_MAX_BYTES + 1)
-  _check_size(path, len(content))
-  return content
-
-
-def _check_size(path, size):
-  if size > _MAX_BYTES:
-    raise InputError(
-      "%s: found more than %d MiB inside, expected a corpus of the benchmark"
-      % (path, _MAX_BYTES >> 20)
+    archive = tarfile.open(
+      fileobj=io.BytesIO(data), mode="r:", tarinfo=streams.TarHeader
     )
+  is_empty = True
+  while True:
+    with _report_damage(path):
+      info = archive.next()
+    if info is None:
+      break
+    archive.members.clear()  # Otherwise the list would grow.
+    if info.isreg():
+      count(path, 0, 1)
+      is_empty = False
+      place = slice(info.offset_data, info.offset_data + info.size)
+      yield info.name, functools.partial(data.__getitem__, place)
+  if is_empty:
+    raise _damaged(path, "no file inside")
+
+
+def _unpacked(path, data):
+  """Returns a file's content, decompressed if it is compressed."""
+  for start, opened in _COMPRESSED.items():
+    if data.startswith(start):
+      return _inflated(path, data, opened)
+  return data
+
+
+def _inflated(path, data, opened=gzip.open):
+  """Returns the content of a compressed file."""
+
+  def blocks():
+    with _report_damage(path), opened(io.BytesIO(data)) as f:
+      yield from iter(lambda: f.read(_BLOCK), b"")
+
+  return files.gathered(blocks(), path, _MAX_BYTES)
 
 
 @contextlib.contextmanager
@@ -312,13 +331,9 @@ def _damaged(path, reason):
   )
 
 
-def _plain(name):
-  return name.replace("\\", "/")
-
-
 def _is_litter(name):
   """Returns whether a file is hidden, by its folder too, or added by macOS."""
   return any(
     part == "__MACOSX" or part.startswith(".") and part not in (".", "..")
-    for part in _plain(name).split("/")
+    for part in name.split("/")
   )

@@ -29,7 +29,7 @@ def parse(
     skipping: for lines of other sizes; see formats/annotated.py.
   """
   found = []
-  for number, line in enumerate(decode(data, path).split("\n"), 1):
+  for number, line in enumerate(text.split_lines(data, path, decode), 1):
     line = line.rstrip("\r")
     if not line.strip():
       continue

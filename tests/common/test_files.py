@@ -139,3 +139,16 @@ def test_remote_paths_open_with_tensorflow(tmp_path):
   with files.open_file("file://%s/x" % tmp_path) as f:
     assert isinstance(f, tf.io.gfile.GFile)
     assert f.read() == b"abc"
+
+
+def test_a_file_beyond_the_limit_is_an_error(tmp_path):
+  path = tmp_path / "a.txt"
+  path.write_bytes(b"12345")
+  assert files.read(str(path), 5) == b"12345"
+  with pytest.raises(InputError, match="a.txt: found more than 4 bytes, expec"):
+    files.read(str(path), 4)
+
+
+def test_an_endless_file_is_an_error():
+  with pytest.raises(InputError, match="/dev/zero: found more than 99 bytes"):
+    files.read("/dev/zero", 99)

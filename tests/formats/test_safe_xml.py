@@ -117,3 +117,67 @@ def test_missing_attributes_and_texts_are_rejected(call, element, name, error):
   with pytest.raises(errors.InputError) as caught:
     call(element, name, "c.xml")
   assert str(caught.value) == "c.xml:%s, expected one" % error
+
+
+def test_markup_that_would_fill_the_memory_is_rejected(monkeypatch):
+  monkeypatch.setattr(safe_xml, "MAX_MARKUP", 4)
+  assert safe_xml.parse(b'<a b=""><b/></a>', "c.xml", "a") is not None
+  assert rejection_of(b'<a b=""><b/><c/></a>') == (
+    "c.xml: found 5 tags and attributes, expected a BioC collection with at "
+    "most 4 of them"
+  )
+
+
+def elements(*blocks):
+  return safe_xml.elements(
+    blocks, "c.xml", ("r", "s"), ("a",), "records", ("{*}p",)
+  )
+
+
+def streamed(*blocks):
+  return [(element.tag, element.text) for element in elements(*blocks)]
+
+
+def test_records_are_streamed_with_their_text():
+  assert streamed(b"<a><r>1</r><x/>", b"<r>", b"2<s/></r></a>") == [
+    ("r", "1"),
+    ("r", "2"),
+  ]
+
+
+def test_a_root_may_be_the_only_record():
+  assert streamed(b"<r>1</r>") == [("r", "1")]
+
+
+def test_a_record_in_another_is_skipped():
+  assert streamed(b"<a><r><s/>1</r></a>") == [("r", None)]
+
+
+def test_parts_are_emptied():
+  whole = b"<r><q:p xmlns:q='q'><x>1</x></q:p><p><x/></p></r>"
+  (record,) = ([len(part) for part in record] for record in elements(whole))
+  assert record == [0, 0]
+
+
+def test_used_records_leave_memory_with_everything_before_them():
+  blocks = [b"<a><v><x/><r/></v>", b"<w><x/><r/></w>", b"<y/></a>"]
+  trees = [
+    [element.tag for element in record.getroottree().iter()]
+    for record in elements(*blocks)
+  ]
+  assert trees == [["a", "v", "x", "r"], ["a", "v", "r", "w", "x", "r"]]
+
+
+@pytest.mark.parametrize(
+  ("limit", "value", "found"),
+  [
+    ("MAX_SIZE", 25, "found 26 bytes of XML without the end of a record"),
+    ("MAX_MARKUP", 6, "found 7 tags and attributes of XML without the end of"),
+  ],
+)
+def test_a_record_has_a_largest_size(monkeypatch, limit, value, found):
+  monkeypatch.setattr(safe_xml, limit, value)
+  assert len(streamed(b"<a>", *[b"<r><x/></r>"] * 9 + [b"</a>"])) == 9
+  with pytest.raises(errors.InputError) as caught:
+    streamed(b"<a><r>", *[b"<x/>"] * 9)
+  assert str(caught.value).startswith("c.xml: " + found)

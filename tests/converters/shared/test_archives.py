@@ -275,30 +275,60 @@ def test_the_error_about_a_nested_archive_names_both(source):
   assert "c.tar/d.zip: found a damaged" in said
 
 
+def nested_bombs(number):
+  """Returns a zip of `number` archives with 400 bytes in each."""
+  return zipped(
+    {"%d.tar.gz" % i: tar_gz({"a.txt": b"x" * 400}) for i in range(number)}
+  )
+
+
 BOMBS = [
-  ("c.zip", zipped({"a.txt": b"x" * 600, "b.txt": b"x" * 600})),
-  ("c.tar", tarred({"a.txt": b"x" * 600, "b.txt": b"x" * 600})),
-  ("c.tar.gz", tar_gz({"a.txt": b"x" * 1025})),
-  ("a.txt.gz", gzipped(b"x" * 1025)),
-  ("c.zip", zipped({"a.txt.gz": gzipped(b"x" * 1025)})),
+  ("c.zip", zipped({"a.txt": b"x" * 9000, "b.txt": b"x" * 9000}), "a zip"),
+  ("c.tar", tarred({"a.txt": b"x" * 16385}), "a tar"),
+  ("c.tar.gz", tar_gz({"a.txt": b"x" * 16385}), "a tar.gz"),
+  ("c.tar.bz2", tar_bz2({"a.txt": b"x" * 16385}), "a tar.bz2"),
+  ("c.tar.gz", gzipped(TAR + bytes(16385)), "zeros behind a tar"),
+  ("c.zip", nested_bombs(2), "archives within an archive"),
+  ("a.txt.gz", gzipped(b"x" * 16385), "a gz"),
+  ("c.zip", zipped({"a.txt.gz": gzipped(b"x" * 16385)}), "a gz in a zip"),
 ]
 
 
 @pytest.mark.parametrize(
-  ("name", "data"), BOMBS, ids=[name for name, _ in BOMBS]
+  ("name", "data", "why"), BOMBS, ids=[why for _, _, why in BOMBS]
 )
-def test_an_archive_that_unpacks_to_too_much_is_an_error(
-  source, monkeypatch, name, data
+def test_archives_that_unpack_to_too_much_are_an_error(
+  source, monkeypatch, name, data, why
 ):
-  monkeypatch.setattr(archives, "_MAX_BYTES", 1024)
+  monkeypatch.setattr(archives, "_MAX_BYTES", 16384)
   said = message(read_all, source, {name: data})
-  assert name in said and ": found more than 0 MiB inside, expected" in said
+  assert name in said and ": found more than 16384 bytes" in said, why
+
+
+def test_the_archives_of_a_folder_have_one_limit(source, monkeypatch):
+  monkeypatch.setattr(archives, "_MAX_BYTES", 16384)
+  half = tar_gz({"a.txt": b"x"})
+  read_all(source, {"1.tar.gz": half})
+  said = message(source, {"2.tar.gz": half})
+  assert said.endswith(
+    "2.tar.gz: found more than 16384 bytes in this and the archives before it, "
+    "expected a corpus of the benchmark"
+  )
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_an_archive_of_too_many_files_is_an_error(source, monkeypatch, pack):
+  monkeypatch.setattr(archives, "_MAX_FILES", 2)
+  name = "c.zip" if pack is zipped else "c.tar"
+  assert len(source({name: pack({"1": b"", "2": b""})}).find("*")) == 2
+  said = message(source, {name: pack({"1": b"", "2": b"", "3": b""})})
+  assert ": found more than 2 files in this and" in said
 
 
 def test_an_archive_of_the_largest_size_is_read(source, monkeypatch):
   monkeypatch.setattr(archives, "_MAX_BYTES", 1024)
-  files = {"a.gz": gzipped(b"x" * 1024), "c.zip": zipped({"b": b"y"})}
-  assert read_all(source, files) == [b"x" * 1024, b"y"]
+  files = {"a.gz": gzipped(b"x" * 1024), "c.zip": zipped({"b": b"y" * 1024})}
+  assert read_all(source, files) == [b"x" * 1024, b"y" * 1024]
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
