@@ -26,6 +26,7 @@ from finetuning import harness
 from formats import conll
 from formats import documents
 from formats import entity_files
+from formats import unlabelled
 from training import batches
 from training import heads
 
@@ -65,7 +66,7 @@ class Ner(harness.Task):
     }
 
   def read_unlabelled(self, data, path):
-    return [self._cut(document) for document in documents.parse(data, path)]
+    return [self._cut(document) for document in unlabelled.parse(data, path)]
 
   def _cut(self, document):
     """Splits a document into words like those of the training set."""

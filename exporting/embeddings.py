@@ -20,8 +20,8 @@ from common import files
 from common import progress
 from common.errors import InputError
 from common.errors import first_five
-from formats import documents
 from formats import feature_files
+from formats import unlabelled
 import modeling
 import tokenization
 from training import batches
@@ -111,7 +111,7 @@ def parse_wanted(layers, embeddings, pooling, albert_config):
 
 def read_texts(path, tokenizer, max_seq_length):
   """Reads the Texts of a file and logs what is unusual about them."""
-  found = documents.parse(files.read(path), path)
+  found = unlabelled.parse(files.read(path), path)
   texts = Texts([], [], [0], [], [], [])
   for document in progress.shown(found, len(found), path, "text"):
     if "\0" in document.id:

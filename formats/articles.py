@@ -14,7 +14,6 @@ import tarfile
 from lxml import etree
 
 from common.errors import InputError
-from common.errors import shorten
 from formats import safe_xml
 from formats import streams
 
@@ -84,11 +83,7 @@ _NO_LABELS = frozenset(["", "UNLABELLED", "UNLABELED", "UNASSIGNED"])
 
 def _paragraphs(element, place):
   """Returns the cleaned paragraphs of an element, without empty ones."""
-  for entity in element.iter(etree.Entity):
-    raise InputError(
-      "%s:%d: found the entity %s, expected the character itself"
-      % (place, entity.sourceline, shorten(entity.text))
-    )
+  safe_xml.check_entities(element, place)
   pieces = []
   _pour(element, pieces)
   parts = map(_clean, "".join(pieces).split(_PARAGRAPH_END))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads annotated documents in BioC's XML.
+"""Reads documents in BioC: annotated ones in XML, texts alone also in JSON.
 
 This uses lxml, which the DDI corpus needs anyway, and not the library bioc, so
 that errors name the line and offsets are checked against the text.
@@ -15,6 +15,7 @@ from formats import annotated
 from formats import safe_xml
 
 _MAX_OFFSET = 10**7  # No document has so many characters.
+_TITLES = ("title", "front")  # Types of a title's passage; PMC has the latter.
 _EXPECTED = "a BioC collection with documents, passages and annotations"
 
 
@@ -43,6 +44,40 @@ def parse(
   return documents
 
 
+def read_texts(source):
+  """Yields (place, id, text, title or None) of the documents of BioC's XML.
+
+  Only one document at a time is in memory; see `parse` for the text.
+  """
+  elements = safe_xml.elements(
+    source.blocks(), source.path, ("document",), ("collection",), _EXPECTED
+  )
+  for element in elements:
+    safe_xml.check_entities(element, source.path)
+    name = safe_xml.child_text(element, "id", source.path)
+    place = safe_xml.place(element, source.path)
+    yield (place, name) + _text(element, source.path)
+
+
+def json_text(document, place):
+  """Returns (text, title or None) of a document in BioC's JSON, an object."""
+  text, title = "", None
+  try:
+    for passage in document["passages"]:
+      is_first = not text
+      is_whole = passage.get("text") is not None
+      for part in [passage] if is_whole else passage["sentences"]:
+        text = _with_part(text, str(part["offset"]), part["text"], place)
+      if is_first and passage.get("infons", {}).get("type") in _TITLES:
+        title = text
+  except (AttributeError, KeyError, TypeError) as error:
+    raise InputError(
+      "%s: found passages of another shape (%r), expected BioC's: an offset, "
+      "infons and a text each" % (place, error)
+    ) from None
+  return text, title
+
+
 def _document(element, path, skip, skipping):
   place = safe_xml.place(element, path)
   name = safe_xml.child_text(element, "id", path)
@@ -65,25 +100,24 @@ def _text(element, path):
     is_first = not text
     is_whole = passage.find("text") is not None
     for part in [passage] if is_whole else passage.iter("sentence"):
-      text = _with_part(text, part, path)
-    if is_first and _infons(passage).get("type") == "title":
+      where = safe_xml.place(part, path)
+      offset = safe_xml.child_text(part, "offset", path)
+      text = _with_part(text, offset, part.findtext("text", ""), where)
+    if is_first and _infons(passage).get("type") in _TITLES:
       title = text
   return text, title
 
 
-def _with_part(text, element, path):
+def _with_part(text, offset, part, where):
   """Returns the text so far, padded to the offset of a part, and the part."""
-  where = safe_xml.place(element, path)
-  offset = annotated.whole_number(
-    safe_xml.child_text(element, "offset", path), "offset", where
-  )
+  offset = annotated.whole_number(offset, "offset", where)
   if not len(text) <= offset <= _MAX_OFFSET:
     raise InputError(
-      "%s: found a %s at offset %d, but the text before it ends at %d; "
-      "expected passages and sentences in order"
-      % (where, element.tag, offset, len(text))
+      "%s: found a passage or sentence at offset %d, but the text before "
+      "it ends at %d; expected passages and sentences in order"
+      % (where, offset, len(text))
     )
-  return text + " " * (offset - len(text)) + element.findtext("text", "")
+  return text + " " * (offset - len(text)) + part
 
 
 def _infons(element):

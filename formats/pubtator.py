@@ -12,8 +12,6 @@ Offsets count characters of title + " " + abstract; the end is exclusive.
 import contextlib
 import re
 
-from absl import logging
-
 from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
@@ -48,7 +46,9 @@ def parse(data, path, skipping=contextlib.nullcontext):
   """
   text = decode(data, path)
   found = []
-  for number, name, title, abstract, rows in blocks(text, path, skipping):
+  for number, name, title, abstract, rows in blocks(
+    text.split("\n"), path, skipping
+  ):
     place = "%s:%d" % (path, number)
     if abstract is None:
       with skipping(_NO_ABSTRACT):
@@ -69,32 +69,8 @@ def parse(data, path, skipping=contextlib.nullcontext):
   return found
 
 
-def parse_texts(text, path):
-  """Returns a list of annotated.Document without their annotations.
-
-  The text of a title without an abstract is the title. The log counts the
-  annotations and the exact copies of a document, which are left out.
-
-  Raises:
-    InputError: a line of another form, or two texts with the same id.
-  """
-  found, annotations = [], 0
-  for number, name, title, abstract, rows in blocks(text, path):
-    whole = title + " " + abstract if abstract else title
-    place = "%s:%d" % (path, number)
-    found.append(annotated.Document(name, whole, title, [], [], place))
-    annotations += len(rows)
-  logging.info("%s: ignored %d annotations", path, annotations)
-  kept, copies = annotated.without_repeats(found)
-  if copies:
-    logging.warning(
-      "%s: left out %d documents, exact copies of others", path, copies
-    )
-  return kept
-
-
-def blocks(text, path, skipping=contextlib.nullcontext):
-  """Yields (line number, id, title, abstract, rows) of the documents.
+def blocks(lines, path, skipping=contextlib.nullcontext):
+  """Yields (line number, id, title, abstract, rows) of the documents in lines.
 
   The abstract is None if its line is missing; `rows` is a list of
   (line number, line) of the annotations.
@@ -103,8 +79,8 @@ def blocks(text, path, skipping=contextlib.nullcontext):
     InputError: a line of another form or of another document.
   """
   block = None
-  for number, line in enumerate(text.split("\n"), 1):
-    line = line.rstrip("\r")
+  for number, line in enumerate(lines, 1):
+    line = line.rstrip("\r\n")
     match = TEXT_LINE.fullmatch(line)
     if match and match.group(2) == "t":
       if block:

@@ -62,12 +62,17 @@ def parse(data, path, expected, tag=None):
     raise InputError(
       "%s: found <%s>, expected %s" % (place(root, path), root.tag, expected)
     )
-  for entity in root.iter(etree.Entity):
+  check_entities(root, path)
+  return root
+
+
+def check_entities(element, path):
+  """Raises InputError for an entity, whose text would be missing."""
+  for entity in element.iter(etree.Entity):
     raise InputError(
       "%s: found the entity %s, expected its characters"
       % (place(entity, path), shorten(entity.text))
     )
-  return root
 
 
 def elements(blocks, place, tags, roots, expected, parts=()):

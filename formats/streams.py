@@ -12,11 +12,13 @@ import itertools
 import tarfile
 import zlib
 
+from common import files
 from common import text
 from common.errors import InputError
 
 BLOCK = 1 << 16  # bytes to read from the stored file at once
 MAX_LINE = text.MAX_LINE
+_GZIP = b"\x1f\x8b"
 _MAX_INFLATED = 1 << 20  # bytes to decompress at once
 # Headers of tar archives that hold the name and more of the file after them.
 _TAR_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK) + (
@@ -27,8 +29,23 @@ _TAR_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK) + (
 _MAX_TAR_NAME = 1 << 16  # bytes
 
 
+def of_bytes(data, path):
+  """Returns the Source of a file's bytes."""
+  return Source(path, lambda path, mode: io.BytesIO(data))
+
+
+def unpacked(data, path):
+  """Returns a file's bytes without gzip; see Source.blocks."""
+  if not data.startswith(_GZIP):
+    return data
+  return files.gathered(of_bytes(data, path).blocks(), path)
+
+
 def lines(source):
-  """Yields (number, line with its line feed) of a file in UTF-8."""
+  """Yields (number, line with its line feed) of a file in UTF-8.
+
+  A byte order mark before the first line is left out.
+  """
   rest, number = b"", 1
   for block in itertools.chain(source.blocks(), [b""]):
     data = rest + block
@@ -36,8 +53,9 @@ def lines(source):
     rest = data[end:]
     if len(rest) > MAX_LINE:
       raise text.endless_line(source.path, number)
-    for line in io.StringIO(_decode(data[:end], source.path, number), "\n"):
-      yield number, line
+    decoded = _decode(data[:end], source.path, number)
+    for line in io.StringIO(decoded, "\n"):
+      yield number, line.lstrip("\ufeff") if number == 1 else line
       number += 1
 
 
@@ -50,9 +68,10 @@ def _decode(data, path, first_line):
     wrong = error.start
   if wrong < 0:
     return decoded
+  why = "no text has" if data[wrong] == 0 else "is not UTF-8"
   raise InputError(
-    "%s:%d: found byte 0x%02x, expected text in UTF-8"
-    % (path, first_line + data.count(b"\n", 0, wrong), data[wrong])
+    "%s:%d: found byte 0x%02x, which %s, expected text in UTF-8"
+    % (path, first_line + data.count(b"\n", 0, wrong), data[wrong], why)
   )
 
 
@@ -90,9 +109,11 @@ class Source:
     stored = self._stored()
     first = next(stored, b"")
     if not first:
-      raise InputError("%s: found an empty file, expected text" % self.path)
+      raise InputError(
+        "%s: found no text, the file is empty, expected text" % self.path
+      )
     blocks = itertools.chain([first], stored)
-    if first.startswith(b"\x1f\x8b"):
+    if first.startswith(_GZIP):
       blocks = self._inflated(blocks)
     return blocks
 

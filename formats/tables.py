@@ -8,6 +8,7 @@ ignored.
 """
 
 import collections
+import csv
 import json
 import re
 
@@ -19,6 +20,7 @@ from common.text import check_lines
 from common.text import check_whole
 from common.text import decode
 from common.text import parse_json_line
+from formats import streams
 
 # `place` is "file:line", for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, or to None where a row has no value.
@@ -113,6 +115,56 @@ def records(
   return found
 
 
+def stream(source, layout):
+  """Yields (line, {column: cell}) of the rows below a table's header.
+
+  Only one row at a time is in memory. Columns are named as in the Layout.
+
+  Args:
+    source: a streams.Source.
+    layout: its detect.Layout.
+
+  Raises:
+    InputError: there is no row, or one is malformed.
+  """
+  line = None
+  for line, cells in _stream_cells(source, layout):
+    if len(cells) != len(layout.names):
+      raise InputError(
+        "%s:%d: found %s, expected %d as in the header"
+        % (source.path, line, _count(cells), len(layout.names))
+      )
+    yield line, dict(zip(layout.names, cells))
+  if line is None:
+    raise InputError("%s: found a header and no rows below it" % source.path)
+
+
+def _stream_cells(source, layout):
+  """Yields (line, cells) of the rows below a header."""
+  lines = (line for _, line in streams.lines(source))
+  if not layout.quoted:
+    numbered = ((i, line.rstrip("\r\n")) for i, line in enumerate(lines, 1))
+    rows = ((i, s.split(layout.delimiter)) for i, s in numbered if s.strip())
+    next(rows)
+    yield from rows
+    return
+  csv.field_size_limit(streams.MAX_LINE)
+  reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
+  header, line = None, 1
+  try:
+    for cells in reader:
+      if header is None:
+        header = cells or None
+      elif cells:
+        yield line, cells
+      line = reader.line_num + 1
+  except csv.Error as error:
+    raise InputError(
+      "%s:%d: found a damaged row (%s), expected quotes around a text and "
+      "doubled inside it" % (source.path, line, error)
+    ) from error
+
+
 def to_tsv(header, rows):
   """Returns a table of strings and numbers as text, with its header.
 
@@ -157,23 +209,11 @@ def _split(text, path, columns):
   """Returns (line, cells) of the rows of a text."""
   known = {spelling for group in columns.values() for spelling in group}
   delimiter = _find_delimiter(text.lstrip().split("\n")[0], known)
-  lines = [line.rstrip("\r") for line in text.split("\n")]
-  plain = [
-    (i, line.split(delimiter))
-    for i, line in enumerate(lines, 1)
-    if line.strip()
-  ]
+  plain = _split_lines(text, delimiter)
   if '"' not in text:
     return plain
   quoted = _read_csv(text, delimiter)
-  # A cell of several lines must make the number of columns even. Otherwise two
-  # unrelated quotation marks enclose whatever is between them.
-  if quoted and (
-    len(quoted) == len(plain)
-    or len(set(len(cells) for _, cells in quoted))
-    == 1
-    < len(set(len(cells) for _, cells in plain))
-  ):
+  if _is_better(quoted, plain):
     logging.info("%s: read without the quotation marks of CSV", path)
     return quoted
   for line, cells in plain:
@@ -185,6 +225,35 @@ def _split(text, path, columns):
       )
       break
   return plain
+
+
+def is_quoted(text, delimiter):
+  """Returns whether a table quotes cells as CSV does."""
+  return '"' in text and _is_better(
+    _read_csv(text, delimiter), _split_lines(text, delimiter)
+  )
+
+
+def _split_lines(text, delimiter):
+  """Returns (line, cells) of a table without quoting."""
+  lines = [line.rstrip("\r") for line in text.split("\n")]
+  return [
+    (i, line.split(delimiter))
+    for i, line in enumerate(lines, 1)
+    if line.strip()
+  ]
+
+
+def _is_better(quoted, plain):
+  """Returns whether the rows of CSV make more sense than those of lines.
+
+  A cell of several lines must make the number of columns even. Otherwise two
+  unrelated quotation marks enclose whatever is between them.
+  """
+  if not quoted or len(quoted) == len(plain):
+    return bool(quoted)
+  widths = [len({len(cells) for _, cells in rows}) for rows in (quoted, plain)]
+  return widths[0] == 1 < widths[1]
 
 
 def _find_delimiter(first_line, known):

@@ -9,41 +9,28 @@ XML is parsed without entities, DTDs and network.
 """
 
 import collections
-import csv
+import functools
 import re
 
 from common.errors import InputError
 from formats import articles
-from formats import safe_xml
+from formats import detect
 from formats import splitting
 from formats import streams
+from formats import tables
+from formats import unlabelled
 
-FORMATS = ("text", "pubmed", "pmc", "mimic")
+FORMATS = detect.TEXTS + ("mimic",)
 Text = collections.namedtuple("Text", "position paragraphs")
 
+_BLANK_LINES = re.compile(r"\n\s*\n")
 _MAX_TEXT = 1 << 20  # characters of a document of plain text
 
-_REFUSED = (
-  (
-    re.compile(r"PMID- *\d+\s"),
-    "MEDLINE's text form",
-    "PubMed's XML (the same records saved in that format)",
-  ),
-  (
-    re.compile(r"\d+\|[ta]\|"),
-    "PubTator",
-    "the titles and abstracts alone, a sentence a line",
-  ),
-  (re.compile(r'\{\s*"|\[\s*\{'), "JSON", "the texts alone, a sentence a line"),
-  (
-    re.compile(r'\d+,\d+,[\d.]*,"?\d{4}-\d\d-\d\d'),
-    "rows like those of NOTEEVENTS.csv without their header",
-    "a first line with the names of the columns",
-  ),
-)
-
-_NOTE_COLUMNS = ("ISERROR", "TEXT")
+# Columns of NOTEEVENTS.csv and of MIMIC-IV's discharge.csv and radiology.csv.
+_NOTE_IDS = {"iserror", "subject_id", "hadm_id"}
 _DEIDENTIFIED = re.compile(r"\[\*\*(.{0,200}?)\*\*\]", re.DOTALL)
+_TAKEN_OUT = re.compile(r"(?<![^\W_])_{3}(?!_)")  # In MIMIC-IV, for anything.
+_RULER = re.compile(r"^[^\w\n\[]*_[\W_]*?$", re.MULTILINE)
 _STAND_INS = tuple(
   (re.compile(pattern, re.IGNORECASE), word)
   for pattern, word in (
@@ -66,43 +53,19 @@ _FULL_LINE = 40  # characters; a shorter line was ended on purpose
 def sniff(path, open_file=open):
   """Detects which of FORMATS a file has, by its content.
 
-  Raises InputError for a file that cannot be read, is empty or binary, and for
-  formats that look like text but are unsuitable for training: MEDLINE's text
-  form, PubTator, JSON, other XML, NOTEEVENTS.csv without its header.
+  Raises InputError for a file that cannot be read, and for other formats; see
+  detect.detect.
   """
   source = streams.Source(path, open_file)
-  if source.is_tar():
-    return "pmc"
-  head = source.head()
-  if b"\0" in head:
-    raise InputError(
-      "%s: found UTF-16 text or a binary file, expected text in UTF-8, XML or "
-      "NOTEEVENTS.csv, as they are or in .gz, or articles in .tar" % path
-    )
-  text = head.decode("utf-8-sig", "ignore").lstrip()
-  if not text:
-    raise InputError("%s: found no text, the file is blank" % path)
-  if articles.is_pubmed(text):
-    return "pubmed"
-  if articles.is_jats(text):
-    return "pmc"
-  root = safe_xml.root_of(text)
-  if root or text.startswith(("<?xml", "<!")):
-    raise InputError(
-      "%s: found %s as the outermost element, expected %s or %s"
-      % (
-        path,
-        "<%s>" % root if root else "nothing",
-        articles.PUBMED,
-        articles.JATS,
-      )
-    )
-  if set(_NOTE_COLUMNS) <= set(_in_capitals(text.split("\n", 1)[0].split(","))):
+  kind = detect.detect(source)
+  if kind == "table" and _holds_notes(detect.layout(source).names):
     return "mimic"
-  for pattern, found, expected in _REFUSED:
-    if pattern.match(text):
-      raise InputError("%s:1: found %s, expected %s" % (path, found, expected))
-  return "text"
+  return kind
+
+
+def _holds_notes(names):
+  """Returns whether a table with these columns has MIMIC's notes."""
+  return "text" in names and bool(_NOTE_IDS.intersection(names))
 
 
 def documents(path, format, open_file=open, dropped=None):
@@ -118,11 +81,14 @@ def documents(path, format, open_file=open, dropped=None):
     Records without an abstract are left out and counted: sentence order needs
     more than a title.
   - pmc: the title, the abstracts and the body; see articles.read_jats.
+  - json, table, pubtator, bioc: the title, and the text cut at blank lines; see
+    unlabelled.stream.
   - mimic: the paragraphs of a note. Notes marked ISERROR are left out and
     counted. A de-identification mark [**...**] without letters is a date or a
     number and keeps its content. Any other becomes a word for its kind (name,
     hospital, place, number, date, institution; 90 for "Age over 90"; otherwise
-    unknown), once for several of a kind in a row. Wrapped lines are joined; a
+    unknown), once for several of a kind in a row; so does ___, MIMIC-IV's mark
+    for anything. Wrapped lines are joined; a
     new paragraph starts after a blank line or a line under 40 characters, and
     at a heading ("Allergies:") or a list item ("2.", "-").
 
@@ -173,78 +139,64 @@ def _read_text(source, counts):
     yield Text(source.position, lines)
 
 
-# -------------------------------------------------------------------- articles
+# ---------------------------------------------------------- titles and texts
 
 
 def _read_pubmed(source, counts):
   for article in articles.read_pubmed(source, counts):
     if article.paragraphs:
-      yield _text_of(article)
+      yield _text_of_article(article)
     else:
       counts["records without an abstract"] += 1
 
 
 def _read_pmc(source, counts):
-  return map(_text_of, articles.read_jats(source, counts))
+  return map(_text_of_article, articles.read_jats(source, counts))
 
 
-def _text_of(article):
-  """Returns the Text of an Article, beginning with its title."""
+def _text_of_article(article):
   title = [article.title] * bool(article.title)
   return Text(article.position, title + article.paragraphs)
+
+
+def _read_documents(kind, source, counts):
+  """Yields the Texts of a kind without paragraphs of its own."""
+  for document, _, position in unlabelled.stream(source, kind, counts):
+    border = len(document.title or "")
+    parts = _BLANK_LINES.split(document.text[border:])
+    parts = filter(None, map(str.strip, [document.text[:border]] + parts))
+    paragraphs = list(parts)
+    if paragraphs:
+      yield Text(position, paragraphs)
+    else:
+      counts["documents without text"] += 1
 
 
 # ---------------------------------------------------------------------- MIMIC
 
 
 def _read_mimic(source, counts):
-  for row in _rows(source):
-    if row["ISERROR"].strip() == "1":
+  layout = detect.layout(source)
+  if not layout or "text" not in layout.names:
+    raise InputError(
+      "%s:1: found no column TEXT, expected the header of NOTEEVENTS.csv, "
+      "discharge.csv or radiology.csv" % source.path
+    )
+  for _, row in tables.stream(source, layout):
+    if row.get("iserror", "").strip() == "1":
       counts["notes marked ISERROR"] += 1
       continue
-    paragraphs = _note(row["TEXT"])
+    paragraphs = _note(row["text"])
     if paragraphs:
       yield Text(source.position, paragraphs)
     else:
       counts["notes without text"] += 1
 
 
-def _rows(source):
-  """Yields the rows of a CSV file as dicts with upper-case column names."""
-  csv.field_size_limit(streams.MAX_LINE)
-  reader = csv.reader((line for _, line in streams.lines(source)), strict=True)
-  columns, line = None, 1
-  try:
-    for row in filter(None, reader):
-      if columns is None:
-        columns = _in_capitals(row)
-        if not set(_NOTE_COLUMNS) <= set(columns):
-          raise InputError(
-            "%s:1: found no columns ISERROR and TEXT, expected the header of "
-            "NOTEEVENTS.csv" % source.path
-          )
-      elif len(row) != len(columns):
-        raise InputError(
-          "%s:%d: found %d columns, expected %d as in the header"
-          % (source.path, line, len(row), len(columns))
-        )
-      else:
-        yield dict(zip(columns, row))
-      line = reader.line_num + 1
-  except csv.Error as error:
-    raise InputError(
-      "%s:%d: found a damaged row (%s), expected quotes around a text and "
-      "doubled inside it" % (source.path, line, error)
-    ) from error
-
-
-def _in_capitals(names):
-  return [name.strip('\ufeff" \r\n').upper() for name in names]
-
-
 def _note(text):
   """Returns the paragraphs of a note; see `documents`."""
-  text = _REPEATED.sub(r"\1", _DEIDENTIFIED.sub(_stand_in, text))
+  text = _DEIDENTIFIED.sub(_stand_in, _RULER.sub("", text))
+  text = _REPEATED.sub(r"\1", _TAKEN_OUT.sub("unknown", text))
   paragraphs, goes_on = [], False
   for line in text.split("\n"):
     line = " ".join(line.split())
@@ -270,8 +222,9 @@ def _stand_in(match):
 
 
 _READERS = {
-  "text": _read_text,
-  "pubmed": _read_pubmed,
-  "pmc": _read_pmc,
-  "mimic": _read_mimic,
+  kind: functools.partial(_read_documents, kind)
+  for kind in ("json", "table", "pubtator", "bioc")
 }
+_READERS.update(
+  text=_read_text, pubmed=_read_pubmed, pmc=_read_pmc, mimic=_read_mimic
+)

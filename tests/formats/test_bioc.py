@@ -183,11 +183,13 @@ FAULTS = [
   ),
   (
     ONE % (PASSAGE % (0, "<text>x</text>") + PASSAGE % (0, "<text>y</text>")),
-    ":4: found a passage at offset 0, but the text before it ends at 1;",
+    ":4: found a passage or sentence at offset 0, but the text before it ends "
+    "at 1;",
   ),
   (
     ONE % (PASSAGE % (999999999999, "<text/>")),
-    ":4: found a passage at offset 999999999999, but the text before",
+    ":4: found a passage or sentence at offset 999999999999, but the text "
+    "before",
   ),
   (
     PASSAGES % mention_xml([(1, 4)], "<text>Nalo</text>"),

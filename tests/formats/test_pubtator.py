@@ -90,7 +90,7 @@ def test_a_document_may_repeat():
 
 def test_blocks_have_lines_and_line_numbers():
   text = TITLE_ALONE.replace("\n\n", "\r\n\n \n")
-  assert list(pubtator.blocks(text, "corpus.txt")) == [
+  assert list(pubtator.blocks(text.split("\n"), "corpus.txt")) == [
     (
       1,
       "12",
@@ -106,21 +106,8 @@ def test_blocks_have_lines_and_line_numbers():
 
 
 def test_an_empty_abstract_is_not_a_missing_one():
-  (block,) = pubtator.blocks("1|t|Title.\n1|a|\n", "corpus.txt")
+  (block,) = pubtator.blocks(["1|t|Title.", "1|a|"], "corpus.txt")
   assert block == (1, "1", "Title.", "", [])
-
-
-def test_texts_of_exact_copies_are_taken_once_and_counted(caplog):
-  block = "1|t|Pain.\n1|a|It rose.\n1\t0\t4\tPain\tX\n\n"
-  found = pubtator.parse_texts(block + block + TITLE_ALONE, "c.txt")
-  assert [d.id for d in found] == ["1", "12", "13"]
-  assert "c.txt: left out 1 documents, exact copies of others" in caplog.text
-
-
-def test_two_texts_with_the_same_id_are_an_error():
-  text = "1|t|Pain.\n1|a|It rose.\n\n1|t|Pain.\n1|a|It fell.\n"
-  with pytest.raises(errors.InputError, match="c.txt:4: found the id '1' of"):
-    pubtator.parse_texts(text, "c.txt")
 
 
 @pytest.mark.parametrize(

@@ -99,12 +99,9 @@ def test_formats_are_detected_by_content_also_inside_gzip(write, format, data):
   "data, said",
   [
     ("\nPMID- 1\nOWN - NLM\n", "MEDLINE's text form"),
-    ("12|t|A title.\n", "PubTator"),
-    ('{"text": "x"}\n', "JSON"),
     ('1,2,3,2101-01-05,,,"Report"\n', "without their header"),
-    ("<html><p>x</p></html>", "<html>"),
-    ("<?xml version='1.0'?>", "nothing as the outermost element"),
-    (b"\x89PNG\0\0", "binary"),
+    ("1\tA title.\tAn abstract.\n", "separated by tabs without a header"),
+    ("<html><p>x</p></html>", "an HTML page"),
     ("x".encode("utf-16"), "UTF-16"),
     ("", "empty"),
   ],
@@ -114,7 +111,7 @@ def test_formats_unsuitable_for_training_are_rejected(write, data, said):
 
 
 def test_empty_and_truncated_gzip_are_rejected(write):
-  assert "blank" in refused(write(gzip.compress(b" \n"), "blank"))
+  assert "no text" in refused(write(gzip.compress(b" \n"), "blank"))
   data = gzip.compress(b"text")[:-9]
   assert "cut short at byte %d" % len(data) in refused(write(data, "cut"))
 
@@ -598,6 +595,40 @@ and water
   ]
 
 
+def test_notes_of_mimic_iv_are_read(write):
+  text = (
+    "Name:  ___                Unit No:   ___\n \n___\nFollow up with Dr. ___ "
+    "___ in ___ after the visit on\nthe ward, ___-year-old.\n_______________\n"
+  )
+  header = "note_id,subject_id,hadm_id,note_type,note_seq,charttime,text\n"
+  path = write(header + '1-DS-1,1,2,DS,1,2180-01-01 00:00:00,"%s"\n' % text)
+  assert sources.sniff(path) == "mimic"
+  assert paragraphs(path, "mimic") == [
+    [
+      "Name: unknown Unit No: unknown",
+      "Follow up with Dr. unknown in unknown after the visit on the ward, "
+      "unknown-year-old.",
+    ]
+  ]
+
+
+@pytest.mark.parametrize(
+  "data, kind, expected",
+  [
+    ("cord_uid,title,abstract\nx,A.,B. C.\ny,D.,\n", "table", ["A.", "B. C."]),
+    ("pmid\ttitle\tabstract\n1\tA.\tB. C.\n", "table", ["A.", "B. C."]),
+    ('{"text": "A.\\nB.\\n\\nC."}\n{"text": ""}\n', "json", ["A.\nB.", "C."]),
+    ("1|t|A.\n1|a|B.\n", "pubtator", ["A.", "B."]),
+  ],
+)
+def test_titles_and_texts_of_other_formats_are_paragraphs(
+  write, data, kind, expected
+):
+  path = write(data)
+  assert sources.sniff(path) == kind
+  assert paragraphs(path, kind)[0] == expected
+
+
 def test_a_long_note_is_read(write):
   words = "word " * 200000
   assert paragraphs(write(notes(words)), "mimic") == [[words.strip()]]
@@ -606,7 +637,7 @@ def test_a_long_note_is_read(write):
 @pytest.mark.parametrize(
   "data, said",
   [
-    ("1,7,,Text\n", ":1: found no columns ISERROR and TEXT"),
+    ("1,7,,Note\n", ":1: found no column TEXT, expected"),
     (HEADER + '1,7,,"a\nb"\n2,7,"x"\n', ":4: found 3 columns, expected 4"),
     (HEADER + '1,7,,"a"\n2,7,,"cut\nshort', ":3: found a damaged row"),
     (HEADER + '1,7,,"a"b\n', ":2: found a damaged row"),

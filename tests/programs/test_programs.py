@@ -11,8 +11,8 @@ import sys
 import pytest
 import tensorflow.compat.v1 as tf
 
-from formats import documents
 from formats import entity_files
+from formats import unlabelled
 from tests.helpers import REPO
 from tests.helpers.programs import PUBLISHED
 from tests.helpers.programs import QUICK
@@ -229,8 +229,8 @@ def test_pubtator_input_gives_pubtator_output(trained, tmp_path):
   written = (output / "x.entities.pubtator").read_bytes()
   assert b"7\t0\t11\tLung cancer\tDisease" in written
   assert b"7\t29\t34\tfever\tSign" in written
-  parsed = documents.parse(written, "x")
-  assert parsed == documents.parse(text.encode(), "x")
+  parsed = unlabelled.parse(written, "x")
+  assert parsed == unlabelled.parse(text.encode(), "x")
 
 
 def test_json_lines_can_be_written_as_brat(trained, tmp_path):

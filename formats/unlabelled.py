@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads unlabelled text of any kind that detect.py knows, as Documents.
+
+A path names the file in error messages; the content says what it is.
+"""
+
+import collections
+import json
+
+from absl import logging
+
+from common.errors import InputError
+from common.errors import first_five
+from common.errors import shorten
+from common.text import check_whole
+from common.text import decode
+from common.text import load_json
+from common.text import parse_json
+from common.text import parse_json_line
+from formats import articles
+from formats import bioc
+from formats import detect
+from formats import documents
+from formats import pubtator
+from formats import streams
+from formats import tables
+
+# A Document, where it is from ("file:line"), and the number of bytes of the
+# stored file that had been read when it was complete.
+Found = collections.namedtuple("Found", "document place position")
+
+# Columns of a document's id, the preferred one first.
+_IDS = (
+  "id _id guid uid pmid pubmed_id pmcid cord_uid doi doc_id document_id "
+  "note_id row_id sentence_id pair_id pairid index idx"
+).split()
+_MAX_JSON = 1 << 28  # Bytes of JSON that is not in lines.
+
+
+def parse(data, path):
+  """Returns the documents of a file's bytes as a list of Document.
+
+  See `stream` for the formats. An exact copy of a document is left out and
+  counted. A different text under the same id is an error, except where ids
+  belong to more than a text (tables, PubMed's XML and JATS): there it becomes
+  id#2.
+
+  Raises:
+    InputError: the file has no text, is none of these formats, or is damaged.
+  """
+  source = streams.of_bytes(data, path)
+  kind = detect.detect(source)
+  dropped = collections.Counter()
+  found = list(stream(source, kind, dropped))
+  for reason, count in dropped.items():
+    logging.warning("%s: left out %d %s", path, count, reason)
+  if not found:
+    raise InputError(
+      "%s: found no text in %s, expected some" % (path, detect.KINDS[kind])
+    )
+  return _unique(found, path, kind in ("table", "pubmed", "pmc"))
+
+
+def stream(source, kind, dropped):
+  """Yields the documents of a file as Found, one at a time.
+
+  - text: a document or a sentence per line.
+  - json: {"text": ..., "id": ...} in lines or in an array, the id being
+    optional; other names as in tables. BioC's JSON.
+  - table: CSV or TSV whose header names a text (detect.TEXT_COLUMNS), and maybe
+    an id.
+  - pubtator: id|t|title, id|a|abstract; annotations are ignored.
+  - bioc, pubmed, pmc: see bioc.py and articles.py.
+
+  A document without an id gets the number of its line, or of its record in an
+  array. The text of a title and an abstract is title + " " + abstract, as
+  PubTator's offsets count.
+
+  Args:
+    source: a streams.Source.
+    kind: what detect.detect returned.
+    dropped: a Counter of what was left out, by reason.
+  """
+  return _READERS[kind](source, dropped)
+
+
+def _read_lines(source, dropped):
+  del dropped
+  for number, line in streams.lines(source):
+    if line.strip():
+      document = documents.Document(str(number), line.rstrip("\r\n"), None)
+      yield Found(document, _place(source, number), source.position)
+
+
+def _read_table(source, dropped):
+  del dropped
+  layout = detect.layout(source)
+  logging.info(
+    "%s: reads the text from %s, the id from %s, other columns are ignored",
+    source.path,
+    " and ".join(_text_columns(layout.names)) or "none",
+    next((name for name in _IDS if name in layout.names), "the line"),
+  )
+  for number, cells in tables.stream(source, layout):
+    place = _place(source, number)
+    values = {name: cell or None for name, cell in cells.items()}
+    document = _document_of(values, number, place)
+    yield Found(document, place, source.position)
+
+
+def _read_json(source, dropped):
+  del dropped
+  for number, place, value in json_values(source):
+    for document in _json_documents(value, number, place):
+      check_whole(document.id + document.text, place)
+      yield Found(document, place, source.position)
+
+
+def _read_pubtator(source, dropped):
+  del dropped
+  annotations = 0
+  lines = (line for _, line in streams.lines(source))
+  blocks = pubtator.blocks(lines, source.path)
+  for number, name, title, abstract, rows in blocks:
+    text = title + " " + abstract if abstract else title
+    document = documents.Document(name, text, title)
+    yield Found(document, _place(source, number), source.position)
+    annotations += len(rows)
+  logging.info("%s: ignored %d annotations", source.path, annotations)
+
+
+def _read_bioc(source, dropped):
+  del dropped
+  for place, name, text, title in bioc.read_texts(source):
+    yield Found(documents.Document(name, text, title), place, source.position)
+
+
+def _read_pubmed(source, dropped):
+  for number, article in enumerate(articles.read_pubmed(source, dropped), 1):
+    yield _found_article(article, number, " ", source.path)
+
+
+def _read_jats(source, dropped):
+  for number, article in enumerate(articles.read_jats(source, dropped), 1):
+    yield _found_article(article, number, "\n\n", source.path)
+
+
+def _found_article(article, number, separator, path):
+  """Returns an Article as Found; `separator` stands between paragraphs."""
+  text = separator.join(article.paragraphs)
+  document = _titled(article.id or str(number), article.title, text)
+  return Found(document, "%s, record %d" % (path, number), article.position)
+
+
+def _titled(name, title, text):
+  """Returns the Document of a title and an abstract, which may be empty."""
+  return documents.Document(
+    name, " ".join(filter(None, [title, text])), title or None
+  )
+
+
+def json_values(source):
+  """Yields (number, place, value) of JSON lines, or of the items of an array.
+
+  JSON lines are read one by one, anything else at once.
+
+  Raises:
+    InputError: it is no JSON, or too large to be read at once.
+  """
+  if _is_json_lines(source.head()):
+    for number, line in streams.lines(source):
+      if line.strip():
+        place = _place(source, number)
+        yield from _items(parse_json_line(line, place), number, place)
+    return
+  data = b""
+  for block in source.blocks():
+    data += block
+    if len(data) > _MAX_JSON:
+      raise InputError(
+        "%s: found an array of more than %d MiB, expected JSON lines for so "
+        "much text" % (source.path, _MAX_JSON >> 20)
+      )
+  value = parse_json(decode(data, source.path), source.path)
+  yield from _items(value, 1, source.path)
+
+
+def _is_json_lines(head):
+  """Returns whether JSON has a value per line, by its first bytes."""
+  text = head.decode("utf-8-sig", "replace").lstrip()
+  first, feed, _ = text.partition("\n")
+  if not feed and len(head) >= streams.BLOCK:
+    return first.startswith("{") and '"passages"' not in first
+  try:
+    load_json(first)
+  except ValueError:
+    return False
+  return True
+
+
+def _items(value, number, place):
+  """Yields (number, place, value) of an array's items, or of another value."""
+  if not isinstance(value, list):
+    yield number, place, value
+    return
+  for number, item in enumerate(value, 1):
+    yield number, "%s, record %d" % (place, number), item
+
+
+def _json_documents(value, number, place):
+  """Yields the Documents of a value: a string, an object or a collection."""
+  if isinstance(value, str):
+    yield documents.Document(str(number), value, None)
+    return
+  if not isinstance(value, dict):
+    raise InputError(
+      '%s: found %s, expected an object with a string under "text"'
+      % (place, shorten(json.dumps(value), 60))
+    )
+  parts = value.get("documents") or value.get("PubTator3")
+  if isinstance(parts, list) and "passages" in parts[0]:
+    for part in parts:
+      yield _bioc_document(part, number, place)
+  elif "passages" in value:
+    yield _bioc_document(value, number, place)
+  else:
+    values = {name.lower(): item for name, item in value.items()}
+    yield _document_of(values, number, place)
+
+
+def _bioc_document(value, number, place):
+  text, title = bioc.json_text(value, place)
+  return documents.Document(_id_of(value, number, place), text, title)
+
+
+def _document_of(values, number, place):
+  """Returns the Document of a row or an object, {name in lower case: value}."""
+  columns = _text_columns(values)
+  if not columns:
+    raise InputError(
+      "%s: found %s, expected a text under one of %s"
+      % (place, _describe(values), ", ".join(detect.TEXT_COLUMNS))
+    )
+  texts = [values[name] or "" for name in columns]
+  for name, text in zip(columns, texts):
+    if not isinstance(text, str):
+      raise InputError(
+        "%s: found %s under %s, expected a string"
+        % (place, json.dumps(text)[:40], name)
+      )
+  name = _id_of(values, number, place)
+  if columns[0] == "title":
+    return _titled(name, texts[0], "".join(texts[1:]))
+  return documents.Document(name, texts[0], None)
+
+
+def _text_columns(names):
+  """Returns the names of the columns that a text is made of, in order."""
+  name = next((name for name in detect.TEXT_COLUMNS if name in names), None)
+  if name == "abstract" and "title" in names:
+    return ["title", "abstract"]
+  return [name] if name else []
+
+
+def _id_of(values, number, place):
+  """Returns the id of a row or an object; without one it is its number."""
+  found = (values[name] for name in _IDS if values.get(name) is not None)
+  name = next(found, number)
+  if name == "" or type(name) not in (str, int):
+    raise InputError(
+      "%s: found the id %r, expected a string or a whole number" % (place, name)
+    )
+  return str(name)
+
+
+def _describe(values):
+  """Returns a description of an object without a text, for messages."""
+  if "data" in values:
+    return "SQuAD's questions"
+  if "questions" in values:
+    return "BioASQ's questions"
+  return "the names %s" % (first_five(list(map(shorten, values))) or "(none)")
+
+
+def _place(source, number):
+  return "%s:%d" % (source.path, number)
+
+
+def _unique(found, path, may_repeat):
+  """Returns Documents with unique ids; see `parse`."""
+  kept, copies, renamed = {}, 0, []
+  for document, place, _ in found:
+    name, number = document.id, 1
+    while name in kept and kept[name][0][1:] != document[1:]:
+      if not may_repeat:
+        raise InputError(
+          "%s: found the id %s of %s with another text, expected a different "
+          "id for each text" % (place, shorten(name, 60), kept[name][1])
+        )
+      number += 1
+      name = "%s#%d" % (document.id, number)
+    copies += name in kept
+    renamed += [name] * (number > 1)
+    kept.setdefault(name, (document._replace(id=name), place))
+  if copies:
+    logging.warning("%s: left out %d copies of other texts", path, copies)
+  if renamed:
+    logging.warning(
+      "%s: %d texts have the id of another and got a number: %s",
+      *(path, len(renamed), first_five(renamed)),
+    )
+  return [document for document, _ in kept.values()]
+
+
+_READERS = {
+  "text": _read_lines,
+  "json": _read_json,
+  "table": _read_table,
+  "pubtator": _read_pubtator,
+  "bioc": _read_bioc,
+  "pubmed": _read_pubmed,
+  "pmc": _read_jats,
+}
