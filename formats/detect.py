@@ -405,7 +405,7 @@ def _are_quoted(lines):
   Otherwise a quotation mark is a character of the text. Without the last lines
   none of them ends inside a cell.
   """
-  sizes = range(len(lines), max(len(lines) - _LINES // 10, 1), -1)
-  if len(lines) < _LINES:
+  sizes = range(len(lines), max(len(lines) - 20, 1), -1)
+  if len(lines) <= 20:
     sizes = sizes[:1]
   return any(tables.is_quoted("\n".join(lines[:n]), "\t") for n in sizes)

@@ -146,7 +146,12 @@ def _stream_cells(source, layout):
     numbered = ((i, line.rstrip("\r\n")) for i, line in enumerate(lines, 1))
     rows = ((i, s.split(layout.delimiter)) for i, s in numbered if s.strip())
     next(rows)
-    yield from rows
+    may_warn = True
+    for line, cells in rows:
+      if may_warn and any(map(_CSV_CELL.fullmatch, cells)):
+        _warn_of_quotes("%s:%d" % (source.path, line))
+        may_warn = False
+      yield line, cells
     return
   csv.field_size_limit(streams.MAX_LINE)
   reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
@@ -218,13 +223,17 @@ def _split(text, path, columns):
     return quoted
   for line, cells in plain:
     if any(map(_CSV_CELL.fullmatch, cells)):
-      logging.warning(
-        "%s:%d: found a cell quoted as in CSV, but other quotation marks of "
-        "this file are not CSV's; all of them stay in the texts",
-        *(path, line),
-      )
+      _warn_of_quotes("%s:%d" % (path, line))
       break
   return plain
+
+
+def _warn_of_quotes(place):
+  logging.warning(
+    "%s: found a cell quoted as in CSV, but other quotation marks of this file "
+    "are not CSV's; all of them stay in the texts",
+    place,
+  )
 
 
 def is_quoted(text, delimiter):
