@@ -9,6 +9,7 @@ import json
 
 from absl import logging
 
+from common import files
 from common.errors import InputError
 from common.errors import first_five
 from common.errors import shorten
@@ -34,7 +35,7 @@ _IDS = (
   "id _id guid uid pmid pubmed_id pmcid cord_uid doi doc_id document_id "
   "note_id row_id sentence_id pair_id pairid index idx"
 ).split()
-_MAX_JSON = 1 << 28  # Bytes of JSON that is not in lines.
+_MAX_JSON = 1 << 28  # bytes of JSON that is not in lines
 
 
 def parse(data, path):
@@ -173,14 +174,7 @@ def json_values(source):
         place = _place(source, number)
         yield from _items(parse_json_line(line, place), number, place)
     return
-  data = b""
-  for block in source.blocks():
-    data += block
-    if len(data) > _MAX_JSON:
-      raise InputError(
-        "%s: found an array of more than %d MiB, expected JSON lines for so "
-        "much text" % (source.path, _MAX_JSON >> 20)
-      )
+  data = files.gathered(source.blocks(), source.path, _MAX_JSON)
   value = parse_json(decode(data, source.path), source.path)
   yield from _items(value, 1, source.path)
 

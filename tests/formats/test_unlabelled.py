@@ -257,5 +257,5 @@ def test_large_arrays_are_rejected_and_lines_are_not(monkeypatch):
   monkeypatch.setattr(unlabelled, "_MAX_JSON", 100)
   items = ['{"text": "%s"}' % ("x" * 50)] * 3
   assert len(unlabelled.parse("\n".join(items).encode(), "a")) == 3
-  with pytest.raises(errors.InputError, match="expected JSON lines"):
+  with pytest.raises(errors.InputError, match="a: found more than 100 bytes"):
     unlabelled.parse(("[\n%s]" % ",\n".join(items)).encode(), "a")
