@@ -55,7 +55,7 @@ def run_here(plan, encoding, description, earlier, num_workers):
   files.make_folder(plan.folder)
   dropped = collections.Counter()
   bar = progress.Bar(plan.bytes, "B", scale=True)
-  with files.locked(plan.folder), contextlib.closing(bar):
+  with contextlib.closing(bar):
     output = shards.Output(plan, description, earlier)
     tasks = unfinished_chunks(plan, len(earlier), dropped, bar)
     try:
@@ -310,7 +310,8 @@ def main(_):
     config.split_sentences,
     (config.output_file, config.num_shards),
   )
-  create(*prepared, runner)
+  with files.locked(prepared[0].folder):
+    create(*prepared, runner)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,11 @@ if __name__ == "__main__":
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
+import os
+
 from absl import flags
 
+from common import files
 from common import flag_groups
 from common.errors import InputError
 from exporting import embeddings
@@ -123,7 +126,9 @@ def main(_):
     device, values.batch_size, values.max_seq_length
   )
   output = embeddings.Output(path, format, values.dtype)
-  embeddings.extract(values.input_file, model, wanted, inference, output)
+  folder, name = os.path.split(path)
+  with files.locked(folder, ".%s.in_use" % name):
+    embeddings.extract(values.input_file, model, wanted, inference, output)
 
 
 if __name__ == "__main__":

@@ -267,11 +267,12 @@ def main(_):
   options = make_options(
     config.dataset, config.layout, config.alternatives, config.allow_incomplete
   )
-  check_folder(config.output_dir, options)
   drops = [name for name in DROPS if getattr(config, name)]
-  texts, report, digest = convert(config.input_dir, options, drops)
-  texts = add_record(texts, report, digest, vars(config))
-  write(config.output_dir, texts)
+  with files.locked(config.output_dir):
+    check_folder(config.output_dir, options)
+    texts, report, digest = convert(config.input_dir, options, drops)
+    texts = add_record(texts, report, digest, vars(config))
+    write(config.output_dir, texts)
   names = ", ".join(sorted(texts))
   print("%s\nWrote to %s: %s" % (texts[REPORT], config.output_dir, names))
 

@@ -16,6 +16,9 @@ import hashlib
 import io
 import json
 import os
+import socket
+
+from absl import logging
 
 from common.errors import InputError
 from common.errors import is_disk_full
@@ -265,23 +268,86 @@ def _explained(path, action):
 
 
 @contextlib.contextmanager
-def locked(folder):
-  """Locks a local folder against other runs; a killed run leaves no lock.
+def locked(folder, name=".in_use"):
+  """Locks a local folder against other runs, and makes it if needed.
+
+  The operating system locks a file of this name for as long as this process
+  lives, so that a killed run leaves no lock. The file says who has it.
 
   Raises:
-    InputError: another process has locked the folder.
+    InputError: another process has locked the folder; names it.
   """
   if is_remote(folder):
     yield
     return
-  handle = os.open(folder or ".", os.O_RDONLY)
+  made = _missing_folders(folder)
+  handle = _lock(folder, name)
   try:
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     yield
-  except BlockingIOError:
-    raise InputError(
-      "%s: another run is writing there; wait for it, or choose another folder"
-      % (folder or ".")
-    ) from None
   finally:
-    os.close(handle)
+    if handle is not None:
+      with contextlib.suppress(OSError):
+        os.remove(os.path.join(folder, name))
+      os.close(handle)
+    with contextlib.suppress(OSError):  # Up to the first that is not empty.
+      for path in made:
+        os.rmdir(path)
+
+
+def _missing_folders(path):
+  """Returns a folder and its parents, as far as they do not exist."""
+  found = []
+  while path and not os.path.lexists(path):
+    found.append(path)
+    path = os.path.dirname(path)
+  return found
+
+
+def _lock(folder, name):
+  """Returns the open file that a lock is on; None where there can be none."""
+  path = os.path.join(folder, name)
+  while True:
+    try:
+      os.makedirs(folder or ".", exist_ok=True)
+      handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:  # Another run has just removed its new folder.
+      continue
+    except OSError:  # What writes there next says why that fails.
+      return None
+    try:
+      fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      if _is_at(handle, path):
+        break
+    except BlockingIOError:
+      _reject_locked(folder, handle)
+    except OSError as e:
+      logging.warning(
+        "%s: its file system has no locks (%s), so mind that no other run "
+        "writes there",
+        *(folder or ".", e.strerror),
+      )
+      os.close(handle)
+      return None
+    os.close(handle)  # The run before has just removed this file.
+  os.ftruncate(handle, 0)
+  holder = "process %d on %s" % (os.getpid(), socket.gethostname())
+  with contextlib.suppress(OSError):  # A full disk, say.
+    os.write(handle, holder.encode())
+  return handle
+
+
+def _is_at(handle, path):
+  """Returns whether an open file still has this name."""
+  try:
+    return os.path.samestat(os.fstat(handle), os.stat(path))
+  except FileNotFoundError:
+    return False
+
+
+def _reject_locked(folder, handle):
+  holder = os.read(handle, 200).decode("utf-8", "replace")
+  os.close(handle)
+  raise InputError(
+    "%s: another run is writing there (%s); wait for it, or choose another "
+    "folder" % (folder or ".", holder or "process unknown")
+  ) from None

@@ -186,6 +186,12 @@ def run(task, command, model):
   """
   command = _decide(command, task.split_names)
   check(command)
+  with training_run.locked(command.output_dir, command.device):
+    return _run(task, command, model)
+
+
+def _run(task, command, model):
+  """Does what a command asks, in which no do_* flag is left open."""
   todo, data = command.todo, command.data
   useless = not (todo.do_train or todo.do_predict or data.predict_file)
   found = splits.read(

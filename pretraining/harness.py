@@ -86,7 +86,8 @@ def run(command):
         "(--input_file), which says little about other text"
       )
     command = command._replace(eval_file=command.input_file)
-  _Run(command).go()
+  with training_run.locked(command.output_dir, command.device):
+    _Run(command).go()
 
 
 def check(command):

@@ -25,6 +25,7 @@ from common import quiet  # noqa: F401  First: silences TensorFlow.
 
 from absl import flags
 
+from common import files
 from common import flag_groups
 from common.errors import InputError
 from exporting import forms
@@ -78,6 +79,14 @@ def main(_):
   folder = vars(config)[needed]
   if not folder:
     raise InputError("--format=%s needs --%s" % (config.format, needed))
+  place, name = os.path.split(config.output_dir.rstrip("/"))
+  # Beside the folder, which has to be empty.
+  with files.locked(place, ".%s.in_use" % name):
+    export(config, folder, target)
+
+
+def export(config, folder, target):
+  """Writes what the flags ask for from a folder to a forms.Target."""
   if config.format == "checkpoint":
     forms.import_transformers(folder, target)
     return

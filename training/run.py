@@ -7,6 +7,7 @@ its input and its evaluation.
 """
 
 import collections
+import contextlib
 import copy
 import os
 import sys
@@ -15,6 +16,7 @@ import time
 from absl import logging
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common import run_files
 import modeling
 import optimization
@@ -32,6 +34,16 @@ Schedule = collections.namedtuple(
   "start_warmup_step steps_per_epoch",
   defaults=(1.0, 0, None),
 )
+
+
+def locked(folder, device):
+  """Locks an output folder while a context lasts.
+
+  Of several machines only the one that writes there does so.
+  """
+  if devices.is_chief(device):
+    return files.locked(folder)
+  return contextlib.nullcontext()
 
 
 class Run:

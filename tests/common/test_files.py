@@ -3,12 +3,15 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import InputError
+from tests.helpers import REPO
 
 
 @pytest.fixture(params=["local", "remote"])
@@ -126,11 +129,50 @@ def test_a_name_with_brackets_is_itself_before_it_is_a_glob(tmp_path):
 
 
 def test_a_folder_is_locked_for_one_run_at_a_time(tmp_path):
-  with files.locked(str(tmp_path)):
-    with pytest.raises(InputError, match="another run is writing there"):
+  folder = str(tmp_path / "new" / "folder")
+  with files.locked(folder):
+    message = r"another run is writing there \(process %d on " % os.getpid()
+    with pytest.raises(InputError, match=message):
+      with files.locked(folder):
+        pass
+    files.write_text(os.path.join(folder, "result"), "x")
+  with files.locked(folder):
+    pass
+  assert os.listdir(folder) == ["result"]
+
+
+def test_a_lock_leaves_no_empty_folder_behind(tmp_path):
+  with pytest.raises(InputError, match="bad"):
+    with files.locked(str(tmp_path / "new" / "folder")):
+      raise InputError("bad")
+  assert not os.listdir(str(tmp_path))
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+  program = (
+    "import sys, time; from common import files\n"
+    "with files.locked(sys.argv[1]):\n"
+    "  print('locked', flush=True); time.sleep(600)"
+  )
+  process = subprocess.Popen(
+    [sys.executable, "-c", program, str(tmp_path)],
+    cwd=REPO,
+    stdout=subprocess.PIPE,
+  )
+  with process:
+    process.stdout.readline()
+    with pytest.raises(InputError, match=r"\(process %d on " % process.pid):
       with files.locked(str(tmp_path)):
         pass
+    process.kill()
   with files.locked(str(tmp_path)):
+    pass
+  assert not os.listdir(str(tmp_path))
+
+
+def test_a_folder_that_cannot_be_made_needs_no_lock(tmp_path):
+  (tmp_path / "file").write_text("")
+  with files.locked(str(tmp_path / "file" / "folder")):
     pass
 
 

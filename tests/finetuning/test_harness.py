@@ -19,6 +19,7 @@ from tests.helpers import programs
 from tests.helpers import tiny
 import tokenization
 from training import devices
+from training import run as training_run
 from training import state
 
 
@@ -112,6 +113,19 @@ def test_bad_flags_are_rejected_before_anything_is_written(
   with pytest.raises(InputError, match=message):
     go(**changed)
   assert not os.listdir(str(tmp_path))
+
+
+def test_output_folder_in_use_is_refused(go, tmp_path):
+  with files.locked(str(tmp_path / "output")):
+    with pytest.raises(InputError, match="output: another run is writing"):
+      go()
+
+
+def test_of_several_machines_only_the_chief_locks(tmp_path, monkeypatch):
+  monkeypatch.setattr(devices, "is_chief", lambda _: False)
+  with files.locked(str(tmp_path)):
+    with training_run.locked(str(tmp_path), devices.Device()):
+      pass
 
 
 def test_checkpoint_without_task_weights_cannot_predict(go, folders, tmp_path):

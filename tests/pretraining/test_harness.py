@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import InputError
 import modeling
 from pretraining import curves
@@ -173,6 +174,12 @@ def test_same_command_resumes_and_leaves_a_finished_run_alone(copy, caplog):
   last = (output / "model.ckpt-4.index").stat().st_mtime_ns
   run(copy, **OF_TRAINED)
   assert (output / "model.ckpt-4.index").stat().st_mtime_ns == last
+
+
+def test_output_folder_in_use_is_refused(folder):
+  with files.locked(str(folder / "output")):
+    with pytest.raises(InputError, match="output: another run is writing"):
+      run(folder)
 
 
 def test_output_folder_of_another_run_is_rejected(copy):

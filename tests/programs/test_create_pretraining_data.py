@@ -13,6 +13,7 @@ import time
 from absl import flags
 import pytest
 
+from common import files
 from common import flag_groups
 import create_pretraining_data
 from pretraining import tfrecords
@@ -261,6 +262,12 @@ def test_an_unwritable_folder_is_named_in_one_line(text, tmp_path):
   said, _ = run(text, tmp_path / "file" / "out", code=1)
   assert "Not a directory: '%s/file/out'" % tmp_path in said.splitlines()[-1]
   assert "Traceback" not in said
+
+
+def test_a_folder_in_use_is_refused(text, tmp_path):
+  with files.locked(str(tmp_path)):
+    said, _ = run(text, tmp_path, code=1)
+  assert "another run is writing there (process %d " % os.getpid() in said
 
 
 def test_a_text_without_instances_is_rejected(tmp_path):
