@@ -29,8 +29,11 @@ from common.errors import shorten
 from evaluation import metrics
 from finetuning import harness
 from finetuning import sentence_tasks
+from formats import detect
 from formats import label_sets
+from formats import streams
 from formats import tables
+from formats import unlabelled
 from training import batches
 from training import heads
 
@@ -49,6 +52,7 @@ class Dc(sentence_tasks.SentenceTask):
   name = "dc"
   gold = {"labels": ("labels", "label")}
   metric = "f1"
+  unlabelled_kinds = detect.TEXTS + ("rows",)
 
   def __init__(
     self,
@@ -73,6 +77,15 @@ class Dc(sentence_tasks.SentenceTask):
     documents = len(rows_of_documents(examples))
     logging.info("%s: %d rows, %d documents", path, len(examples), documents)
     return examples
+
+  def read_unlabelled(self, data, path):
+    names = unlabelled.names_of(streams.of_bytes(data, path))
+    if names is None or set(names).intersection(*self.texts.values()):
+      return super().read_unlabelled(data, path)
+    return [
+      sentence_tasks.Example(document.id, (document.text,), None, path)
+      for document in unlabelled.parse(data, path)
+    ]
 
   def read_rows(self, data, path):
     return label_sets.read_rows(data, path, self.columns(), self.gold)

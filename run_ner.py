@@ -15,6 +15,7 @@ from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
 import collections
+import itertools
 import os
 
 from absl import flags
@@ -24,8 +25,10 @@ from common import flag_groups
 from evaluation import metrics
 from finetuning import harness
 from formats import conll
+from formats import detect
 from formats import documents
 from formats import entity_files
+from formats import streams
 from formats import unlabelled
 from training import batches
 from training import heads
@@ -50,6 +53,8 @@ class Ner(harness.Task):
   name = "ner"
   padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
   metric = "f1"
+  kinds = ("words",)
+  unlabelled_kinds = detect.TEXTS + ("words",)
 
   def __init__(self, tokenizer, max_seq_length, predict_format):
     self.tokenizer = tokenizer
@@ -66,6 +71,9 @@ class Ner(harness.Task):
     }
 
   def read_unlabelled(self, data, path):
+    source = streams.of_bytes(data, path)
+    if detect.detect(source, self.unlabelled_kinds) == "words":
+      return raw_documents(conll.parse_documents(data, path, False))
     return [self._cut(document) for document in unlabelled.parse(data, path)]
 
   def _cut(self, document):
@@ -199,6 +207,36 @@ class Ner(harness.Task):
           )
         )
     return entities
+
+
+def raw_documents(parsed):
+  """Returns the RawDocuments of a file of words; their tags are left out.
+
+  A document without a marker in the file is a sentence, and its id the number
+  of that sentence.
+
+  Args:
+    parsed: of conll.parse_documents.
+  """
+  if len(parsed) == 1 and not parsed[0][0]:
+    parsed = [("", [sentence]) for sentence in parsed[0][1]]
+  return [
+    _join_words(name or str(i), [sentence.words for sentence in sentences])
+    for i, (name, sentences) in enumerate(parsed, 1)
+  ]
+
+
+def _join_words(name, sentences):
+  """Returns the RawDocument of lists of words: a sentence per line."""
+  words = [word for sentence in sentences for word in sentence]
+  ends = list(itertools.accumulate(len(word) + 1 for word in words))
+  borders = [0] + list(itertools.accumulate(map(len, sentences)))
+  return RawDocument(
+    documents.Document(name, "\n".join(map(" ".join, sentences)), None),
+    words,
+    [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)],
+    list(zip(borders, borders[1:])),
+  )
 
 
 def define_flags():

@@ -63,6 +63,7 @@ Options = collections.namedtuple(
 class QuestionTask(harness.Task):
   """Questions about texts, which are split into windows."""
 
+  kinds = ("json", "table", "rows")
   split_names = {
     "train": ("train.json",),
     "dev": ("dev.json", "devel.json"),

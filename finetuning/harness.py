@@ -9,6 +9,7 @@ set, predicts, scores and writes; and goes on where an earlier run stopped.
 import collections
 import functools
 import os
+import re
 
 from absl import logging
 import numpy as np
@@ -84,6 +85,9 @@ class Task:
   padding = {}  # {feature: value} where a batch is not padded with 0.
   metric = None  # The score that tells which checkpoint is best.
   split_names = splits.NAMES  # The files of --data_dir.
+  # Kinds of files (see detect.py) that `read` and `read_unlabelled` take.
+  kinds = ("table", "rows", "json")
+  unlabelled_kinds = ("text", "table", "rows", "json")
 
   def read(self, data, path, split):
     """Returns the examples in a file's bytes, gold labels included.
@@ -210,8 +214,7 @@ def _run(task, command, model):
   if not todo.do_train:
     found.pop("train", None)
   if data.predict_file:
-    content = files.read(data.predict_file)
-    examples = task.read_unlabelled(content, data.predict_file)
+    examples = splits.read_unlabelled(task, data.predict_file)
     found["raw"] = (data.predict_file, examples)
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
@@ -551,7 +554,7 @@ class _Run(training_run.Run):
     outputs = self._outputs_of(
       "raw", _choose_checkpoint(self, self.command.eval_checkpoint)
     )
-    stem = os.path.splitext(os.path.basename(path))[0]
+    stem = os.path.splitext(re.sub(r"\.gz$", "", os.path.basename(path)))[0]
     texts = self.task.write_unlabelled(
       self.splits["raw"].examples, outputs, stem
     )

@@ -10,6 +10,8 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import InputError
+from formats import detect
+from formats import streams
 import tokenization
 
 NAMES = {
@@ -87,7 +89,8 @@ def read(task, todo, data, seed, needs_dev):
     needs_dev: whether the command is of no use without a dev set.
 
   Raises:
-    InputError: a file is missing, damaged, or empty where it is needed.
+    InputError: a file is missing, damaged, of another kind than the task's, or
+      empty where it is needed.
   """
   held_out = data.dev_fraction and todo.do_eval
   found = {}
@@ -98,10 +101,11 @@ def read(task, todo, data, seed, needs_dev):
   ):
     if wanted:
       path = find(data, split, task.split_names, flag)
-      content = files.read(path)
+      content = _read_bytes(path)
       if split == "dev" and not content:
         _skip_empty_dev(path, needs_dev)
       else:
+        detect.reject_others(content, path, task.kinds)
         found[split] = (path, task.read(content, path, split))
   if held_out:
     path, examples = found["train"]
@@ -111,6 +115,22 @@ def read(task, todo, data, seed, needs_dev):
     path, examples = found["train"]
     found["train"] = (path, examples + found["dev"][1])
   return found
+
+
+def read_unlabelled(task, path):
+  """Returns the examples of a --predict_file, which may be packed with gzip.
+
+  Raises:
+    InputError: the file is none of the kinds that the task takes, or damaged.
+  """
+  content = _read_bytes(path)
+  detect.detect(streams.of_bytes(content, path), task.unlabelled_kinds)
+  return task.read_unlabelled(content, path)
+
+
+def _read_bytes(path):
+  """Returns the bytes of a file without gzip."""
+  return streams.unpacked(files.read(path), path)
 
 
 def _skip_empty_dev(path, needs_dev):

@@ -62,6 +62,21 @@ def parse(data, path):
   return _unique(found, path, kind in ("table", "pubmed", "pmc"))
 
 
+def names_of(source):
+  """Returns the names of a table's columns or of a first object of JSON.
+
+  They are in lower case. None stands for lines of text and for a table without
+  a header, [] for formats whose text has no name.
+  """
+  kind = detect.detect(source, detect.TEXTS + ("rows",))
+  if kind == "table":
+    return detect.layout(source).names
+  if kind == "json":
+    value = next(json_values(source), (0, "", {}))[-1]
+    return list(map(str.lower, value)) if isinstance(value, dict) else []
+  return None if kind in ("text", "rows") else []
+
+
 def stream(source, kind, dropped):
   """Yields the documents of a file as Found, one at a time.
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of splits.py."""
 
+import gzip
 import os
 
 import pytest
@@ -48,3 +49,39 @@ def test_hold_out_draws_a_share_by_seed_and_keeps_groups_whole():
 def test_hold_out_leaves_examples_to_train_on():
   with pytest.raises(InputError, match="x: --dev_fraction=0.9 of 1 example"):
     splits.hold_out([1], 0.9, 1, lambda example: None, "x")
+
+
+class Lines:
+  """A task whose examples are lines."""
+
+  split_names = splits.NAMES
+  kinds = ("table", "rows", "json")
+  unlabelled_kinds = ("text", "table", "rows", "json")
+
+  def read(self, data, path, split):
+    return self.read_unlabelled(data, path)
+
+  def read_unlabelled(self, data, path):
+    return data.decode("ascii").split("\n")
+
+
+def read_all(folder):
+  data = splits.Data(**dict.fromkeys(splits.Data._fields))
+  data = data._replace(data_dir=str(folder), train_file=str(folder / "train"))
+  return splits.read(Lines(), splits.Todo(True, None, None), data, 1, False)
+
+
+def test_files_may_be_packed_with_gzip(tmp_path):
+  path = tmp_path / "train"
+  path.write_bytes(gzip.compress(b"A.\t1\nB.\t0"))
+  assert read_all(tmp_path)["train"][1] == ["A.\t1", "B.\t0"]
+  assert splits.read_unlabelled(Lines(), str(path)) == ["A.\t1", "B.\t0"]
+
+
+@pytest.mark.parametrize("data", ["<html></html>", "1|t|A.\n", "TY  - JOUR\n"])
+def test_files_of_another_kind_are_rejected(tmp_path, data):
+  (tmp_path / "train").write_text(data)
+  with pytest.raises(InputError, match="train: found .*, expected CSV or TSV"):
+    read_all(tmp_path)
+  with pytest.raises(InputError, match="train: found .*, expected plain text"):
+    splits.read_unlabelled(Lines(), str(tmp_path / "train"))

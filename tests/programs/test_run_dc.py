@@ -175,6 +175,26 @@ def test_text_without_pieces_is_one_empty_input(tokenizer):
   assert window["gold"].tolist() == [0]
 
 
+@pytest.mark.parametrize(
+  "data",
+  [
+    "7|t|Cells.\n7|a|They grow.\n",
+    "pmid\ttitle\tabstract\n7\tCells.\tThey grow.\n",
+    '[{"pmid": 7, "title": "Cells.", "abstract": "They grow."}]',
+    "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article>"
+    "<ArticleTitle>Cells.</ArticleTitle><Abstract><AbstractText>They grow."
+    "</AbstractText></Abstract></Article></MedlineCitation></PubmedArticle>"
+    "</PubmedArticleSet>",
+    "id,text\n7,Cells. They grow.\n",
+    "7\tCells. They grow.\n",
+  ],
+)
+def test_abstracts_to_classify_are_read_from_what_people_have(data, tokenizer):
+  task = task_of(["a"], tokenizer)
+  (example,) = task.read_unlabelled(data.encode(), "x")
+  assert (example.id, example.texts) == ("7", ("Cells. They grow.",))
+
+
 def test_sentences_of_a_document_are_held_out_together():
   examples = read("1_s0\tx\ta\n1_s1\ty\ta\n2_s0\tz\ta\n")
   assert list(map(run_dc.Dc(None, 32).group, examples)) == ["1", "1", "2"]

@@ -140,6 +140,25 @@ def test_raw_text_is_split_like_the_training_set(tokenizer):
     assert example.words == words
 
 
+def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
+  task = task_for(tokenizer, [SENTENCE])
+  tagged = b"IL-2\tB\nrose\tO\n.\tO\n\nNo\tO\nTNF-\xce\xb1\tB\n.\tO\n"
+  words = b"IL-2\nrose\n.\n\nNo\nTNF-\xce\xb1\n.\n"
+  for data in (tagged, words):
+    first, second = task.read_unlabelled(data, "x.tsv")
+    assert (first.document.id, first.document.text) == ("1", "IL-2 rose .")
+    assert first.words == ["IL-2", "rose", "."]
+    assert second.words == ["No", "TNF-\u03b1", "."]
+    assert second.spans == [(0, 2), (3, 8), (9, 10)]
+    outputs = oracle(task, task.encode(second, False).features)
+    assert task._entities(second, outputs) == []
+  marked = b"###MEDLINE:7\n\n" + tagged
+  (example,) = task.read_unlabelled(marked, "x.tsv")
+  assert example.document.id == "7"
+  assert example.document.text == "IL-2 rose .\nNo TNF-\u03b1 ."
+  assert example.sentences == [(0, 3), (3, 6)]
+
+
 def test_document_without_words_is_kept(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   data = b'{"id": "a", "text": " "}\n{"id": "b", "text": "fever"}\n'
