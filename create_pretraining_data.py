@@ -5,9 +5,10 @@ An instance has two segments of a document, in their order or swapped, with
 masked words.
 
 Reads text with one sentence per line and blank lines between documents, PubMed
-XML, PMC articles (.nxml, .tar.gz) and MIMIC-III's NOTEEVENTS.csv. The output
-depends on inputs and flags only, not on --num_workers. After a kill, the same
-command continues from the finished shards.
+XML, JATS (.nxml, .tar.gz), the notes of MIMIC-III and MIMIC-IV, JSON, CSV,
+PubTator and BioC, plain or in gzip. The output depends on inputs and flags
+only, not on --num_workers. After a kill, the same command continues from the
+finished shards.
 """
 
 # isort: off

@@ -2,8 +2,9 @@
 r"""Embeds texts: writes ALBERT's embeddings of each piece, of each text and of
 its [CLS], from any layers, to a file of arrays that needs no code of ours.
 
-Reads one text per line, JSON lines (id, text) or PubTator; two texts with
-" ||| " between them are a pair. The model may be pretrained or fine-tuned:
+Reads one text per line, JSON (id, text), CSV, PubTator, BioC, PubMed's XML or
+JATS; two texts with " ||| " between them are a pair. The model may be
+pretrained or fine-tuned:
 
   python extract_features.py --bioalbert_dir=weights/BioALBERT-base-PubMed \
     --input_file=abstracts.txt --output_file=features.npz
@@ -56,7 +57,8 @@ def define_flags():
   flags.DEFINE_string(
     "input_file",
     None,
-    "Texts: one per line, JSON lines with text and id, or PubTator.",
+    "Texts: one per line, JSON or CSV with text and id, PubTator, BioC, "
+    "PubMed's XML or JATS.",
   )
   flags.DEFINE_string(
     "output_file", None, "File to write; its extension sets the format."

@@ -221,7 +221,8 @@ def define_finetuning_flags(
   max_seq_length,
   num_train_epochs,
   train_batch_size,
-  predict_file="File with unlabelled text to label.",
+  predict_file="File with unlabelled text to label; its content tells its "
+  "format.",
 ):
   """Defines the flags of every fine-tuning program."""
   define_model_flags()
