@@ -7,6 +7,7 @@ from common.text import decode
 from converters.shared import archives
 from converters.shared import corpus
 from converters.shared import examples
+from converters.shared import rows
 from converters.shared import splits
 from converters.shared import writers
 from formats import conll
@@ -64,11 +65,15 @@ def _read(source, what, name, report):
   """
   _check_task(source, name)
   data, path = source.read("%s set" % what, name)
+  skipping = report.skipping_in(what)
+  data = rows.fitting(
+    data, path, conll.parse_documents, b"\n\n", skipping, b"\n\n.\tO\n"
+  )
   groups, seen = [], {}
   for document, sentences in conll.parse_documents(data, path):
     known = []
     for sentence in sentences:
-      with report.skipping("sentences with an unknown type (skipped)", what):
+      with skipping("sentences with an unknown type (skipped)"):
         _check_types(sentence, data, path)
         known.append(sentence)
     seen[document] = seen.get(document, 0) + 1
@@ -104,7 +109,7 @@ def _check_types(sentence, data, path):
 
 
 def _tagged(group, options, report, split):
-  rows = []
+  tagged = []
   for sentence in group.members:
     labels = sentence.labels
     if options.layout == "biobert":
@@ -116,5 +121,5 @@ def _tagged(group, options, report, split):
       )
       labels = [x if k else "O" for k, x in zip(kept, labels)]
     plain = [label[0] for label in labels]
-    rows.append(examples.Tagged(group.id, sentence.words, None, plain))
-  return rows
+    tagged.append(examples.Tagged(group.id, sentence.words, None, plain))
+  return tagged

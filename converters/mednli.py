@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """MedNLI: inference in clinical notes (Romanov and Shivade 2018)."""
 
+import functools
+
 from converters.shared import corpus
 from converters.shared import examples
 from converters.shared import rows
@@ -43,9 +45,13 @@ def write(divided, options):
 
 def _read(source, split, report):
   data, path = source.read(split + " pairs", "mli_%s_v1.jsonl" % split)
-  found = []
-  for record in tables.parse(data, path, _COLUMNS, {}, ("id",)):
-    with report.skipping(annotated.UNFIT_LINES, split):
+  found, skipping = [], report.skipping_in(split)
+  parse = functools.partial(
+    tables.parse, columns=_COLUMNS, layouts={}, optional=("id",)
+  )
+  data = rows.fitting(data, path, parse, b"\n", skipping)
+  for record in parse(data, path):
+    with skipping(annotated.UNFIT_LINES):
       found.append(_row(record))
   return found
 

@@ -103,9 +103,9 @@ class Source:
     Raises:
       InputError: two files of the same name differ.
     """
-    found = {}
+    found, matchers = {}, list(map(_matcher, patterns))
     for file in self._candidates(patterns):
-      end = _matching_end(file.name, patterns)
+      end = _matching_end(file.name.lower(), matchers)
       if end:
         found.setdefault(end, []).append(file)
     chosen = [_one_of(files) for files in found.values()]
@@ -218,12 +218,20 @@ def _walk(folder):
         yield path, os.path.relpath(path, folder).replace(os.sep, "/")
 
 
-def _matching_end(name, patterns):
-  """Returns the end of a name that matches a pattern, in lower case, or ""."""
-  parts = name.lower().split("/")
-  for pattern in patterns:
-    end = "/".join(parts[-(pattern.count("/") + 1) :])
-    if fnmatch.fnmatchcase(end, pattern.lower()):
+def _matcher(pattern):
+  """Returns (number of parts, function that matches so many) of a pattern."""
+  pattern = pattern.lower()
+  matches = pattern.__eq__
+  if _WILDCARD.search(pattern):
+    matches = re.compile(fnmatch.translate(pattern)).match
+  return pattern.count("/") + 1, matches
+
+
+def _matching_end(name, matchers):
+  """Returns the end of a name in lower case that matches a pattern, or ""."""
+  for size, matches in matchers:
+    end = "/".join(name.rsplit("/", size)[-size:])
+    if matches(end):
       return end
   return ""
 

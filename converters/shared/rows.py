@@ -46,11 +46,41 @@ def parse(
   return found
 
 
+def fitting(data, path, parse, cut, skipping, tail=b""):
+  """Returns a file's bytes without the pieces that its reader rejects.
+
+  Args:
+    data, path: the file's bytes and its name.
+    parse: reader of (bytes, path), which raises an InputError.
+    cut: bytes between pieces.
+    skipping: for the pieces; see formats/annotated.py.
+    tail: bytes after a piece that make a file of it.
+  """
+  data = data.replace(b"\r\n", b"\n")
+  try:
+    parse(data, path)
+    return data
+  except InputError:
+    kept, before = [], 0  # `before` counts the lines before a piece.
+  for piece in data.split(cut):
+    lines = (piece + cut).count(b"\n")
+    try:
+      if piece.strip():
+        parse(piece + tail, path)
+    except InputError:
+      with skipping(annotated.UNFIT_LINES):
+        parse(b"\n" * before + piece + tail, path)
+      piece = b""
+    kept.append(piece)
+    before += lines
+  return cut.join(kept)
+
+
 def abstracts(data, path, report, split):
   """Reads a table of PMID, title, abstract as {PMID: annotated.Document}.
 
   Notes in the corpus.Report if the file looks truncated. An abstract may be
-  empty.
+  empty, and an exact copy of a row is taken once.
   """
   check_end(data, path, report)
   found, skipping = {}, report.skipping_in(split)
@@ -58,11 +88,15 @@ def abstracts(data, path, report, split):
     data, path, (3,), "PMID, title, abstract", skipping=skipping
   ):
     name, title, abstract = cells
+    document = annotated.Document(
+      name, title + " " + abstract, title, [], [], place
+    )
+    if name in found and found[name][:3] == document[:3]:
+      report.rule("duplicate documents (skipped)", split)
+      continue
     with skipping(annotated.UNFIT_DOCUMENTS):
       annotated.check_new(name, found, place)
-      found[name] = annotated.Document(
-        name, title + " " + abstract, title, [], [], place
-      )
+      found[name] = document
   return found
 
 

@@ -285,6 +285,26 @@ def test_bc4chemd_offsets_count_within_title_or_abstract(made):
   )
 
 
+@pytest.mark.parametrize(
+  "dataset, name, split",
+  [
+    ("bc4chemd", "training.abstracts.txt", "train"),
+    ("chemprot", "development_abstracts.tsv", "dev"),
+  ],
+)
+def test_an_exact_copy_of_an_abstract_is_taken_once(made, dataset, name, split):
+  changed = corpus_files.inner(
+    corpus_files.files(dataset),
+    lambda path, data: (
+      data + data.splitlines(True)[0] if path.endswith(name) else data
+    ),
+  )
+  assert made(dataset, changed=changed) == made(dataset)
+  made(dataset, changed=changed)
+  rule = made.report.rules["duplicate documents (skipped)"]
+  assert rule == {split: 1}
+
+
 def test_bc5cdr_types_are_separate_data_sets(made):
   lines = made("bc5cdr-disease")["train.tsv"].split("\n")
   assert lines[:8] == [
@@ -583,6 +603,29 @@ def test_jnlpba_unknown_type_is_an_error_with_its_line(made):
   made("jnlpba", changed=changed)
   rule = made.report.rules["sentences with an unknown type (skipped)"]
   assert rule == {"training": 1, "test": 1}
+
+
+@pytest.mark.parametrize(
+  "dataset, name, old, new, message",
+  [
+    ("jnlpba", "eval2.iob2", b"in\tO", b"in", "eval2.iob2:5: found 1 column"),
+    ("mednli", "dev_v1.jsonl", b"}\n", b"\n", "v1.jsonl:1: found no JSON"),
+  ],
+)
+def test_allow_incomplete_skips_sentences_and_lines_that_cannot_be_read(
+  made, dataset, name, old, new, message
+):
+  changed = corpus_files.inner(
+    corpus_files.files(dataset),
+    lambda path, data: (
+      data.replace(old, new, 1) if path.endswith(name) else data
+    ),
+  )
+  with pytest.raises(InputError, match=message):
+    made(dataset, changed=changed, allow_incomplete=False)
+  made(dataset, changed=changed)
+  (messages,) = made.report.places.values()
+  assert len(messages) == 1 and message in messages[0]
 
 
 def test_jnlpba_task_1_alone_is_explained(tmp_path):

@@ -253,12 +253,11 @@ def test_a_name_without_wildcards_is_looked_up_not_searched(
   source, monkeypatch
 ):
   made = source({"t/%d.txt" % i: b"x" for i in range(50)})
-  compared = []
-  matches = archives.fnmatch.fnmatchcase
+  compared, matching_end = [], archives._matching_end
   monkeypatch.setattr(
-    archives.fnmatch,
-    "fnmatchcase",
-    lambda *names: compared.append(names) or matches(*names),
+    archives,
+    "_matching_end",
+    lambda *args: compared.append(args) or matching_end(*args),
   )
   for i in range(50):
     assert made.file("text", "T/%d.TXT" % i).name == "t/%d.txt" % i
