@@ -29,9 +29,10 @@ def convert(source, options, report):
   """Returns the tagged sentences of each split."""
   texts = {}
   for file in source.files("texts", "txt/*.txt"):
-    texts[file.stem] = annotated.Document(
-      file.stem, file.text(), None, [], [], file.path
-    )
+    with report.skipping(annotated.UNFIT_DOCUMENTS):
+      texts[file.stem] = annotated.Document(
+        file.stem, file.text(), None, [], [], file.path
+      )
   _add_mentions(source, texts, report)
   divided = splits.published(
     "linnaeus", list(texts.values()), source, options, report

@@ -41,7 +41,9 @@ def _read(source, tags, report):
   pmids = _read_pmids(source, tags, report)
   abstracts = {}
   for file in source.files("abstracts", "abstracts/*.txt"):
-    with report.skipping("abstracts without a PMID (skipped)"):
+    with report.skipping(
+      "abstracts that cannot be read or lack a PMID (skipped)"
+    ):
       if file.stem not in pmids:
         raise InputError(
           "%s: found no PMID for this abstract in pubmedid.tsv or S800.tsv, "

@@ -62,9 +62,10 @@ def _read(source, report, what):
   notes_pattern, gold_pattern = _PATTERNS[what]
   texts, skipping = {}, report.skipping_in(what)
   for file in source.files("%s notes" % what, notes_pattern):
-    texts[_name(file)] = annotated.Document(
-      _name(file), _blanked(file.text()), None, [], [], file.path
-    )
+    with skipping(annotated.UNFIT_DOCUMENTS):
+      texts[_name(file)] = annotated.Document(
+        _name(file), _blanked(file.text()), None, [], [], file.path
+      )
   mentions, bare = 0, set(texts)
   for file in source.files("%s annotations" % what, gold_pattern):
     name = _name(file)

@@ -49,6 +49,8 @@ def parse(
 def fitting(data, path, parse, cut, skipping, tail=b""):
   """Returns a file's bytes without the pieces that its reader rejects.
 
+  If it rejects all of them, or the file for another reason, they stay.
+
   Args:
     data, path: the file's bytes and its name.
     parse: reader of (bytes, path), which raises an InputError.
@@ -73,7 +75,7 @@ def fitting(data, path, parse, cut, skipping, tail=b""):
       piece = b""
     kept.append(piece)
     before += lines
-  return cut.join(kept)
+  return cut.join(kept) if b"".join(kept).strip() else data
 
 
 def abstracts(data, path, report, split):

@@ -628,6 +628,26 @@ def test_allow_incomplete_skips_sentences_and_lines_that_cannot_be_read(
   assert len(messages) == 1 and message in messages[0]
 
 
+@pytest.mark.parametrize(
+  "dataset, folder", [("linnaeus", "txt"), ("s800", "abstracts")]
+)
+def test_allow_incomplete_skips_a_document_that_cannot_be_read(
+  made, dataset, folder
+):
+  found = corpus_files.files(dataset)
+  name = min(name for name in found if "/%s/" % folder in name)
+  changed = {name: b"M\xe9lange\n"}
+  with pytest.raises(InputError, match=":1: found byte 0xe9, which is not UTF"):
+    made(dataset, changed=changed, allow_incomplete=False)
+  made(dataset)
+  whole = made.report.counts["documents"]
+  made(dataset, changed=changed)
+  assert (
+    sum(whole.values()) - sum(made.report.counts["documents"].values()) == 1
+  )
+  assert name in next(iter(made.report.places.values()))[0]
+
+
 def test_jnlpba_task_1_alone_is_explained(tmp_path):
   corpus_files.write(tmp_path, {"Genia4ERtask1.iob2": b"IL-2\tB-protein\n"})
   with pytest.raises(

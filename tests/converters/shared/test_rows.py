@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of rows.py: tables are read line by line, errors name the line."""
 
+import contextlib
+
 import pytest
 
 from common import errors
@@ -55,6 +57,41 @@ def test_cells_may_have_another_separator():
 
 def test_lines_may_have_several_sizes():
   assert len(parse(b"1\ta\n1\n1\ta\tb\n", range(1, 4))) == 3
+
+
+def fitting(data, rejected):
+  """Returns (rows.fitting of lines without 5, places of those rejected)."""
+
+  def read(data, path):
+    for number, line in enumerate(data.split(b"\n"), 1):
+      if b"5" in line:
+        raise errors.InputError("%s:%d" % (path, number))
+
+  @contextlib.contextmanager
+  def skipping(what):
+    del what
+    try:
+      yield
+    except errors.InputError as error:
+      rejected.append(str(error))
+
+  return rows.fitting(data, "t.tsv", read, b"\n", skipping)
+
+
+@pytest.mark.parametrize(
+  ("data", "kept", "places"),
+  [
+    (b"1\r\n2\n", b"1\n2\n", []),
+    (b"1\n\n5\n2\n55\n", b"1\n\n\n2\n\n", ["t.tsv:3", "t.tsv:5"]),
+    (b"5\n", b"5\n", ["t.tsv:1"]),
+  ],
+)
+def test_pieces_that_cannot_be_read_are_left_out_with_their_line(
+  data, kept, places
+):
+  rejected = []
+  assert fitting(data, rejected) == kept
+  assert rejected == places
 
 
 def test_another_encoding_can_be_chosen():
