@@ -42,38 +42,30 @@ def convert(source, options, report):
 
 def _read(source, split, pattern, report):
   """Returns a splits.Group per document of a part, with its sentences."""
-  documents = []
+  documents, skipping = [], report.skipping_in(split)
   for file in source.files("%s set" % split, pattern):
-    with report.skipping(annotated.UNFIT_DOCUMENTS, split):
+    with skipping(annotated.UNFIT_DOCUMENTS):
       root = safe_xml.parse(file.read(), file.path, _EXPECTED, "document")
       name = safe_xml.attribute(root, "id", file.path)
-      sentences = [_sentence(e, file.path) for e in root.iter("sentence")]
+      sentences = [
+        _sentence(element, file.path, skipping)
+        for element in root.iter("sentence")
+      ]
       place = safe_xml.place(root, file.path)
       documents.append(splits.Group(name, sentences, place))
   return documents
 
 
-def _sentence(element, path):
+def _sentence(element, path, skipping):
   text = safe_xml.attribute(element, "text", path)
-  mentions = [_mention(e, text, path) for e in element.iter("entity")]
+  mentions, pairs = [], []
+  for entity in element.iter("entity"):
+    with skipping(annotated.UNFIT_ANNOTATIONS):
+      mentions.append(_mention(entity, text, path))
   known = {mention.id for mention in mentions}
-  pairs = []
   for pair in element.iter("pair"):
-    first, second = (safe_xml.attribute(pair, e, path) for e in ("e1", "e2"))
-    if not {first, second} <= known:
-      raise InputError(
-        "%s: found a pair of %s and %s, expected entities of its sentence"
-        % (safe_xml.place(pair, path), first, second)
-      )
-    pairs.append(
-      annotated.Relation(
-        safe_xml.attribute(pair, "id", path),
-        _label(pair, path),
-        first,
-        second,
-        safe_xml.place(pair, path),
-      )
-    )
+    with skipping("pairs that do not fit or lack an entity (skipped)"):
+      pairs.append(_pair(pair, known, path))
   return annotated.Document(
     safe_xml.attribute(element, "id", path),
     text,
@@ -82,6 +74,18 @@ def _sentence(element, path):
     pairs,
     safe_xml.place(element, path),
   )
+
+
+def _pair(element, known, path):
+  first, second = (safe_xml.attribute(element, e, path) for e in ("e1", "e2"))
+  place = safe_xml.place(element, path)
+  if not {first, second} <= known:
+    raise InputError(
+      "%s: found a pair of %s and %s, expected entities of its sentence"
+      % (place, first, second)
+    )
+  name, label = safe_xml.attribute(element, "id", path), _label(element, path)
+  return annotated.Relation(name, label, first, second, place)
 
 
 def _mention(element, text, path):
