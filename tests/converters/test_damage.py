@@ -259,7 +259,12 @@ SPECIES = b"1\t%s\t" + b"9" * 5000 + b"\t3\tx"
   "dataset, name, content, message",
   [
     ("mednli", "mli_dev_v1.jsonl", b'{"a"', ":1: found no JSON"),
-    ("mednli", "mli_dev_v1.jsonl", b"[1]\n", ":1: found 1 column, expected"),
+    (
+      "mednli",
+      "mli_dev_v1.jsonl",
+      b"[1]\n",
+      r": \[0\]: found '1', expected an",
+    ),
     ("mednli", "mli_dev_v1.jsonl", HALF, ":1: found half of a surrogate pair"),
     ("bioasq-4b", QUESTIONS, HALF_QUESTION, ": found half of a surrogate pair"),
     ("bioasq-4b", QUESTIONS, b'{"questions": ["x"]}', ":1: found other JSON"),
