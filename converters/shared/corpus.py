@@ -83,7 +83,7 @@ class Report:
     self.rule(what, split)
     places = self.places.setdefault(what, [])
     if len(places) < _MAX_PLACES:
-      places.append(str(error))
+      places.append(_printable(str(error)))
 
   def skipping_in(self, split):
     """Returns `skipping` for a split, as the readers in formats/ take it."""
@@ -106,7 +106,7 @@ class Report:
 
   def note(self, sentence):
     """Adds a sentence."""
-    self.notes.append(sentence)
+    self.notes.append(_printable(sentence))
 
   def attach(self, name, text):
     """Adds a file to write beside the data."""
@@ -267,6 +267,11 @@ def _table_of_folds(counts):
           "%s, %s, by fold: %s" % (what, split, " ".join(map(str, numbers)))
         )
   return lines
+
+
+def _printable(text):
+  """Returns a text with bytes of file names that are not UTF-8 escaped."""
+  return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _differences(report):

@@ -341,4 +341,6 @@ def test_a_document_name_that_is_not_utf8_is_an_error(tmp_path):
   whole = archive_files.tar_gz(dict(found, **{name: b"Text.\n"}))
   corpus_files.write(tmp_path, {"corpus.tar.gz": whole})
   with pytest.raises(InputError, match="file name that is not UTF-8"):
-    corpus_files.convert(tmp_path, "linnaeus")
+    corpus_files.convert(tmp_path, "linnaeus", allow_incomplete=False)
+  _, report = corpus_files.convert(tmp_path, "linnaeus")
+  assert report.rules["documents that do not fit (skipped)"] == {"all": 1}

@@ -288,6 +288,15 @@ def test_allow_incomplete_counts_what_does_not_fit_and_shows_the_first():
   assert len(made.to_dict()["places"]["mice (skipped)"]) == 3
 
 
+def test_file_names_that_are_not_utf8_can_be_written():
+  made = report(allow_incomplete=True)
+  with made.skipping("mice (skipped)"):
+    raise errors.InputError("caf\udce9.txt:1: found a mouse")
+  made.note("caf\udce9.txt ends early")
+  text = made.to_text()
+  assert text.encode("utf-8").count(b"caf\\udce9.txt") == 2
+
+
 def test_allow_incomplete_hides_no_other_errors():
   with pytest.raises(KeyError):
     with report(allow_incomplete=True).skipping("mice (skipped)"):
