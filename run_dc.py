@@ -98,6 +98,9 @@ class Dc(sentence_tasks.SentenceTask):
       or re.fullmatch(aspects, cell.strip())
     )
 
+  def labels_of(self, example):
+    return [(label, example.place) for label in labels_of(example)]
+
   def group(self, example):
     return label_sets.document_of(example.id)
 

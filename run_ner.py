@@ -70,6 +70,13 @@ class Ner(harness.Task):
       "inner_punctuation": conll.inner_punctuation(sentences),
     }
 
+  def labels_of(self, example):
+    return [(label, None) for label in example.labels or ()]
+
+  def can_predict(self, label):
+    known = {kind_of(label) for label in self.learned["labels"]}
+    return kind_of(label) in known
+
   def read_unlabelled(self, data, path):
     source = streams.of_bytes(data, path)
     if detect.detect(source, self.unlabelled_kinds) == "words":
@@ -237,6 +244,14 @@ def _join_words(name, sentences):
     [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)],
     list(zip(borders, borders[1:])),
   )
+
+
+def kind_of(label):
+  """Returns the type of a label, "O" for one outside: B-Disease -> Disease.
+
+  Types are what counts in scores: a model of IOB2 can predict those of IOBES.
+  """
+  return label if label == "O" else label.partition("-")[2]
 
 
 def define_flags():

@@ -331,6 +331,9 @@ class YesNo(QuestionTask):
   def learn(self, examples):
     return {"labels": list(YES_NO)}
 
+  def labels_of(self, example):
+    return [(example.answers, None)] if example.answers else []
+
   def encode(self, question, is_training):
     del is_training
     label = YES_NO.index(question.answers) if question.answers else UNKNOWN

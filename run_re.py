@@ -107,6 +107,9 @@ class Re(sentence_tasks.OneLabel):
       learned["mark_ids"] = self._spare_ids(examples)
     return learned
 
+  def expected_labels(self):
+    return self.negatives
+
   def negative(self):
     labels = self.learned["labels"]
     return next((x for x in labels if x.lower() in self.negatives), None)

@@ -150,7 +150,9 @@ def scores(gold, answers):
   Returns:
     {"yesno": {"accuracy", "macro_f1", "f1_yes", "f1_no"}, "factoid":
     {"strict", "lenient", "mrr"}, "list": {"precision", "recall", "f1"}}, each
-    also with the counts "questions" and "answered"; all 0 without questions.
+    also with the counts "questions" and "answered". Scores are None without an
+    answered question, and so is the F1 of a class that gold lacks; the official
+    measure prints 0. "undefined" then has {score: reason}.
   """
   measures = dict(zip(TYPES, (_yesno_scores, _factoid_scores, _list_scores)))
   result = {}
@@ -158,13 +160,15 @@ def scores(gold, answers):
     names = _asked(gold, kind)
     pairs = [(gold[n][1], answers[n]) for n in names if n in answers]
     result[kind] = measures[kind](pairs)
+    _explain(result[kind], bool(pairs))
     result[kind].update(questions=len(names), answered=len(pairs))
   return result
 
 
 def official_line(results):
   """Returns the ten numbers that the official measure prints."""
-  return " ".join(repr(float(results[kind][name])) for kind, name in _FIGURES)
+  figures = [results[kind][name] or 0.0 for kind, name in _FIGURES]
+  return " ".join(repr(float(figure)) for figure in figures)
 
 
 def report(results):
@@ -172,7 +176,11 @@ def report(results):
   lines = []
   for kind in TYPES:
     values = results[kind]
-    figures = ["%s %.4f" % (n, values[n]) for k, n in _FIGURES if k == kind]
+    figures = [
+      "%s undefined" % n if values[n] is None else "%s %.4f" % (n, values[n])
+      for k, n in _FIGURES
+      if k == kind
+    ]
     if values["answered"]:
       lines.append(
         "%s, %d of %d questions answered: %s\n"
@@ -212,12 +220,24 @@ def _asked(gold, kind):
   ]
 
 
+def _explain(scores, has_pairs):
+  """Sets all scores to None without answers; notes why scores are None."""
+  if not has_pairs:
+    scores.update(dict.fromkeys(scores))
+  reason = "no question has a gold answer and was answered"
+  if has_pairs:
+    reason = "no such gold answer; macro_f1 counts it as 0, as officially"
+  undefined = [name for name, value in scores.items() if value is None]
+  if undefined:
+    scores["undefined"] = dict.fromkeys(undefined, reason)
+
+
 def _yesno_scores(pairs):
   verdicts = [(_verdict(gold), _verdict(answer)) for gold, answer in pairs]
   f1_yes, f1_no = _f1_of_class(verdicts, True), _f1_of_class(verdicts, False)
   return {
     "accuracy": _mean([gold == answer for gold, answer in verdicts]),
-    "macro_f1": (f1_yes + f1_no) / 2,
+    "macro_f1": ((f1_yes or 0) + (f1_no or 0)) / 2,
     "f1_yes": f1_yes,
     "f1_no": f1_no,
   }
@@ -231,7 +251,12 @@ def _verdict(answer):
 
 
 def _f1_of_class(verdicts, yes):
-  """Returns the F1 of questions answered "yes" in gold, or of all others."""
+  """Returns the F1 of questions answered "yes" in gold, or of all others.
+
+  It is None if gold has none of them.
+  """
+  if all((gold == "yes") != yes for gold, _ in verdicts):
+    return None
   right = sum(g == a and (g == "yes") == yes for g, a in verdicts)
   wrong = sum(g != a for g, a in verdicts)
   return _ratio(2 * right, 2 * right + wrong)

@@ -5,8 +5,10 @@ Each function takes gold labels, then predictions, as parallel lists with one
 item for each example: the labels of a sentence's words, a label, a set of
 labels, a number, or an answer. It raises ValueError for lists of different
 lengths, unknown labels and numbers that are not finite. Scores are fractions
-from 0 to 1 (correlations from -1 to 1, squared errors from 0 up), and 0 where
-the denominator is 0. All results are plain Python, ready for json.
+from 0 to 1 (correlations from -1 to 1, squared errors from 0 up). A ratio is 0
+where its denominator is 0, but a score that says nothing about the predictions,
+because of what gold holds, is None; "undefined" then has its reason, {score:
+reason}. All results are plain Python, ready for json.
 """
 
 import collections
@@ -15,6 +17,9 @@ import re
 import string
 
 import numpy as np
+
+_RATIOS = ("precision", "recall", "f1")
+_AVERAGES = _RATIOS + tuple("macro_" + name for name in _RATIOS)
 
 
 def entity_spans(labels):
@@ -56,6 +61,8 @@ def entity_scores(gold, predicted):
   counts = _entity_counts(gold, predicted)
   scores = _counted_scores(*_totals(counts))
   scores["types"] = _table({kind: counts[kind] for kind in sorted(counts)})
+  if not scores["gold"]:
+    _undefine(scores, _RATIOS, "no entity in gold")
   return scores
 
 
@@ -197,6 +204,11 @@ def class_scores(gold, predicted, labels, negative=None):
   scores.update(_averages({k: v for k, v in counts.items() if k != negative}))
   if len(labels) == 2 and negative is not None:
     scores["specificity"] = _ratios(*counts[negative])[1]
+    if negative not in gold:
+      _undefine(scores, ["specificity"], "no gold label is %s" % negative)
+  if all(label == negative for label in gold):
+    reason = "no gold label but %s" % negative if gold else "no examples"
+    _undefine(scores, _AVERAGES, reason)
   scores["classes"] = _table(counts)
   scores["confusion"] = confusion
   return scores
@@ -239,6 +251,8 @@ def multilabel_scores(gold, predicted, labels):
     documents_without_label=sum(not g for g in gold),
     classes=_table(counts),
   )
+  if not any(gold):
+    _undefine(scores, _AVERAGES, "no label in gold")
   return scores
 
 
@@ -291,11 +305,16 @@ def regression_scores(gold, predicted):
   """
   _check_lengths(gold, predicted, "numbers")
   gold, predicted = _finite([gold, predicted])
-  return {
+  scores = {
     "pearson": _correlation(gold, predicted),
     "spearman": _correlation(_ranks(gold), _ranks(predicted)),
     "mse": _mean(np.square(gold - predicted).tolist()),
   }
+  for values, name in ((predicted, "predicted"), (gold, "gold")):
+    if len(set(values.tolist())) < 2:
+      reason = "all %s scores are equal" % name
+      _undefine(scores, ["pearson", "spearman"], reason)
+  return scores
 
 
 def squad_scores(gold, predicted):
@@ -410,11 +429,16 @@ def _harmonic_mean(precision, recall):
 def _averages(counts):
   """Returns the micro and macro averages of {label: counts}."""
   present = [_ratios(*count) for count in counts.values() if any(count)]
-  names = ("precision", "recall", "f1")
-  averages = dict(zip(names, _ratios(*_totals(counts))))
-  for name, mean in zip(names, _means(present)):
+  averages = dict(zip(_RATIOS, _ratios(*_totals(counts))))
+  for name, mean in zip(_RATIOS, _means(present)):
     averages["macro_" + name] = mean
   return averages
+
+
+def _undefine(scores, names, reason):
+  """Sets scores to None and notes why."""
+  scores.update(dict.fromkeys(names))
+  scores.setdefault("undefined", {}).update(dict.fromkeys(names, reason))
 
 
 def _table(counts):

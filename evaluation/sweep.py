@@ -261,5 +261,5 @@ def _check_flags(run):
 def _show_score(run):
   score = results.test_scores(run.folder).get(run.metric)
   if score is None:
-    return "no score, as the test set has no labels"
+    return "no score; log.txt says why"
   return "%s %.4f" % (run.metric, score)

@@ -35,6 +35,9 @@ Encoded = collections.namedtuple(
   "Encoded", ["features", "truncated", "expected_unknown"], defaults=(False, 0)
 )
 
+# Below all scores: an undefined one never makes a checkpoint the best.
+UNDEFINED_RANK = -1.0
+
 # How long to train, in which batches, and how fast: the flags of that name.
 Training = collections.namedtuple(
   "Training",
@@ -104,6 +107,19 @@ class Task:
     """
     raise NotImplementedError
 
+  def labels_of(self, example):
+    """Returns (label, its file:line or None) of each gold label, to count."""
+    del example
+    return []
+
+  def can_predict(self, label):
+    """Tells whether the training set teaches a label."""
+    return label in self.learned["labels"]
+
+  def expected_labels(self):
+    """Returns labels in lower case that need no warning, such as "none"."""
+    return ()
+
   def group(self, example):
     """Returns what an example belongs to, None if it stands alone.
 
@@ -155,7 +171,8 @@ class Task:
 
   def rank(self, scores):
     """Returns the value by which checkpoints are compared; higher is better."""
-    return scores[self.metric]
+    value = scores[self.metric]
+    return UNDEFINED_RANK if value is None else value
 
   def report(self, scores):
     """Returns the scores as tables for a person to read, or ""."""
@@ -211,6 +228,8 @@ def _run(task, command, model):
     flags = dict(command.flags, do_eval=False, train_on_dev=False)
     command = command._replace(todo=todo, data=data, flags=flags)
   task.learned = _learn(task, command, found)
+  for name, (path, examples) in found.items():
+    splits.log_labels(task, name, path, examples)
   if not todo.do_train:
     found.pop("train", None)
   if data.predict_file:
@@ -483,19 +502,21 @@ class _Run(training_run.Run):
     estimators.write_scalars(self.path("eval"), step, flatten(scores))
     best = self.state.best()
     logging.info(
-      "step %d: %s on the development set %.4f (best before: %s)",
+      "step %d: %s on the development set %s (best before: %s)",
       step,
       self.task.metric,
-      scores[self.task.metric],
+      _show(scores, self.task.metric),
       "none" if best is None else "step %d" % best[0],
     )
     return scores, self.task.rank(scores)
 
   def keep_best(self, checkpoint, scores):
-    """Keeps a checkpoint unless the dev set was seen in training.
+    """Keeps a checkpoint unless its score is undefined or on seen examples.
 
-    A score on seen examples cannot tell which checkpoint is best.
+    Such a score cannot tell which checkpoint is best.
     """
+    if scores.get(self.task.metric) is None:
+      return
     data = self.command.data
     train_file = os.path.basename(self.splits["train"].path)
     seen = data.train_on_dev or train_file == "train_dev.tsv"
@@ -595,8 +616,18 @@ def _log_scores(place, scores, report):
     return
   if report:
     logging.info("%s:\n%s", place, report)
-  figures = ["%s %.4f" % x for x in scores.items() if isinstance(x[1], float)]
+  names = [k for k, v in scores.items() if v is None or isinstance(v, float)]
+  figures = ["%s %s" % (name, _show(scores, name)) for name in names]
   logging.info("%s: %s", place, ", ".join(figures))
+  reasons = scores.get("undefined", {})
+  for reason in dict.fromkeys(reasons.values()):
+    names = [name for name in reasons if reasons[name] == reason]
+    logging.warning("%s: %s undefined: %s", place, ", ".join(names), reason)
+
+
+def _show(scores, name):
+  """Returns a score as text."""
+  return "undefined" if scores[name] is None else "%.4f" % scores[name]
 
 
 def _results_text(scores, found):

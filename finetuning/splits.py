@@ -3,6 +3,7 @@
 
 import collections
 import os
+import re
 
 from absl import logging
 import numpy as np
@@ -10,6 +11,8 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import InputError
+from common.errors import first_five
+from common.errors import shorten
 from formats import detect
 from formats import streams
 import tokenization
@@ -19,6 +22,22 @@ NAMES = {
   "dev": ("devel.tsv", "dev.tsv"),
   "test": ("test.tsv",),
 }
+
+# Labels that are seldom meant, and why.
+_SENTENCE = re.compile(r"(\S+\s+){3,}\S+[.!?]$|(\S+\s+){8,}")
+_ODD_LABELS = (
+  (
+    re.compile(r"^(nan|none|null|n/?a|<na>|nat|)$", re.IGNORECASE),
+    "if it stands for a missing value, leave out the row, or the label of a "
+    "text with several",
+  ),
+  (
+    re.compile(r"^[\[({'\"]|^[^\[(]*[\])}]$|['\"]$"),
+    "a list of labels is written a,b or ['a', 'b'], with all its brackets",
+  ),
+  (re.compile(r"[;|]"), "several labels are separated by commas"),
+  (_SENTENCE, "it reads as a sentence"),
+)
 
 # The fields are the flags of that name.
 Data = collections.namedtuple(
@@ -185,6 +204,68 @@ def encode(task, path, examples, is_training):
     sum(e.truncated for e in encoded),
     sum(e.expected_unknown for e in encoded),
   )
+
+
+def log_labels(task, name, path, examples):
+  """Logs the labels of a split with their counts; warns about odd ones.
+
+  Raises:
+    InputError: a training set has about as many labels as examples, or labels
+      that read as sentences: another column holds the labels.
+  """
+  counts, places = collections.Counter(), {}
+  for example in examples:
+    for label, place in task.labels_of(example):
+      counts[label] += 1
+      places.setdefault(label, place or path)
+  if not counts:
+    return
+  order = {label: i for i, label in enumerate(task.learned["labels"])}
+  known = sorted(
+    counts, key=lambda label: (order.get(label, len(order)), label)
+  )
+  text = ", ".join(
+    "%s (%d)" % (shorten(x)[1:-1], counts[x]) for x in known[:50]
+  )
+  more = ", ..." if len(known) > 50 else ""
+  logging.info("%s: %d labels: %s%s", name, len(known), text, more)
+  unknown = [label for label in known if not task.can_predict(label)]
+  if unknown:
+    logging.warning(
+      "%s: %d of %d labels are not in the training set, so the model cannot "
+      "predict them: %s",
+      *(path, len(unknown), len(known), first_five(unknown)),
+    )
+  if name == "train":
+    _check_labels(task, counts, places, path)
+
+
+def _check_labels(task, counts, places, path):
+  """Rejects texts in place of labels; warns about labels that look wrong."""
+  texts = [label for label in counts if _SENTENCE.match(label)]
+  unique = len(counts) >= 0.9 * sum(counts.values())
+  if unique and (len(counts) > 20 or 2 * len(texts) > len(counts)):
+    label = (texts or list(counts))[0]
+    raise InputError(
+      "%s: found %d labels that occur %d times in all, such as %s; expected a "
+      "few that repeat: is another column the labels?"
+      % (places[label], len(counts), sum(counts.values()), shorten(label))
+    )
+  if len(counts) == 1:
+    logging.warning(
+      "%s: found the label %s only, so there is nothing to learn",
+      *(path, next(iter(counts))),
+    )
+  for label in counts:
+    if label.lower() in task.expected_labels():
+      continue
+    for pattern, reason in _ODD_LABELS:
+      if pattern.search(label):
+        logging.warning(
+          "%s: found the label %s (%d times); %s",
+          *(places[label], shorten(label), counts[label], reason),
+        )
+        break
 
 
 def log(name, split, unk_id):

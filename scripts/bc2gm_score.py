@@ -48,6 +48,11 @@ def report(mentions_path, predictions_path):
       "%s: found %d sentences, expected %d as in %s"
       % (predictions_path, len(found), len(gold), mentions_path)
     )
+  if not any(gold):
+    raise errors.InputError(
+      "%s: found no mention in its sentences, expected some to score"
+      % mentions_path
+    )
   labels = [sentence.labels for sentence in found]
   lines = []
   for name, entities in (

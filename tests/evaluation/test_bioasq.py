@@ -176,8 +176,20 @@ def test_a_type_without_answers_scores_0_and_is_not_reported():
   assert bioasq.report(results).count("\n") == 1
 
 
-def test_scores_without_questions_are_0():
-  assert bioasq.official_line(bioasq.scores({}, {})) == ZEROS
+def test_scores_without_questions_are_undefined_and_officially_0():
+  results = bioasq.scores({}, {})
+  assert bioasq.official_line(results) == ZEROS
+  assert results["factoid"]["mrr"] is None
+  assert results["factoid"]["undefined"]["mrr"].startswith("no question has a")
+
+
+def test_the_f1_of_a_class_that_gold_lacks_is_undefined():
+  gold = {"a": ("yesno", "yes"), "b": ("yesno", "yes")}
+  results = bioasq.scores(gold, {"a": "yes", "b": "yes"})
+  assert results["yesno"]["f1_no"] is None
+  assert results["yesno"]["macro_f1"] == 0.5
+  assert list(results["yesno"]["undefined"]) == ["f1_no"]
+  assert "f1_no undefined" in bioasq.report(results)
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ SCORES = [
   ("B I O", "I I O", (1, 1, 1), (1, 1, 1), "spans count, not labels"),
   ("B O B", "B O O", (2, 1, 1), (1, 0.5, 2 / 3), "one missed"),
   ("B O O", "B O B", (1, 2, 1), (0.5, 1, 2 / 3), "one too many"),
-  ("O O", "B O", (0, 1, 0), (0, 0, 0), "no gold entity"),
+  ("O O", "B O", (0, 1, 0), (None,) * 3, "no gold entity"),
   ("B O", "O O", (1, 0, 0), (0, 0, 0), "no predicted entity"),
-  ("O O", "O O", (0, 0, 0), (0, 0, 0), "no entity at all"),
+  ("O O", "O O", (0, 0, 0), (None,) * 3, "no entity at all"),
 ]
 
 
@@ -111,16 +111,20 @@ def test_each_type_has_its_own_scores():
   assert scores["types"]["DNA"]["recall"] == 0
 
 
-def test_scores_without_sentences_are_zero():
-  assert metrics.entity_scores([], [])["f1"] == 0
+def test_scores_of_entities_are_undefined_without_any_in_gold():
   assert metrics.entity_scores([], [])["types"] == {}
-  assert set(metrics.token_scores([], []).values()) == {0}
+  scores = metrics.entity_scores([["O", "O"]], [["O", "B"]])
+  assert scores["precision"] is scores["recall"] is scores["f1"] is None
+  assert (scores["gold"], scores["predicted"]) == (0, 1)
+  assert scores["undefined"]["f1"] == "no entity in gold"
+  scores = metrics.entity_scores([["O", "B"]], [["O", "O"]])
+  assert scores["f1"] == 0 and "undefined" not in scores
 
 
-def test_token_scores_of_o_alone_are_zero_except_accuracy():
+def test_token_scores_of_o_alone_are_undefined_except_accuracy():
   scores = metrics.token_scores([["O", "O"]], [["O", "O"]])
   assert scores["token_accuracy"] == 1
-  assert scores["token_f1"] == 0
+  assert scores["token_f1"] is None
 
 
 @pytest.mark.parametrize(
@@ -212,8 +216,14 @@ CLASSES = [
     "the negative label is in no average, a wrong positive is",
   ),
   ("AN", "NN", "N", dict(precision=0, recall=0, f1=0, accuracy=0.5), "0/0"),
-  ("NN", "NN", "N", dict(accuracy=1, f1=0, macro_f1=0), "no positive at all"),
-  ("", "", "N", {"accuracy": 0, "f1": 0, "macro_f1": 0}, "no example"),
+  (
+    "NN",
+    "NA",
+    "N",
+    dict(accuracy=0.5, precision=None, f1=None, macro_f1=None),
+    "no positive in gold",
+  ),
+  ("", "", "N", {"accuracy": 0, "f1": None, "macro_f1": None}, "no example"),
 ]
 
 
@@ -235,6 +245,15 @@ def test_scores_of_two_classes_are_those_of_the_positive_one():
   assert scores["recall"] == positive["recall"] == 0.5
   assert scores["f1"] == positive["f1"] == pytest.approx(0.4)
   assert scores["specificity"] == 0.5  # two of four; precision is 2/3
+
+
+def test_undefined_scores_of_classes_have_a_reason():
+  scores = metrics.class_scores("NN", "NA", "AN", "N")
+  assert scores["undefined"]["f1"] == "no gold label but N"
+  assert scores["specificity"] == 0.5
+  scores = metrics.class_scores("AA", "NA", "AN", "N")
+  assert scores["undefined"] == {"specificity": "no gold label is N"}
+  assert scores["specificity"] is None and scores["recall"] == 0.5
 
 
 def test_specificity_needs_two_classes_and_a_negative_one():
@@ -271,11 +290,15 @@ def check_averages(scores, gold, predicted, scored):
   by_label = column_ratios(*columns).reshape(3, *scored.shape)
   present = scored & (gold | predicted).any(1)
   macro = (by_label * present).sum(2) / np.maximum(present.sum(1), 1)
+  # Where nothing is gold, scikit-learn has 0 and we have None, here NaN.
+  without = ~(gold & scored[:, None]).any((1, 2))
+  micro[:, without] = macro[:, without] = np.nan
   for i, name in enumerate(("precision", "recall", "f1")):
     ours = [[row[name] for row in s["classes"].values()] for s in scores]
     np.testing.assert_allclose(ours, by_label[i])
-    np.testing.assert_allclose([s[name] for s in scores], micro[i])
-    np.testing.assert_allclose([s["macro_" + name] for s in scores], macro[i])
+    for key, theirs in ((name, micro[i]), ("macro_" + name, macro[i])):
+      values = np.array([s[key] for s in scores], np.float64)
+      np.testing.assert_allclose(values, theirs)
 
 
 @pytest.mark.parametrize("size", range(1, 11))
@@ -316,9 +339,9 @@ DOCUMENTS = [
   ("A B", "- B", (1, 0.5, 2 / 3), (0.5, 0.5, 0.5), "nothing predicted: 0"),
   ("- B", "- B", (1, 1, 1), (1, 1, 1), "nothing to predict: 1"),
   ("- B", "A B", (0.5, 1, 2 / 3), (0.5, 0.5, 0.5), "but something was: 0"),
-  ("- -", "- -", (0, 0, 0), (1, 1, 1), "no cell, but two right documents"),
+  ("- -", "- -", (None,) * 3, (1, 1, 1), "no cell, but two right documents"),
   ("AB A", "- -", (0, 0, 0), (0, 0, 0), "nothing predicted at all"),
-  ("", "", (0, 0, 0), (0, 0, 0), "no document"),
+  ("", "", (None,) * 3, (0, 0, 0), "no document"),
 ]
 
 
@@ -472,11 +495,11 @@ NUMBERS = [
   ("1 2 3", "3 2 1", (-1, -1, 8 / 3), "a falling line"),
   ("1 2 3", "0 0 9", (0.75**0.5, 0.75**0.5, 41 / 3), "ranks 1.5, 1.5, 3"),
   ("1 2 3", "1 10 100", (99 / 11988**0.5, 1, 9473 / 3), "in order, no line"),
-  ("1 2 3", "4 4 4", (0, 0, 14 / 3), "constant predictions"),
-  ("0.1 0.1 0.1", "0.1 0.1 0.1", (0, 0, 0), "a mean that is rounded"),
-  ("2 2", "1 3", (0, 0, 1), "constant gold"),
-  ("2", "3", (0, 0, 1), "one pair"),
-  ("", "", (0, 0, 0), "no pair"),
+  ("1 2 3", "4 4 4", (None, None, 14 / 3), "constant predictions"),
+  ("0.1 0.1 0.1", "0.1 0.1 0.1", (None, None, 0), "a mean that is rounded"),
+  ("2 2", "1 3", (None, None, 1), "constant gold"),
+  ("2", "3", (None, None, 1), "one pair"),
+  ("", "", (None, None, 0), "no pair"),
 ]
 
 
@@ -488,6 +511,15 @@ def test_numbers_are_scored_by_value_rank_and_error(
   scores = metrics.regression_scores(gold, predicted)
   found = (scores["pearson"], scores["spearman"], scores["mse"])
   assert found == pytest.approx(expected), why
+
+
+def test_undefined_correlations_have_a_reason():
+  for gold, predicted, reason in (
+    ([1, 2], [3, 3], "all predicted scores are equal"),
+    ([2, 2], [3, 3], "all gold scores are equal"),
+  ):
+    scores = metrics.regression_scores(gold, predicted)
+    assert scores["undefined"] == dict.fromkeys(["pearson", "spearman"], reason)
 
 
 def test_correlations_do_not_exceed_one_by_rounding():
@@ -504,10 +536,12 @@ def test_correlations_equal_those_of_scipy(size):
   spearman = scipy.stats.spearmanr(gold.T, predicted.T).correlation
   theirs = np.nan_to_num(spearman[:100, 100:].diagonal())
   scores = list(map(metrics.regression_scores, gold, predicted))
-  assert [s["spearman"] for s in scores] == pytest.approx(theirs, abs=1e-12)
+  found = [s["spearman"] or 0 for s in scores]
+  assert found == pytest.approx(theirs, abs=1e-12)
   theirs = [scipy.stats.pearsonr(*pair)[0] for pair in zip(gold, predicted)]
   theirs = np.nan_to_num(theirs)
-  assert [s["pearson"] for s in scores] == pytest.approx(theirs, abs=1e-12)
+  found = [s["pearson"] or 0 for s in scores]
+  assert found == pytest.approx(theirs, abs=1e-12)
   mse = ((gold - predicted) ** 2).mean(1)
   np.testing.assert_allclose([s["mse"] for s in scores], mse)
 

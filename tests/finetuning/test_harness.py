@@ -311,3 +311,22 @@ def test_flags_that_fine_tuning_does_not_support_are_rejected(
   monkeypatch.setattr(devices, "check", lambda *_: None)
   with pytest.raises(InputError, match=message):
     go(**changed)
+
+
+def test_undefined_scores_are_null_and_choose_no_checkpoint(
+  go, folders, tmp_path, caplog
+):
+  data = tmp_path / "data"
+  shutil.copytree(str(folders / "data"), str(data))
+  for name in ("devel.tsv", "test.tsv"):
+    (data / name).write_text("No\tO\nfever\tO\n.\tO\n")
+  results = go(data_dir=str(data), do_eval=True)
+  for split in ("dev", "test"):
+    assert results[split]["f1"] is None
+    assert results[split]["undefined"]["f1"] == "no entity in gold"
+    place = "%s (model.ckpt-5, step 5)" % split
+    text = "%s: precision, recall, f1 undefined: no entity in gold" % place
+    assert text in caplog.text
+  saved = files.read_json(str(tmp_path / "output" / "results.json"))
+  assert saved["test"]["f1"] is None
+  assert not (tmp_path / "output" / "model.ckpt-best.index").exists()

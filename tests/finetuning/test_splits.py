@@ -85,3 +85,75 @@ def test_files_of_another_kind_are_rejected(tmp_path, data):
     read_all(tmp_path)
   with pytest.raises(InputError, match="train: found .*, expected plain text"):
     splits.read_unlabelled(Lines(), str(tmp_path / "train"))
+
+
+class Labelled:
+  """A task whose examples are lists of labels."""
+
+  learned = {"labels": ["a", "b"]}
+
+  @staticmethod
+  def labels_of(example):
+    return [(label, "x.tsv:%d" % i) for i, label in enumerate(example, 1)]
+
+  def can_predict(self, label):
+    return label in self.learned["labels"]
+
+  @staticmethod
+  def expected_labels():
+    return {"none"}
+
+
+def log_labels(*labels, name="train"):
+  splits.log_labels(Labelled(), name, "x.tsv", [list(labels)])
+
+
+def test_labels_are_logged_with_their_counts(caplog):
+  with caplog.at_level("INFO", "absl"):
+    log_labels("b", "a", "b")
+  assert caplog.messages == ["train: 2 labels: a (1), b (2)"]
+
+
+def test_labels_that_the_model_cannot_predict_are_named(caplog):
+  log_labels("b", "c", "A", name="test")
+  assert caplog.messages[-1] == (
+    "x.tsv: 2 of 3 labels are not in the training set, so the model cannot "
+    "predict them: A, c"
+  )
+
+
+@pytest.mark.parametrize(
+  "label",
+  ["nan", "NULL", "N/A", "['a'", "b']", "a;b", "a|b", "It was not so."],
+)
+def test_labels_that_look_wrong_trigger_a_warning_with_their_line(
+  label, caplog
+):
+  log_labels("a", "b", label, "a", "b", "a", label)
+  assert "x.tsv:3: found the label " in caplog.messages[-1]
+  assert "(2 times)" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize(
+  "label", ["none", "CPR:3", "DDI-effect", "0", "Gene_or_protein", "Type (2)"]
+)
+def test_usual_labels_trigger_no_warning(label, caplog):
+  log_labels("a", label, "a", label)
+  assert "found the label" not in caplog.text
+
+
+def test_a_single_label_triggers_a_warning(caplog):
+  log_labels("a", "a")
+  assert "x.tsv: found the label a only" in caplog.text
+
+
+@pytest.mark.parametrize(
+  "labels",
+  [
+    ["label%d" % i for i in range(21)],
+    ["The first gene is here.", "The second gene is there."],
+  ],
+)
+def test_texts_in_place_of_labels_are_rejected(labels):
+  with pytest.raises(InputError, match="x.tsv:1: found .* labels that occur"):
+    log_labels(*labels)
