@@ -30,6 +30,8 @@ _PUBMED_ROOTS = _RECORDS + (
   "PubmedBookArticleSet",
 )
 _JATS_ROOTS = ("article", "pmc-articleset", "OAI-PMH")
+_ARTICLE = re.compile(r"<(?:\w+:)?article[\s>]")
+_FRONT = re.compile(r"<(?:\w+:)?front[\s>]")
 # Ids of an article, the preferred kind first.
 _IDS = ("pmid", "pmc", "pmcid", "pmcaid", "doi")
 
@@ -250,13 +252,10 @@ def read_jats(source, counts):
 def is_jats(head):
   """Returns whether the beginning of a file may be that of JATS."""
   root = safe_xml.root_of(head)
-  return (
-    root in _JATS_ROOTS
-    or root not in _PUBMED_ROOTS + ("html",)
-    and bool(
-      re.search(r"<(?:\w+:)?article[\s>].{,10000}?<(?:\w+:)?front>", head, re.S)
-    )
-  )
+  if root in _JATS_ROOTS or root in _PUBMED_ROOTS:
+    return root in _JATS_ROOTS
+  article = _ARTICLE.search(head)
+  return bool(article and _FRONT.search(head, article.end()))
 
 
 def is_pubmed(head):

@@ -97,12 +97,12 @@ _NAMED = tuple(
   (re.compile(pattern, re.MULTILINE), name)
   for pattern, name in (
     (r"\A\s*\{\\rtf", "RTF"),
-    (r"^TY  - \w", "RIS"),
+    (r"^TY {1,2}- \w", "RIS"),
     (r"^PMID- ?\d", "MEDLINE's text form"),
     (r"\A\s*%0 [A-Z]", "EndNote"),
     (r"\A\s*FN (Clarivate|Thomson|ISI)", "records of Web of Science"),
     (
-      r"^@(article|book|booklet|conference|inbook|incollection|inproceedings|"
+      r"^@(?i:article|book|booklet|conference|inbook|incollection|inproceedings|"
       r"manual|mastersthesis|misc|online|phdthesis|proceedings|string|"
       r"techreport|unpublished)\s*[{(]",
       "BibTeX",
@@ -120,7 +120,11 @@ _NAMED = tuple(
     (r"\A@(HD|SQ)\t", "SAM"),
     (r"\Aformat-version: ", "an ontology in OBO"),
     (r"\A#!", "a script"),
-    (r"\A(MIME-Version|From: <Saved by|Return-Path): ?\S?", "an e-mail"),
+    (
+      r"\A(MIME-Version: |From: <Saved by|Return-Path: |Received: |"
+      r"Delivered-To: |Message-ID: )",
+      "an e-mail",
+    ),
     (r"\A\s*\[?\s*\{\s*'\w+'\s*:", "a dict of Python"),
     (
       r"\A\"?\d[\w.:-]*\"?(,\"?[\w.: -]{0,40}\"?){2,},\"",
@@ -155,6 +159,9 @@ _HTML = re.compile(
     "table tbody td th title tr ul".replace(" ", "|")
   ),
   re.IGNORECASE,
+)
+_HTML_START = re.compile(
+  r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE
 )
 _XML_START = re.compile(r"<(?:\?xml|!DOCTYPE)\b", re.IGNORECASE)
 _INLINE = "b em i sc strong sub sup u".split()  # Also in plain titles.
@@ -201,9 +208,15 @@ def reject_others(data, path, reads):
 
 
 def layout(source):
-  """Returns the Layout of a table whose header names a text; else None."""
+  """Returns the Layout of a table; InputError if its header names no text."""
   head = source.head()
-  return _layout(_first_lines(_decode(head), _is_whole(head)), source.path)
+  found = _layout(_first_lines(_decode(head), _is_whole(head)), source.path)
+  if found is None:
+    raise InputError(
+      "%s:1: found no header that names a text, expected one of %s in it"
+      % (source.path, ", ".join(TEXT_COLUMNS))
+    )
+  return found
 
 
 def _refusal(path, kind, reads):
@@ -235,7 +248,7 @@ def _find_kind(head, path):
   beginning = "\n".join(lines)
   named = (name for shape, name in _NAMED if shape.search(beginning))
   return (
-    _find_markup(text, lines, whole)
+    _find_markup(text, lines)
     or _find_json(text, path)
     or next(named, None)
     or _find_lines(lines, path)
@@ -280,7 +293,7 @@ def _find_binary(head, path):
   return "a binary file"
 
 
-def _find_markup(text, lines, whole):
+def _find_markup(text, lines):
   """Returns the kind or name of XML and HTML; None for anything else."""
   root = safe_xml.root_of(text)
   if articles.is_pubmed(text):
@@ -288,9 +301,10 @@ def _find_markup(text, lines, whole):
   if root == "collection" and re.search(r"<document>|BioC\.dtd", text):
     return "bioc"
   html = sum(bool(_HTML.search(line)) for line in lines)
-  if root.lower() == "html" or text[:14].lower() == "<!doctype html":
+  start = safe_xml.skip_prologue(text)
+  if _HTML_START.match(text, start) or _HTML_START.search(text, 0, start):
     return "an HTML page"
-  is_xml = _is_xml(text, root, whole)
+  is_xml = _is_xml(text, root)
   if is_xml and articles.is_jats(text):
     return "pmc"
   if is_xml and not _HTML.match(text):
@@ -302,7 +316,7 @@ def _find_markup(text, lines, whole):
   return None
 
 
-def _is_xml(text, root, whole):
+def _is_xml(text, root):
   """Returns whether a text is XML, not a sentence that begins with a tag."""
   if _XML_START.match(text):
     return True
@@ -310,7 +324,7 @@ def _is_xml(text, root, whole):
     return False
   end = re.search(r"</(?:[\w.-]+:)?%s\s*>" % re.escape(root), text)
   if not end:
-    return not whole or text.endswith(">")
+    return text[text.index(">") + 1 :].lstrip().startswith("<")
   return not text[end.end() :].strip() or bool(
     re.match(r"\s*\n\s*<", text[end.end() :])
   )
@@ -340,7 +354,10 @@ def _find_lines(lines, path):
   if _are_commas(lines, path):
     return "columns separated by commas without a header that names a text"
   rows = [line.split() for line in lines]
-  if len(rows) > 2 and _are_words(rows) or _are_single_words(rows):
+  # "Hepatitis B" and "Vitamin E" are no words with tags.
+  if {"O"} < {row[-1] for row in rows} and _are_words(rows):
+    return "words"
+  if _are_single_words(rows):
     return "words"
   return "text"
 

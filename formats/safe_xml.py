@@ -157,9 +157,14 @@ def _free(element):
     element = parent
 
 
+def skip_prologue(text):
+  """Returns the offset of what follows XML's declarations and comments."""
+  return _PROLOGUE.match(text).end()
+
+
 def root_of(text):
   """Returns the name of the outermost element of XML, "" if there is none."""
-  root = _ROOT.match(text, _PROLOGUE.match(text).end())
+  root = _ROOT.match(text, skip_prologue(text))
   return root.group(1) if root else ""
 
 

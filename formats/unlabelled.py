@@ -284,7 +284,7 @@ def _id_of(values, number, place):
 
 def _describe(values):
   """Returns a description of an object without a text, for messages."""
-  if "data" in values:
+  if "paragraphs" in str(values.get("data"))[:10000]:
     return "SQuAD's questions"
   if "questions" in values:
     return "BioASQ's questions"

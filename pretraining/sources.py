@@ -177,7 +177,7 @@ def _read_documents(kind, source, counts):
 
 def _read_mimic(source, counts):
   layout = detect.layout(source)
-  if not layout or "text" not in layout.names:
+  if "text" not in layout.names:
     raise InputError(
       "%s:1: found no column TEXT, expected the header of NOTEEVENTS.csv, "
       "discharge.csv or radiology.csv" % source.path
