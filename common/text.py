@@ -256,3 +256,8 @@ def parse_number(text):
   if not _NUMBER.fullmatch(text.strip()):
     raise ValueError("%s is not a number" % shorten(text))
   return float(text)
+
+
+def size_text(size):
+  """Returns a number of bytes as "0.3 MB" or "4.2 GB"."""
+  return "%.1f GB" % (size / 1e9) if size >= 1e9 else "%.1f MB" % (size / 1e6)

@@ -8,6 +8,7 @@ models ([] without), and returns text. Scores are x100 with two decimals.
 import csv
 import io
 
+from common.text import parse_number
 from evaluation import report_tables
 from evaluation import results
 
@@ -15,6 +16,8 @@ CSV_COLUMNS = (
   "kind family data_set metric model run value standard_deviation n expected "
   "low high p p_holm note"
 ).split()
+
+_FORMULA = tuple("=+-@\t\r")
 
 
 def to_markdown(board, comparisons, models, samples):
@@ -88,7 +91,7 @@ def to_csv(board, comparisons, models):
   value is empty.
   """
   target = io.StringIO()
-  table = csv.DictWriter(target, CSV_COLUMNS, lineterminator="\n")
+  table = _Table(target, CSV_COLUMNS, lineterminator="\n")
   table.writeheader()
   for data_set in board.data_sets:
     for metric in data_set.metrics:
@@ -98,6 +101,26 @@ def to_csv(board, comparisons, models):
   table.writerows(_blurb_records(board))
   table.writerows(_difference_records(comparisons, models))
   return target.getvalue()
+
+
+class _Table(csv.DictWriter):
+  """Escapes cells that a spreadsheet would take for formulas."""
+
+  def writerows(self, rowdicts):
+    super().writerows(
+      {name: _plain(cell) for name, cell in row.items()} for row in rowdicts
+    )
+
+
+def _plain(cell):
+  """Returns a cell with an apostrophe before what begins a formula."""
+  if not isinstance(cell, str) or not cell.startswith(_FORMULA):
+    return cell
+  try:
+    parse_number(cell)
+  except ValueError:
+    return "'" + cell
+  return cell
 
 
 def _number(value):

@@ -73,6 +73,7 @@ def find(folder):
     for path in files.glob(os.path.join(glob.escape(folder), "*/*/*"))
     if files.is_folder(path)
   ]
+  _check_names(paths)
   runs = [_read_run(path) for path in paths]
   if not runs:
     raise InputError(
@@ -85,6 +86,16 @@ def find(folder):
       % (folder, len(runs), runs[0].problem)
     )
   return sorted(runs, key=lambda run: _natural(run.path))
+
+
+def _check_names(paths):
+  """Rejects names of runs that would break tables."""
+  for path in paths:
+    if not "".join(path.rstrip("/").split("/")[-3:]).isprintable():
+      raise InputError(
+        "%r: found a folder with a line feed or the like in its name, expected "
+        "<data set>/<model>/<run> without" % path
+      )
 
 
 def read_object(path, shape=None):

@@ -20,6 +20,7 @@ from common import files
 from common import progress
 from common.errors import InputError
 from common.errors import first_five
+from common.text import size_text
 from formats import feature_files
 from formats import unlabelled
 import modeling
@@ -366,8 +367,8 @@ def describe(model, wanted, inference, name):
 def log_size(output, size, wanted):
   """Logs what will be written, and its approximate size in bytes."""
   logging.info(
-    "writing about %.1f MB to %s: %s embeddings of layers %s, size %d, %s%s",
-    size / 1e6,
+    "writing about %s to %s: %s embeddings of layers %s, size %d, %s%s",
+    size_text(size),
     output.path,
     ", ".join(wanted.kinds),
     ", ".join(map(str, wanted.layers)),

@@ -116,6 +116,7 @@ def _write_saved_model(source, target):
 def _holds_versions(folder):
   """Returns whether a folder contains versions of a SavedModel only."""
   names = tf.io.gfile.isdir(folder) and tf.io.gfile.listdir(folder)
+  names = [n for n in names or [] if not model_folders.is_partial(n, r"\d+")]
   return bool(names) and all(name.rstrip("/").isdigit() for name in names)
 
 

@@ -10,6 +10,8 @@ pretraining), "words" (masked words only) or "encoder" (none).
 import collections
 import contextlib
 import os
+import re
+import shutil
 
 from absl import logging
 import tensorflow.compat.v1 as tf
@@ -289,6 +291,30 @@ def writing(folder):
   logging.info("written: %s", folder)
 
 
+def is_partial(name, stem=r".*"):
+  """Returns whether a folder of this name is one that `writing` yields.
+
+  `stem` is a pattern of the name before its ending.
+  """
+  return re.fullmatch(stem + r"\.partial-\d+/?", name) is not None
+
+
+def remove_leftovers(folder):
+  """Removes what killed exports to a local folder left beside it and in it.
+
+  Only the holder of the folder's lock may call this (scripts/export.py).
+  """
+  if files.is_remote(folder):  # There are no locks.
+    return
+  parent, name = os.path.split(folder.rstrip("/"))
+  for place, stem in ((parent, re.escape(name)), (folder, r"\d+")):
+    for found in files.list_names(place):
+      path = os.path.join(place, found)
+      if is_partial(found, stem) and os.path.isdir(path):
+        logging.info("removed what a killed export left: %s", path)
+        shutil.rmtree(path)
+
+
 def write_all(folder, contents):
   """Writes {name: bytes} into a folder."""
   for name, data in contents.items():
@@ -309,6 +335,7 @@ def description_files(source):
   }
   flags = described.get("flags", described)
   kept.update(
+    vocabulary=model_folder.vocabulary_hashes(source.tokenizer.files),
     task=source.task,
     task_name=flags.get("task_name"),
     training={

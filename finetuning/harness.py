@@ -378,8 +378,7 @@ class _Run(training_run.Run):
       self.task.learned = model_folder.read_learned(
         [self.folder], self.task.name
       )
-    results = self.results
-    results["task_name"] = self.command.task_name
+    results = dict(self.results, task_name=self.command.task_name)
     if todo.do_eval:
       results["dev"] = self._score("dev", "eval_results.txt")
     if todo.do_predict:
@@ -432,6 +431,7 @@ class _Run(training_run.Run):
       command.flags,
       asked,
       hashes,
+      vocabulary=model_folder.vocabulary_hashes(model.tokenizer.files),
       do_lower_case=model.tokenizer.do_lower_case,
       learned=self.task.learned,
     )
@@ -588,6 +588,14 @@ class _Run(training_run.Run):
 
 def _choose_checkpoint(run, which):
   """Returns the checkpoint to predict with, as --eval_checkpoint says."""
+  checkpoint = _find_checkpoint(run, which)
+  model_folder.check_vocabulary(
+    os.path.dirname(checkpoint), run.model.tokenizer.files
+  )
+  return checkpoint
+
+
+def _find_checkpoint(run, which):
   if which not in ("best", "last"):
     return modeling.find_checkpoint(which)
   best = run.path(state.BEST)

@@ -17,6 +17,7 @@ import numpy as np
 
 from common import files
 from common.errors import InputError
+from common.text import size_text
 
 # {format: its file endings}
 FORMATS = {"npz": (".npz",), "hdf5": (".h5", ".hdf5")}
@@ -139,8 +140,8 @@ def writing(path, format, size):
     raise InputError("%s: cannot be written (%s)" % (path, e)) from e
   except MemoryError as e:
     raise InputError(
-      "%s: %.1f GB do not fit into memory; expected --output_format=hdf5, "
-      "which is written in parts" % (path, size / 1e9)
+      "%s: %s do not fit into memory; expected --output_format=hdf5, which is "
+      "written in parts" % (path, size_text(size))
     ) from e
   finally:
     files.remove(partial)
@@ -153,6 +154,6 @@ def _prepare_folder(path, size):
   free = shutil.disk_usage(folder).free
   if size > free:
     raise InputError(
-      "%s: needs %.1f GB, but only %.1f GB are free"
-      % (path, size / 1e9, free / 1e9)
+      "%s: needs %s, but only %s are free"
+      % (path, size_text(size), size_text(free))
     )

@@ -9,6 +9,7 @@ fit in a worker's memory.
 """
 
 import collections
+import glob
 import logging
 import os
 import shlex
@@ -43,6 +44,9 @@ def run(plan, encoding, description, runner, options):
   begin = time.time()
   _show_checkout()
   files.make_folder(plan.folder)
+  for path in plan.shards:  # A killed run may have left some.
+    for partial in files.glob(glob.escape(path) + ".*.partial"):
+      files.remove(partial)
   manifests.write_progress(plan, description, [])
   pipeline_options = PipelineOptions(
     ["--runner=" + runner] + shlex.split(options or "")

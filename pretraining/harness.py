@@ -308,8 +308,10 @@ class _Run(training_run.Run):
     hashes = {self.config_file: files.sha256(self.config_file)}
     if self.initial:
       hashes[self.initial] = model_folder.hash_checkpoint(self.initial)
-    asked = None
+    asked, more = None, {}
     if self.command.do_train:
+      vocabulary = manifests.vocabulary_beside(self.files["train"])
+      more["vocabulary"] = model_folder.vocabulary_hashes(vocabulary)
       asked = {
         "config": hashes[self.config_file],
         "initial weights": hashes.get(self.initial),
@@ -318,7 +320,7 @@ class _Run(training_run.Run):
           for path in self.files["train"]
         ],
       }
-    return self.describe(self.command.flags, asked, hashes)
+    return self.describe(self.command.flags, asked, hashes, **more)
 
   def _write_description(self):
     """Writes run_config.json and what makes the folder a --bioalbert_dir."""

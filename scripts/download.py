@@ -516,8 +516,12 @@ def unpack(path, folder):
 
   Folders in the archive are dropped, so no file lands elsewhere. A file gets
   its name when it is complete.
+
+  Raises:
+    Failure: the archive is damaged, or a name in it is that of no file.
   """
   try:
+    check_members(path)
     with tarfile.open(path) as archive:
       for member in archive:
         target = os.path.join(folder, os.path.basename(member.name))
@@ -529,6 +533,18 @@ def unpack(path, folder):
     raise Failure(
       "%s: cannot be unpacked (%s); remove it and try again" % (path, error)
     ) from error
+
+
+def check_members(path):
+  """Raises Failure if a file in a tar archive is called ".." or the like."""
+  with tarfile.open(path) as archive:
+    for member in archive:
+      base = os.path.basename(member.name)
+      if member.isfile() and base in ("", ".", ".."):
+        raise Failure(
+          "%s: found a file called %r inside, expected weights; it was not "
+          "unpacked, remove it" % (path, member.name)
+        )
 
 
 # -- names -------------------------------------------------------------------

@@ -82,6 +82,7 @@ def main(_):
   place, name = os.path.split(config.output_dir.rstrip("/"))
   # Beside the folder, which has to be empty.
   with files.locked(place, ".%s.in_use" % name):
+    model_folders.remove_leftovers(config.output_dir)
     export(config, folder, target)
 
 

@@ -69,7 +69,41 @@ def load(paths, max_seq_length=0, output_dir=None):
   albert, config_file = load_config(paths, folder, max_seq_length)
   tokenizer = load_tokenizer(paths, folder, albert.vocab_size, config_file)
   checkpoint = initial_checkpoint(paths)
+  check_vocabulary(folder, tokenizer.files)
+  if checkpoint:
+    check_vocabulary(os.path.dirname(checkpoint), tokenizer.files)
   return Model(albert, tokenizer, checkpoint, (config_file,) + tokenizer.files)
+
+
+def vocabulary_hashes(paths):
+  """Returns {file name: SHA-256} of a vocabulary's files."""
+  return {os.path.basename(path): files.sha256(path) for path in paths}
+
+
+def check_vocabulary(folder, paths):
+  """Rejects a vocabulary that a folder's model was not trained with.
+
+  Args:
+    folder: of a model; where run_config.json has no SHA-256, nothing is
+      compared.
+    paths: of the vocabulary's files.
+
+  Raises:
+    InputError: names the file.
+  """
+  described = run_files.read_description(folder or ".")
+  known = set(described.get("vocabulary", {}).values())
+  if not known:  # Written by an earlier version; the config comes first.
+    training = described.get("training") or {}
+    known = set(training.get("config and vocabulary", [])[1:])
+  for path in paths:
+    found = files.sha256(path)
+    if known and found not in known:
+      raise InputError(
+        "%s: has the SHA-256 %.8s..., but the model was trained with the "
+        "vocabulary %.8s... (%s); expected the same"
+        % (path, found, min(known), os.path.join(folder, run_files.DESCRIPTION))
+      )
 
 
 def initial_checkpoint(paths):

@@ -36,14 +36,18 @@ Schedule = collections.namedtuple(
 )
 
 
+@contextlib.contextmanager
 def locked(folder, device):
-  """Locks an output folder while a context lasts.
+  """Locks an output folder while a context lasts, after tidying it up.
 
   Of several machines only the one that writes there does so.
   """
-  if devices.is_chief(device):
-    return files.locked(folder)
-  return contextlib.nullcontext()
+  if not devices.is_chief(device):
+    yield
+    return
+  with files.locked(folder):
+    state.remove_leftovers(folder)
+    yield
 
 
 class Run:
@@ -147,7 +151,8 @@ class Run:
     Raises:
       InputError: the folder holds another training run.
     """
-    training = run_files.read_description(self.folder).get("training")
+    before = run_files.read_description(self.folder)
+    training = before.get("training")
     if asked is not None:
       free = model_folder.FREE_FLAGS
       asked = dict({k: v for k, v in flags.items() if k not in free}, **asked)
@@ -155,6 +160,7 @@ class Run:
         state.refuse_other_run(self.folder, training, asked)
       training = asked
     description = {"command": " ".join(sys.argv), "flags": flags}
+    description["vocabulary"] = before.get("vocabulary", {})
     description.update(more)
     description.update(
       versions=model_folder.versions(),
@@ -168,8 +174,6 @@ class Run:
     """Builds the estimator; to be called before training or predicting."""
     schedule = self.schedule
     if schedule:
-      if self.is_chief():
-        state.remove_leftovers(self.folder)
       self.meter = progress.Meter(
         schedule.num_train_steps, schedule.steps_per_epoch
       )

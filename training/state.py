@@ -142,6 +142,8 @@ def newest_readable_checkpoint(folder):
 
 def remove_leftovers(folder):
   """Removes the temporary files of saves that a full disk or a kill ended."""
+  if files.is_remote(folder):  # Without locks, they may be another run's.
+    return
   for name in files.list_names(folder):
     path = os.path.join(folder, name)
     if not _LEFTOVER.match(name):

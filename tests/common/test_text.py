@@ -85,6 +85,12 @@ def test_values_of_the_shape_are_accepted():
     text.check_shape(value, shape, "file")
 
 
+def test_sizes_below_a_gigabyte_are_in_megabytes():
+  assert text.size_text(40000) == "0.0 MB"
+  assert text.size_text(999e6) == "999.0 MB"
+  assert text.size_text(4.25e9) == "4.2 GB"
+
+
 def test_numbers_are_plain_decimals():
   for cell, value in (("0.5", 0.5), (" -1e3 ", -1000), (".5", 0.5), ("3.", 3)):
     assert text.parse_number(cell) == value

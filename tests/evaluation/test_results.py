@@ -78,6 +78,12 @@ def test_a_damaged_run_keeps_its_problem(tmp_path, text, problem):
   assert "\n" not in damaged.problem
 
 
+def test_a_name_with_a_line_feed_is_rejected(tmp_path):
+  invented.write_run(tmp_path, "GAD/a\nb/seed-1", invented.f1(0.5))
+  with pytest.raises(InputError, match="found a folder with a line feed"):
+    results.find(str(tmp_path))
+
+
 def test_a_folder_without_scores_is_rejected(tmp_path):
   with pytest.raises(InputError, match="found no run, expected folders"):
     results.find(str(tmp_path))

@@ -117,6 +117,16 @@ def test_a_folder_appears_only_when_it_is_complete(tmp_path):
   assert os.listdir(str(tmp_path / "new")) == ["x"]
 
 
+def test_what_a_killed_export_left_is_removed(tmp_path):
+  left = ["x.partial-1", "x.partial-22", "x/2.partial-1"]
+  kept = ["x", "x.partial-a", "xy.partial-1", "x/1", "x/y.partial-1"]
+  for name in left + kept:
+    os.makedirs(str(tmp_path / name), exist_ok=True)
+  model_folders.remove_leftovers(str(tmp_path / "x") + "/")
+  found = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")]
+  assert sorted(found) == sorted(kept)
+
+
 def test_existing_files_are_not_overwritten(tmp_path):
   (tmp_path / "x").mkdir()
   (tmp_path / "file").write_text("y")

@@ -69,7 +69,7 @@ def test_a_config_of_another_model_is_an_error(tmp_path, changed, message):
   [
     (None, "config.json: cannot be read"),
     ("{", "damaged JSON"),
-    ("[]", "found no JSON object"),
+    ("[]", r"found \[\], expected an object"),
     ("{}", "no vocab_size"),
   ],
 )

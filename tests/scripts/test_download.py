@@ -282,6 +282,18 @@ def test_weights_are_unpacked_side_by_side(place):
   assert "--bioalbert_dir='my weights/W'" in output
 
 
+@pytest.mark.parametrize("name", ["..", "albert/..", "./."])
+def test_weights_with_a_name_that_no_file_has_are_not_unpacked(place, name):
+  files = {"albert/model.ckpt.index": b"index", name: b"x"}
+  place.server.files["/a.tar.gz"] = archive_files.tar_gz(files)
+  place.add("W", "a.tar.gz", kind="weights")
+  for _ in range(2):
+    _, error = place.run("W", code=1)
+    assert "found a file called %r inside, expected weights" % name in error
+  folder = place.folder / "weights" / "W"
+  assert sorted(os.listdir(str(folder))) == ["SHA256SUMS", "a.tar.gz"]
+
+
 # -- resuming ---------------------------------------------------------------
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from evaluation import charts
 from evaluation import report_tables
+from evaluation import report_text
+from evaluation import results
 from evaluation import scoreboard
 from tests.helpers import REPO
 from tests.helpers import invented_results as invented
@@ -223,6 +225,14 @@ def test_the_same_seed_gives_the_same_files(made, tmp_path):
     same, other = (tmp_path / x / name for x in ("same", "other"))
     assert same.read_text(encoding="utf-8") == text_of(made, name)
     assert other.read_text(encoding="utf-8") != text_of(made, name)
+
+
+def test_the_csv_has_no_formulas(tmp_path):
+  invented.write_run(tmp_path, "GAD/=1+1/seed-1", invented.f1(-0.5))
+  board = scoreboard.Board(results.find(str(tmp_path)), ["=1+1"], {})
+  table = csv.DictReader(report_text.to_csv(board, [], None).splitlines())
+  for row in table:
+    assert row["model"] == "'=1+1" and row["value"] in ("-50.00", "")
 
 
 def test_models_are_shown_in_the_order_asked_for(tmp_path):
