@@ -20,6 +20,7 @@ from common.errors import InputError
 from common.errors import shorten
 from common.text import decode
 from common.text import load_json
+from common.text import parse_json_line
 from formats import tables
 
 # A question about one context. `answers` is None if the file gives none, "yes"
@@ -33,14 +34,17 @@ Answer = collections.namedtuple("Answer", "synonyms start")
 KINDS = ("factoid", "yesno", "list", "squad")
 _EXPECTED = (
   'SQuAD\'s JSON, {"data": [...]}, BioASQ\'s, {"questions": [...]}, or JSON '
-  "lines or a table of question and context"
+  "lines, a JSON array or a table of question and context"
 )
 _TYPES = {dict: "an object", list: "a list", str: "a string", int: "a number"}
 _COLUMNS = {
   "id": ("id", "qid", "question_id"),
   "question": ("question", "body"),
   "context": ("context", "snippet", "text"),
+  "answers": ("answers", "answer"),
+  "is_impossible": ("is_impossible",),
 }
+_OPTIONAL = ("id", "answers", "is_impossible")
 _LAYOUTS = {3: ("id", "question", "context"), 2: ("question", "context")}
 
 
@@ -53,9 +57,11 @@ def parse(
     {"data": ...}: SQuAD 1.1 and 2.0, and BioBERT's files of BioASQ questions.
     {"questions": ...}: BioASQ's own. A question of this kind is repeated for
       each of its snippets, with ids numbered as in BioBERT's files (_000).
-    JSON lines {"id", "question", "context"}, the id being optional, or tables
-      of these columns, separated by tabs; they have no answers. Repeated ids
-      with different contexts are numbered too.
+    JSON lines or an array of {"id", "question", "context", "answers"}, id and
+      answers being optional, also as {"data": [...]}, or tables of these
+      columns. The answers are those of SQuAD or of Hugging Face's SQuAD,
+      {"text": [...], "answer_start": [...]}. Repeated ids with different
+      contexts are numbered too.
 
   Args:
     data, path: the file's bytes and its name, for error messages.
@@ -68,7 +74,10 @@ def parse(
   """
   root = _load(data, path)
   if root is None:
-    found = _from_table(data, path)
+    found = _from_rows(tables.read_rows(data, path, _COLUMNS), path, kind)
+  elif _is_flat(root):
+    rows = tables.rows_of(root["data"], path + ": data")
+    found = _from_rows(rows, path, kind)
   elif "questions" in root:
     found = _from_bioasq(root, path, kind, needs_answers, skipping)
   else:
@@ -206,7 +215,7 @@ def _load(data, path):
       "%s:%d: found no JSON (%s), expected %s"
       % (path, error.lineno, error.msg, _EXPECTED)
     ) from None
-  if isinstance(root, dict) and "question" in root:
+  if isinstance(root, dict) and "question" in root or _is_flat({"data": root}):
     return None
   if not isinstance(root, dict) or not {"data", "questions"} & set(root):
     raise InputError(
@@ -232,9 +241,19 @@ def _describe(root):
   )
 
 
-def _from_table(data, path):
-  """Returns (place, Question) pairs of JSON lines or tab-separated lines."""
-  records = tables.parse(data, path, _COLUMNS, _LAYOUTS, optional=("id",))
+def _is_flat(root):
+  """Returns whether SQuAD's data are questions, not articles of paragraphs."""
+  rows = root.get("data")
+  return isinstance(rows, list) and any(
+    isinstance(row, dict) and "question" in row for row in rows[:1]
+  )
+
+
+def _from_rows(rows, path, kind):
+  """Returns (place, Question) pairs of the Rows of a table."""
+  records = tables.records(
+    rows, path, _COLUMNS, _LAYOUTS, _OPTIONAL, lists=("answers",)
+  )
   names = [r.values["id"] or str(r.line) for r in records]
   total, seen = collections.Counter(names), collections.Counter()
   found = []
@@ -242,9 +261,39 @@ def _from_table(data, path):
     number = "_%03d" % seen[name] if total[name] > 1 else ""
     seen[name] += 1
     text, context = record.values["question"], record.values["context"]
-    pair = Question(name + number, text, context, None)
+    answers = _row_answers(record, kind)
+    pair = Question(name + number, text, context, answers)
     found.append((record.place, pair))
+  if all(q.answers == [] for _, q in found):  # A test set with hidden answers.
+    return [(place, q._replace(answers=None)) for place, q in found]
   return found
+
+
+def _row_answers(record, kind):
+  """Returns the `answers` of the Question in a row of a table."""
+  text = record.values["answers"] or ""
+  qa = {"is_impossible": record.values["is_impossible"] in ("True", "true")}
+  if not text.strip() or kind == "yesno" and text[0] not in "[{":
+    return _squad_answers(dict(qa, answers=text.strip()), kind, record.place)
+  if text[0] not in "[{":
+    return [Answer((text,), None)]
+  where = record.place + (": " if record.place[-1:].isdigit() else ".")
+  where += "answers"
+  qa["answers"] = parse_json_line(text, where)
+  if isinstance(qa["answers"], dict):
+    texts = _field(qa["answers"], "text", list, where)
+    starts = _field(qa["answers"], "answer_start", list, where)
+    if len(starts) != len(texts):
+      raise InputError(
+        "%s: found %s, expected as many answer_start as text"
+        % (where, _show(qa["answers"]))
+      )
+    qa["is_impossible"] = qa["is_impossible"] or not texts
+    qa["answers"] = [
+      {"text": text, "answer_start": start}
+      for text, start in zip(texts, starts)
+    ]
+  return _squad_answers(qa, kind, record.place)
 
 
 def _from_squad(root, path, kind):

@@ -55,7 +55,8 @@ def parse(
       to ignore, or a list of such orders, the preferred one first}, for tables
       without a header.
     optional: names of columns that may be missing, or empty in a row.
-    lists: names of columns that JSON may hold as a list; it stays JSON.
+    lists: names of columns that JSON may hold as a list or an object, which
+      stays JSON.
     gold: name of the column of labels; texts are longer than labels and ids.
     is_gold: function of a cell that recognizes a label; it helps to choose
       between several orders.
@@ -194,10 +195,15 @@ def _read_array(text, path):
     values = parse_json_line(text, path)
   except InputError:
     return None  # A text may begin with a bracket.
-  places = ["%s: [%d]" % (path, i) for i in range(len(values))]
+  return rows_of(values, path + ": ")
+
+
+def rows_of(values, place):
+  """Returns the Rows of a list of JSON objects; `place` is that of the list."""
+  places = ["%s[%d]" % (place, i) for i in range(len(values))]
   return [
-    Row(place, i, _object(value, place))
-    for i, (place, value) in enumerate(zip(places, values), 1)
+    Row(where, i, _object(value, where))
+    for i, (where, value) in enumerate(zip(places, values), 1)
   ]
 
 
@@ -528,7 +534,7 @@ def _from_object(row, columns, lists):
   values = {}
   for name, spellings in columns.items():
     value = next((row.cells[s] for s in spellings if s in row.cells), None)
-    if name in lists and isinstance(value, list):
+    if name in lists and isinstance(value, (list, dict)):
       value = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, (str, int, float, type(None))):
       raise InputError(

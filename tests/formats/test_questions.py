@@ -434,3 +434,61 @@ def test_all_files_of_bioasq_are_read(shared):
   assert counts["BioASQ-test-factoid-4b-1.json"] == 167
   assert counts["4B1_golden.json"] == 232
   assert len(counts) == 21
+
+
+def hugging_face(name, texts, starts, **more):
+  answers = {"text": texts, "answer_start": starts}
+  row = {"id": name, "title": "t", "context": "No kinase.", "question": "What?"}
+  return dict(row, answers=answers, **more)
+
+
+ROWS = [
+  hugging_face("a", ["kinase", "No"], [3, 0]),
+  hugging_face("b", [], []),
+]
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "\n".join(map(json.dumps, ROWS)),
+    json.dumps(ROWS),
+    json.dumps(ROWS, indent=1),
+    json.dumps({"version": "0.1", "data": ROWS}, indent=1),
+  ],
+)
+def test_the_squad_of_hugging_face_is_read(text):
+  found = questions.parse(text.encode(), "x.json", "squad", True)
+  assert [(q.id, q.text, q.context) for q in found] == [
+    ("a", "What?", "No kinase."),
+    ("b", "What?", "No kinase."),
+  ]
+  assert [q.answers for q in found] == [[(("kinase",), 3), (("No",), 0)], []]
+
+
+def test_hidden_answers_of_hugging_face_are_none():
+  text = json.dumps(ROWS[1:])
+  assert questions.parse(text.encode(), "x", "squad")[0].answers is None
+
+
+@pytest.mark.parametrize(
+  "row, message",
+  [
+    (
+      hugging_face("a", ["kinase"], [3, 4]),
+      "x:1: answers: found .*, expected as many answer_start as text",
+    ),
+    (hugging_face("a", "kinase", 3), "x:1: answers.text: found .* a list"),
+    (hugging_face("a", ["kinase"], ["3"]), "answer_start: found .* a number"),
+  ],
+)
+def test_damaged_answers_of_hugging_face_are_rejected(row, message):
+  with pytest.raises(InputError, match=message):
+    questions.parse(json.dumps(row).encode(), "x", "squad")
+
+
+def test_tables_may_have_answers():
+  text = b"question\tcontext\tanswer\nWhat?\tNo kinase.\tkinase\n"
+  assert questions.parse(text, "x", "squad")[0].answers == [(("kinase",), None)]
+  text = b"question,context,answer\nIs it?,No kinase.,No\n"
+  assert questions.parse(text, "x", "yesno")[0].answers == "no"
