@@ -251,8 +251,8 @@ def define_flags():
   flags.DEFINE_bool(
     "allow_incomplete",
     False,
-    "Also convert a part of a corpus, or files that do not fit together; the "
-    "report counts the problems.",
+    "Leave out what is missing or does not fit, in every data set; the report "
+    "counts it and shows the first places.",
   )
 
 

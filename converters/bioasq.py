@@ -55,7 +55,11 @@ def convert(source, options, report):
         "%s: found no %s, expected %sB1 to %sB5; pass --allow_incomplete to "
         "convert it anyway" % (source.folder, name, year, year)
       )
-  _explain(report)
+  report.explain(
+    "factoid questions",
+    report.rules.get(_NO_SNIPPET % "factoid", {}),
+    "questions without a snippet, so without a text to answer them from",
+  )
   return found
 
 
@@ -72,21 +76,6 @@ def _train(source, year, abstracts, report):
     len(found) - len(answerable),
   )
   return answerable
-
-
-def _explain(report):
-  """Explains a number of factoid questions by those without a snippet."""
-  bare = report.rules.get(_NO_SNIPPET % "factoid", {})
-  if not bare:
-    return
-  reason = "without a snippet, which a question needs to be answered: %s" % (
-    ", ".join("%s %d" % pair for pair in bare.items())
-  )
-  counts = report.counts.get("factoid questions", {})
-  expected = report.expected["factoid questions"].items()
-  if any(counts.get(s, 0) + bare.get(s, 0) != n for s, n in expected):
-    reason += "; the rest: " + PUBLISHED.because["factoid questions"]
-  report.explain("factoid questions", reason)
 
 
 def write(found, options):

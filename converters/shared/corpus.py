@@ -20,6 +20,7 @@ from common.errors import shorten
 from converters.shared import archives
 from converters.shared import examples
 from converters.shared import quality
+from formats import annotated
 
 # What was published about the size of a corpus:
 #   counts   {data set: {what: {split: count}}}; "data set/layout" where layouts
@@ -100,9 +101,21 @@ class Report:
       self.lacks_files = True
       return []
 
-  def explain(self, what, reason):
-    """Sets why a count differs from the published one."""
-    self.reasons[what] = reason
+  def explain(self, what, lost, reason):
+    """Explains a count that is lower than published by {split: number}.
+
+    What that does not explain keeps its published reason.
+    """
+    found = self.counts.get(what, {})
+    missing = {
+      split: number - found.get(split, 0)
+      for split, number in self.expected.get(what, {}).items()
+    }
+    lost = {split: number for split, number in lost.items() if number}
+    if lost:
+      self.reasons[what] = "%s: %s" % (reason, _splits(lost))
+    if lost and lost != {s: n for s, n in missing.items() if n}:
+      self.reasons[what] += "; the rest: " + self.published.because[what]
 
   def note(self, sentence):
     """Adds a sentence."""
@@ -123,6 +136,7 @@ class Report:
           "%s: found nothing of %s, expected %s"
           % (place, self.options.dataset, self.data_set.input_files)
         )
+      self._doubt_offsets()
       return
     for what in self.published.certain:
       expected = self.expected.get(what, {})
@@ -142,6 +156,15 @@ class Report:
               self.published.source,
             )
           )
+
+  def _doubt_offsets(self):
+    """Notes if most annotations were left out."""
+    left_out = sum(self.rules.get(annotated.UNFIT_ANNOTATIONS, {}).values())
+    if left_out > sum(self.counts.get("mentions", {}).values()):
+      self.note(
+        "Most annotations do not fit and were left out: do their offsets count "
+        "from 1, or bytes instead of characters?"
+      )
 
   def examine(self, corpus):
     """Finds repetitions, contradictions and leaks, fold by fold."""

@@ -288,6 +288,16 @@ def test_allow_incomplete_counts_what_does_not_fit_and_shows_the_first():
   assert len(made.to_dict()["places"]["mice (skipped)"]) == 3
 
 
+@pytest.mark.parametrize("kept, is_noted", [(1, True), (2, False)])
+def test_a_report_doubts_offsets_that_seldom_fit(kept, is_noted):
+  made = report(allow_incomplete=True)
+  made.count("documents", "train", 1)
+  made.count("mentions", "train", kept)
+  made.rule("annotations that do not fit (skipped)", "train", 2)
+  made.check("in")
+  assert any("offsets count from 1" in note for note in made.notes) == is_noted
+
+
 def test_file_names_that_are_not_utf8_can_be_written():
   made = report(allow_incomplete=True)
   with made.skipping("mice (skipped)"):
@@ -317,10 +327,21 @@ def test_a_missing_part_is_empty_if_allowed():
     report().part("test", missing)
 
 
-def test_an_explained_difference_has_its_reason_in_the_report():
+def test_a_report_explains_a_lower_count():
   made = report()
-  made.explain("mentions", "two are lost")
-  assert "mentions: train 3; two are lost" in made.to_text()
+  made.count("sentences", "train", 2)
+  made.explain("sentences", {"train": 0, "dev": 1}, "we lose some")
+  assert "train 2, dev 1; we lose some: dev 1\n" in made.to_text()
+
+
+def test_what_is_not_explained_keeps_the_published_reason():
+  made = report()
+  made.explain("sentences", {"dev": 1}, "we lose some")
+  end = "; we lose some: dev 1; the rest: others split them"
+  assert "sentences: train 2, dev 1" + end in " ".join(made.to_text().split())
+  made = report()
+  made.explain("sentences", {}, "we lose some")
+  assert "sentences: train 2, dev 1; others split them" in made.to_text()
 
 
 def test_a_corpus_without_any_file_is_an_error_even_if_allowed():
