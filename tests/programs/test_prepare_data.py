@@ -132,9 +132,12 @@ def test_damaged_input_ends_in_one_line_and_writes_nothing(mednli, tmp_path):
     f.write(b"{\n")
   output = tmp_path / "out"
   given = ("--dataset=mednli", "--input_dir", mednli)
-  given += ("--output_dir", str(output), "--allow_incomplete")
+  given += ("--output_dir", str(output))
   assert "mli_test_v1.jsonl:4: found no JSON" in run(*given, fails=True)
   assert not output.exists()
+  printed = run(*given, "--allow_incomplete")
+  assert "lines that do not fit (skipped): test 1\n" in printed
+  assert "mli_test_v1.jsonl:4: found no JSON" in printed
 
 
 def test_an_incomplete_corpus_is_not_converted(mednli, tmp_path):
