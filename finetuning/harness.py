@@ -25,6 +25,7 @@ from training import batches
 from training import devices
 from training import estimators
 from training import model_folder
+from training import progress
 from training import run as training_run
 from training import state
 
@@ -356,6 +357,7 @@ class _Run(training_run.Run):
     self.model = model
     self.splits = encoded
     self.results = run_files.read_results(self.folder)
+    self._inputs = {}
     for name, split in encoded.items():
       splits.log(name, split, model.tokenizer.unk_id)
     if command.todo.do_train:
@@ -499,7 +501,7 @@ class _Run(training_run.Run):
   def evaluate(self, step, checkpoint):
     outputs = self._outputs_of("dev", checkpoint)
     scores, _ = self.task.score(self.splits["dev"].examples, outputs, "dev")
-    estimators.write_scalars(self.path("eval"), step, flatten(scores))
+    progress.write_scalars(self.path("eval"), step, flatten(scores))
     best = self.state.best()
     logging.info(
       "step %d: %s on the development set %s (best before: %s)",
@@ -530,17 +532,18 @@ class _Run(training_run.Run):
 
   def _outputs_of(self, name, checkpoint):
     """Returns for each example of a split the predictions of its windows."""
-    flat = self._flat(name)
-    input_fn = estimators.prediction_input(
-      flat,
-      self.batch_sizes["eval" if name == "dev" else "predict"],
-      self.task.padding,
-      self.command.max_seq_length,
-      self.device.use_tpu,
-      fixed=self.command.padding == "fixed",
-    )
+    if name not in self._inputs:  # One, so that its graph is built once.
+      self._inputs[name] = estimators.prediction_input(
+        self._flat(name),
+        self.batch_sizes["eval" if name == "dev" else "predict"],
+        self.task.padding,
+        self.command.max_seq_length,
+        self.device.use_tpu,
+        fixed=self.command.padding == "fixed",
+      )
+    count = sum(map(len, self.splits[name].features))
     found = estimators.predictions(
-      self.estimator, input_fn, checkpoint, len(flat), name
+      self.estimator, self._inputs[name], checkpoint, count, name
     )
     stream = iter(list(found))
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]

@@ -20,11 +20,13 @@ from common.errors import is_disk_full
 from ops import replicas
 from training import batches
 from training import devices
+from training import loop
 
 SUMMARY_STEPS = 50
 TPU_ITERATIONS = 1000
 # Begins TensorFlow's message about variables that a checkpoint does not have.
 _NOT_RESTORED = "Restoring from checkpoint failed."
+TRAIN = loop.TRAIN
 
 
 def build(
@@ -56,42 +58,63 @@ def build(
   if devices.TF_1 and devices.is_on_cpu(device):
     devices.keep_freed_memory()
 
-  def call(features, labels, mode, params):
-    # On several machines TensorFlow deep-copies its estimators. It leaves a
-    # function as it is, while a method would bring its object's data along.
-    return model_fn(features, labels, mode, params)
-
-  common = dict(
-    model_dir=folder,
-    # Dropout differs on each machine.
-    tf_random_seed=seed + devices.machine(device),
-    save_checkpoints_steps=save_steps,
-    keep_checkpoint_max=keep_checkpoint_max or None,
-    save_summary_steps=SUMMARY_STEPS,
-    log_step_count_steps=None,
-  )
+  seed += devices.machine(device)  # Dropout differs on each machine.
+  keep = keep_checkpoint_max or None
   with devices.tf_config_hidden(device):
-    return _build(call, device, batch_sizes, common)
-
-
-def _build(call, device, batch_sizes, common):
-  if device.use_tpu:
-    return tf.estimator.tpu.TPUEstimator(
-      call,
-      config=_tpu_config(device, common),
-      train_batch_size=batch_sizes["train"],
-      eval_batch_size=batch_sizes["eval"],
-      predict_batch_size=batch_sizes["predict"],
-      use_tpu=bool(device.tpu_name or device.master),
+    if not (device.use_tpu or device.distribution == "multi_worker_mirrored"):
+      return loop.Estimator(
+        model_fn,
+        folder,
+        seed,
+        devices.session_config(device),
+        devices.strategy(device),
+        save_steps,
+        keep,
+        SUMMARY_STEPS,
+      )
+    common = dict(
+      model_dir=folder,
+      tf_random_seed=seed,
+      save_checkpoints_steps=save_steps,
+      keep_checkpoint_max=keep,
+      save_summary_steps=SUMMARY_STEPS,
+      log_step_count_steps=None,
     )
-  return tf.estimator.Estimator(
-    call,
-    config=tf.estimator.RunConfig(
-      session_config=devices.session_config(device),
-      train_distribute=devices.strategy(device),
-      **common,
-    ),
+    if device.use_tpu:
+      return _tpu_estimator(model_fn, device, batch_sizes, common)
+    return tf.estimator.Estimator(
+      _on_several_machines(model_fn),
+      config=tf.estimator.RunConfig(
+        session_config=devices.session_config(device),
+        train_distribute=devices.strategy(device),
+        **common,
+      ),
+    )
+
+
+def _tpu_estimator(model_fn, device, batch_sizes, common):
+  return tf.estimator.tpu.TPUEstimator(
+    model_fn,
+    config=_tpu_config(device, common),
+    train_batch_size=batch_sizes["train"],
+    eval_batch_size=batch_sizes["eval"],
+    predict_batch_size=batch_sizes["predict"],
+    use_tpu=bool(device.tpu_name or device.master),
   )
+
+
+def _on_several_machines(model_fn):
+  """Returns the model_fn of tf.estimator.Estimator.
+
+  TensorFlow deep-copies that. It leaves a function as it is, while a method
+  would bring its object's data along.
+  """
+
+  def call(features, labels, mode, params):
+    spec = model_fn(features, labels, mode, params)
+    return tf.estimator.EstimatorSpec(**spec._asdict())
+
+  return call
 
 
 def _tpu_config(device, common):
@@ -318,7 +341,7 @@ def training_spec(loss, update, scalars, restore, hooks, device, folder):
     device: a devices.Device.
     folder: of a TPU's TensorBoard events.
   """
-  mode = tf.estimator.ModeKeys.TRAIN
+  mode = TRAIN
   scalars = dict(
     scalars,
     loss=loss,
@@ -342,7 +365,7 @@ def training_spec(loss, update, scalars, restore, hooks, device, folder):
   together = list(scalars.values()) + [hook.watched for hook in hooks]
   for name, value in scalars.items():
     tf.summary.scalar(name, value)
-  return tf.estimator.EstimatorSpec(
+  return loop.Spec(
     mode,
     loss=loss,
     train_op=tf.group(update.operation, *together),
@@ -393,14 +416,12 @@ def evaluation_spec(loss, metrics, tensors, use_tpu):
     tensors: {name: tensor of examples, [B...]}.
     use_tpu: whether the estimator is a TPUEstimator.
   """
-  mode = tf.estimator.ModeKeys.EVAL
+  mode = loop.EVAL
   if use_tpu:
     return tf.estimator.tpu.TPUEstimatorSpec(
       mode, loss=loss, eval_metrics=(metrics, tensors)
     )
-  return tf.estimator.EstimatorSpec(
-    mode, loss=loss, eval_metric_ops=metrics(**tensors)
-  )
+  return loop.Spec(mode, loss=loss, eval_metric_ops=metrics(**tensors))
 
 
 def prediction_spec(predictions, use_tpu, restore=None):
@@ -412,14 +433,14 @@ def prediction_spec(predictions, use_tpu, restore=None):
     restore: function that sets the initializers from a checkpoint; None where
       `predictions` is given one.
   """
-  mode = tf.estimator.ModeKeys.PREDICT
+  mode = loop.PREDICT
   if use_tpu:
     return tf.estimator.tpu.TPUEstimatorSpec(
       mode, predictions=predictions, scaffold_fn=_scaffold_fn(restore)
     )
   if restore:
     restore()
-  return tf.estimator.EstimatorSpec(mode, predictions=predictions)
+  return loop.Spec(mode, predictions=predictions)
 
 
 # ----------------------------------------------------------------- predicting
@@ -478,20 +499,3 @@ def predictions(estimator, input_fn, checkpoint, count, name):
         yield waiting.pop(turn)
         turn += 1
   assert turn == count, "a window was not predicted"
-
-
-def write_scalars(folder, step, scalars):
-  """Adds a point to each of these TensorBoard curves."""
-  with tf.Graph().as_default():
-    # A file's name has the second; the suffix tells files of one second apart.
-    writer = tf.summary.FileWriter(folder, filename_suffix=".%d" % step)
-    writer.add_summary(
-      tf.Summary(
-        value=[
-          tf.Summary.Value(tag=name, simple_value=value)
-          for name, value in sorted(scalars.items())
-        ]
-      ),
-      step,
-    )
-    writer.close()

@@ -125,3 +125,20 @@ class Progress(tf.train.SessionRunHook):
   def end(self, session):
     del session
     self._meter.close()
+
+
+def write_scalars(folder, step, scalars):
+  """Adds a point to each of these TensorBoard curves."""
+  with tf.Graph().as_default():
+    # A file's name has the second; the suffix tells files of one second apart.
+    writer = tf.summary.FileWriter(folder, filename_suffix=".%d" % step)
+    writer.add_summary(
+      tf.Summary(
+        value=[
+          tf.Summary.Value(tag=name, simple_value=value)
+          for name, value in sorted(scalars.items())
+        ]
+      ),
+      step,
+    )
+    writer.close()

@@ -201,7 +201,7 @@ class Run:
 
   def _model_fn(self, features, labels, mode, params):
     del labels, params
-    is_training = mode == tf.estimator.ModeKeys.TRAIN
+    is_training = mode == estimators.TRAIN
     loss, outputs = self.outputs(self.albert, features, is_training)
     if not is_training:
       return self.inference_spec(loss, outputs, features)

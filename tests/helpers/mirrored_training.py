@@ -144,8 +144,7 @@ def train(distribution, weights):
   meter = progress.Meter(UPDATES)
   steps = estimators.Steps(0, 0, UPDATES, 100)
   estimators.train(estimator, input_fn, device, meter, steps)
-  names = estimator.get_variable_names()
-  values = {name: estimator.get_variable_value(name) for name in names}
+  values = pretraining_runs.variables(tf.train.latest_checkpoint(folder))
   return dict(values, watched=np.array(Watch.last))
 
 

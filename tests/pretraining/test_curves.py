@@ -6,12 +6,12 @@ import struct
 import tensorflow.compat.v1 as tf
 
 from pretraining import curves
-from training import estimators
+from training import progress
 
 
 def test_written_curves_are_read_back(tmp_path):
   for step in (10, 20):
-    estimators.write_scalars(str(tmp_path), step, {"loss": step / 2})
+    progress.write_scalars(str(tmp_path), step, {"loss": step / 2})
   assert curves.read(str(tmp_path / "absent")) == {}
   assert curves.read(str(tmp_path)) == {"loss": {10: 5.0, 20: 10.0}}
 
@@ -27,7 +27,7 @@ def test_scalar_tensors_are_points_and_strings_are_not(tmp_path):
 
 
 def test_an_event_file_cut_short_gives_its_whole_events(tmp_path):
-  estimators.write_scalars(str(tmp_path), 10, {"loss": 1.0})
+  progress.write_scalars(str(tmp_path), 10, {"loss": 1.0})
   (path,) = tmp_path.iterdir()
   path.write_bytes(path.read_bytes() + b"\x10\0\0\0\0\0\0\0abc")
   assert curves.read(str(tmp_path)) == {"loss": {10: 1.0}}

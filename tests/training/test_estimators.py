@@ -178,14 +178,3 @@ def test_predictions_are_reordered_and_yielded_as_soon_as_possible():
   assert [output["twice"] for output in stream] == [2, 4, 6]
   with pytest.raises(AssertionError, match="a window was not predicted"):
     list(estimators.predictions(Estimator(), lambda: [1, 2], None, 3, "x"))
-
-
-def test_curves_are_written_with_their_step(tmp_path):
-  estimators.write_scalars(str(tmp_path), 7, {"f1": 0.5})
-  (path,) = tmp_path.iterdir()
-  values = [
-    (event.step, value.tag, value.simple_value)
-    for event in tf.train.summary_iterator(str(path))
-    for value in event.summary.value
-  ]
-  assert values == [(7, "f1", 0.5)]

@@ -21,3 +21,14 @@ def test_progress_logs_losses_epoch_and_padding_efficiency(caplog):
   (line,) = [m for m in caplog.messages if "steps" in m]
   assert line.startswith("2 of 2 steps, epoch 2.00, loss 0.5, word loss 2, ")
   assert "padding efficiency 0.50, 0:00 to go" in line
+
+
+def test_curves_are_written_with_their_step(tmp_path):
+  progress.write_scalars(str(tmp_path), 7, {"f1": 0.5})
+  (path,) = tmp_path.iterdir()
+  values = [
+    (event.step, value.tag, value.simple_value)
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+  ]
+  assert values == [(7, "f1", 0.5)]
