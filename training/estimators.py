@@ -82,14 +82,26 @@ def build(
     )
     if device.use_tpu:
       return _tpu_estimator(model_fn, device, batch_sizes, common)
-    return tf.estimator.Estimator(
-      _on_several_machines(model_fn),
-      config=tf.estimator.RunConfig(
-        session_config=devices.session_config(device),
-        train_distribute=devices.strategy(device),
-        **common,
-      ),
-    )
+    return _machines_estimator(model_fn, device, common)
+
+
+def _machines_estimator(model_fn, device, common):
+  """Returns the Estimator of several machines."""
+
+  def call(features, labels, mode, params):
+    # TensorFlow deep-copies its estimators. It leaves a function as it is,
+    # while a method would bring its object's data along.
+    spec = model_fn(features, labels, mode, params)
+    return tf.estimator.EstimatorSpec(**spec._asdict())
+
+  return tf.estimator.Estimator(
+    call,
+    config=tf.estimator.RunConfig(
+      session_config=devices.session_config(device),
+      train_distribute=devices.strategy(device),
+      **common,
+    ),
+  )
 
 
 def _tpu_estimator(model_fn, device, batch_sizes, common):
@@ -101,20 +113,6 @@ def _tpu_estimator(model_fn, device, batch_sizes, common):
     predict_batch_size=batch_sizes["predict"],
     use_tpu=bool(device.tpu_name or device.master),
   )
-
-
-def _on_several_machines(model_fn):
-  """Returns the model_fn of tf.estimator.Estimator.
-
-  TensorFlow deep-copies that. It leaves a function as it is, while a method
-  would bring its object's data along.
-  """
-
-  def call(features, labels, mode, params):
-    spec = model_fn(features, labels, mode, params)
-    return tf.estimator.EstimatorSpec(**spec._asdict())
-
-  return call
 
 
 def _tpu_config(device, common):

@@ -237,11 +237,11 @@ class _Initialize(tf.train.SessionRunHook):
 @contextlib.contextmanager
 def _scope(strategy):
   """Enters a strategy, in which optimizers average over the replicas."""
-  if strategy is None:
-    yield
-    return
-  scale = getattr(strategy, "_scale_loss_for_estimator_enabled", None)
-  with strategy.scope(), scale() if scale else contextlib.suppress():
+  with contextlib.ExitStack() as stack:
+    if strategy is not None:
+      stack.enter_context(strategy.scope())
+    if hasattr(strategy, "_scale_loss_for_estimator_enabled"):
+      stack.enter_context(strategy._scale_loss_for_estimator_enabled())
     yield
 
 
