@@ -258,6 +258,7 @@ def manifest(**flags):
     "flags": values,
     "vocab_size": pretraining_files.VOCABULARY,
     "vocabulary": {"tiny.model": "0"},
+    "inputs": [],
     "shards": [{"file": "train", "instances": 16, "bytes": 1}],
   }
 
