@@ -403,7 +403,7 @@ class _Run(training_run.Run):
       if self.starts_from_initial():
         modeling.match_checkpoint(self.initial, self.variables())
       return
-    checkpoint = _choose_checkpoint(self, self.command.eval_checkpoint)
+    checkpoint = _choose_checkpoint(self)
     if not any(self._flat(name) for name in self.splits):
       return  # Texts without a word need no model.
     missing = modeling.match_checkpoint(checkpoint, self.variables()).new
@@ -551,7 +551,7 @@ class _Run(training_run.Run):
   def _score(self, name, results_name):
     """Scores a split, writes its files, returns its part of results.json."""
     examples = self.splits[name].examples
-    checkpoint = _choose_checkpoint(self, self.command.eval_checkpoint)
+    checkpoint = _choose_checkpoint(self)
     outputs = self._outputs_of(name, checkpoint)
     if name == "dev":
       calibrated = self.task.calibrate(examples, outputs)
@@ -575,9 +575,7 @@ class _Run(training_run.Run):
   def _label_text(self):
     """Labels a --predict_file and writes the predictions."""
     path = self.command.data.predict_file
-    outputs = self._outputs_of(
-      "raw", _choose_checkpoint(self, self.command.eval_checkpoint)
-    )
+    outputs = self._outputs_of("raw", _choose_checkpoint(self))
     stem = os.path.splitext(re.sub(r"\.gz$", "", os.path.basename(path)))[0]
     texts = self.task.write_unlabelled(
       self.splits["raw"].examples, outputs, stem
@@ -589,16 +587,17 @@ class _Run(training_run.Run):
     )
 
 
-def _choose_checkpoint(run, which):
+def _choose_checkpoint(run):
   """Returns the checkpoint to predict with, as --eval_checkpoint says."""
-  checkpoint = _find_checkpoint(run, which)
+  checkpoint = _find_checkpoint(run)
   model_folder.check_vocabulary(
     os.path.dirname(checkpoint), run.model.tokenizer.files
   )
   return checkpoint
 
 
-def _find_checkpoint(run, which):
+def _find_checkpoint(run):
+  which = run.command.eval_checkpoint
   if which not in ("best", "last"):
     return modeling.find_checkpoint(which)
   best = run.path(state.BEST)
