@@ -137,8 +137,11 @@ def find_files(patterns):
     except tf.errors.NotFoundError:  # TensorFlow 1.15, of a folder.
       paths = []
     if len(paths) == 1 and tf.io.gfile.isdir(paths[0]):
+      pattern = os.path.join(paths[0], "*")
       paths = _folder_files(paths[0])
-    paths = manifests.only_shards(sorted(paths))
+    paths = manifests.only_shards(
+      sorted(paths), pattern, record_inputs.looks_like_records
+    )
     if not paths:
       raise InputError("%s: no such file" % pattern)
     found += paths
@@ -158,10 +161,15 @@ def _folder_files(folder):
 
 
 def check_files(paths, shape):
-  """Raises InputError unless files hold examples of this shape.
+  """Returns {path: number of records} of files of examples of this shape.
 
-  Looks at the first example of each file and at the manifests beside them,
-  which know the vocabulary and the flags that shaped the examples.
+  Looks at the first example of each file, at the lengths of all records, and
+  at the manifests beside the files, which know the vocabulary, the flags that
+  shaped the examples, and each file's size. Of remote files the lengths are
+  not read; those without a manifest are not in the result.
+
+  Raises:
+    InputError: something of that does not fit.
   """
   for place, manifest in manifests.of_files(paths).items():
     if manifest["vocab_size"] != shape.vocab_size:
@@ -178,7 +186,9 @@ def check_files(paths, shape):
           "%s: its files need --%s=%d, found %d"
           % (place, flag, flags[flag], getattr(shape, flag))
         )
+  counts = manifests.check_shards(paths, record_inputs.count)
   record_inputs.check(paths, shape)
+  return counts
 
 
 def first_step(command, initial):
@@ -227,14 +237,14 @@ class _Run(training_run.Run):
       command.max_seq_length, command.max_predictions_per_seq, albert.vocab_size
     )
     self.command = command
-    self.files = {}
+    self.files, self.counts = {}, {}
     for name, wanted, patterns in (
       ("train", command.do_train, command.input_file),
       ("eval", command.do_eval, command.eval_file),
     ):
       if wanted:
         self.files[name] = find_files(patterns)
-        check_files(self.files[name], self.shape)
+        self.counts.update(check_files(self.files[name], self.shape))
     super().__init__(
       command.output_dir,
       command.device,
@@ -247,8 +257,7 @@ class _Run(training_run.Run):
       albert,
       model_folder.initial_checkpoint(command.model),
     )
-    if command.do_train:
-      self.schedule = command.schedule
+    self.schedule = command.schedule if command.do_train else None
     self._check_initial()
     self.first = first_step(command, self.initial)
     self._remask = None
@@ -376,13 +385,16 @@ class _Run(training_run.Run):
       part = devices.part_of_tpu_input(params)
     else:
       part = devices.part_of_input(input_context)
+    step = self.state.step() or self.first
     return record_inputs.training_dataset(
       self.files["train"],
       self.shape,
       self.batch_sizes["train"],
-      self.seed + self.state.step(),  # A resumed run sees other examples.
+      self.seed,
       part,
       self._remask,
+      step * self.schedule.num_accumulation_steps,
+      _counted(self.files["train"], self.counts) if step else None,
     )
 
   @contextlib.contextmanager
@@ -416,7 +428,8 @@ class _Run(training_run.Run):
     most, size = self.command.max_eval_steps, self.command.eval_batch_size
     steps = most
     if self.device.use_tpu:
-      steps = min(most, -(-record_inputs.count(self.files["eval"]) // size))
+      counts = _counted(self.files["eval"], self.counts)
+      steps = min(most, -(-sum(counts.values()) // size))
     place = checkpoint or self.initial
     with self._explained_records(), estimators.explained_restoring(place):
       scores = self.estimator.evaluate(
@@ -443,10 +456,9 @@ class _Run(training_run.Run):
   def _evaluate_at_end(self):
     """Evaluates if nothing was trained, else logs which step was best."""
     if self.command.do_train:
-      step, value = self.state.best()
       logging.info(
         "best: model.ckpt-best, of step %d, masked_lm_accuracy %.4f",
-        *(step, value),
+        *self.state.best(),
       )
     elif self.state.started():
       checkpoint = modeling.find_checkpoint(self.folder)
@@ -465,6 +477,18 @@ class _Run(training_run.Run):
     values = dict(scores, checkpoint=checkpoint, global_step=step)
     lines = ["%s = %s\n" % item for item in sorted(values.items())]
     files.write_text(self.path("eval_results.txt"), "".join(lines))
+
+
+def _counted(paths, counts):
+  """Returns {path: number of records}; reads those files to count them that
+  are not in `counts`.
+  """
+  found = {}
+  for path in paths:
+    if path not in counts:
+      logging.info("counting the records of %s", path)
+    found[path] = counts.get(path) or record_inputs.count(path)
+  return found
 
 
 def _draw_curves(folder):

@@ -12,6 +12,7 @@ these are still read.
 """
 
 import collections
+import fnmatch
 import itertools
 import json
 import os
@@ -19,6 +20,7 @@ import os
 from absl import logging
 
 from common import files
+from common import progress
 from common.errors import InputError
 
 MANIFEST = ".manifest.json"
@@ -59,23 +61,125 @@ def _read_all(folder, ending):
   }
 
 
-def only_shards(paths):
+def only_shards(paths, pattern, is_record_file):
   """Returns the paths of those files that hold examples.
 
   In a folder with manifests these are the files that a manifest lists, in
-  other folders all files but progress files.
+  other folders all files but the hidden. A file that is named by itself counts
+  in any folder.
+
+  Args:
+    paths: the files that a pattern, or the folder of this name, matches.
+    pattern: the pattern, without the folder's files if it is a folder.
+    is_record_file: function of a path that tells a TFRecord file from others.
+
+  Raises:
+    InputError: a file is not there that a manifest lists and the pattern
+      matches; or the pattern matches a TFRecord file that no manifest lists
+      beside those that one does; or the output is not finished.
   """
+  folders = sorted(set(map(os.path.dirname, paths + [pattern])))
   found = []
-  for folder, group in itertools.groupby(paths, os.path.dirname):
-    manifests = in_folder(folder).values()
-    listed = set().union(*map(_shard_names, manifests))
-    found += [
-      path
-      for path in group
-      if os.path.basename(path) in listed
-      or not (manifests or path.endswith(PROGRESS))
-    ]
+  for folder in folders:
+    group = [path for path in paths if os.path.dirname(path) == folder]
+    _reject_unfinished(folder, group)
+    manifests = in_folder(folder)
+    for path, manifest in manifests.items():
+      _reject_missing(path, manifest, group, pattern)
+    listed = set().union(*map(_shard_names, manifests.values()))
+    known = [path for path in group if os.path.basename(path) in listed]
+    others = [path for path in group if _may_hold_examples(path, manifests)]
+    if known and pattern not in group:
+      for path in filter(is_record_file, set(others) - set(known)):
+        raise InputError(
+          "%s: is not among the files that %s lists; expected its own name in "
+          "--input_file, or another folder for it"
+          % (path, ", ".join(map(os.path.basename, manifests)))
+        )
+    found += known or others
   return found
+
+
+def _may_hold_examples(path, manifests):
+  """Returns whether a file is neither hidden nor known as something else."""
+  name = os.path.basename(path)
+  known = set().union(*(m.get("vocabulary", {}) for m in manifests.values()))
+  others = name.startswith(".") or ("." + name).endswith((MANIFEST, PROGRESS))
+  return not (others or name in known)
+
+
+def _reject_unfinished(folder, paths):
+  """Rejects files of an output that is not finished."""
+  names = set(map(os.path.basename, paths))
+  for path, begun in _read_all(folder, PROGRESS).items():
+    made = begun.get("flags", {}).get("output_file", [])
+    if names & set(made):
+      raise InputError(
+        "%s: this output is not finished; expected the command of "
+        "create_pretraining_data.py once more, which finishes it" % path
+      )
+
+
+def _reject_missing(place, manifest, paths, pattern):
+  """Rejects a manifest whose files are gone that a pattern would match."""
+  names = set(map(os.path.basename, paths))
+  for shard in manifest.get("shards", []):
+    path = os.path.join(os.path.dirname(place), shard["file"])
+    if shard["file"] not in names and fnmatch.fnmatchcase(path, pattern):
+      raise InputError(
+        "%s: no such file; %s lists it, with %d records and %d bytes"
+        % (path, place, shard["instances"], shard["bytes"])
+      )
+
+
+def check_shards(paths, count):
+  """Rejects files that are not as their manifests list them.
+
+  Args:
+    paths: the files.
+    count: function of a path that returns its number of records.
+
+  Returns:
+    {path: number of records}, without the remote files that no manifest lists:
+    they would have to be read.
+  """
+  listed, counts = {}, {}
+  for place, manifest in of_files(paths).items():
+    _warn_of_part(place, manifest, paths)
+    for shard in manifest["shards"]:
+      path = os.path.join(os.path.dirname(place), shard["file"])
+      listed[path] = place, shard["instances"], shard["bytes"]
+  for path in progress.shown(paths, len(paths), "checking", "file"):
+    if path in listed:
+      place, instances, size = listed[path]
+      if files.size(path) != size:
+        _reject_shard(path, place, size, files.size(path), "bytes")
+    if not files.is_remote(path):
+      counts[path] = count(path)
+    elif path in listed:
+      counts[path] = instances
+    if path in listed and counts[path] != instances:
+      _reject_shard(path, place, instances, counts[path], "records")
+  return counts
+
+
+def _reject_shard(path, place, expected, found, what):
+  raise InputError(
+    "%s: found %d %s, %s lists %d; copy or make the file again"
+    % (path, found, what, place, expected)
+  )
+
+
+def _warn_of_part(place, manifest, paths):
+  """Warns if not all files of an output are read."""
+  folder, shards = os.path.dirname(place), manifest["shards"]
+  used = [s for s in shards if os.path.join(folder, s["file"]) in paths]
+  if len(used) < len(shards):
+    logging.warning(
+      "only %d of the %d files that %s lists are read, with %d of %d records",
+      *(len(used), len(shards), place),
+      *(sum(s["instances"] for s in group) for group in (used, shards)),
+    )
 
 
 def of_files(paths):

@@ -12,6 +12,7 @@ import collections
 import tensorflow.compat.v1 as tf
 
 NGRAM = 3
+DRAWS = 4  # Random tensors of a batch.
 ROUNDS = 3  # After three, less than 5 % of the budget is unused.
 MASKED, KEPT = 0.8, 0.1  # Shares of [MASK] and of unchanged pieces.
 
@@ -28,27 +29,34 @@ def vocabulary_of(tokenizer):
   return Vocabulary(tokenizer.mask_id, sorted(special), ordinary)
 
 
-def mask_anew(batch, budget, vocabulary):
+def mask_anew(batch, seed, budget, vocabulary):
   """Returns a batch with other words masked.
 
   Masks runs of n = 1 to 3 words, with probabilities proportional to 1/n. Runs
   are drawn uniformly until the budget is used, and never cross the border
   between the two segments.
 
-  The batch has the features of record_inputs and token_boundary; `budget` is
-  the share of the pieces to mask, not counting special ones.
+  The batch has the features of record_inputs and token_boundary. The seed,
+  integers [2], decides everything random. `budget` is the share of the pieces
+  to mask, not counting special ones.
   """
+  lengths, scores, draw, other = (
+    tf.stack([seed[0], DRAWS * seed[1] + i]) for i in range(DRAWS)
+  )
   ids = _unmasked(batch)
   size = tf.shape(batch["masked_lm_ids"])[1]
   ordinary = tf.cast(batch["input_mask"], tf.bool)
   for special in vocabulary.special_ids:
     ordinary &= tf.not_equal(ids, special)
-  chosen = _choose(batch, ordinary, budget, size)
+  of_runs = _scores_of_runs(batch, lengths, scores)
+  chosen = _choose(of_runs, ordinary, budget, size)
   positions, weights = _listed(chosen, size)
   labels = tf.gather(ids, positions, batch_dims=1)
   return dict(
     batch,
-    input_ids=tf.where(chosen, _replacements(ids, vocabulary), ids),
+    input_ids=tf.where(
+      chosen, _replacements(ids, vocabulary, draw, other), ids
+    ),
     masked_lm_positions=positions,
     masked_lm_ids=labels * tf.cast(weights, labels.dtype),
     masked_lm_weights=weights,
@@ -68,11 +76,10 @@ def _unmasked(batch):
   return tf.tensor_scatter_nd_update(ids, tf.stack([rows, positions], -1), true)
 
 
-def _choose(batch, ordinary, budget, size):
+def _choose(scores, ordinary, budget, size):
   """Returns the pieces to mask, whole runs of words, as bool [B, S]."""
   most = tf.round(tf.cast(_count(ordinary), tf.float32) * budget)
   most = tf.minimum(size, tf.maximum(1, tf.cast(most, tf.int32)))
-  scores = _scores_of_runs(batch)
   first, last = _ranks(scores, ordinary)
   chosen = tf.zeros_like(ordinary)
   for _ in range(ROUNDS):  # Skip runs too long for the rest of the budget.
@@ -99,19 +106,23 @@ def _count(chosen):
   return tf.reduce_sum(tf.cast(chosen, tf.int32), 1, keepdims=True)
 
 
-def _scores_of_runs(batch):
-  """Draws a uniform score in [0, 1) for each run; float [B, S]."""
+def _scores_of_runs(batch, of_lengths, of_scores):
+  """Draws a uniform score in [0, 1) for each run; float [B, S].
+
+  The other arguments are seeds.
+  """
   shape = tf.shape(batch["input_ids"])
   weights = [1.0 / n for n in range(1, NGRAM + 1)]
-  lengths = 1 + tf.random.categorical(
+  lengths = 1 + tf.random.stateless_categorical(
     tf.broadcast_to(tf.math.log(weights), [shape[0], NGRAM]),
     shape[1] + 1,
+    of_lengths,
     dtype=tf.int32,
   )
   words = tf.cumsum(tf.cast(batch["token_boundary"], tf.int32), 1)
   runs = tf.searchsorted(tf.cumsum(lengths, 1), words, side="right")
   runs = 2 * runs + tf.cast(batch["segment_ids"], tf.int32)
-  scores = tf.random.uniform([shape[0], 2 * shape[1] + 4])
+  scores = tf.random.stateless_uniform([shape[0], 2 * shape[1] + 4], of_scores)
   return tf.gather(scores, runs, batch_dims=1)
 
 
@@ -124,13 +135,20 @@ def _listed(chosen, size):
   return order * tf.cast(weights, tf.int32), weights
 
 
-def _replacements(ids, vocabulary):
-  """Draws the replacement of each piece, should it be masked; [B, S]."""
-  draw = tf.random.uniform(tf.shape(ids))
+def _replacements(ids, vocabulary, of_draw, of_other):
+  """Draws the replacement of each piece, should it be masked; [B, S].
+
+  The last two arguments are seeds.
+  """
+  draw = tf.random.stateless_uniform(tf.shape(ids), of_draw)
   other = tf.gather(
     tf.constant(vocabulary.ordinary_ids, ids.dtype),
-    tf.random.uniform(
-      tf.shape(ids), maxval=len(vocabulary.ordinary_ids), dtype=tf.int32
+    tf.random.stateless_uniform(
+      tf.shape(ids),
+      of_other,
+      minval=0,
+      maxval=len(vocabulary.ordinary_ids),
+      dtype=tf.int32,
     ),
   )
   kept = tf.where(draw < MASKED + KEPT, ids, other)

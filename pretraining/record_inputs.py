@@ -12,6 +12,7 @@ import contextlib
 
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import InputError
 from pretraining import tfrecords
 from training.batches import WHOLE
@@ -40,8 +41,15 @@ def features(shape):
   }
 
 
-def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
+def training_dataset(
+  paths, shape, batch_size, seed, part=WHOLE, remask=None, first=0, counts=None
+):
   """Returns an endless dataset of {name: [B, ...]}, B the share of one device.
+
+  A batch depends on files, seed and its number only, so that a resumed run
+  sees what it would have seen without a break. Each pass over the files takes
+  them in another order, in groups of MIXED_FILES, and shuffles the records of
+  each group.
 
   Args:
     paths, shape: the TFRecord files, and the Shape of their examples.
@@ -50,8 +58,10 @@ def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
     part: the batches.Part of this input pipeline. All machines read the same
       stream; the dataset yields the shares of this machine's devices, one
       after another.
-    remask: function of a batch with token_boundary that masks it anew; None
-      takes the masks of the files.
+    remask: function of a batch with token_boundary and an int64 [2] seed that
+      masks it anew; None takes the masks of the files.
+    first: number of the first batch.
+    counts: {path: number of its records}; needed unless `first` is 0.
 
   Raises:
     InputError: batch_size does not divide among the devices.
@@ -62,36 +72,69 @@ def training_dataset(paths, shape, batch_size, seed, part=WHOLE, remask=None):
       "a batch of %d examples does not divide among %d devices; expected a "
       "multiple" % (batch_size, every)
     )
+  paths, group, skipped = sorted(paths), 0, 0
+  if first:
+    group, skipped = _find(paths, seed, counts, first * batch_size)
   with _graph_seed(seed):
-    files = tf.data.Dataset.from_tensor_slices(sorted(paths))
     records = (
-      files.shuffle(len(paths), seed)
-      .interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(len(paths), MIXED_FILES),
-        block_length=1,
-      )
-      .shuffle(SHUFFLED, seed)
-      .repeat()  # In another order each time.
+      tf.data.Dataset.range(group, tf.int64.max)
+      .flat_map(lambda number: _read_group(paths, seed, number))
+      .skip(skipped)
       .batch(batch_size // every, drop_remainder=True)
+      .enumerate(first * every)
     )
   if part.machines > 1:  # In turn: machine 0's shares, machine 1's.
-    records = (
-      records.enumerate()
-      .filter(
-        lambda i, _: tf.equal(i // part.devices % part.machines, part.machine)
-      )
-      .map(lambda _, batch: batch)
+    records = records.filter(
+      lambda i, _: tf.equal(i // part.devices % part.machines, part.machine)
     )
   spec = features(shape)
   if remask:
     spec["token_boundary"] = spec["input_ids"]
 
-  def parse(batch):
+  def parse(number, batch):
     batch = narrow(tf.io.parse_example(batch, spec))
-    return remask(batch) if remask else batch
+    return remask(batch, tf.stack([seed, number])) if remask else batch
 
   return records.map(parse).prefetch(2)
+
+
+def _group(paths, seed, number):
+  """Returns the paths of a group; the groups of all passes are numbered."""
+  groups = -(-len(paths) // MIXED_FILES)
+  key = tf.stack([tf.constant(seed, tf.int64), number // groups])
+  order = tf.argsort(tf.random.stateless_uniform([len(paths)], key))
+  first = number % groups * MIXED_FILES
+  return tf.gather(paths, order[first : first + MIXED_FILES])
+
+
+def _read_group(paths, seed, number):
+  """Returns the dataset of the records of a group."""
+  names = tf.data.Dataset.from_tensor_slices(_group(paths, seed, number))
+  records = names.interleave(
+    tf.data.TFRecordDataset,
+    cycle_length=min(len(paths), MIXED_FILES),
+    block_length=1,
+  )
+  return records.shuffle(SHUFFLED, number, reshuffle_each_iteration=False)
+
+
+def _find(paths, seed, counts, position):
+  """Returns (the group of a record of the stream, how many come before it).
+
+  Only files of that group need to be read to go on there.
+  """
+  passes, left = divmod(position, sum(counts[path] for path in paths))
+  number = passes * -(-len(paths) // MIXED_FILES)
+  config = tf.ConfigProto(device_count={"GPU": 0})
+  with tf.Graph().as_default(), tf.Session(config=config) as session:
+    asked = tf.placeholder(tf.int64, [])
+    group = _group(paths, seed, asked)
+    while True:
+      found = session.run(group, {asked: number})
+      size = sum(counts[path.decode()] for path in found)
+      if left < size:
+        return number, left
+      number, left = number + 1, left - size
 
 
 @contextlib.contextmanager
@@ -151,9 +194,17 @@ def _values(feature, spec):
   return (feature.float_list if is_float else feature.int64_list).value
 
 
-def count(paths):
-  """Counts the records in files by reading all of them."""
-  return sum(1 for path in paths for _ in _read(path))
+def count(path):
+  """Counts the records in a file."""
+  if files.is_remote(path):  # Where a small read costs as much as a large one.
+    return sum(1 for _ in _read(path))
+  return tfrecords.count(path)
+
+
+def looks_like_records(path):
+  """Returns whether a file begins as a TFRecord file does."""
+  with files.open_file(path) as f:
+    return tfrecords.looks_like(f.read(16))
 
 
 def check(paths, shape):
@@ -204,10 +255,12 @@ def _check_example(found, shape, place):
 
 def refuse_damage(paths):
   """Raises InputError with path and offset if a file is damaged."""
-  count(paths)
+  for path in paths:
+    for _ in _read(path):
+      pass
 
 
 def _read(path):
   """Yields (offset, record) pairs of a local or remote file."""
   with tf.io.gfile.GFile(path, "rb") as f:
-    yield from tfrecords.read(f, path)
+    yield from tfrecords.read(f, path, f.size())

@@ -6,6 +6,7 @@ data's checksum (4), all little-endian; checksums are CRC-32C, masked as
 TensorFlow does.
 """
 
+import os
 import struct
 
 import google_crc32c
@@ -24,22 +25,54 @@ def frame(record):
   return b"".join((length, _checksum(length), record, _checksum(record)))
 
 
-def read(file, path):
+def read(file, path, end):
   """Yields (offset of its first byte, content) of each record in an open file.
 
-  Raises InputError with `path` and offset at the first record that is cut short
-  or damaged.
+  `end` is the file's size. Raises InputError with `path` and offset at the
+  first record that is cut short or damaged.
   """
   offset = 0
-  while True:
-    head = file.read(_HEAD_SIZE)
-    if not head:
-      return
-    length = _checked(head, _LENGTH.size, path, offset, "the length")
-    size = _LENGTH.unpack(length)[0]
+  while offset < end:
+    size = _length(file.read(_HEAD_SIZE), path, offset, end)
     body = file.read(size + _CHECKSUM.size)
     yield offset, _checked(body, size, path, offset, "the data")
     offset += _HEAD_SIZE + len(body)
+
+
+def count(path):
+  """Counts the records of a local file by their heads; reads no data.
+
+  TensorFlow believes a record's length, however large. Raises InputError as
+  `read` does, unless only the data are damaged.
+  """
+  found = offset = 0
+  with open(path, "rb", buffering=0) as file:
+    end = file.seek(0, os.SEEK_END)
+    while offset < end:
+      head = os.pread(file.fileno(), _HEAD_SIZE, offset)
+      size = _length(head, path, offset, end)
+      offset += _HEAD_SIZE + size + _CHECKSUM.size
+      found += 1
+  return found
+
+
+def looks_like(head):
+  """Returns whether a file that begins with these bytes may hold records."""
+  length, check = head[: _LENGTH.size], head[_LENGTH.size : _HEAD_SIZE]
+  return len(head) >= _HEAD_SIZE and _checksum(length) == check
+
+
+def _length(head, path, offset, end):
+  """Returns the length in a record's head, which must fit into the file."""
+  data = _checked(head, _LENGTH.size, path, offset, "the length")
+  size = _LENGTH.unpack(data)[0]
+  if size > end - offset - _HEAD_SIZE - _CHECKSUM.size:
+    raise InputError(
+      "%s: the record at byte %d is cut short or damaged (its length is %d, "
+      "the file ends at byte %d), expected a complete TFRecord file; copy or "
+      "make it again" % (path, offset, size, end)
+    )
+  return size
 
 
 def _checked(data, size, path, offset, what):

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from common.errors import InputError
 import modeling
 from pretraining import curves
 from pretraining import harness
+from pretraining import tfrecords
 from tests.helpers import FIXTURES
 from tests.helpers import SPM
 from tests.helpers import pretraining_files
@@ -182,6 +184,24 @@ def test_output_folder_in_use_is_refused(folder):
       run(folder)
 
 
+def test_resumed_run_ends_as_one_without_a_break(folder):
+  flags = dict(
+    OF_TRAINED,
+    num_accumulation_steps=3,
+    keep_checkpoint_max=0,
+    save_checkpoints_steps=1,
+  )
+  run(folder, **flags)
+  output = folder / "output"
+  whole = variables(output / "model.ckpt-4")
+  for path in list(output.glob("model.ckpt-[34]*")):
+    path.unlink()
+  (output / "training_state.json").unlink()
+  run(folder, **flags)
+  for name, value in variables(output / "model.ckpt-4").items():
+    np.testing.assert_array_equal(value, whole[name], err_msg=name)
+
+
 def test_output_folder_of_another_run_is_rejected(copy):
   with pytest.raises(InputError, match="another learning_rate"):
     run(copy, learning_rate=1e-5, **OF_TRAINED)
@@ -247,7 +267,7 @@ def test_without_sentence_order_its_weights_do_not_change(folder):
   assert not np.array_equal(start[name], end[name])
 
 
-def manifest(**flags):
+def manifest(folder, **flags):
   """Returns the manifest of folder/train, made with these flags."""
   values = {
     "max_seq_length": pretraining_files.SEQUENCE,
@@ -259,7 +279,13 @@ def manifest(**flags):
     "vocab_size": pretraining_files.VOCABULARY,
     "vocabulary": {"tiny.model": "0"},
     "inputs": [],
-    "shards": [{"file": "train", "instances": 16, "bytes": 1}],
+    "shards": [
+      {
+        "file": "train",
+        "instances": 16,
+        "bytes": (folder / "train").stat().st_size,
+      }
+    ],
   }
 
 
@@ -267,7 +293,7 @@ def test_folder_provides_its_shards_and_its_vocabulary(folder):
   data = folder / "data"
   data.mkdir()
   shutil.copy(str(folder / "train"), str(data))
-  (data / "manifest.json").write_text(json.dumps(manifest()))
+  (data / "manifest.json").write_text(json.dumps(manifest(folder)))
   (data / "tiny.model").write_bytes(b"vocabulary")
   assert harness.find_files(str(data)) == [str(data / "train")]
   assert harness.find_files(str(data / "*")) == [str(data / "train")]
@@ -277,10 +303,34 @@ def test_folder_provides_its_shards_and_its_vocabulary(folder):
 
 def test_a_folder_with_two_outputs_is_rejected(folder):
   for name in ("train", "held-out"):
-    (folder / (name + ".manifest.json")).write_text(json.dumps(manifest()))
+    (folder / (name + ".manifest.json")).write_text(
+      json.dumps(manifest(folder))
+    )
   with pytest.raises(InputError, match="several outputs .held-out.manifest"):
     harness.find_files(str(folder))
   assert harness.find_files(str(folder / "t*")) == [str(folder / "train")]
+
+
+@pytest.mark.parametrize("cut", ["record", "middle"])
+def test_shard_cut_short_is_rejected_with_the_manifest(folder, cut):
+  (folder / "manifest.json").write_text(json.dumps(manifest(folder)))
+  data = (folder / "train").read_bytes()
+  size = len(data) * 5 // 16 if cut == "record" else 1000
+  (folder / "train").write_bytes(data[:size])
+  message = "train: found %d bytes, .*manifest.json lists %d;"
+  with pytest.raises(InputError, match=message % (size, len(data))):
+    run(folder)
+  assert not (folder / "output").exists()
+
+
+def test_huge_record_length_is_rejected_instead_of_believed(folder):
+  (folder / "manifest.json").write_text(json.dumps(manifest(folder)))
+  data = (folder / "train").read_bytes()
+  head = struct.pack("<Q", 1 << 60)
+  data = data[:-400] + head + tfrecords._checksum(head) + data[-388:]
+  (folder / "train").write_bytes(data)
+  with pytest.raises(InputError, match="train: .* record at byte"):
+    run(folder)
 
 
 def test_dynamic_masking_uses_the_vocabulary_beside_the_files(folder):
@@ -288,7 +338,7 @@ def test_dynamic_masking_uses_the_vocabulary_beside_the_files(folder):
   (folder / "albert_config.json").write_text(json.dumps(config))
   shutil.copy(SPM, str(folder))
   values = dict(
-    manifest(), vocab_size=8000, vocabulary={os.path.basename(SPM): "0"}
+    manifest(folder), vocab_size=8000, vocabulary={os.path.basename(SPM): "0"}
   )
   (folder / "manifest.json").write_text(json.dumps(values))
   run(folder, masked_lm_budget=0.15)  # Stops without a vocabulary.
@@ -308,7 +358,7 @@ def test_dynamic_masking_uses_the_vocabulary_beside_the_files(folder):
   ids=["length", "permutation", "predictions"],
 )
 def test_manifest_of_other_flags_is_rejected(folder, changed, message):
-  text = json.dumps(manifest(**changed))
+  text = json.dumps(manifest(folder, **changed))
   (folder / "manifest.json").write_text(text)
   with pytest.raises(InputError, match=message):
     run(folder)
@@ -316,7 +366,7 @@ def test_manifest_of_other_flags_is_rejected(folder, changed, message):
 
 
 def test_manifest_of_another_vocabulary_is_rejected(folder):
-  text = json.dumps(dict(manifest(), vocab_size=30000))
+  text = json.dumps(dict(manifest(folder), vocab_size=30000))
   (folder / "manifest.json").write_text(text)
   with pytest.raises(InputError, match="vocabulary of 30000 pieces"):
     run(folder)

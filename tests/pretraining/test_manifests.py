@@ -176,12 +176,86 @@ def test_outputs_in_one_folder_have_their_own_manifests(tmp_path):
       (tmp_path / file).write_bytes(b"")
   paths = sorted(map(str, tmp_path.iterdir()))
   train = str(tmp_path / "train")
-  assert manifests.only_shards(paths) == [str(tmp_path / "eval"), train]
+  found = manifests.only_shards(paths, str(tmp_path / "*"), in_doubt)
+  assert found == [str(tmp_path / "eval"), train]
   assert list(manifests.of_files([train])) == [train + ".manifest.json"]
   assert manifests.vocabulary_beside([train]) == [train + ".model"]
   assert len(manifests.in_folder(str(tmp_path))) == 2
 
 
-def test_without_a_manifest_all_files_but_progress_hold_examples():
-  paths = ["absent/x", "absent/x.progress.json", "absent/y"]
-  assert manifests.only_shards(paths) == ["absent/x", "absent/y"]
+def in_doubt(path):
+  """Tells a TFRecord file by its name."""
+  return "." not in os.path.basename(path)
+
+
+def test_without_a_manifest_all_files_but_hidden_ones_hold_examples():
+  paths = ["absent/.x", "absent/x", "absent/x.progress.json", "absent/y"]
+  found = manifests.only_shards(paths, "absent/*", in_doubt)
+  assert found == ["absent/x", "absent/y"]
+
+
+@pytest.fixture
+def shards_of_x(tmp_path):
+  """Four shards of 10 bytes and 2 records, with their manifest; the paths."""
+  names = ["x-%05d-of-00004" % i for i in range(4)]
+  listed = [{"file": name, "instances": 2, "bytes": 10} for name in names]
+  manifest = dict(DESCRIPTION, shards=listed)
+  (tmp_path / "x.manifest.json").write_text(json.dumps(manifest))
+  for name in names:
+    (tmp_path / name).write_bytes(b"0123456789")
+  return [str(tmp_path / name) for name in names]
+
+
+def test_a_deleted_shard_that_a_pattern_would_match_is_named(shards_of_x):
+  os.remove(shards_of_x[1])
+  left = shards_of_x[:1] + shards_of_x[2:]
+  pattern = os.path.dirname(left[0]) + "/x-*"
+  message = "x-00001-of-00004: no such file; .*x.manifest.json lists it, with 2"
+  with pytest.raises(InputError, match=message):
+    manifests.only_shards(left, pattern, in_doubt)
+  some = [left[0]]
+  assert manifests.only_shards(some, some[0], in_doubt) == some
+  with pytest.raises(InputError, match=message):
+    manifests.only_shards([], shards_of_x[1], in_doubt)
+
+
+def test_a_part_of_an_output_warns_with_counts(shards_of_x, caplog):
+  with caplog.at_level("WARNING", logger="absl"):
+    counts = manifests.check_shards(shards_of_x, lambda path: 2)
+    assert counts == dict.fromkeys(shards_of_x, 2) and not caplog.text
+    manifests.check_shards(shards_of_x[:3], lambda path: 2)
+  assert "only 3 of the 4 files" in caplog.text
+  assert "with 6 of 8 records" in caplog.text
+
+
+def test_a_replaced_shard_is_rejected(shards_of_x):
+  with pytest.raises(
+    InputError, match="00000-of-00004: found 3 records, .* 2;"
+  ):
+    manifests.check_shards(shards_of_x, lambda path: 3)
+  with open(shards_of_x[2], "w") as f:
+    f.write("other")
+  with pytest.raises(InputError, match="00002-of-00004: found 5 bytes, .* 10;"):
+    manifests.check_shards(shards_of_x, lambda path: 2)
+
+
+def test_a_file_that_no_manifest_lists_is_read_only_by_its_name(shards_of_x):
+  folder = os.path.dirname(shards_of_x[0])
+  other = os.path.join(folder, "x-00004-of-00005")
+  notes = os.path.join(folder, "notes.txt")
+  everything = shards_of_x + [other, notes]
+  with pytest.raises(InputError, match="x-00004-of-00005: is not among the"):
+    manifests.only_shards(everything, folder + "/*", in_doubt)
+  everything.remove(other)
+  found = manifests.only_shards(everything, folder + "/*", in_doubt)
+  assert found == shards_of_x
+  assert manifests.only_shards([other], other, in_doubt) == [other]
+  assert manifests.check_shards([other], lambda path: 7) == {other: 7}
+
+
+def test_an_output_that_is_not_finished_is_rejected(plan, tmp_path):
+  manifests.write_progress(plan, DESCRIPTION, [])
+  paths = [str(tmp_path / "x"), str(tmp_path / "y")]
+  with pytest.raises(InputError, match="x.progress.json: this output is not f"):
+    manifests.only_shards(paths, str(tmp_path / "*"), in_doubt)
+  assert manifests.only_shards(paths[1:], paths[1], in_doubt) == paths[1:]

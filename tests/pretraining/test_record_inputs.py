@@ -68,6 +68,44 @@ def test_the_same_seed_gives_the_same_batches_and_another_does_not(files):
   assert first(1) == first(1) != first(2)
 
 
+@pytest.mark.parametrize("batch_size, files_together", [(4, 16), (5, 2)])
+def test_a_resumed_run_sees_what_it_would_have_seen(
+  files, monkeypatch, batch_size, files_together
+):
+  """Over three passes, with the files in one group or in two."""
+  monkeypatch.setattr(record_inputs, "MIXED_FILES", files_together)
+  counts = dict.fromkeys(files, 7)
+
+  def stream(first, count):
+    dataset = record_inputs.training_dataset(
+      files,
+      SHAPE,
+      batch_size,
+      seed=1,
+      remask=lambda batch, seed: dict(batch, seed=seed),
+      first=first,
+      counts=counts,
+    )
+    return [
+      (b["input_ids"].tolist(), b["seed"].tolist())
+      for b in batches(dataset, count)
+    ]
+
+  whole = stream(0, 15)
+  assert len({str(batch) for batch in whole}) == 15
+  for first in (1, 4, 5, 6, 13):
+    assert stream(first, 2) == whole[first : first + 2]
+
+
+def test_each_pass_has_every_example_once_in_an_order_of_its_own(files):
+  dataset = record_inputs.training_dataset(files, SHAPE, 7, seed=1)
+  found = [b["input_ids"].tolist() for b in batches(dataset, 6)]
+  first, second = sum(found[:3], []), sum(found[3:], [])
+  assert first != second
+  assert sorted(first) == sorted(second)
+  assert len(set(map(tuple, first))) == 21
+
+
 def test_machines_split_each_batch_of_one_stream(files):
   def stream(batch_size, part, count):
     tf.set_random_seed(part.machine)  # As on each of several machines.
@@ -100,7 +138,8 @@ def test_on_tpu_the_last_batch_is_filled_with_zero_weights(files):
 
 
 def test_records_are_counted(files):
-  assert record_inputs.count(files) == 21
+  assert [record_inputs.count(path) for path in files] == [7] * 3
+  assert record_inputs.count("file://" + files[0]) == 7
 
 
 @pytest.mark.parametrize(

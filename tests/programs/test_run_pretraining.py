@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 
 import pytest
 
@@ -99,6 +100,22 @@ def test_killed_run_resumes_from_the_last_intact_checkpoint(pretrained):
   assert re.search(damaged + " is damaged and ignored: ", log)
   start = int(re.search(r"training from step (\d+) to 30", log).group(1))
   assert start == int(damaged.split("-")[1]) - 10
+
+
+def test_terminated_run_ends_as_a_killed_one_does(pretrained, data, tmp_path):
+  arguments = command(data, tmp_path, 30)
+  log, code = programs.stop_at(
+    "run_pretraining.py", arguments, " 3 of 30 steps", signal.SIGTERM
+  )
+  assert code == 143 and "Traceback" not in log
+  said = log.splitlines()[-1]
+  assert said.startswith("error: terminated; saved %s/model.ckpt-" % tmp_path)
+  step = int(re.search(r"ckpt-(\d+); the same command", said).group(1))
+  assert 3 <= step < 30
+  _, log = programs.run("run_pretraining.py", arguments)
+  assert "training from step %d to 30" % step in log
+  ends = [folder / "model.ckpt-30" for folder in (pretrained[0], tmp_path)]
+  assert programs.variables(ends[0]) == programs.variables(ends[1])
 
 
 def test_progress_shows_losses_accuracies_rates_and_time_left(pretrained):
