@@ -225,6 +225,19 @@ def first_step(command, initial):
   return first
 
 
+def _find_all(command, shape):
+  """Returns ({"train", "eval": paths} of a command, see check_files)."""
+  found, counts = {}, {}
+  for name, wanted, patterns in (
+    ("train", command.do_train, command.input_file),
+    ("eval", command.do_eval, command.eval_file),
+  ):
+    if wanted:
+      found[name] = find_files(patterns)
+      counts.update(check_files(found[name], shape))
+  return found, counts
+
+
 class _Run(training_run.Run):
   """One command's run. `__init__` validates all input."""
 
@@ -237,14 +250,7 @@ class _Run(training_run.Run):
       command.max_seq_length, command.max_predictions_per_seq, albert.vocab_size
     )
     self.command = command
-    self.files, self.counts = {}, {}
-    for name, wanted, patterns in (
-      ("train", command.do_train, command.input_file),
-      ("eval", command.do_eval, command.eval_file),
-    ):
-      if wanted:
-        self.files[name] = find_files(patterns)
-        self.counts.update(check_files(self.files[name], self.shape))
+    self.files, self.counts = _find_all(command, self.shape)
     super().__init__(
       command.output_dir,
       command.device,
