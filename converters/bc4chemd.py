@@ -43,10 +43,11 @@ def convert(source, options, report):
 
 def _read(source, part, report, split):
   """Returns the abstracts of a part with their mentions."""
-  edition = source.find(_BIOC % part)
-  if edition and not source.find(part + ".abstracts.txt"):
-    return _from_bioc(edition[0], report, split)
-  data, path = source.read("%s abstracts" % part, part + ".abstracts.txt")
+  name = part + ".abstracts.txt"
+  found = source.files("%s abstracts" % part, name, _BIOC % part)
+  if not source.find(name):
+    return _from_bioc(found[0], report, split)
+  data, path = source.read("%s abstracts" % part, name)
   abstracts = rows.abstracts(data, path, report, split)
   data, path = source.read("%s annotations" % part, part + ".annotations.txt")
   expected = "PMID, T or A, start, end, text, type"

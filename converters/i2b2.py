@@ -87,11 +87,10 @@ def _read(source, report, what):
 def _note(name, files, report):
   text = files["txt"].text()
   lines = text.split("\n")
-  mentions, relations, left_out = {}, [], set()
+  mentions, relations = {}, []
   expected = 'c="..." 1:0 1:2||t="..."'
   for place, match in _matches(files["con"], _CON_LINE, expected, report):
     if match.group(2) != match.group(4):
-      left_out.add(_id(match.groups()[1:5]))
       report.rule("concepts over several lines (left out)", "all")
       continue
     with report.skipping(annotated.UNFIT_ANNOTATIONS):
@@ -101,7 +100,7 @@ def _note(name, files, report):
   expected = 'c="..." 1:0 1:2||r="..."||c="..." 1:4 1:5'
   for place, match in _matches(files["rel"], _REL_LINE, expected, report):
     ends = [_id(match.groups()[1:5]), _id(match.groups()[7:11])]
-    if left_out.intersection(ends):
+    if match.group(2, 8) != match.group(4, 10):
       report.rule("relations of concepts over several lines (left out)", "all")
       continue
     with report.skipping("relations that do not fit (skipped)"):

@@ -53,10 +53,10 @@ def read_biobert(source, name, report):
       pattern = "%s/%s.tsv" % (fold, split)
       found = source.find("%s/%s" % (name, pattern)) or source.find(pattern)
       if found:
-        splits[split] = _rows(found[0], split)
+        splits[split] = _rows(found[0], split, report)
     if splits["train"] or splits["test"]:
       folds[fold] = splits
-  _check_whole(folds, source)
+  folds = _whole(folds, source, report)
   if not folds:
     return None
   report.note(
@@ -67,26 +67,38 @@ def read_biobert(source, name, report):
   return folds
 
 
-def _check_whole(folds, source):
-  """Raises InputError if a fold lacks a file or has other rows."""
+def _whole(folds, source, report):
+  """Returns the folds that have both files and the same rows.
+
+  Raises:
+    InputError: a fold does not, without --allow_incomplete.
+  """
+  kept = {}
   for fold, splits in folds.items():
-    for split in ("train", "test"):
-      if not splits[split]:
-        raise InputError(
-          "%s: found fold %s without %s.tsv, expected train.tsv and test.tsv "
-          "in each of the folds %s"
-          % (source.folder, fold, split, first_five(list(folds)))
-        )
-  contents = {fold: _content(splits) for fold, splits in folds.items()}
-  for fold, content in contents.items():
-    first, whole = next(iter(contents.items()))
-    if content != whole:
-      odd = next(iter((whole - content) or (content - whole)))
-      raise InputError(
-        "%s: found other rows in %s/train.tsv and %s/test.tsv than in fold %s "
-        "(for example %s), expected the same rows in each fold"
-        % (source.folder, fold, fold, first, shorten("\t".join(odd), 60))
-      )
+    with report.skipping("folds that lack a file or have other rows (skipped)"):
+      for split in ("train", "test"):
+        if not splits[split]:
+          raise InputError(
+            "%s: found fold %s without %s.tsv, expected train.tsv and test.tsv "
+            "in each of the folds %s"
+            % (source.folder, fold, split, first_five(list(folds)))
+          )
+      first = next(iter(kept), fold)
+      _check_rows(fold, splits, first, kept.get(first, splits), source)
+      kept[fold] = splits
+  return kept
+
+
+def _check_rows(fold, splits, first, others, source):
+  """Raises InputError if a fold has other rows than the first."""
+  content, whole = _content(splits), _content(others)
+  if content != whole:
+    odd = next(iter((whole - content) or (content - whole)))
+    raise InputError(
+      "%s: found other rows in %s/train.tsv and %s/test.tsv than in fold %s "
+      "(for example %s), expected the same rows in each fold"
+      % (source.folder, fold, fold, first, shorten("\t".join(odd), 60))
+    )
 
 
 def _content(splits):
@@ -101,7 +113,7 @@ def _count(rows, report):
   report.count("positive", "all", sum(row.label == "1" for row in rows))
 
 
-def _rows(file, split):
+def _rows(file, split, report):
   """Returns the examples.Rows of a file."""
   records = tables.parse(
     file.read(),
@@ -112,14 +124,15 @@ def _rows(file, split):
   )
   rows = []
   for i, record in enumerate(records):
-    if record.values["label"] not in ("0", "1"):
-      raise InputError(
-        "%s: found the label %s, expected 0 or 1"
-        % (record.place, record.values["label"])
-      )
-    name = "%s-%d" % (split, i)
-    texts = (record.values["sentence"],)
-    rows.append(examples.Row(name, name, texts, record.values["label"]))
+    with report.skipping("rows that do not fit (skipped)"):
+      if record.values["label"] not in ("0", "1"):
+        raise InputError(
+          "%s: found the label %s, expected 0 or 1"
+          % (record.place, record.values["label"])
+        )
+      name = "%s-%d" % (split, i)
+      texts = (record.values["sentence"],)
+      rows.append(examples.Row(name, name, texts, record.values["label"]))
   return rows
 
 

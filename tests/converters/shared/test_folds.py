@@ -155,6 +155,16 @@ def test_a_fold_with_other_rows_is_an_error(source, tmp_path):
   )
 
 
+def test_allow_incomplete_skips_a_fold_that_does_not_fit(source):
+  report = corpus_files.empty_report()
+  report.options = report.options._replace(allow_incomplete=True)
+  files = dict(FILES, **{"GAD/2/test.tsv": TEST})
+  assert list(folds.read_biobert(source(files), "GAD", report)) == ["1"]
+  assert report.notes == ["1 of BioBERT's folds, unchanged: 1."]
+  (rule,) = report.rules
+  assert rule == "folds that lack a file or have other rows (skipped)"
+
+
 def test_an_unknown_label_is_an_error(source, tmp_path):
   files = dict(FILES, **{"GAD/1/train.tsv": TRAIN + "x\t2\n"})
   assert message(source(files)) == (
