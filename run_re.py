@@ -98,7 +98,7 @@ class Re(sentence_tasks.OneLabel):
         "relation'; set --negative_label if it has another name"
         % (
           examples[0].place,
-          ", ".join(labels),
+          first_five(labels),
           " or ".join(sorted(self.negatives)),
         )
       )

@@ -228,6 +228,8 @@ def _run(task, command, model):
     data = data._replace(train_on_dev=False)
     flags = dict(command.flags, do_eval=False, train_on_dev=False)
     command = command._replace(todo=todo, data=data, flags=flags)
+  if todo.do_train:
+    splits.check_labels(task, *found["train"])
   task.learned = _learn(task, command, found)
   for name, (path, examples) in found.items():
     splits.log_labels(task, name, path, examples)

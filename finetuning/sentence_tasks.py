@@ -121,6 +121,7 @@ class SentenceTask(harness.Task):
       ("id",) + texts,
       texts + (gold,),
       ("id",) + texts + (gold,),
+      (gold,) + texts + ("id",),
     ):
       layouts.setdefault(len(order), []).append(order)
     records = tables.records(

@@ -28,8 +28,8 @@ _SENTENCE = re.compile(r"(\S+\s+){3,}\S+[.!?]$|(\S+\s+){8,}")
 _ODD_LABELS = (
   (
     re.compile(r"^(nan|none|null|n/?a|<na>|nat|)$", re.IGNORECASE),
-    "if it stands for a missing value, leave out the row, or the label of a "
-    "text with several",
+    "is it a missing value? A text without a label has an empty cell where "
+    "any number of labels is allowed",
   ),
   (
     re.compile(r"^[\[({'\"]|^[^\[(]*[\])}]$|['\"]$"),
@@ -207,41 +207,45 @@ def encode(task, path, examples, is_training):
 
 
 def log_labels(task, name, path, examples):
-  """Logs the labels of a split with their counts; warns about odd ones.
+  """Logs how often a split has each label; names what cannot be predicted."""
+  counts, _ = _count_labels(task, path, examples)
+  if not counts:
+    return
+  order = task.learned["labels"] + sorted(
+    set(counts) - set(task.learned["labels"])
+  )
+  text = ", ".join(
+    "%s (%d)" % (shorten(x)[1:-1], counts[x]) for x in order[:50]
+  )
+  more = ", ..." if len(order) > 50 else ""
+  logging.info("%s: %d labels: %s%s", name, len(order), text, more)
+  unknown = [label for label in order if not task.can_predict(label)]
+  if unknown:
+    logging.warning(
+      "%s: %d of %d labels are not in the training set, so the model cannot "
+      "predict them: %s",
+      *(path, len(unknown), len(counts), first_five(unknown)),
+    )
 
-  Raises:
-    InputError: a training set has about as many labels as examples, or labels
-      that read as sentences: another column holds the labels.
-  """
+
+def _count_labels(task, path, examples):
+  """Returns the counts of labels, and {label: where it stands first}."""
   counts, places = collections.Counter(), {}
   for example in examples:
     for label, place in task.labels_of(example):
       counts[label] += 1
       places.setdefault(label, place or path)
-  if not counts:
-    return
-  order = {label: i for i, label in enumerate(task.learned["labels"])}
-  known = sorted(
-    counts, key=lambda label: (order.get(label, len(order)), label)
-  )
-  text = ", ".join(
-    "%s (%d)" % (shorten(x)[1:-1], counts[x]) for x in known[:50]
-  )
-  more = ", ..." if len(known) > 50 else ""
-  logging.info("%s: %d labels: %s%s", name, len(known), text, more)
-  unknown = [label for label in known if not task.can_predict(label)]
-  if unknown:
-    logging.warning(
-      "%s: %d of %d labels are not in the training set, so the model cannot "
-      "predict them: %s",
-      *(path, len(unknown), len(known), first_five(unknown)),
-    )
-  if name == "train":
-    _check_labels(task, counts, places, path)
+  return counts, places
 
 
-def _check_labels(task, counts, places, path):
-  """Rejects texts in place of labels; warns about labels that look wrong."""
+def check_labels(task, path, examples):
+  """Warns about labels of a training set that look wrong.
+
+  Raises:
+    InputError: there are about as many labels as examples, or they read as
+      sentences: another column holds the labels.
+  """
+  counts, places = _count_labels(task, path, examples)
   texts = [label for label in counts if _SENTENCE.match(label)]
   unique = len(counts) >= 0.9 * sum(counts.values())
   if unique and (len(counts) > 20 or 2 * len(texts) > len(counts)):
@@ -257,15 +261,16 @@ def _check_labels(task, counts, places, path):
       *(path, next(iter(counts))),
     )
   for label in counts:
-    if label.lower() in task.expected_labels():
-      continue
-    for pattern, reason in _ODD_LABELS:
-      if pattern.search(label):
-        logging.warning(
-          "%s: found the label %s (%d times); %s",
-          *(places[label], shorten(label), counts[label], reason),
-        )
-        break
+    reasons = [why for pattern, why in _ODD_LABELS if pattern.search(label)]
+    if reasons and label.lower() not in task.expected_labels():
+      logging.warning(
+        "%s: found the label %s (%s); %s",
+        *(places[label], shorten(label), _times(counts[label]), reasons[0]),
+      )
+
+
+def _times(number):
+  return "once" if number == 1 else "%d times" % number
 
 
 def log(name, split, unk_id):

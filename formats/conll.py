@@ -172,6 +172,7 @@ def _read_lines(lines, path, needs_labels):
       place = "%s:%d" % (path, numbers[line])
       raise InputError("%s: found %s, expected %s" % ((place,) + fault))
   _check_widths(rows, numbers, path)
+  _check_words(rows, numbers, path)
   labels = {row[-1]: _read_label(row[-1]) for row in rows.values()}
   other = {k: v for k, v in labels.items() if k != v}
   if other:
@@ -180,6 +181,16 @@ def _read_lines(lines, path, needs_labels):
       *(path, first_five(list(other)), first_five(list(other.values()))),
     )
   return {line: (row[0], labels[row[-1]]) for line, row in rows.items()}
+
+
+def _check_words(rows, numbers, path):
+  """Rejects a file whose first of several columns numbers the words."""
+  if all(len(row) > 2 and row[0].isdigit() for row in rows.values()):
+    line = next(iter(rows))
+    raise InputError(
+      "%s:%d: found %s in place of a word, and numbers in all lines, expected "
+      "%s" % (path, numbers[line], shorten(rows[line][0]), _EXPECTED_COLUMNS)
+    )
 
 
 def _check_widths(rows, numbers, path):

@@ -313,7 +313,12 @@ def _align(rows, columns):
     return rows
   first = [cell.strip().lower() for cell in rows[0].cells]
   narrowest = min(len(row.cells) for row in rows)
-  rows = [row._replace(cells=_cut(row.cells, narrowest)) for row in rows]
+  rows = [
+    row._replace(cells=_cut(row.cells, narrowest))
+    if len(row.cells) > narrowest
+    else row
+    for row in rows
+  ]
   if "id" in columns and not set(first).intersection(columns["id"]):
     if all(len(row.cells) == len(rows[0].cells) + 1 for row in rows[1:]):
       rows[0] = rows[0]._replace(cells=[""] + rows[0].cells)
@@ -473,7 +478,7 @@ def _log_labels(rows, order, gold):
 def _holds_gold(table, order, gold, is_gold):
   """Returns whether the column of labels holds known labels and no others.
 
-  In front of a text, they must repeat, or they could be ids.
+  In front of a text, they must repeat if there are no ids, or they could be.
   """
   column = order.index(gold)
   cells = [cell for cell in table[column] if cell.strip()]
@@ -481,7 +486,7 @@ def _holds_gold(table, order, gold, is_gold):
     len(order) > 1
     and cells
     and all(map(is_gold, cells))
-    and (column or _repeats(cells))
+    and (column or "id" in order or _repeats(cells))
   )
 
 
@@ -505,7 +510,7 @@ def _fits(table, order, gold, is_gold):
     any(c.isalpha() for cell in cells for c in cell) for cells in table
   ]
   has_letters = all(found for found, text in zip(letters, is_text) if text)
-  return len(table) == 1 or (most <= least and has_letters)
+  return len(table) == 1 or (most <= min(least, _TEXT_WORDS) and has_letters)
 
 
 def _describe_texts(table, cells, unclear):

@@ -104,14 +104,18 @@ class Labelled:
     return {"none"}
 
 
+def check_labels(*labels):
+  splits.check_labels(Labelled(), "x.tsv", [list(labels)])
+
+
 def log_labels(*labels, name="train"):
   splits.log_labels(Labelled(), name, "x.tsv", [list(labels)])
 
 
 def test_labels_are_logged_with_their_counts(caplog):
   with caplog.at_level("INFO", "absl"):
-    log_labels("b", "a", "b")
-  assert caplog.messages == ["train: 2 labels: a (1), b (2)"]
+    log_labels("b", "b")
+  assert caplog.messages == ["train: 2 labels: a (0), b (2)"]
 
 
 def test_labels_that_the_model_cannot_predict_are_named(caplog):
@@ -129,7 +133,7 @@ def test_labels_that_the_model_cannot_predict_are_named(caplog):
 def test_labels_that_look_wrong_trigger_a_warning_with_their_line(
   label, caplog
 ):
-  log_labels("a", "b", label, "a", "b", "a", label)
+  check_labels("a", "b", label, "a", "b", "a", label)
   assert "x.tsv:3: found the label " in caplog.messages[-1]
   assert "(2 times)" in caplog.messages[-1]
 
@@ -138,12 +142,12 @@ def test_labels_that_look_wrong_trigger_a_warning_with_their_line(
   "label", ["none", "CPR:3", "DDI-effect", "0", "Gene_or_protein", "Type (2)"]
 )
 def test_usual_labels_trigger_no_warning(label, caplog):
-  log_labels("a", label, "a", label)
+  check_labels("a", label, "a", label)
   assert "found the label" not in caplog.text
 
 
 def test_a_single_label_triggers_a_warning(caplog):
-  log_labels("a", "a")
+  check_labels("a", "a")
   assert "x.tsv: found the label a only" in caplog.text
 
 
@@ -156,4 +160,4 @@ def test_a_single_label_triggers_a_warning(caplog):
 )
 def test_texts_in_place_of_labels_are_rejected(labels):
   with pytest.raises(InputError, match="x.tsv:1: found .* labels that occur"):
-    log_labels(*labels)
+    check_labels(*labels)

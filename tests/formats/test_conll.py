@@ -110,6 +110,7 @@ FAULTS = [
   ),
   (b"a O\nNew York B\n", ":2: found 3 columns ('New York B'), expected 2"),
   (b"a\tNN\tO\n\nb\tO\nc\tNN\tB\n", ":3: found 2 columns ('b O'), expec"),
+  (b"1\ta\t_\tO\n2\tb\t_\tB\n", ":1: found '1' in place of a word, and num"),
   (b"a b c d O\n", ":1: found 5 columns ('a b c d O'), expected 2 to"),
   (
     b"a\tO\n\nb\tX\n",

@@ -154,6 +154,7 @@ def test_labels_in_a_file_to_label_are_left_aside(text, ids):
       "fever\tx\ncough\tx\n",
       "x.tsv:1: found 2 columns that cannot be told apa",
     ),
+    ("A long fever again.\tA long day is it.\n", "x.tsv:1: found the texts in"),
     ("A fever.\tpos\t7\n", "x.tsv:1: found the texts in column 1 of 3"),
     ("1\t2\n", "x.tsv:1: found the texts in column 1 of 2"),
   ],

@@ -195,6 +195,22 @@ def test_abstracts_to_classify_are_read_from_what_people_have(data, tokenizer):
   assert (example.id, example.texts) == ("7", ("Cells. They grow.",))
 
 
+@pytest.mark.parametrize(
+  "text",
+  [
+    "7_s0\tA long cell grows.\ta,b\n7_s1\tNone.\t\n",
+    "0_1,1_0\tA long cell grows.\t7_s0\n0_0,1_0\tNone.\t7_s1\n",
+    "7_s0\tA long cell grows.\t['a']\n7_s1\tNone.\t[]\n",
+  ],
+)
+def test_labels_of_texts_to_label_are_left_aside(text):
+  examples = task_of(["a", "b"]).read_unlabelled(text.encode(), "x.tsv")
+  assert [(e.id, e.texts, e.gold) for e in examples] == [
+    ("7_s0", ("A long cell grows.",), None),
+    ("7_s1", ("None.",), None),
+  ]
+
+
 def test_sentences_of_a_document_are_held_out_together():
   examples = read("1_s0\tx\ta\n1_s1\ty\ta\n2_s0\tz\ta\n")
   assert list(map(run_dc.Dc(None, 32).group, examples)) == ["1", "1", "2"]
