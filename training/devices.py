@@ -28,6 +28,7 @@ from training import batches
 
 TPU_CORES = 8
 TF_1 = tf.__version__.startswith("1.")
+HAS_ESTIMATOR = hasattr(tf, "estimator")
 # The GPU generation from which on TensorFlow has fast bfloat16 products
 # (Ampere), as a compute capability.
 BF16_CAPABILITY = (8, 0)
@@ -78,6 +79,15 @@ def check(device, batch_sizes, num_accumulation_steps=1):
     InputError: names the flag, and what would give it an effect.
   """
   _tf_config()
+  if not HAS_ESTIMATOR and (device.use_tpu or device.distribution == _SEVERAL):
+    raise InputError(
+      "--%s needs Estimator, which TensorFlow %s does not have; expected "
+      "TensorFlow 2.15 or 1.15"
+      % (
+        "use_tpu" if device.use_tpu else "distribution=" + _SEVERAL,
+        tf.__version__,
+      )
+    )
   if device.use_tpu:
     _check_tpu(device, batch_sizes, num_accumulation_steps)
     return

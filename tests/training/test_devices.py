@@ -72,6 +72,25 @@ def test_flags_that_do_not_fit_the_device_are_rejected(changed, message):
     check(**changed)
 
 
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"use_tpu": True, "tpu_name": "x"}, "--use_tpu needs Estimator"),
+    (
+      {"distribution": "multi_worker_mirrored"},
+      "--distribution=multi_worker_mirrored needs Estimator",
+    ),
+  ],
+  ids=["tpu", "several_machines"],
+)
+def test_tpus_and_several_machines_need_an_estimator(
+  monkeypatch, changed, message
+):
+  monkeypatch.setattr(devices, "HAS_ESTIMATOR", False)
+  with pytest.raises(InputError, match=message):
+    devices.check(devices.Device(**changed), {"train_batch_size": 8})
+
+
 @pytest.mark.skipif(not TF_1, reason="TensorFlow 2 has it")
 def test_bf16_on_a_cpu_needs_tensorflow_2():
   with pytest.raises(InputError, match="needs a TPU or TensorFlow 2"):
