@@ -16,13 +16,15 @@ _TERMINAL = re.compile(
   % segmenter.SENTENCE_TERMINALS
 )
 _BRACKETS = re.compile(r"[()\[\]]")
+_BRACKET_PAIRS = ("()", "[]")
 _LAST_WORD = re.compile(r"\w+\Z")
 _ABBREVIATIONS = frozenset(
   "abr al apr approx aug capt cf col dec dez dic dr ene fe feb fig figs gen eg "
   "ie iv jan jun jul j\xe4n mag mar may med mr mrs mt m\xe4r nat no nov nr oct "
   "okt pe phil prof rer sci sep sept sgt sr sra srta st univ vol vs".split()
 )
-_MAX_DOUBT = 10000  # Characters; segtok's time is quadratic.
+_MAX_DOUBT = 10000  # Characters of a part; a longer one is not prose.
+_TAIL = 64  # Characters at the end of a sentence that decide how it goes on.
 _CITING = "([0123456789"  # A citation's year or number begins with these.
 
 
@@ -102,7 +104,7 @@ def _spans_in_doubt(text, start, end):
     if end - start > _MAX_DOUBT:
       stop = start + _MAX_DOUBT
       stop = text.rfind(" ", start + 1, stop) + 1 or stop
-    for sentence in filter(None, segmenter.split_multi(text[start:stop])):
+    for sentence in filter(None, _split(text[start:stop])):
       start = text.index(sentence, start)
       is_cited = (
         spans and text.endswith("et al.", *spans[-1]) and text[start] in _CITING
@@ -112,3 +114,61 @@ def _spans_in_doubt(text, start, end):
       spans.append((begin, start))
     start = stop
   return spans
+
+
+def _split(text):
+  """Yields what segtok's split_multi does, in linear time.
+
+  For every part of a sentence, segtok's own loop looks at the whole sentence
+  before it. Only its length, its end and its open brackets matter.
+  """
+  parts, size, tail, depths = [], 0, "", [None, None]
+  segments = segmenter.MAY_CROSS_ONE_LINE.split(text)
+  for part in segmenter._abbreviation_joiner(segments):
+    if parts and not _continues(min(size, len(part)), tail, depths, part):
+      yield "".join(parts).strip()
+      parts, size, tail, depths = [], 0, "", [None, None]
+    parts.append(part)
+    size += len(part)
+    tail = (tail + part)[-_TAIL:]
+    depths = [_depth(d, part, b) for d, b in zip(depths, _BRACKET_PAIRS)]
+  if parts:
+    yield "".join(parts).strip()
+
+
+def _continues(size, tail, depths, part):
+  """Returns whether a part goes on with the sentence before it.
+
+  Args:
+    size: the smaller one of their lengths.
+    tail: the end of the sentence.
+    depths: number of its open brackets of each kind.
+    part: the part.
+  """
+  if segmenter.LOWER_WORD.match(part) and segmenter.BEFORE_LOWER.match(tail):
+    return True
+  if size < segmenter.SHORT_SENTENCE_LENGTH:
+    is_name = segmenter.UPPER_CASE_END.search(
+      tail
+    ) and segmenter.UPPER_CASE_START.match(part)
+    for depth, pair in zip(depths, _BRACKET_PAIRS):
+      if (depth or 0) > 0 and (
+        segmenter._is_not_opened(part, pair)
+        or tail.endswith(" et al. ")
+        or is_name
+      ):
+        return True
+  return bool(segmenter.CONTINUATIONS.match(part))
+
+
+def _depth(depth, part, pair):
+  """Returns the number of open brackets after a part, None before the first.
+
+  Closing brackets before the first opening one do not count.
+  """
+  if depth is None:
+    first = part.find(pair[0])
+    if first < 0:
+      return None
+    depth, part = 0, part[first:]
+  return depth + part.count(pair[0]) - part.count(pair[1])
