@@ -14,7 +14,7 @@ from common.errors import shorten
 MAX_LINE = 1 << 24
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.I)
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.I)
 _MAX_DIGITS = 100  # Of a number in JSON.
 _MAX_DEPTH = 100  # Of lists and objects in JSON.
 _NAMES = {

@@ -7,7 +7,6 @@ import glob
 import logging
 import os
 import random
-import re
 
 import pytest
 
@@ -15,106 +14,25 @@ from common.errors import InputError
 import prepare_data
 from tests.helpers import archive_files
 from tests.helpers import corpus_files
+from tests.helpers import mutants
 
 TRIALS = 24  # per data set
 # Corpora with a file for each document; a damaged one is left out.
 FILE_EACH = ("ddi", "hoc", "i2b2", "linnaeus", "s800", "shareclefe")
-NUMBER = re.compile(rb"\d+")
-
-
-def cut(data, draw):
-  return data[: draw.randrange(len(data) + 1)]
-
-
-def cut_at_a_line(data, draw):
-  lines = data.splitlines(True)
-  return b"".join(lines[: draw.randrange(len(lines) + 1)])
-
-
-def flip_a_bit(data, draw):
-  if not data:
-    return data
-  i = draw.randrange(len(data))
-  return data[:i] + bytes([data[i] ^ 1 << draw.randrange(8)]) + data[i + 1 :]
-
-
-def insert(piece):
-  def insert_piece(data, draw):
-    i = draw.randrange(len(data) + 1)
-    return data[:i] + piece + data[i:]
-
-  return insert_piece
-
-
-insert_an_escape = insert(b"\\ud800")
-
-
-def to_utf16(data, draw):
-  del draw
-  return data.decode("latin-1").encode("utf-16")
-
-
-def drop_a_line(data, draw):
-  lines = data.splitlines(True)
-  return b"".join(lines[:-1] if not draw.randrange(3) else _less(lines, draw))
-
-
-def repeat_a_line(data, draw):
-  lines = data.splitlines(True)
-  return b"".join(lines + lines[-1:] if lines else lines)
-
-
-def shuffle_lines(data, draw):
-  lines = data.splitlines(True)
-  draw.shuffle(lines)
-  return b"".join(lines)
-
-
-def drop_a_cell(data, draw):
-  lines = data.split(b"\n")
-  i = draw.randrange(len(lines))
-  for mark in (b"\t", b"|", b" "):
-    if mark in lines[i]:
-      lines[i] = mark.join(_less(lines[i].split(mark), draw))
-      break
-  return b"\n".join(lines)
-
-
-def change_a_number(data, draw):
-  numbers = list(NUMBER.finditer(data))
-  if not numbers:
-    return data
-  match = draw.choice(numbers)
-  changed = int(match.group()) + draw.choice((-1, 1, 7, 1000, 10**25))
-  number = b"%d" % max(0, changed)
-  return data[: match.start()] + number + data[match.end() :]
-
-
-def empty(data, draw):
-  del data, draw
-  return b""
-
-
-def _less(items, draw):
-  """Returns a list without one of its items."""
-  i = draw.randrange(len(items) or 1)
-  return items[:i] + items[i + 1 :]
-
-
 # After these, the remaining words and labels may be right; only their number
 # shows the damage.
-SHORTER = (cut_at_a_line, drop_a_line, empty)
+SHORTER = (mutants.cut_at_a_line, mutants.drop_a_line, mutants.empty)
 DAMAGES = SHORTER + (
-  cut,
-  flip_a_bit,
-  insert(b"\xe9"),
-  insert(b"\0"),
-  insert_an_escape,
-  to_utf16,
-  repeat_a_line,
-  shuffle_lines,
-  drop_a_cell,
-  change_a_number,
+  mutants.cut,
+  mutants.flip_a_bit,
+  mutants.insert(b"\xe9"),
+  mutants.insert(b"\0"),
+  mutants.insert_an_escape,
+  mutants.to_utf16,
+  mutants.repeat_a_line,
+  mutants.shuffle_lines,
+  mutants.drop_a_cell,
+  mutants.change_a_number,
 )
 
 
@@ -132,7 +50,9 @@ def damaged(found, draw):
   corpus_files.inner(found, lambda name, data: names.append(name) or data)
   if not names or not draw.randrange(8):  # A whole archive or Word document.
     name = draw.choice(sorted(found))
-    how = draw.choice((cut, flip_a_bit, empty, to_utf16))
+    how = draw.choice(
+      (mutants.cut, mutants.flip_a_bit, mutants.empty, mutants.to_utf16)
+    )
     return dict(found, **{name: how(found[name], draw)}), how, name
   chosen, how = draw.choice(sorted(names)), draw.choice(DAMAGES)
   changed = corpus_files.inner(
@@ -192,11 +112,11 @@ REAL = {
 }
 # Changed letters or numbers in running text cannot be detected.
 UNSEEN = (
-  flip_a_bit,
-  change_a_number,
-  shuffle_lines,
-  drop_a_cell,
-  insert_an_escape,
+  mutants.flip_a_bit,
+  mutants.change_a_number,
+  mutants.shuffle_lines,
+  mutants.drop_a_cell,
+  mutants.insert_an_escape,
 )
 REAL_TRIALS = 3
 
