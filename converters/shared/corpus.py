@@ -160,7 +160,8 @@ class Report:
   def _doubt_offsets(self):
     """Notes if most annotations were left out."""
     left_out = sum(self.rules.get(annotated.UNFIT_ANNOTATIONS, {}).values())
-    if left_out > sum(self.counts.get("mentions", {}).values()):
+    kept = self.counts.get("mentions", {})  # Not counted for relations.
+    if kept and left_out > sum(kept.values()):
       self.note(
         "Most annotations do not fit and were left out: do their offsets count "
         "from 1, or bytes instead of characters?"

@@ -288,11 +288,14 @@ def test_allow_incomplete_counts_what_does_not_fit_and_shows_the_first():
   assert len(made.to_dict()["places"]["mice (skipped)"]) == 3
 
 
-@pytest.mark.parametrize("kept, is_noted", [(1, True), (2, False)])
+@pytest.mark.parametrize(
+  "kept, is_noted", [(1, True), (2, False), (None, False)]
+)
 def test_a_report_doubts_offsets_that_seldom_fit(kept, is_noted):
   made = report(allow_incomplete=True)
   made.count("documents", "train", 1)
-  made.count("mentions", "train", kept)
+  if kept is not None:
+    made.count("mentions", "train", kept)
   made.rule("annotations that do not fit (skipped)", "train", 2)
   made.check("in")
   assert any("offsets count from 1" in note for note in made.notes) == is_noted
