@@ -176,7 +176,7 @@ class OneLabel(SentenceTask):
 
   def parse_gold(self, text, place):
     # pandas writes the labels 0 and 1 as 0.0 and 1.0 if one was missing.
-    return re.sub(r"(?<=^\d)\.0$", "", text.strip())
+    return re.sub(r"^(\d+)\.0$", r"\1", text.strip())
 
   def learn(self, examples):
     return {"labels": sorted({e.gold for e in examples}, key=self.label_order)}
@@ -246,9 +246,14 @@ class OneLabel(SentenceTask):
 def check_label(label, labels, place):
   """Rejects a label that the training set lacks."""
   if label not in labels:
+    alike = [known for known in labels if known.lower() == label.lower()]
     raise InputError(
       "%s: found the label %s, expected one of the training set's: %s"
-      % (place, shorten(label), ", ".join(labels))
+      % (
+        place,
+        shorten(label),
+        "%s, which differs in case" % alike[0] if alike else ", ".join(labels),
+      )
     )
 
 

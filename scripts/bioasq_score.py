@@ -45,6 +45,11 @@ def main():
   for sentence in bioasq.mismatches(gold, answers):
     sys.stderr.write(sentence + "\n")
   results = bioasq.scores(gold, answers)
+  if not any(values["answered"] for values in results.values()):
+    sys.stderr.write(
+      "no question has a gold answer and was answered, so no score is defined; "
+      "the official measure prints 0\n"
+    )
   print(bioasq.official_line(results))
   sys.stdout.write(bioasq.report(results))
 

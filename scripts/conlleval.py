@@ -82,13 +82,16 @@ def as_entities(sequences, outside):
   ]
 
 
-def _warn_of_tags(labels):
-  """Warns about labels that no entity can have, which count as O."""
+def _warn(labels):
+  """Warns about gold without an entity, and labels that no entity can have."""
   found = {label for side in labels for sentence in side for label in sentence}
   strange = sorted(x for x in found if x.partition("-")[0] not in TAGS)
   if strange:
     text = "warning: found labels that begin with none of %s and count as O: %s"
     print(text % (", ".join(TAGS), errors.first_five(strange)), file=sys.stderr)
+  if not any(map(metrics.entity_spans, labels[0])):
+    text = "warning: found no entity in gold, so precision, recall and FB1 say "
+    print(text + "nothing; conlleval.pl prints 0", file=sys.stderr)
 
 
 def _delimiter(text):
@@ -120,7 +123,7 @@ def main():
     sys.exit("error: %s" % error)
   if options.r:
     labels = [as_entities(sequences, options.o) for sequences in labels]
-  _warn_of_tags(labels)
+  _warn(labels)
   report = metrics.conlleval_table if options.l else metrics.conlleval_report
   sys.stdout.buffer.write(report(*labels).encode("utf-8", "surrogateescape"))
 

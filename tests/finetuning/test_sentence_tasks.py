@@ -78,6 +78,12 @@ def test_labels_written_as_floats_are_whole_numbers():
   ]
 
 
+def test_a_label_in_another_case_is_rejected_with_the_known_one():
+  (example,) = new_task().read(b"a\tb\tYES\n", "x", "dev")
+  with pytest.raises(InputError, match="'YES', .*: yes, which differs in case"):
+    new_task().encode(example, False)
+
+
 def test_empty_labels_of_a_test_set_are_none():
   header = b"sentence1\tsentence2\tlabel\n"
   rows = header + b"a b\tc\t\nd\te\t\n"

@@ -70,6 +70,23 @@ def test_words_without_labels_are_predicted_and_not_scored(tokenizer):
   )
 
 
+@pytest.mark.parametrize(
+  "learned, label, known",
+  [
+    (["O", "B-Dis", "I-Dis"], "S-Dis", True),
+    (["O", "B-Dis", "I-Dis"], "B-Chem", False),
+    (["O", "B", "I"], "B-Dis", False),
+    (["O", "B", "I"], "E", True),
+  ],
+)
+def test_types_that_the_training_set_lacks_cannot_be_predicted(
+  learned, label, known
+):
+  task = run_ner.Ner(None, 32, "jsonl")
+  task.learned = {"labels": learned}
+  assert task.can_predict(label) == known and task.can_predict("O")
+
+
 @pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
 def test_small_windows_lose_no_label(tokenizer, max_seq_length):
   random = np.random.RandomState(max_seq_length)

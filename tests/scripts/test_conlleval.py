@@ -114,6 +114,13 @@ def test_labels_without_a_known_tag_are_named():
   )
 
 
+def test_gold_without_an_entity_triggers_a_warning():
+  result = run(b"a O B\nb O O\n")
+  assert b"precision:   0.00%" in result.stdout
+  assert result.stderr.startswith(b"warning: found no entity in gold")
+  assert run(b"a B O\n").stderr == b""
+
+
 def test_a_wrong_delimiter_is_an_error():
   assert run(b"", "-d", "(").stderr.startswith(b"error: argument -d: found '('")
 
