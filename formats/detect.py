@@ -24,7 +24,7 @@ KINDS = {
   "json": "JSON",
   "table": "a table with a header",
   "rows": "columns separated by tabs without a header that names a text",
-  "words": "words and tags, one word a line",
+  "words": "words one per line, with or without tags",
   "pubtator": "PubTator",
   "bioc": "BioC's XML",
   "pubmed": "PubMed's XML",

@@ -312,7 +312,9 @@ def _unique(found, path, may_repeat):
     renamed += [name] * (number > 1)
     kept.setdefault(name, (document._replace(id=name), place))
   if copies:
-    logging.warning("%s: left out %d copies of other texts", path, copies)
+    logging.warning(
+      "%s: left out %d texts, exact copies of others", path, copies
+    )
   if renamed:
     logging.warning(
       "%s: %d texts have the id of another and got a number: %s",

@@ -155,7 +155,7 @@ def test_what_no_program_reads_is_refused_by_name(data, name):
 
 
 def test_a_kind_that_the_caller_does_not_read_is_refused():
-  with pytest.raises(InputError, match="found words and tags, one word a line"):
+  with pytest.raises(InputError, match="found words one per line"):
     detected(NER, reads=detect.TEXTS)
   with pytest.raises(InputError, match="found PubTator, expected plain text"):
     detected("1|t|A title.\n", reads=("text", "json"))

@@ -248,7 +248,7 @@ def test_other_shapes_are_rejected_with_what_they_hold(data, message):
 
 def test_copies_and_repeated_ids_are_logged(caplog):
   unlabelled.parse(b"1|t|A.\n\n1|t|A.\n", "a.txt")
-  assert "a.txt: left out 1 copies of other texts" in caplog.text
+  assert "a.txt: left out 1 texts, exact copies of others" in caplog.text
   unlabelled.parse(b"pmid,text\n1,A.\n1,B.\n", "a.csv")
   assert "1 texts have the id of another and got a number: 1#2" in caplog.text
 
