@@ -275,7 +275,7 @@ def test_a_text_without_instances_is_rejected(tmp_path):
   path.write_text("Fever\n")
   said, _ = run(str(path), tmp_path / "out", code=1)
   assert "gave no instance" in said
-  assert not os.listdir(str(tmp_path / "out"))
+  assert not (tmp_path / "out").exists()
 
 
 def test_the_vocabulary_is_found_in_a_model_folder(text, tmp_path):
