@@ -628,10 +628,10 @@ def _log_scores(place, scores, report):
     return
   if report:
     logging.info("%s:\n%s", place, report)
-  names = [k for k, v in scores.items() if v is None or isinstance(v, float)]
+  reasons = scores.get("undefined", {})
+  names = [k for k, v in scores.items() if k in reasons or isinstance(v, float)]
   figures = ["%s %s" % (name, _show(scores, name)) for name in names]
   logging.info("%s: %s", place, ", ".join(figures))
-  reasons = scores.get("undefined", {})
   for reason in dict.fromkeys(reasons.values()):
     names = [name for name in reasons if reasons[name] == reason]
     logging.warning("%s: %s undefined: %s", place, ", ".join(names), reason)
@@ -644,7 +644,10 @@ def _show(scores, name):
 
 def _results_text(scores, found):
   """Returns eval_results.txt: the scores, then where they are from."""
-  items = sorted(flatten(scores).items()) + list(found.items())
+  figures = dict(
+    flatten(scores), **dict.fromkeys(scores.get("undefined", {}), "undefined")
+  )
+  items = sorted(figures.items()) + list(found.items())
   return "".join("%s = %s\n" % item for item in items)
 
 

@@ -313,6 +313,17 @@ def test_flags_that_fine_tuning_does_not_support_are_rejected(
     go(**changed)
 
 
+def test_the_log_shows_numbers_and_undefined_scores_only(caplog):
+  caplog.set_level("INFO")
+  scores = {"f1": None, "accuracy": 0.5, "negative": None, "count": 3}
+  scores["undefined"] = {"f1": "no entity in gold"}
+  harness._log_scores("dev", scores, None)
+  assert caplog.messages == [
+    "dev: f1 undefined, accuracy 0.5000",
+    "dev: f1 undefined: no entity in gold",
+  ]
+
+
 def test_undefined_scores_are_null_and_choose_no_checkpoint(
   go, folders, tmp_path, caplog
 ):
@@ -329,4 +340,6 @@ def test_undefined_scores_are_null_and_choose_no_checkpoint(
     assert text in caplog.text
   saved = files.read_json(str(tmp_path / "output" / "results.json"))
   assert saved["test"]["f1"] is None
+  lines = (tmp_path / "output" / "test_results.txt").read_text().split("\n")
+  assert "f1 = undefined" in lines
   assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
