@@ -40,6 +40,7 @@ _EXPECTED = {
   "bioc": "BioC",
 }
 _EMPTY = "no text, the file is empty"
+_TAR = "a tar archive"
 
 # A table's form: the delimiter, whether quotes enclose cells as in CSV, and the
 # names in the header, in lower case.
@@ -47,7 +48,8 @@ Layout = collections.namedtuple("Layout", "delimiter quoted names")
 
 # The columns of a text, the preferred one first. An abstract follows its title.
 TEXT_COLUMNS = (
-  "text sentence sentence1 passage snippet content body abstract title"
+  "text sentence sentence1 passage snippet content body abstract title note "
+  "note_text report"
 ).split()
 # The first columns of texts that come in pairs.
 _PAIRS = "sent1 text_a premise".split()
@@ -120,6 +122,7 @@ _NAMED = tuple(
     (r"\A@(HD|SQ)\t", "SAM"),
     (r"\Aformat-version: ", "an ontology in OBO"),
     (r"\A#!", "a script"),
+    (r"\Amodel_checkpoint_path: ", "a file of a checkpoint"),
     (
       r"\A(MIME-Version: |From: <Saved by|Return-Path: |Received: |"
       r"Delivered-To: |Message-ID: )",
@@ -191,6 +194,8 @@ def detect(source, reads=TEXTS):
     InputError: it is empty, binary, or anything else; the message names it.
   """
   kind = _find_kind(source.head(), source.path)
+  if kind == _TAR and "pmc" in reads:
+    return "pmc"
   if kind in reads:
     return kind
   raise _refusal(source.path, kind, reads)
@@ -236,7 +241,7 @@ def _find_kind(head, path):
   """Returns one of KINDS, or the name of something else."""
   whole = _is_whole(head)
   if head[257:262] == b"ustar":
-    return "pmc"
+    return _TAR
   found = _find_binary(head, path)
   if found:
     return found
@@ -271,7 +276,8 @@ def _first_lines(text, whole):
 def _find_binary(head, path):
   """Returns the name of a binary file; None for text."""
   for magic, name in _MAGIC:
-    if head.startswith(magic):
+    # A text may begin with PAR1, the receptor.
+    if head.startswith(magic) and not (magic.isalnum() and _is_utf8(head)):
       return name
   if head.startswith(b"PK\x03\x04"):
     inside = (name for part, name in _ZIPS if part in head)
@@ -291,6 +297,14 @@ def _find_binary(head, path):
   if head[3:8] == bytes(5) and head[12:13] == b"\n":
     return "a TFRecord file"
   return "a binary file"
+
+
+def _is_utf8(head):
+  """Returns whether the first bytes are text, perhaps cut in a character."""
+  try:
+    return "\0" not in codecs.getincrementaldecoder("utf-8")().decode(head)
+  except UnicodeDecodeError:
+    return False
 
 
 def _find_markup(text, lines):

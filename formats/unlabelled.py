@@ -6,6 +6,7 @@ A path names the file in error messages; the content says what it is.
 
 import collections
 import json
+import re
 
 from absl import logging
 
@@ -35,6 +36,7 @@ _IDS = (
   "id _id guid uid pmid pubmed_id pmcid cord_uid doi doc_id document_id "
   "note_id row_id sentence_id pair_id pairid index idx"
 ).split()
+_COLLECTION = re.compile('"(?:documents|PubTator3)"')
 _MAX_JSON = 1 << 28  # bytes of JSON that is not in lines
 
 
@@ -199,7 +201,8 @@ def _is_json_lines(head):
   text = head.decode("utf-8-sig", "replace").lstrip()
   first, feed, _ = text.partition("\n")
   if not feed and len(head) >= streams.BLOCK:
-    return first.startswith("{") and '"passages"' not in first
+    # A collection of BioC may be one long line.
+    return first.startswith("{") and not _COLLECTION.search(first)
   try:
     load_json(first)
   except ValueError:

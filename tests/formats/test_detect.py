@@ -4,6 +4,7 @@
 import gzip
 import io
 import json
+import tarfile
 import zipfile
 
 import pytest
@@ -49,6 +50,7 @@ KINDS = [
   ("Abstract, title and text were read.\nSo, too.\n", "text", "commas"),
   ("Heart, lung\nLiver, kidney\n", "text", "lists"),
   ("Abstract\nWe saw it.\n", "text", "a heading"),
+  ("PAR1 is cut by thrombin.\n", "text", "the first bytes of Parquet"),
   ("Hepatitis B\nVitamin E\nInfluenza B\n", "text", "names like tags"),
   ("> It rose.\nIt fell.\n% of cells\n@x: no\n", "text", "first characters"),
   ("# Title\n\n- One\n- Two | three\n", "text", "Markdown"),
@@ -138,6 +140,8 @@ NAMED = [
   ("x".encode("utf-16"), "UTF-16 text"),
   ("One.".encode("utf-16-le"), "UTF-16 text"),
   (b"\x05" + bytes(7) + b"abcd\n\x03abc", "a TFRecord file"),
+  (b"PAR1\x15\x00\x15", "a Parquet file"),
+  ('model_checkpoint_path: "model.ckpt-1"\n', "a file of a checkpoint"),
   (b"ab\0c", "a binary file"),
   (b"", "no text"),
   (b"\xef\xbb\xbf \r\n\t\n", "no text"),
@@ -159,6 +163,15 @@ def test_a_kind_that_the_caller_does_not_read_is_refused():
     detected(NER, reads=detect.TEXTS)
   with pytest.raises(InputError, match="found PubTator, expected plain text"):
     detected("1|t|A title.\n", reads=("text", "json"))
+
+
+def test_archives_are_taken_for_jats_only_where_it_is_read():
+  out = io.BytesIO()
+  with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    archive.addfile(tarfile.TarInfo("a.nxml"), io.BytesIO())
+  assert detected(out.getvalue()) == "pmc"
+  with pytest.raises(InputError, match="found a tar archive, expected JSON"):
+    detected(out.getvalue(), reads=("json",))
 
 
 def test_a_checkpoint_is_known_by_its_name():

@@ -253,6 +253,15 @@ def test_copies_and_repeated_ids_are_logged(caplog):
   assert "1 texts have the id of another and got a number: 1#2" in caplog.text
 
 
+def test_long_lines_of_bioc_are_documents():
+  document = dict(BIOC_JSON["documents"][0], x="x" * 70000)
+  line = json.dumps(dict({"x": document.pop("x")}, **document)) + "\n"
+  data = (line + line.replace('"7"', '"8"')).encode()
+  assert [d.id for d in unlabelled.parse(data, "a")] == ["7", "8"]
+  whole = json.dumps({"documents": [{"x": "x" * 70000, **document}]})
+  assert [d.id for d in unlabelled.parse(whole.encode(), "a")] == ["7"]
+
+
 def test_large_arrays_are_rejected_and_lines_are_not(monkeypatch):
   monkeypatch.setattr(unlabelled, "_MAX_JSON", 100)
   items = ['{"text": "%s"}' % ("x" * 50)] * 3

@@ -637,7 +637,7 @@ def test_a_long_note_is_read(write):
 @pytest.mark.parametrize(
   "data, said",
   [
-    ("1,7,,Note\n", ":1: found no header that names a text, expected"),
+    ("1,7,,Words\n", ":1: found no header that names a text, expected"),
     (HEADER + '1,7,,"a\nb"\n2,7,"x"\n', ":4: found 3 columns, expected 4"),
     (HEADER + '1,7,,"a"\n2,7,,"cut\nshort', ":3: found a damaged row"),
     (HEADER + '1,7,,"a"b\n', ":2: found a damaged row"),
