@@ -283,7 +283,8 @@ def create(plan, encoding, description, runner):
     outcome = run(plan, encoding, description, earlier.stripes, runner)
   except OSError as e:  # A full disk, say.
     raise InputError(
-      "%s; once that is fixed, the same command resumes" % e
+      "%s: %s; once that is fixed, the same command resumes"
+      % (e.filename or plan.folder or ".", e.strerror or e)
     ) from e
   counts, records, dropped, seconds = outcome
   report = manifests.make_report(plan, counts, dropped, seconds)

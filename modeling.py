@@ -25,6 +25,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import InputError
+from common.errors import reason_of
 from ops import kernels
 
 # The optimizers' slots and the step counter, which belong to a training run
@@ -740,9 +741,9 @@ def _explained_damage(checkpoint):
   try:
     yield
   except Exception as e:  # noqa: BLE001  Damage raises errors of many kinds.
-    reason = str(e).split("\n")[0] or type(e).__name__
     raise InputError(
-      "%s: not a readable TensorFlow checkpoint (%s)" % (checkpoint, reason)
+      "%s: not a readable TensorFlow checkpoint (%s)"
+      % (checkpoint, reason_of(e))
     ) from None
 
 

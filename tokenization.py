@@ -587,7 +587,12 @@ class _SentencePiece:
         f"{source}: was trained with --byte_fallback, whose pieces have no"
         " offsets in the text; expected a model trained without, as ALBERT's"
       )
-    self.pieces = self._model.id_to_piece(list(range(len(self._model))))
+    try:
+      self.pieces = self._model.id_to_piece(list(range(len(self._model))))
+    except UnicodeDecodeError as error:
+      raise InputError(
+        f"{source}: is damaged: a piece is not UTF-8 ({error})"
+      ) from error
     model = self._model
     kinds = (model.is_control, model.is_unknown, model.is_unused)
     ids = range(len(self.pieces))

@@ -36,6 +36,13 @@ def is_disk_full(error):
   return bool(_DISK_FULL.search(str(error)))
 
 
+def reason_of(error):
+  """Returns the line of an exception's text that says why, or its type."""
+  lines = [line for line in str(error).split("\n") if line.strip()]
+  full = [line for line in lines if is_disk_full(line)]
+  return (full + lines + [type(error).__name__])[0]
+
+
 def shorten(text, size=40):
   """Returns the quoted beginning of a text, for messages."""
   return repr(text if len(text) <= size else text[:size] + "...")

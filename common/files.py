@@ -22,6 +22,7 @@ from absl import logging
 
 from common.errors import InputError
 from common.errors import is_disk_full
+from common.errors import reason_of
 from common.text import decode
 from common.text import parse_json
 
@@ -46,7 +47,7 @@ def _gfile():
   try:
     yield tf.io.gfile
   except tf.errors.OpError as e:
-    raise OSError(e.message.split("\n")[0]) from None
+    raise OSError(reason_of(e)) from None
 
 
 def is_remote(path):

@@ -19,6 +19,7 @@ from absl import logging
 from common import signals
 from common.errors import InputError
 from common.errors import is_disk_full
+from common.errors import reason_of
 
 flags.disclaim_key_flags()  # A flag belongs to the program that defines it.
 
@@ -126,9 +127,8 @@ def _without_traceback(function, if_interrupted):
         _stop(_flat(e))
       if not is_disk_full(e):
         raise
-      lines = [line for line in str(e).split("\n") if is_disk_full(line)]
       message = "the disk is full (%s); free some space; %s"
-      return _stop(message % ((lines or [e])[0], if_interrupted))
+      return _stop(message % (reason_of(e), if_interrupted))
 
   return wrapped
 

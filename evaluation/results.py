@@ -218,6 +218,8 @@ def outcomes(run, family, metric):
       one in results.json.
   """
   result = _READERS[family](run, metric)
+  if not result.examples:
+    raise InputError("%s: found no test example in its predictions" % run.path)
   found, kept = float(result.score(result.sums.sum(0))), figure(run, metric)
   if kept is None or not abs(kept - found) < _ROUNDING:
     raise InputError(

@@ -20,6 +20,7 @@ from common import files
 from common import run_files
 from common.errors import InputError
 from common.errors import first_five
+from common.errors import reason_of
 import modeling
 from training import batches
 from training import heads
@@ -283,7 +284,7 @@ def writing(folder):
     tf.io.gfile.rename(partial, folder)
   except tf.errors.OpError as e:
     raise InputError(
-      "%s: cannot be written (%s)" % (folder, e.message.split("\n")[0])
+      "%s: cannot be written (%s)" % (folder, reason_of(e))
     ) from None
   finally:
     if tf.io.gfile.exists(partial):

@@ -18,6 +18,7 @@ import safetensors.numpy
 from common import files
 from common.errors import InputError
 from common.errors import first_five
+from common.errors import reason_of
 
 WEIGHTS = "model.safetensors"
 TORCH_WEIGHTS = "pytorch_model.bin"
@@ -261,6 +262,5 @@ def _read_torch(path):
     return {name: tensor.numpy() for name, tensor in tensors.items()}
   except Exception as e:  # PyTorch's errors have no common base class.
     raise InputError(
-      "%s: cannot be read as PyTorch weights (%s)"
-      % (path, str(e).split("\n")[0])
+      "%s: cannot be read as PyTorch weights (%s)" % (path, reason_of(e))
     ) from None

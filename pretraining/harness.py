@@ -19,6 +19,7 @@ from common import files
 from common import flag_groups
 from common import run_files
 from common.errors import InputError
+from common.errors import reason_of
 import modeling
 from pretraining import curves
 from pretraining import manifests
@@ -412,7 +413,7 @@ class _Run(training_run.Run):
       for paths in self.files.values():
         record_inputs.refuse_damage(paths)
       raise InputError(
-        "an input file is damaged (%s)" % error.message.split("\n")[0]
+        "an input file is damaged (%s)" % reason_of(error)
       ) from None
 
   # ----------------------------------------------------------------- evaluation

@@ -93,6 +93,14 @@ def train_model(**options):
   return model.getvalue()
 
 
+def test_a_damaged_model_whose_pieces_are_no_text_is_rejected(tmp_path):
+  (tmp_path / "m.model").write_bytes(
+    train_model().replace("σ".encode(), b"\xff\xfe")
+  )
+  with pytest.raises(InputError, match="m.model: is damaged: a piece is not"):
+    tokenization.load(spm_model_file=str(tmp_path / "m.model"))
+
+
 @pytest.fixture(scope="module")
 def char_model():
   return train_model()

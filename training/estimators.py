@@ -17,6 +17,7 @@ from common import progress
 from common import signals
 from common.errors import InputError
 from common.errors import is_disk_full
+from common.errors import reason_of
 from ops import replicas
 from training import batches
 from training import devices
@@ -284,7 +285,7 @@ def explained_failures(meter, folder):
     raise InputError(
       "out of memory (%s); expected a smaller --train_batch_size, with more "
       "--num_accumulation_steps, --recompute, or a smaller --max_seq_length"
-      % e.message.split("\n")[0]
+      % reason_of(e)
     ) from None
 
 

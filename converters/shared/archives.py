@@ -172,6 +172,11 @@ class Source:
       return
     for inner, read_inner in members:
       inner = inner.replace("\\", "/")
+      if inner.rsplit("/", 1)[-1] in ("", ".", ".."):
+        raise InputError(
+          "%s: found a file called %r inside, expected names of files"
+          % (path, inner)
+        )
       if not _is_litter(inner):
         self._add("%s/%s" % (path, inner), inner, path, read_inner, depth + 1)
 

@@ -193,6 +193,13 @@ def test_an_error_names_the_damaged_line_of_words(tmp_path):
     outcomes(tmp_path, "NER", "f1")
 
 
+def test_predictions_without_an_example_are_rejected(tmp_path):
+  folder = invented.write_ner(tmp_path, "JNLPBA/small/seed-1", [["B"]], [["B"]])
+  (folder / "NER_result_conll.txt").write_text("")
+  with pytest.raises(InputError, match="seed-1: found no test example"):
+    outcomes(tmp_path, "NER", "f1")
+
+
 def test_an_error_names_missing_predictions_and_gold_answers(tmp_path):
   folder = invented.write_questions(
     tmp_path,

@@ -260,7 +260,7 @@ def test_a_bad_input_ends_in_one_line_and_leaves_no_partial_file(
 def test_an_unwritable_folder_is_named_in_one_line(text, tmp_path):
   (tmp_path / "file").write_text("")
   said, _ = run(text, tmp_path / "file" / "out", code=1)
-  assert "Not a directory: '%s/file/out'" % tmp_path in said.splitlines()[-1]
+  assert "%s/file/out: Not a directory;" % tmp_path in said.splitlines()[-1]
   assert "Traceback" not in said
 
 

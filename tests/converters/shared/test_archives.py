@@ -166,6 +166,15 @@ def test_paths_that_leave_an_archive_do_no_harm(source, tmp_path, pack, name):
   assert files == ["c." + ending]
 
 
+@pytest.mark.parametrize("name", ["..", "c/..", "."])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_file_with_a_name_that_none_has_is_rejected(source, pack, name):
+  ending = "zip" if pack is zipped else "tar"
+  said = "found a file called '%s' inside" % name
+  with pytest.raises(errors.InputError, match=said):
+    source({"c." + ending: pack({"a.txt": b"x", name: b"x"})})
+
+
 LITTER = ["__MACOSX/a.txt", "__MACOSX/c/._a.txt", "._a.txt", ".svn/a.txt"]
 
 
