@@ -120,6 +120,7 @@ def _without_traceback(function, if_interrupted):
     except (Exception, KeyboardInterrupt) as e:
       number = signals.arrived()
       if number:  # Libraries may have turned Stopped into another error.
+        signals.end_at_once()  # If it comes once more.
         said = _flat(e) if isinstance(e, signals.Stopped) else ""
         text = "%s; %s" % (signals.NAMES[number], said or if_interrupted)
         signals.end(number, text)

@@ -16,6 +16,13 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
+# isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()
+# isort: on
+
 from common import arguments
 from common import errors
 from common import files

@@ -9,9 +9,17 @@ prepared as for a model, by tokenization.preprocess_text.
 import collections
 import io
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
+
+# isort: off
+from common import signals
+
+if __name__ == "__main__":
+  signals.end_at_once()
+# isort: on
 
 from absl import logging
 import sentencepiece
@@ -121,6 +129,8 @@ def vocabulary(model):
 def main():
   """Trains a vocabulary; prints counts and its size."""
   args = parse_arguments()
+  for number in signals.NAMES:  # The trainer would let no handler run.
+    signal.signal(number, signal.SIG_DFL)
   logging.use_absl_handler()
   logging.set_verbosity(logging.WARNING)
   try:
