@@ -2,9 +2,13 @@
 """Reads the curves that a run wrote for TensorBoard, and draws them."""
 
 import collections
+import contextlib
 
 import matplotlib
 import tensorflow.compat.v1 as tf
+
+from common.errors import InputError
+from pretraining import tfrecords
 
 matplotlib.use("Agg")  # Works without a screen.
 from matplotlib import pyplot  # noqa: E402
@@ -30,10 +34,9 @@ def read(folder):
 
 def _events(path):
   """Yields the events of a file, up to one that was cut short."""
-  try:
-    yield from tf.train.summary_iterator(path)
-  except tf.errors.DataLossError:
-    return
+  with contextlib.suppress(InputError), tf.io.gfile.GFile(path, "rb") as f:
+    for _, record in tfrecords.read(f, path, f.size()):
+      yield tf.Event.FromString(record)
 
 
 def _number(value):
