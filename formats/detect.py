@@ -114,8 +114,12 @@ _NAMED = tuple(
       r"(sub)?section\*?\{|chapter\*?\{|newcommand|maketitle)",
       "LaTeX",
     ),
-    (r"\A\s*# ?(global\.columns|newdoc|newpar|sent_id|text) ?=", "CoNLL-U"),
-    (r"\A\s*>\S.*\r?\n[A-Z*-]+\r?$", "FASTA"),
+    (
+      r"^# ?(global\.columns|newdoc id|newpar id|sent_id|text) ?= ?\S",
+      "CoNLL-U",
+    ),
+    (r"\A\s*>\S.*\r?\n([A-Z*-]+|[acgtun]+)\r?$", "FASTA"),
+    (r"\Asep=.\s*$", "a CSV file whose first line is not its header (sep=)"),
     (r"\A\s*@\S.*\r?\n[ACGTUN.]+\r?\n\+", "FASTQ"),
     (r"\ALOCUS {3,}\S", "a GenBank record"),
     (r"\A##(fileformat|gff)", "a table of variants or genes"),
@@ -135,6 +139,7 @@ _NAMED = tuple(
     ),
   )
 )
+_PUBTATOR = re.compile(r"\d+\|[ta]\|")
 # Shapes of lines; most lines of the file have one.
 _SHAPES = (
   (re.compile(r"\d+(?:[-.]\d+)?(?:\t[^\t]+){9}\s*$"), "CoNLL-U"),
@@ -142,25 +147,28 @@ _SHAPES = (
     re.compile(r"(?:T\d+\t\S+ \d+ \d+[^\t]*\t|[REAMN]\d+\t\S+[ :]|[#*]\S*\t)"),
     "brat's annotations (.ann)",
   ),
+  (re.compile(r'c="[^"]*" \d+:\d+ \d+:\d+\|\|'), "concepts of i2b2"),
   (
     re.compile(
       r"[IWEFD]\d{4} \d\d:\d\d:\d\d\.\d+ |"
       r"\[?(DEBUG|INFO|WARN(ING)?|ERROR|FATAL|CRITICAL)\b[\]:]|"
       r"\W?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d[.,]\d{3}|.{0,60}?"
-      r"\b(DEBUG|INFO|NOTICE|WARN(ING)?|ERROR|FATAL|CRITICAL)\b)|"
+      r"(\b(DEBUG|INFO|NOTICE|WARN(ING)?|ERROR|FATAL|CRITICAL)\b|"
+      r"\[(debug|info|notice|warn(ing)?|error|fatal|critical)\]))|"
       r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ \S+(\[\d+\])?: |"
       r"\d+\.\d+\.\d+\.\d+ \S+ \S+ \[\d"
     ),
     "a log",
   ),
 )
+_HTML_TAGS = (
+  "a article aside body button div dl footer form h[1-6] head header html "
+  "iframe li main meta link nav ol p script section span style svg table tbody "
+  "td th title tr ul"
+).replace(" ", "|")
 _HTML = re.compile(
-  r"</(?:{tags})>|<(?:{tags})(?:\s+[\w:-]+=[^<>]*)/?>|<br ?/?>|<!doctype html|"
-  r"<(?:html|head|body)>".format(
-    tags="a article aside body button div dl footer form h[1-6] head header "
-    "html iframe li main meta link nav ol p script section span style svg "
-    "table tbody td th title tr ul".replace(" ", "|")
-  ),
+  rf"</(?:{_HTML_TAGS})>|<(?:{_HTML_TAGS})(?:\s+[\w:-]+=[^<>]*)/?>|"
+  r"<br ?/?>|<!doctype html|<(?:html|head|body)>",
   re.IGNORECASE,
 )
 _HTML_START = re.compile(
@@ -321,11 +329,11 @@ def _find_markup(text, lines):
   is_xml = _is_xml(text, root)
   if is_xml and articles.is_jats(text):
     return "pmc"
-  if is_xml and not _HTML.match(text):
+  if is_xml and not re.fullmatch(_HTML_TAGS, root, re.IGNORECASE):
     return "XML with %s as the outermost element" % (
       "<%s>" % root if root else "nothing"
     )
-  if _HTML.match(text) or 4 * html > len(lines):
+  if is_xml or _HTML.match(text) or 4 * html > len(lines):
     return "an HTML page"
   return None
 
@@ -352,7 +360,9 @@ def _find_json(text, path):
 
 def _find_lines(lines, path):
   """Returns the kind or name of a file from the shape of its lines."""
-  if pubtator.TEXT_LINE.fullmatch(lines[0]):
+  if pubtator.TEXT_LINE.fullmatch(lines[0]) or any(
+    map(_PUBTATOR.match, lines[:20])  # Its reader names the lines before.
+  ):
     return "pubtator"
   if _DOCUMENT_MARK.match(lines[0]):
     return "words"

@@ -231,6 +231,7 @@ SHAPES = [
   ("[[1], [2]]", "a:1, record 1: found '[1]', expected an object"),
   ('{"documents": [{"passages": [{"text": "x"}]}]}', "a:1: found passages of"),
   ('[{"text": "x"}, ', "a:1:17: damaged JSON (Expecting value"),
+  ("# x\n1|t|A.\n1|a|B.\n", "a:1: found '# x', expected id|t|title, then"),
   ("id,text\n", "a: found a header and no rows below it"),
   ("id\ttext\n1\n", "a:2: found 1 column, expected 2 as in the header"),
   ('id,text\n1,"One.\n', "a:2: found a damaged row"),
