@@ -49,6 +49,7 @@ _CJK = re.compile(  # blocks that BERT splits into single characters
 )
 _SPECIAL_PIECE = re.compile(r"\[\w+\]|</?\w+>")  # [CLS], [unused1], <pad>, </s>
 _UNKNOWN_WORD = "[UNK]"  # WordPiece's piece for a word outside the vocabulary
+_MAX_FILE = 1 << 26  # bytes of a vocabulary; the largest known has 5 MB
 _MAX_WORD = 200  # in characters; longer words are unknown, as in BERT
 _MAX_CACHED = 100  # in characters; longer texts rarely repeat
 _MAX_WORDS = 1 << 18  # cached by encode_words: about 40 MB
@@ -200,7 +201,9 @@ def _choose_case(tokenizer, wanted):
 def _read(path, open_file):
   try:
     with open_file(path, "rb") as f:
-      return f.read()
+      return files.gathered(iter(lambda: f.read(1 << 18), b""), path, _MAX_FILE)
+  except InputError:
+    raise
   except Exception as error:  # tf.io.gfile does not raise OSError.
     raise InputError(f"{path}: cannot be read ({error})") from error
 
@@ -386,7 +389,9 @@ def _recut(pairs, origins, cuts, vocab, joint):
   borders = sorted({bisect.bisect_left(origins, cut) for cut in cuts})
   result, done = [], 0
   for piece, count in pairs:
-    inside = [b - done for b in borders if done < b < done + count]
+    first = bisect.bisect_right(borders, done)
+    last = bisect.bisect_left(borders, done + count)
+    inside = [border - done for border in borders[first:last]]
     done += count
     if not inside:
       result.append((piece, count))

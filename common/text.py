@@ -17,6 +17,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.I)
 _MAX_DIGITS = 100  # Of a number in JSON.
 _MAX_DEPTH = 100  # Of lists and objects in JSON.
+_MAX_PARTS = 1 << 22  # Lists and objects, of 64 to 240 bytes in memory.
 _NAMES = {
   str: "a string",
   int: "a whole number",
@@ -101,8 +102,9 @@ def load_json(text, allow_nan=False):
       what Python writes.
 
   Raises:
-    json.JSONDecodeError: the text is no JSON, is nested too deeply, or has a
-      number that is not finite or has too many digits.
+    json.JSONDecodeError: the text is no JSON, is nested too deeply, has too
+      many lists and objects, or a number that is not finite or has too many
+      digits.
   """
 
   def reject(number):
@@ -119,6 +121,10 @@ def load_json(text, allow_nan=False):
       reject(number)
     return float(number)
 
+  if text.count("[") + text.count("{") > _MAX_PARTS:
+    raise json.JSONDecodeError(
+      "more than %d lists and objects" % _MAX_PARTS, text, 0
+    )
   numbers = dict(parse_int=parse_int, parse_float=parse_float)
   constant = float if allow_nan else reject
   try:

@@ -45,10 +45,10 @@ def parse(data, path, expected, tag=None):
       to an entity, whose text would be missing, or it has too much markup; the
       message names the line.
   """
-  if _markup(data) > MAX_MARKUP:
+  if markup(data) > MAX_MARKUP:
     raise InputError(
       "%s: found %d tags and attributes, expected %s with at most %d of them"
-      % (path, _markup(data), expected, MAX_MARKUP)
+      % (path, markup(data), expected, MAX_MARKUP)
     )
   parser = etree.XMLParser(**_OPTIONS)
   try:
@@ -97,12 +97,12 @@ def elements(blocks, place, tags, roots, expected, parts=()):
   """
   parser = etree.XMLPullParser(events=("end",), tag=tags + parts, **_OPTIONS)
   emptied = frozenset(tag.rpartition("}")[2] for tag in parts)
-  found, size, markup = False, 0, 0
+  found, size, held = False, 0, 0
   try:
     for block in blocks:
-      marks = _markup(block)
-      size, markup = size + len(block), markup + marks
-      _check_size(size, markup, place)
+      marks = markup(block)
+      size, held = size + len(block), held + marks
+      _check_size(size, held, place)
       parser.feed(block)
       for _, element in parser.read_events():
         if etree.QName(element).localname in emptied:
@@ -111,7 +111,7 @@ def elements(blocks, place, tags, roots, expected, parts=()):
           found = True
           yield element
           _free(element)
-          size, markup = len(block), marks
+          size, held = len(block), marks
     root = parser.close()
   except etree.XMLSyntaxError as error:
     reason = (error.msg or "none").split("\n")[0].split(", line ")[0]
@@ -127,19 +127,19 @@ def elements(blocks, place, tags, roots, expected, parts=()):
     )
 
 
-def _markup(data):
+def markup(data):
   """Returns an upper bound of the number of nodes in a piece of XML."""
   return data.count(b"<") + data.count(b"=") + data.count(b"&")
 
 
-def _check_size(size, markup, place):
+def _check_size(size, marks, place):
   """Raises InputError if a record is too large to be one."""
-  if size <= MAX_SIZE and markup <= MAX_MARKUP:
+  if size <= MAX_SIZE and marks <= MAX_MARKUP:
     return
   found, limit = (
     ("%d bytes" % size, "%d bytes" % MAX_SIZE)
     if size > MAX_SIZE
-    else ("%d tags and attributes" % markup, "%d of them" % MAX_MARKUP)
+    else ("%d tags and attributes" % marks, "%d of them" % MAX_MARKUP)
   )
   raise InputError(
     "%s: found %s of XML without the end of a record, expected records of at "

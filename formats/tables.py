@@ -142,10 +142,9 @@ def stream(source, layout):
 
 def _stream_cells(source, layout):
   """Yields (line, cells) of the rows below a header."""
-  lines = (line for _, line in streams.lines(source))
   if not layout.quoted:
-    numbered = ((i, line.rstrip("\r\n")) for i, line in enumerate(lines, 1))
-    rows = ((i, s.split(layout.delimiter)) for i, s in numbered if s.strip())
+    lines = ((i, line.rstrip("\r\n")) for i, line in streams.lines(source))
+    rows = ((i, s.split(layout.delimiter)) for i, s in lines if s.strip())
     next(rows)
     may_warn = True
     for line, cells in rows:
@@ -154,8 +153,21 @@ def _stream_cells(source, layout):
         may_warn = False
       yield line, cells
     return
+  size = 0
+
+  def lines_of_rows():
+    nonlocal size
+    for _, text in streams.lines(source):
+      size += len(text)
+      if size > streams.MAX_LINE:
+        raise InputError(
+          "%s:%d: found a row of more than %d characters, expected shorter rows"
+          % (source.path, line, streams.MAX_LINE)
+        )
+      yield text
+
   csv.field_size_limit(streams.MAX_LINE)
-  reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
+  reader = csv.reader(lines_of_rows(), delimiter=layout.delimiter, strict=True)
   header, line = None, 1
   try:
     for cells in reader:
@@ -163,7 +175,7 @@ def _stream_cells(source, layout):
         header = cells or None
       elif cells:
         yield line, cells
-      line = reader.line_num + 1
+      line, size = reader.line_num + 1, 0
   except csv.Error as error:
     raise InputError(
       "%s:%d: found a damaged row (%s), expected quotes around a text and "

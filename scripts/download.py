@@ -34,10 +34,12 @@ from common import data_sets
 from common import errors
 from common import files
 from common import weights
+from formats import streams
 
 KINDS = {"corpus": "corpora", "weights": "weights"}
 SUMS = "SHA256SUMS"
 CHUNK = 1 << 16
+MAX_UNPACKED = 1 << 34  # bytes; the largest weights have some 3 GB
 # The first bytes of a file of each kind, and its name.
 MAGIC = {
   ".zip": (b"PK", "a zip archive"),
@@ -522,7 +524,7 @@ def unpack(path, folder):
   """
   try:
     check_members(path)
-    with tarfile.open(path) as archive:
+    with open_tar(path) as archive:
       for member in archive:
         target = os.path.join(folder, os.path.basename(member.name))
         if member.isfile() and size_of(target) != member.size:
@@ -535,10 +537,22 @@ def unpack(path, folder):
     ) from error
 
 
+def open_tar(path):
+  """Opens a tar archive whose headers cannot fill the memory."""
+  return tarfile.open(path, tarinfo=streams.TarHeader)
+
+
 def check_members(path):
-  """Raises Failure if a file in a tar archive is called ".." or the like."""
-  with tarfile.open(path) as archive:
+  """Raises Failure if a tar archive has a file called "..", or too much."""
+  size = 0
+  with open_tar(path) as archive:
     for member in archive:
+      size += member.size
+      if size > MAX_UNPACKED:
+        raise Failure(
+          "%s: found more than %d bytes inside, expected weights; it was not "
+          "unpacked, remove it" % (path, MAX_UNPACKED)
+        )
       base = os.path.basename(member.name)
       if member.isfile() and base in ("", ".", ".."):
         raise Failure(

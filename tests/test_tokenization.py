@@ -17,6 +17,8 @@ import sentencepiece
 from common.errors import InputError
 from tests.helpers import FIXTURES
 from tests.helpers import REPO
+from tests.helpers import SPM
+from tests.helpers import count_operations
 import tokenization
 
 TEXTS = os.path.join(FIXTURES, "tokenization", "texts.jsonl")
@@ -432,6 +434,17 @@ def test_wordpiece_offsets_fit_every_biomedical_text(lower):
 
 
 # Cuts
+
+
+@pytest.mark.parametrize("text", ["ab", "1,", "e\u0301", "\u4e00 ", "x-"])
+def test_the_work_grows_with_the_text_and_its_cuts_and_not_faster(text):
+  tokenizer = tokenization.load(spm_model_file=SPM)
+
+  def work(size):
+    cuts = range(0, 2 * size, 3)
+    return count_operations(tokenizer.tokenize_with_offsets, text * size, cuts)
+
+  assert work(1200) < 4 * work(400)
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,10 @@ def test_numbers_are_plain_decimals():
   for cell in ("0_1", "nan", "inf", "", "1,5", "\N{FULLWIDTH DIGIT ONE}"):
     with pytest.raises(ValueError, match="is not a number"):
       text.parse_number(cell)
+
+
+def test_json_of_too_many_parts_is_an_error(monkeypatch):
+  monkeypatch.setattr(text, "_MAX_PARTS", 3)
+  assert text.load_json("[[], {}]") == [[], {}]
+  with pytest.raises(ValueError, match="more than 3 lists and objects"):
+    text.load_json("[[], {}, []]")

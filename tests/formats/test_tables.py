@@ -4,6 +4,8 @@
 import pytest
 
 from common.errors import InputError
+from formats import detect
+from formats import streams
 from formats import tables
 
 COLUMNS = {"id": ("index", "id"), "text": ("sentence", "text")}
@@ -206,3 +208,16 @@ def test_written_json_keeps_texts_unchanged():
   assert tables.to_jsonl(["a", "b"], [["x\ty\n\u03b1", 0.5]]) == (
     '{"a": "x\\ty\\n\u03b1", "b": 0.5}\n'
   )
+
+
+def test_a_row_of_csv_has_a_largest_size(monkeypatch):
+  monkeypatch.setattr(streams, "MAX_LINE", 30)
+
+  def rows(data):
+    source = streams.of_bytes(data, "a.csv")
+    return list(tables.stream(source, detect.layout(source)))
+
+  whole = b"id,text\n" + b'2,"c\nd"\n' * 9
+  assert len(rows(whole)) == 9
+  with pytest.raises(InputError, match="a.csv:20: found a row of more than 30"):
+    rows(whole + b'3,"' + b"e\n" * 40)

@@ -6,6 +6,7 @@ import pytest
 
 from common import errors
 from converters.shared import word_tables
+from formats import safe_xml
 from tests.helpers import corpus_files
 
 
@@ -44,3 +45,17 @@ def test_a_damaged_document_is_an_error(data):
   assert str(caught.value).startswith("a.docx: found no whole Word document (")
   assert str(caught.value).endswith("), expected a .docx with a table")
   assert "\n" not in str(caught.value)
+
+
+def test_a_document_that_unpacks_to_too_much_is_an_error(monkeypatch):
+  monkeypatch.setattr(safe_xml, "MAX_SIZE", 9999)
+  with pytest.raises(errors.InputError, match="found more than 9999 bytes, "):
+    word_tables.parse(WHOLE, "a.docx")
+
+
+def test_a_cell_of_endless_columns_is_an_error():
+  document = docx.Document()
+  cell = document.add_table(1, 1).cell(0, 0)
+  cell._tc.grid_span = 10**9
+  with pytest.raises(errors.InputError, match="or 999 columns inside, expect"):
+    word_tables.parse(corpus_files.saved(document), "a.docx")
