@@ -339,16 +339,18 @@ def _align(rows, columns):
 
 def _cut(cells, width):
   """Returns the cells without empty ones behind the first `width`."""
-  while len(cells) > width and not cells[-1].strip():
-    cells = cells[:-1]
-  return cells
+  end = len(cells)
+  while end > width and not cells[end - 1].strip():
+    end -= 1
+  return cells[:end]
 
 
 def _from_cells(rows, path, columns, layouts, optional, gold):
   """Returns the Records of rows of cells."""
   names, first = _parse_header(rows, columns), rows[0]
   if names:
-    missing = [n for n in columns if n not in names and n not in optional]
+    known = set(names).union(optional)
+    missing = [n for n in columns if n not in known]
     if missing:
       raise InputError(
         "%s: found the header %s, expected also %s"
@@ -389,11 +391,11 @@ def _parse_header(rows, columns):
   spelt = {s: name for name, spellings in columns.items() for s in spellings}
   cells = [cell.strip().lower() for cell in rows[0].cells]
   names = [spelt.get(cell) for cell in cells]
-  for i in range(len(cells)):
-    if names[i] and _recurs(rows, i):
+  seen = set()
+  for i, name in enumerate(names):
+    if name in seen or name and _recurs(rows, i):  # Or two spellings of it.
       names[i] = None
-    if names.index(names[i]) < i:  # Two spellings of one name.
-      names[i] = None
+    seen.add(names[i])
   if not any(names):
     return None
   if cells[0] in INDEX and "id" in columns and "id" not in names:
