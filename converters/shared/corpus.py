@@ -69,15 +69,19 @@ class Report:
   def skipping(self, what, split="all"):
     """Counts an InputError of its block as a rule; see --allow_incomplete.
 
-    Without that flag, the error goes through. The one way in which converters
-    and readers leave out what does not fit.
+    Without that flag, the error goes through and names it. The one way in which
+    converters and readers leave out what does not fit.
     """
     try:
       yield
     except InputError as error:
-      if not self.options.allow_incomplete:
+      if self.options.allow_incomplete:
+        self.leave_out(what, error, split)
+      elif "--allow_incomplete" in str(error):
         raise
-      self.leave_out(what, error, split)
+      else:
+        hint = "; pass --allow_incomplete to count it and go on"
+        raise InputError(str(error) + hint) from None
 
   def leave_out(self, what, error, split="all"):
     """Counts a rule that leaves something out, and keeps the error to show."""

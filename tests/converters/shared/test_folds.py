@@ -142,7 +142,8 @@ def test_a_fold_without_one_of_its_files_is_an_error(source, tmp_path, split):
   del files["GAD/2/%s.tsv" % split]
   assert message(source(files)) == (
     "%s: found fold 2 without %s.tsv, expected train.tsv and test.tsv in "
-    "each of the folds 1, 2" % (tmp_path / "in", split)
+    "each of the folds 1, 2; pass --allow_incomplete to count it and go on"
+    % (tmp_path / "in", split)
   )
 
 
@@ -168,6 +169,6 @@ def test_allow_incomplete_skips_a_fold_that_does_not_fit(source):
 def test_an_unknown_label_is_an_error(source, tmp_path):
   files = dict(FILES, **{"GAD/1/train.tsv": TRAIN + "x\t2\n"})
   assert message(source(files)) == (
-    "%s/GAD/1/train.tsv:3: found the label 2, expected 0 or 1"
-    % (tmp_path / "in")
+    "%s/GAD/1/train.tsv:3: found the label 2, expected 0 or 1; pass "
+    "--allow_incomplete to count it and go on" % (tmp_path / "in")
   )
