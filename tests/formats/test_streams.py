@@ -32,7 +32,9 @@ def header(kind, size):
 )
 def test_headers_of_a_tar_that_fill_the_memory_are_damage(kind, size, found):
   with pytest.raises(tarfile.ReadError, match=found):
-    tarfile.open(fileobj=header(kind, size), tarinfo=streams.TarHeader)
+    tarfile.open(
+      fileobj=header(kind, size), mode="r:", tarinfo=streams.TarHeader
+    )
 
 
 # Reads a file in a process of at most 200 MB and prints what becomes of it.
