@@ -210,7 +210,13 @@ def read_published(data, path):
   there are several batches, the value is their mean.
   """
   groups = collections.OrderedDict()
-  table = csv.DictReader(io.StringIO(decode(data, path)))
+  try:
+    # None reads line ends of every kind.
+    table = list(csv.DictReader(io.StringIO(decode(data, path), None)))
+  except csv.Error as error:
+    raise InputError(
+      "%s: found a damaged table (%s), expected CSV" % (path, error)
+    ) from None
   for number, row in enumerate(table, 2):
     try:
       if None in row.values():

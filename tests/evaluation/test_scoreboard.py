@@ -214,6 +214,18 @@ def test_published_scores_become_fractions_and_batches_a_mean():
   }
 
 
+def test_published_scores_may_have_line_ends_of_every_kind():
+  text = HEAD + "GAD,f1,x,82,,here,\rDDI,f1,x,50,,there,\r\n"
+  found = scoreboard.read_published(text.encode(), "p.csv")
+  assert [data_set for data_set, _, _ in found] == ["GAD", "DDI"]
+
+
+def test_a_published_cell_without_end_is_an_error():
+  text = HEAD + "GAD,f1,x,82,,%s,\n" % ("h" * 200000)
+  with pytest.raises(InputError, match=r"p.csv: found a damaged table \(field"):
+    scoreboard.read_published(text.encode(), "p.csv")
+
+
 @pytest.mark.parametrize(
   "row", ["GAD,f1,x,high,,here,", "GAD,f1,x,,,here,", "GAD,f1"]
 )
