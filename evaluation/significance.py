@@ -125,7 +125,10 @@ def _resample(sums, samples, random):
 
 
 def _divide(numerator, denominator):
-  """Returns the quotient, 0 where the denominator is 0, as in metrics.py."""
+  """Returns the quotient, 0 where the denominator is 0.
+
+  There metrics.py has None, but each sample needs a number.
+  """
   zero = denominator == 0
   return np.where(zero, 0.0, numerator / np.where(zero, 1, denominator))
 
