@@ -374,7 +374,9 @@ def _with_answers(found, path, faults):
   Raises:
     InputError: none has, and this is why.
   """
-  answered = [pair for pair in found if pair[1].answers is not None]
+  # No answer to a question of BioASQ does not say that its snippet has none.
+  found = [(at, q._replace(answers=q.answers or None)) for at, q in found]
+  answered = [pair for pair in found if pair[1].answers]
   if not answered and faults:
     raise faults[0]
   if 0 < len(answered) < len(found):
@@ -389,7 +391,7 @@ def _pairs_with_snippets(question, where, answers):
   """Returns (place, Question) pairs of one of BioASQ's questions."""
   name, text = _id(question, where), _field(question, "body", str, where)
   if isinstance(answers, list):
-    answers = [Answer(tuple(synonyms), None) for synonyms in answers] or None
+    answers = [Answer(tuple(synonyms), None) for synonyms in answers]
   snippets = question.get("snippets") and _objects(question, "snippets", where)
   return [
     (

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of detect.py: what a file is, and what it is not."""
 
-import gzip
 import io
 import json
 import tarfile
-import zipfile
 
 import pytest
 
 from common.errors import InputError
 from formats import detect
 from formats import streams
+from tests.helpers.archive_files import gzipped
+from tests.helpers.archive_files import zipped
 
 BIOC = (
   "<?xml version='1.0'?><!DOCTYPE collection SYSTEM 'BioC.dtd'><collection>"
@@ -89,16 +89,9 @@ def detected(data, path="file", reads=tuple(detect.KINDS)):
 @pytest.mark.parametrize(("data", "kind", "why"), KINDS)
 def test_content_tells_the_kind_of_a_file(data, kind, why):
   assert detected(data) == kind, why
-  assert detected(gzip.compress(data.encode()), "f.gz") == kind, why
+  assert detected(gzipped(data.encode()), "f.gz") == kind, why
   assert detected(data.replace("\n", "\r\n")) == kind, why
   assert detected("\ufeff" + data) == kind, why
-
-
-def zipped(name):
-  out = io.BytesIO()
-  with zipfile.ZipFile(out, "w") as archive:
-    archive.writestr(name, "x")
-  return out.getvalue()
 
 
 NAMED = [
@@ -138,11 +131,11 @@ NAMED = [
   ("pmid,year,journal\n1,2001,x\n", "separated by commas without a header"),
   ('1,2,3,2101-01-05,,,"Report",,,"Pt is\nok."\n', "separated by commas"),
   (b"%PDF-1.4\n", "a PDF"),
-  (zipped("word/document.xml"), "a Word document"),
-  (zipped("xl/workbook.xml"), "an Excel sheet"),
-  (zipped("a.txt"), "a ZIP archive"),
+  (zipped({"word/document.xml": "x"}), "a Word document"),
+  (zipped({"xl/workbook.xml": "x"}), "an Excel sheet"),
+  (zipped({"a.txt": "x"}), "a ZIP archive"),
   (b"\xd0\xcf\x11\xe0\xa1\xb1", "Word, Excel or PowerPoint"),
-  (gzip.compress(gzip.compress(b"x")), "gzip inside gzip"),
+  (gzipped(gzipped(b"x")), "gzip inside gzip"),
   ("x".encode("utf-16"), "UTF-16 text"),
   ("One.".encode("utf-16-le"), "UTF-16 text"),
   (b"\x05" + bytes(7) + b"abcd\n\x03abc", "a TFRecord file"),
@@ -151,7 +144,7 @@ NAMED = [
   (b"ab\0c", "a binary file"),
   (b"", "no text"),
   (b"\xef\xbb\xbf \r\n\t\n", "no text"),
-  (gzip.compress(b"\n"), "no text"),
+  (gzipped(b"\n"), "no text"),
 ]
 
 

@@ -306,6 +306,12 @@ def test_repeated_ids_and_answers_other_than_yes_or_no_are_rejected():
   assert "qas[0].answers: found '\"unknown\"', expected yes or no" in error
 
 
+def test_an_empty_exact_answer_still_counts_in_a_test_set():
+  data = changed(BIOASQ, EXACT, [[""]])
+  found = parse(data, "factoid")
+  assert [q.answers for q in found] == [[]] * len(found)
+
+
 @pytest.mark.parametrize(
   "value, kind, place",
   [
