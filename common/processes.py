@@ -101,20 +101,19 @@ def _start(life):
   ours, theirs = connection.Pipe()
   descriptors = [theirs.fileno(), life]
   words = [sys.executable, "-c", _PROGRAM, *map(str, descriptors), *sys.path]
-  with theirs, _signals_ignored():  # Then a worker's death closes our end.
+  with theirs, _signals_blocked():  # Then a worker's death closes our end.
     return ours, subprocess.Popen(words, pass_fds=descriptors)
 
 
 @contextlib.contextmanager
-def _signals_ignored():
-  """Ignores signals for a moment; processes started meanwhile always do."""
-  numbers = signal.SIGINT, signal.SIGTERM
-  before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+def _signals_blocked():
+  """Holds signals back for a moment; processes started meanwhile get none."""
+  numbers = [signal.SIGINT, signal.SIGTERM]
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
   try:
     yield
   finally:
-    for number, handler in zip(numbers, before):
-      signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe, life):
