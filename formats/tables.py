@@ -22,6 +22,9 @@ from common.text import decode
 from common.text import parse_json_line
 from formats import streams
 
+# The module's own limit of a cell is shorter than many a clinical note.
+csv.field_size_limit(streams.MAX_LINE)
+
 # `place` is "file:line", for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, or to None where a row has no value.
 Record = collections.namedtuple("Record", "place line values")
@@ -30,9 +33,8 @@ Row = collections.namedtuple("Row", "place line cells")
 
 # A cell that CSV encloses in quotation marks, with one of its own doubled.
 _CSV_CELL = re.compile(r'"[^"]*(?:""[^"]*)+"')
-_NAME = re.compile(
-  r"[^\W\d][\w ()/-]{0,30}"
-)  # What a header's cell looks like.
+# What a header's cell looks like.
+_NAME = re.compile(r"[^\W\d][\w ()/-]{0,30}")
 INDEX = ("", "unnamed: 0")  # How pandas names the column of a table's index.
 # Labels and ids have fewer words, unless the texts have more.
 _TEXT_WORDS = 3
@@ -166,7 +168,6 @@ def _stream_cells(source, layout):
         )
       yield text
 
-  csv.field_size_limit(streams.MAX_LINE)
   reader = csv.reader(lines_of_rows(), delimiter=layout.delimiter, strict=True)
   header, line = None, 1
   try:
