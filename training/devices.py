@@ -79,7 +79,7 @@ def check(device, batch_sizes, num_accumulation_steps=1):
     InputError: names the flag, and what would give it an effect.
   """
   _tf_config()
-  if not HAS_ESTIMATOR and (device.use_tpu or device.distribution == _SEVERAL):
+  if not HAS_ESTIMATOR and (device.use_tpu or on_several_machines(device)):
     raise InputError(
       "--%s needs Estimator, which TensorFlow %s does not have; expected "
       "TensorFlow 2.15 or 1.15"
@@ -136,7 +136,7 @@ def _check_distribution(device, train_batch_size):
   cluster = _tf_config().get("cluster", {})
   machines = sum(len(hosts) for hosts in cluster.values())
   devices = len(_devices("GPU") or _devices("CPU"))
-  if device.distribution == _SEVERAL:
+  if on_several_machines(device):
     task = _tf_config().get("task", {})
     wrong = set(cluster) - {"chief", "worker"}
     if not machines or wrong or task.get("type") not in cluster:
@@ -357,7 +357,7 @@ def tf_config_hidden(device):
 
   Schedulers set it for one machine too, in forms that TensorFlow rejects.
   """
-  hidden = {"TF_CONFIG"} if device.distribution != _SEVERAL else set()
+  hidden = set() if on_several_machines(device) else {"TF_CONFIG"}
   kept = {name: os.environ.pop(name) for name in hidden & set(os.environ)}
   try:
     yield
@@ -365,9 +365,14 @@ def tf_config_hidden(device):
     os.environ.update(kept)
 
 
+def on_several_machines(device):
+  """Tells whether several machines train together."""
+  return device.distribution == _SEVERAL
+
+
 def machine(device):
   """Returns the number of this machine among those that train; 0 is chief."""
-  if device.distribution != _SEVERAL:
+  if not on_several_machines(device):
     return 0
   task, cluster = _tf_config()["task"], _tf_config()["cluster"]
   before = len(cluster.get("chief", [])) if task["type"] == "worker" else 0
@@ -424,7 +429,7 @@ def strategy(device):
   with tf.Graph().as_default():
     if device.distribution == "mirrored":
       return tf.distribute.MirroredStrategy(_devices("GPU") or _devices("CPU"))
-    if device.distribution == _SEVERAL:
+    if on_several_machines(device):
       return tf.distribute.experimental.MultiWorkerMirroredStrategy()
   return None
 

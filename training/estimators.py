@@ -62,7 +62,7 @@ def build(
   seed += devices.machine(device)  # Dropout differs on each machine.
   keep = keep_checkpoint_max or None
   with devices.tf_config_hidden(device):
-    if not (device.use_tpu or device.distribution == "multi_worker_mirrored"):
+    if not (device.use_tpu or devices.on_several_machines(device)):
       return loop.Estimator(
         model_fn,
         folder,
@@ -158,7 +158,7 @@ def train(estimator, input_fn, device, meter, steps, after_save=None):
     InputError: training failed in a way that a flag can fix.
     Stopped: SIGTERM has come; a checkpoint of the last step was saved.
   """
-  several = device.distribution == "multi_worker_mirrored"
+  several = devices.on_several_machines(device)
   in_pieces = after_save and (device.use_tpu or several)
   listener = _AfterSave(after_save or (lambda _: False), steps)
   step = steps.start
@@ -189,7 +189,7 @@ def _saved(folder):
 
 def _train_until(estimator, input_fn, step, device, listeners):
   hooks = [_StopAtSigterm(devices.is_chief(device))]
-  if device.distribution != "multi_worker_mirrored":
+  if not devices.on_several_machines(device):
     estimator.train(input_fn, hooks, max_steps=step, saving_listeners=listeners)
     return
   with tf.Graph().as_default():  # See devices.strategy.
