@@ -47,6 +47,7 @@ from common import flag_groups
 from common.errors import InputError
 from exporting import embeddings
 from formats import feature_files
+import modeling
 from training import devices
 from training import model_folder
 
@@ -121,6 +122,7 @@ def main(_):
   model = model_folder.load(paths, values.max_seq_length)
   if model.checkpoint is None:
     raise InputError("no weights: give --init_checkpoint or --bioalbert_dir")
+  modeling.check_checkpoint(model.checkpoint)
   wanted = embeddings.parse_wanted(
     values.layers, values.embeddings, values.sentence_pooling, model.config
   )

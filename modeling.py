@@ -759,6 +759,11 @@ def match_checkpoint(checkpoint, variables):
       have another shape.
   """
   check_checkpoint(checkpoint)
+  return _match(checkpoint, variables)
+
+
+def _match(checkpoint, variables):
+  """Does the same without reading the values of the checkpoint."""
   saved = checkpoint_shapes(checkpoint)
   fits = {n for n, shape in variables.items() if saved.get(n) == list(shape)}
   encoder = {n for n in variables if n.startswith(ENCODER_SCOPE)}
@@ -792,13 +797,14 @@ def restore(checkpoint, variables=None, source_of=None):
 
   Optimizer slots and the step counter are not restored. `source_of` maps the
   name of a variable to its name in the checkpoint; default: the same name.
-  Returns the Restoring, which is also logged.
+  Returns the Restoring, which is also logged. A damaged value shows in the
+  session only, unless match_checkpoint or check_checkpoint has found it before.
   """
   if variables is None:
     variables = tf.trainable_variables()
   by_name = {v.op.name: v for v in variables}
   sources = {n: source_of(n) if source_of else n for n in by_name}
-  result = match_checkpoint(
+  result = _match(
     checkpoint, {sources[n]: v.shape.as_list() for n, v in by_name.items()}
   )
   # One by one, since several variables may have the same source.
