@@ -104,6 +104,10 @@ def records(
   rows, path, columns, layouts, optional=(), lists=(), gold=None, is_gold=None
 ):
   """Returns the Records of a list of Row; see `parse`."""
+  layouts = {
+    width: orders if isinstance(orders, list) else [orders]
+    for width, orders in layouts.items()
+  }
   if not rows:
     raise InputError(
       "%s: found no rows, the file is empty, expected %s"
@@ -467,7 +471,6 @@ def _possible_orders(rows, columns, layouts, optional, gold):
   unless they may be one of labels.
   """
   every = [layouts.get(width, []) for width in range(len(rows[0].cells) + 1)]
-  every = [o if isinstance(o, list) else [o] for o in every]
   for width in range(len(rows[0].cells), 0, -1):
     orders, cells = every[width], rows[0].cells[:width]
     is_empty = not any(map(str.strip, _column(rows, width - 1)))
@@ -580,9 +583,7 @@ def _describe(columns, layouts):
   orders = [
     ", ".join(name or "(anything)" for name in order)
     for size in sorted(layouts)
-    for order in (
-      layouts[size] if isinstance(layouts[size], list) else [layouts[size]]
-    )
+    for order in layouts[size]
   ]
   header = "a header with " + ", ".join(
     "/".join(spellings[:2]) for spellings in columns.values()
