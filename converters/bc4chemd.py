@@ -63,9 +63,7 @@ def _from_bioc(file, report, split):
   """Returns the abstracts of a part in BioC; all mentions are chemicals."""
   skipping = report.skipping_in(split)
   documents = bioc.parse(file.read(), file.path, _is_index_term, skipping)
-  documents, copies = annotated.without_repeats(documents, skipping)
-  report.rule("duplicate documents (skipped)", split, copies)
-  return documents
+  return report.without_repeats(documents, split)
 
 
 def _is_index_term(infons):

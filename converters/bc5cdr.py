@@ -4,7 +4,6 @@
 from converters.shared import corpus
 from converters.shared import tagging
 from converters.shared import writers
-from formats import annotated
 from formats import bioc
 from formats import pubtator
 
@@ -55,9 +54,7 @@ def _read(source, part, report, split):
     documents = bioc.parse(
       file.read(), file.path, _is_part_of_composite, skipping
     )
-  documents, copies = annotated.without_repeats(documents, skipping)
-  report.rule("duplicate documents (skipped)", split, copies)
-  return documents
+  return report.without_repeats(documents, split)
 
 
 def _is_part_of_composite(infons):

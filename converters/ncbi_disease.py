@@ -4,7 +4,6 @@
 from converters.shared import corpus
 from converters.shared import tagging
 from converters.shared import writers
-from formats import annotated
 from formats import pubtator
 
 _PARTS = {"train": "train", "dev": "develop", "test": "test"}
@@ -42,8 +41,5 @@ def convert(source, options, report):
 
 def _read(source, part, report, split):
   data, path = source.read(split + " set", "NCBI%sset_corpus.txt" % part)
-  skipping = report.skipping_in(split)
-  documents = pubtator.parse(data, path, skipping)
-  documents, copies = annotated.without_repeats(documents, skipping)
-  report.rule("duplicate documents (skipped)", split, copies)
-  return documents
+  documents = pubtator.parse(data, path, report.skipping_in(split))
+  return report.without_repeats(documents, split)

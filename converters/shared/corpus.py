@@ -33,6 +33,7 @@ Published.__new__.__defaults__ = ((), {})
 Options = collections.namedtuple(
   "Options", "dataset layout alternatives allow_incomplete"
 )
+COPIES = "duplicate documents (skipped)"  # A rule of several readers.
 _MAX_SHOWN = 60  # characters of a text in the report
 _MAX_PLACES = 3  # messages of a rule in the report
 
@@ -93,6 +94,13 @@ class Report:
   def skipping_in(self, split):
     """Returns `skipping` for a split, as the readers in formats/ take it."""
     return functools.partial(self.skipping, split=split)
+
+  def without_repeats(self, documents, split):
+    """Returns documents without exact copies, and counts the copies."""
+    skipping = self.skipping_in(split)
+    kept, copies = annotated.without_repeats(documents, skipping)
+    self.rule(COPIES, split, copies)
+    return kept
 
   def part(self, split, read, *args):
     """Returns read(*args); [] with --allow_incomplete if a file is missing."""

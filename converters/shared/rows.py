@@ -6,6 +6,7 @@ import contextlib
 from common import text
 from common.errors import InputError
 from common.errors import shorten
+from converters.shared import corpus
 from formats import annotated
 
 
@@ -94,7 +95,7 @@ def abstracts(data, path, report, split):
       name, title + " " + abstract, title, [], [], place
     )
     if name in found and found[name][:3] == document[:3]:
-      report.rule("duplicate documents (skipped)", split)
+      report.rule(corpus.COPIES, split)
       continue
     with skipping(annotated.UNFIT_DOCUMENTS):
       annotated.check_new(name, found, place)
