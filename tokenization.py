@@ -201,7 +201,7 @@ def _choose_case(tokenizer, wanted):
 def _read(path, open_file):
   try:
     with open_file(path, "rb") as f:
-      return files.gathered(iter(lambda: f.read(1 << 18), b""), path, _MAX_FILE)
+      return files.read_open(f, path, _MAX_FILE)
   except InputError:
     raise
   except Exception as error:  # tf.io.gfile does not raise OSError.

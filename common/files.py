@@ -174,7 +174,12 @@ def read(path, limit=MAX_BYTES):
   Raises InputError if it cannot be read, or has more bytes than the limit.
   """
   with _explained(path, "read"), open_file(path) as f:
-    return gathered(iter(lambda: f.read(_BLOCK), b""), path, limit)
+    return read_open(f, path, limit)
+
+
+def read_open(file, path, limit=MAX_BYTES):
+  """Returns the bytes of an open file; InputError if they exceed the limit."""
+  return gathered(iter(lambda: file.read(_BLOCK), b""), path, limit)
 
 
 def gathered(blocks, path, limit=MAX_BYTES):

@@ -619,8 +619,8 @@ def _read_questions(kind, data, path):
         questions.locate(question.context, answer)
 
 
-def _own_readers():
-  """Returns the Readers of files that the project writes itself."""
+def _run_file_readers():
+  """Returns the Readers of the JSON files that runs and data creation leave."""
 
   def read_results(folder):
     run_files.read_results(folder)
@@ -632,6 +632,27 @@ def _own_readers():
     path = os.path.join(folder, run_files.LEARNED)
     run_files.check_learned(learned, learned.get("task"), path)
 
+  return {
+    "task.json": Reader({run_files.LEARNED: _json(TASK)}, read_task),
+    "run_config.json": Reader(
+      {run_files.DESCRIPTION: _json(RUN_CONFIG)}, read_results
+    ),
+    "results.json": Reader({run_files.RESULTS: _json(RESULTS)}, read_results),
+    "training_state.json": Reader(
+      {run_files.STATE: b'{"finished": false, "scores": [[2, 0.5]]}'},
+      run_files.read_state,
+    ),
+    "manifest.json": Reader(
+      {"a.tfrecord.manifest.json": _json(MANIFEST)},
+      lambda folder: manifests.of_files([os.path.join(folder, "a.tfrecord")]),
+    ),
+    "tfrecord": Reader(_records(), _read_records),
+  }
+
+
+def _model_readers():
+  """Returns the Readers of configs, vocabularies and weights."""
+
   def read_vocabulary(name):
     def read(folder):
       tokenizer = tokenization.load(os.path.join(folder, name))
@@ -642,29 +663,14 @@ def _own_readers():
   def read_model(path):
     tokenization.load(spm_model_file=path).encode("Rats have 12, pain.")
 
-  with open(helpers.SPM, "rb") as f:
-    model = f.read()
-  with open(helpers.SPM[: -len("model")] + "vocab", "rb") as f:
-    pieces = f.read()
-  dump = functools.partial(json.dumps, indent=1)
+  def read_checkpoint(folder):
+    modeling.check_checkpoint(modeling.find_checkpoint(folder))
+
+  model = files.read(helpers.SPM)
+  pieces = files.read(helpers.SPM[: -len("model")] + "vocab")
   return {
-    "task.json": Reader({run_files.LEARNED: dump(TASK).encode()}, read_task),
-    "run_config.json": Reader(
-      {run_files.DESCRIPTION: dump(RUN_CONFIG).encode()}, read_results
-    ),
-    "results.json": Reader(
-      {run_files.RESULTS: dump(RESULTS).encode()}, read_results
-    ),
-    "training_state.json": Reader(
-      {run_files.STATE: b'{"finished": false, "scores": [[2, 0.5]]}'},
-      run_files.read_state,
-    ),
     "albert_config.json": _of_path(
-      "a.json", dump(CONFIG), modeling.AlbertConfig.from_json_file
-    ),
-    "manifest.json": Reader(
-      {"a.tfrecord.manifest.json": dump(MANIFEST).encode()},
-      lambda folder: manifests.of_files([os.path.join(folder, "a.tfrecord")]),
+      "a.json", _json(CONFIG), modeling.AlbertConfig.from_json_file
     ),
     "vocab.txt": Reader(
       {"vocab.txt": VOCABULARY.encode()}, read_vocabulary("vocab.txt")
@@ -674,23 +680,22 @@ def _own_readers():
       read_vocabulary("spiece.vocab"),
     ),
     "spiece.model": _of_path("spiece.model", model, read_model),
-    "recipe": Reader({"ncbi.flags": RECIPE.encode()}, sweep.read_recipes),
-    "checkpoint": Reader(
-      _checkpoint(),
-      lambda folder: modeling.check_checkpoint(
-        modeling.find_checkpoint(folder)
-      ),
-    ),
+    "checkpoint": Reader(_checkpoint(), read_checkpoint),
     "safetensors": Reader(
       {"model.safetensors": transformers_weights.weights_bytes(WEIGHTS)},
       transformers_weights.read_weights,
     ),
     "config.json": Reader(
-      {"config.json": dump(TRANSFORMERS).encode()},
-      transformers_files.read_config,
+      {"config.json": _json(TRANSFORMERS)}, transformers_files.read_config
     ),
+  }
+
+
+def _score_readers():
+  """Returns the Readers of recipes, published scores and scorers' input."""
+  return {
+    "recipe": Reader({"ncbi.flags": RECIPE.encode()}, sweep.read_recipes),
     "published": _of_bytes("a.csv", PUBLISHED, scoreboard.read_published),
-    "tfrecord": Reader(_records(), _read_records),
     "conlleval": _of_bytes(
       "a",
       "Cancer B-Dis O\nof O O\n\nlung B-Dis B-Dis\n",
@@ -700,6 +705,10 @@ def _own_readers():
       "a", '{"id": "1", "mentions": [[[0, 3]]]}\n', bc2gm_score.read_mentions
     ),
   }
+
+
+def _json(value):
+  return json.dumps(value, indent=1).encode()
 
 
 def _records():
@@ -747,7 +756,9 @@ READERS = {
     _unlabelled_readers,
     _source_readers,
     _annotated_readers,
-    _own_readers,
+    _run_file_readers,
+    _model_readers,
+    _score_readers,
     _corpus_readers,
   )
   for name, reader in readers().items()
