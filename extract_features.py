@@ -38,8 +38,6 @@ if __name__ == "__main__":
 from common import quiet  # noqa: F401  First: silences TensorFlow.
 # isort: on
 
-import os
-
 from absl import flags
 
 from common import files
@@ -130,8 +128,7 @@ def main(_):
     device, values.batch_size, values.max_seq_length
   )
   output = embeddings.Output(path, format, values.dtype)
-  folder, name = os.path.split(path)
-  with files.locked(folder, ".%s.in_use" % name):
+  with files.locked_beside(path):
     embeddings.extract(values.input_file, model, wanted, inference, output)
 
 

@@ -300,6 +300,12 @@ def locked(folder, name=".in_use"):
         os.rmdir(path)
 
 
+def locked_beside(path):
+  """Locks a file or a folder, which may have to be new; see `locked`."""
+  folder, name = os.path.split(path.rstrip("/"))
+  return locked(folder, ".%s.in_use" % name)
+
+
 def _missing_folders(path):
   """Returns a folder and its parents, as far as they do not exist."""
   found = []

@@ -88,9 +88,9 @@ def documents(path, format, open_file=open, dropped=None):
     number and keeps its content. Any other becomes a word for its kind (name,
     hospital, place, number, date, institution; 90 for "Age over 90"; otherwise
     unknown), once for several of a kind in a row; so does ___, MIMIC-IV's mark
-    for anything. Wrapped lines are joined; a
-    new paragraph starts after a blank line or a line under 40 characters, and
-    at a heading ("Allergies:") or a list item ("2.", "-").
+    for anything. Wrapped lines are joined; a new paragraph starts after a blank
+    line or a line under 40 characters, and at a heading ("Allergies:") or a
+    list item ("2.", "-").
 
   Cited numbers are removed with their brackets ("cells [1,2]." and "cells" with
   a superscript 1 become "cells."), unless they are part of the sentence ("in

@@ -79,9 +79,7 @@ def main(_):
   folder = vars(config)[needed]
   if not folder:
     raise InputError("--format=%s needs --%s" % (config.format, needed))
-  place, name = os.path.split(config.output_dir.rstrip("/"))
-  # Beside the folder, which has to be empty.
-  with files.locked(place, ".%s.in_use" % name):
+  with files.locked_beside(config.output_dir):
     model_folders.remove_leftovers(config.output_dir)
     export(config, folder, target)
 

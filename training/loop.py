@@ -18,6 +18,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.training import training_util
 
 from training import progress
+from training import state
 
 # The values of tf.estimator.ModeKeys.
 TRAIN, EVAL, PREDICT = "train", "eval", "infer"
@@ -85,7 +86,7 @@ class Estimator:
       saving_listeners: tf.train.CheckpointSaverListeners.
     """
     newest = tf.train.latest_checkpoint(self.model_dir)
-    if newest and _step_of(newest) >= max_steps:
+    if newest and state.checkpoint_step(newest) >= max_steps:
       return
     with tf.Graph().as_default(), _scope(self._strategy):
       tf.set_random_seed(self._seed)
@@ -255,7 +256,3 @@ def _dataset(input_fn, context=None):
 def _iterator(input_fn):
   with tf.device("/cpu:0"):
     return tf.data.make_initializable_iterator(_dataset(input_fn))
-
-
-def _step_of(checkpoint):
-  return int(tf.train.load_variable(checkpoint, "global_step"))
