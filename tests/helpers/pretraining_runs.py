@@ -4,8 +4,7 @@
 import json
 import types
 
-import tensorflow.compat.v1 as tf
-
+import modeling
 from pretraining import harness
 import run_pretraining
 from tests.helpers import pretraining_files
@@ -46,8 +45,7 @@ def run(folder, **changed):
 
 def variables(prefix):
   """Returns {name: value} of a checkpoint."""
-  reader = tf.train.load_checkpoint(str(prefix))
-  return {n: reader.get_tensor(n) for n in reader.get_variable_to_shape_map()}
+  return dict(modeling.read_checkpoint(str(prefix)))
 
 
 def prepared(folder):

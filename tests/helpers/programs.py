@@ -83,9 +83,8 @@ def kill_at(program, arguments, text):
 
 def variables(prefix):
   """Returns {name: bytes} of a checkpoint."""
-  reader = tf.train.load_checkpoint(str(prefix))
-  names = reader.get_variable_to_shape_map()
-  return {name: reader.get_tensor(name).tobytes() for name in names}
+  found = modeling.read_checkpoint(str(prefix))
+  return {name: value.tobytes() for name, value in found}
 
 
 def write_corpus(folder, sizes):
