@@ -19,18 +19,20 @@
 #   --dry_run          print the commands without running them
 #   --report           only make the report of --results_dir
 #
-# PYTHON is the interpreter: a path, or tf1 or tf2 for that of scripts/setup.sh
-# (default: tf2 if it is set up, else tf1). Finished runs are skipped; failed
-# ones are reported, with exit code 1. After Ctrl-C or a kill the same command
-# continues where it left off. docs/benchmark.md explains more.
+# PYTHON is the interpreter: a path, or tf1, tf2.15 or tf2 for that of
+# scripts/setup.sh (default: the newest that is set up). Finished runs are
+# skipped; failed ones are reported, with exit code 1. After Ctrl-C or a kill
+# the same command continues where it left off. docs/benchmark.md explains more.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 case " $* " in *" --help "* | *" -h "*) usage && exit ;; esac
-if [ -x "$(venv_of tf2)/bin/python" ]; then python=tf2; else python=tf1; fi
-python=${PYTHON:-$python}
-case $python in tf1 | tf2) python=$(venv_of "$python")/bin/python ;; esac
+python=${PYTHON:-$(newest_venv)} ||
+  die "no environment was found; scripts/setup.sh creates one"
+case $python in
+  tf1 | tf2.15 | tf2) python=$(venv_of "$python")/bin/python ;;
+esac
 type -P "$python" >/dev/null ||
-  die "PYTHON=$python: no such program; scripts/setup.sh makes tf1 and tf2"
+  die "PYTHON=$python: no such program; scripts/setup.sh creates environments"
 exec "$python" "$REPO/scripts/benchmark.py" --python "$python" "$@"

@@ -4,8 +4,6 @@
 # Functions shared by the scripts; sourced, never run. They locate the checkout,
 # find a Python for each TensorFlow, and check whether a virtual environment is
 # complete. They work with bash 3.2 (macOS) and later.
-#
-# tf1 is TensorFlow 1.15 on Python 3.7, tf2 is 2.15 on Python 3.9 to 3.11.
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
@@ -25,15 +23,51 @@ usage() {
   awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"
 }
 
-python_minors() { if [ "$1" = tf1 ]; then say 3.7; else say 3.11 3.10 3.9; fi; }
-python_range() { if [ "$1" = tf1 ]; then say 3.7; else say '3.9 to 3.11'; fi; }
-release() { if [ "$1" = tf1 ]; then say 1.15; else say 2.15; fi; }
+TENSORFLOWS='tf2 tf2.15 tf1' # Newest first, and so are the Pythons of each.
+python_minors() {
+  case $1 in
+    tf1) say 3.7 ;;
+    tf2.15) say 3.11 3.10 3.9 ;;
+    tf2) say 3.13 3.12 ;;
+  esac
+}
+python_range() {
+  case $1 in
+    tf1) say 3.7 ;;
+    tf2.15) say '3.9 to 3.11' ;;
+    tf2) say '3.12 or 3.13' ;;
+  esac
+}
+release() {
+  case $1 in tf1) say 1.15 ;; tf2.15) say 2.15 ;; tf2) say 2.21 ;; esac
+}
 venv_of() { say "$REPO/.venv-$1"; }
+
+# True if a Python such as 3.12 is one that the TensorFlow supports.
+fits() {  # fits TENSORFLOW MINOR
+  case " $(python_minors "$1") " in *" ${2:-none} "*) ;; *) return 1 ;; esac
+}
 
 sha256() {
   if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi |
     cut -d ' ' -f 1
 }
+
+# Prints "minor version lacks path" from inside an interpreter. A pyenv shim can
+# be on PATH and still fail to run, so only a candidate that answers counts.
+PROBE='
+import importlib.util, os, platform, sys
+lacks = [m for m in ("venv", "ensurepip") if not importlib.util.find_spec(m)]
+if platform.python_implementation() != "CPython" or sys.maxsize < 2**32:
+  lacks = ["64-bit-CPython"]
+path = sys.executable
+if sys.prefix != sys.base_prefix:  # A virtual environment may be deleted.
+  base = os.path.join(sys.base_prefix, "bin", "python%d.%d" % sys.version_info[:2])
+  path = base if os.path.exists(base) else path
+print("%d.%d" % sys.version_info[:2], platform.python_version(),
+      "+".join(lacks) or "-", path)
+'
+probe() { "$1" -I -c "$PROBE" 2>/dev/null </dev/null || true; }  # probe PYTHON
 
 # Prints the kind, path and requirements of a complete environment. The path is
 # part of it because the environment's scripts hold absolute paths: a checkout
@@ -54,10 +88,27 @@ is_ready() {  # is_ready TENSORFLOW plain|dev
   stamp=$(cat "$venv/setup-stamp")
   for kind in dev plain; do
     if [ "$stamp" = "$(expected_stamp "$1" $kind)" ]; then
-      "$venv/bin/python" -c '' 2>/dev/null
+      venv_fits "$1"
       return
     fi
     [ "$2" = plain ] || return 1
+  done
+  return 1
+}
+
+# True if the environment's Python runs and is one that the TensorFlow supports.
+# When tf2 was TensorFlow 2.15, .venv-tf2 had Python 3.9 to 3.11.
+venv_fits() {  # venv_fits TENSORFLOW
+  local minor _
+  read -r minor _ <<<"$(probe "$(venv_of "$1")/bin/python")"
+  fits "$1" "$minor"
+}
+
+# Prints the newest TensorFlow that has an environment; false if none has.
+newest_venv() {
+  local tensorflow
+  for tensorflow in $TENSORFLOWS; do
+    if venv_fits "$tensorflow"; then say "$tensorflow" && return; fi
   done
   return 1
 }
@@ -87,69 +138,75 @@ candidates() {  # candidates TENSORFLOW
         2>/dev/null) && say "uv	$path"
     done
   fi
+  for minor in $(python_minors "$1"); do
+    for path in "$REPO/.python/cpython-$minor".*/bin/"python$minor"; do
+      if [ -x "$path" ]; then say ".python	$path"; fi
+    done
+  done
   return 0
 }
 
-# Prints "minor version lacks path" from inside an interpreter. A pyenv shim can
-# be on PATH and still fail to run, so only a candidate that answers counts.
-PROBE='
-import importlib.util, os, platform, sys
-lacks = [m for m in ("venv", "ensurepip") if not importlib.util.find_spec(m)]
-if platform.python_implementation() != "CPython" or sys.maxsize < 2**32:
-  lacks = ["64-bit-CPython"]
-path = sys.executable
-if sys.prefix != sys.base_prefix:  # A virtual environment may be deleted.
-  base = os.path.join(sys.base_prefix, "bin", "python%d.%d" % sys.version_info[:2])
-  path = base if os.path.exists(base) else path
-print("%d.%d" % sys.version_info[:2], platform.python_version(),
-      "+".join(lacks) or "-", path)
-'
-
 # Sets FOUND (path), FOUND_VERSION and FOUND_ORIGIN; false if none is found.
-# Appends a line to UNFIT for each interpreter that only lacks a module.
+# Appends a line to UNFIT for each that lacks a module or is too new for all.
 UNFIT=''
 # shellcheck disable=SC2034  # Read by the scripts that source this.
 find_python() {  # find_python TENSORFLOW
   local origin path minor version lacks real
   while IFS='	' read -r origin path; do
-    read -r minor version lacks real \
-      <<<"$("$path" -I -c "$PROBE" 2>/dev/null </dev/null || true)"
-    case " $(python_minors "$1") " in
-      *" ${minor:-none} "*) ;;
-      *) continue ;;
+    read -r minor version lacks real <<<"$(probe "$path")"
+    case $1-$minor in
+      tf2-3.1[4-9])
+        unfit "$path is Python $version, too new for TensorFlow $(release tf2)"
+        ;;
     esac
+    fits "$1" "$minor" || continue
     if [ "$lacks" = - ]; then
       FOUND=$real FOUND_VERSION=$version FOUND_ORIGIN=$origin
       return 0
     fi
-    UNFIT="$UNFIT  $path is Python $version but lacks $lacks"$'\n'
+    unfit "$path is Python $version but lacks $lacks"
   done < <(candidates "$1")
   return 1
+}
+unfit() { case $UNFIT in *"  $1"*) ;; *) UNFIT="$UNFIT  $1"$'\n' ;; esac; }
+
+# Finds a Python; if there is none but there is uv, uv downloads one into the
+# checkout.
+find_or_fetch_python() {  # find_or_fetch_python TENSORFLOW
+  local minor _
+  find_python "$1" && return
+  command -v uv >/dev/null || return 1
+  read -r minor _ <<<"$(python_minors "$1")"
+  say "no Python $(python_range "$1") was found: uv downloads $minor to .python"
+  # In / no project's settings apply; BIN=0: no link to it in ~/.local/bin.
+  (cd / && UV_PYTHON_INSTALL_DIR=$REPO/.python UV_PYTHON_INSTALL_BIN=0 \
+    uv python install "$minor") && find_python "$1"
 }
 
 # Explains how to install a Python after find_python found none.
 advice() {  # advice TENSORFLOW
-  local full=3.11.7 minor=3.11
-  if [ "$1" = tf1 ]; then full=3.7.16 minor=3.7; fi
+  local minor _
+  read -r minor _ <<<"$(python_minors "$1")"
   cat <<END
 no Python $(python_range "$1") was found, which TensorFlow $(release "$1") needs
 (searched PATH and the versions installed by pyenv, conda and uv).
 ${UNFIT}Install one in any of these ways, then run this again:
-  pyenv install $full
+  pyenv install $minor
   conda create --name python$minor python=$minor
-  uv python install $minor
+  uv python install $minor (scripts/setup.sh does it if uv is installed)
 END
 }
 
-# Prints the default TensorFlow: tf2 if a Python for it is found, else tf1.
+# Prints the newest TensorFlow for which a Python is found or uv can fetch one.
 choose_tensorflow() {
-  if is_ready tf2 plain || find_python tf2; then
-    say tf2
-  elif is_ready tf1 plain || find_python tf1; then
-    say tf1
-  else
-    advice tf2 >&2
-    say "Python 3.7 with TensorFlow 1.15 works too." >&2
-    return 1
-  fi
+  local tensorflow
+  for tensorflow in $TENSORFLOWS; do
+    if is_ready "$tensorflow" plain || find_python "$tensorflow"; then
+      say "$tensorflow" && return
+    fi
+  done
+  if command -v uv >/dev/null; then say tf2 && return; fi
+  advice tf2 >&2
+  say "TensorFlow 2.15 on Python 3.9 to 3.11 or 1.15 on 3.7 works too." >&2
+  return 1
 }

@@ -54,13 +54,11 @@ parse_arguments() {
 choose_python() {
   local tensorflow
   CHOSEN=${PYTHON:-}
-  for tensorflow in tf2 tf1; do
-    if [ -z "$CHOSEN" ] && is_ready $tensorflow plain; then
-      CHOSEN=$(venv_of $tensorflow)/bin/python
-    fi
-  done
-  for tensorflow in tf2 tf1; do
-    if [ -z "$CHOSEN" ] && find_python $tensorflow; then CHOSEN=$FOUND; fi
+  if [ -z "$CHOSEN" ] && tensorflow=$(newest_venv); then
+    CHOSEN=$(venv_of "$tensorflow")/bin/python
+  fi
+  for tensorflow in $TENSORFLOWS; do
+    if [ -z "$CHOSEN" ] && find_python "$tensorflow"; then CHOSEN=$FOUND; fi
   done
   [ -n "$CHOSEN" ] || die "$(advice tf2)"
 }

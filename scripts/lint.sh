@@ -17,8 +17,7 @@ set -euo pipefail
 find_ruff() {
   local pinned
   pinned=$(sed -n 's/^ruff==//p' "$REPO/requirements-dev.txt")
-  for RUFF in "${PYTHON:-python3}" "$(venv_of tf2)/bin/python" \
-    "$(venv_of tf1)/bin/python"; do
+  for RUFF in "${PYTHON:-python3}" "$REPO"/.venv-*/bin/python; do
     [ "$("$RUFF" -m ruff --version 2>/dev/null)" != "ruff $pinned" ] || return 0
   done
   die "ruff $pinned was not found; install it with: scripts/setup.sh --dev"

@@ -3,11 +3,11 @@
 #
 # Fine-tunes and scores a model that finds disease names, from scratch.
 #
-# usage: scripts/quickstart.sh [tf1|tf2] [output folder]
+# usage: scripts/quickstart.sh [tf1|tf2.15|tf2] [output folder]
 #
-#   tf1, tf2       which TensorFlow to install and use, as in scripts/setup.sh
-#   output folder  where to write everything (default: $OUTPUT_DIR if set, else
-#                  output/quickstart in the checkout)
+#   tf1, tf2.15, tf2  TensorFlow to install and use, as in scripts/setup.sh
+#   output folder     where to write everything (default: $OUTPUT_DIR if set,
+#                     else output/quickstart in the checkout)
 #
 # Creates the environment, fine-tunes the bundled small ALBERT on bundled
 # sentences of the NCBI disease corpus, scores it on the test sentences and
@@ -23,9 +23,11 @@ parse_arguments() {
   TENSORFLOW=''
   for argument in "$@"; do
     case $argument in
-      tf1 | tf2) TENSORFLOW=$argument ;;
+      tf1 | tf2.15 | tf2) TENSORFLOW=$argument ;;
       -h | --help) usage && exit ;;
-      -*) die "unknown argument '$argument'; expected tf1, tf2 or a folder" ;;
+      -*)
+        die "unknown argument '$argument'; expected a TensorFlow or a folder"
+        ;;
       *) output=$argument ;;
     esac
   done

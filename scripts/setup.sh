@@ -3,14 +3,16 @@
 #
 # Creates a virtual environment with everything that BioALBERT needs.
 #
-# usage: scripts/setup.sh [tf1|tf2] [--dev]
+# usage: scripts/setup.sh [tf1|tf2.15|tf2] [--dev]
 #
-#   tf1    TensorFlow 1.15 on Python 3.7, in .venv-tf1
-#   tf2    TensorFlow 2.15 on Python 3.9, 3.10 or 3.11, in .venv-tf2
-#          (default: tf2 if a Python for it is found, else tf1)
-#   --dev  also install the test tools (requirements-dev.txt)
+#   tf1     TensorFlow 1.15 on Python 3.7, in .venv-tf1
+#   tf2.15  TensorFlow 2.15 on Python 3.9, 3.10 or 3.11, in .venv-tf2.15
+#   tf2     TensorFlow 2.21 on Python 3.12 or 3.13, in .venv-tf2
+#           (default: the newest for which a Python is found)
+#   --dev   also install the test tools (requirements-dev.txt)
 #
-# Installs nothing outside the checkout. A second run does nothing, unless the
+# Installs nothing outside the checkout. If no fitting Python is found but uv is
+# installed, uv downloads one to .python. A second run does nothing, unless the
 # requirements have changed: then it updates the environment. An environment
 # that was left incomplete is created again. If two runs start at the same time,
 # the second waits for the first.
@@ -18,22 +20,29 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# The pip that comes with an old Python cannot read today's wheels.
-PIP=pip==24.0
+# The pip that comes with an old Python cannot read today's wheels. These are
+# the last for Python 3.7, the last for 3.9 and the newest.
+PIP=(
+  'pip==24.0; python_version < "3.8"'
+  'pip==26.0.1; python_version == "3.9"'
+  'pip==26.3; python_version >= "3.10"'
+)
 
 parse_arguments() {
   TENSORFLOW='' KIND=plain
   for argument in "$@"; do
     case $argument in
-      tf1 | tf2) TENSORFLOW=$argument ;;
+      tf1 | tf2.15 | tf2) TENSORFLOW=$argument ;;
       --dev) KIND=dev ;;
       -h | --help) usage && exit ;;
-      *) die "unknown argument '$argument'; expected tf1, tf2 or --dev" ;;
+      *)
+        die "unknown argument '$argument'; expected tf1, tf2.15, tf2 or --dev"
+        ;;
     esac
   done
   if [ -z "$TENSORFLOW" ]; then
     TENSORFLOW=$(choose_tensorflow)
-    say "neither tf1 nor tf2 given: using $TENSORFLOW"
+    say "no TensorFlow given: using $TENSORFLOW ($(release "$TENSORFLOW"))"
   fi
   VENV=$(venv_of "$TENSORFLOW")
   NAME=$(basename "$VENV")
@@ -58,10 +67,15 @@ report_ready() {
 # Creates the environment if there is none, or if it is incomplete: without a
 # stamp it may hold half-copied packages.
 make_venv() {
-  if [ -e "$VENV" ] &&
-    ! { grep -qF " $VENV" "$VENV/setup-stamp" && "$VENV/bin/python" -c ''; } \
-      2>/dev/null; then
-    say "$NAME is incomplete, was moved or lost its Python: creating it again"
+  local reason=''
+  if ! venv_fits "$TENSORFLOW"; then
+    reason="has no Python $(python_range "$TENSORFLOW")"
+  elif ! grep -qxF -e "plain $VENV" -e "dev $VENV" \
+    "$VENV/setup-stamp" 2>/dev/null; then
+    reason='is incomplete or was moved'
+  fi
+  if [ -n "$reason" ] && [ -e "$VENV" ]; then
+    say "$NAME $reason: creating it again"
     rm -rf "$VENV"
   fi
   if [ ! -e "$VENV" ]; then
@@ -76,22 +90,18 @@ install() {
   say "installing $requirements into $NAME (downloads about 0.5 GB, needs up" \
     "to 2 GB of disk; one or two minutes on a fast connection)"
   # Without its stamp the environment counts as incomplete. When pip fails it
-  # undoes its changes, so pip_failed puts the old stamp back.
+  # undoes its changes, so the old stamp comes back.
   if [ -e "$VENV/setup-stamp" ]; then
     mv "$VENV/setup-stamp" "$VENV/setup-stamp.old"
   fi
-  for wanted in "$PIP" "--requirement=$REPO/$requirements"; do
-    "$VENV/bin/python" -m pip install -qq --no-cache-dir "$wanted" ||
-      pip_failed "$wanted"
-  done
-}
-
-pip_failed() {
+  pip_install "${PIP[@]}" && pip_install -r "$REPO/$requirements" && return
   if [ -e "$VENV/setup-stamp.old" ]; then
     mv "$VENV/setup-stamp.old" "$VENV/setup-stamp"
   fi
-  die "pip could not install ${1#*=}; see its message above"
+  die "pip could not install $requirements; see its message above"
 }
+
+pip_install() { "$VENV/bin/python" -m pip install -qq --no-cache-dir "$@"; }
 
 check() {
   local seen
@@ -105,7 +115,7 @@ main() {
   parse_arguments "$@"
   cd "$REPO"
   if is_ready "$TENSORFLOW" "$KIND"; then report_ready; fi
-  find_python "$TENSORFLOW" || die "$(advice "$TENSORFLOW")"
+  find_or_fetch_python "$TENSORFLOW" || die "$(advice "$TENSORFLOW")"
   lock "$FOUND"
   if is_ready "$TENSORFLOW" "$KIND"; then report_ready; fi
   make_venv

@@ -3,38 +3,60 @@
 #
 # Runs the tests on every TensorFlow for which a Python is found.
 #
-# usage: scripts/test.sh [tf1|tf2] [-- arguments of pytest]
+# usage: scripts/test.sh [tf1|tf2.15|tf2] [-- arguments of pytest]
 #
-#   tf1, tf2  run on this TensorFlow only
-#   --        pass the rest to pytest: scripts/test.sh tf2 -- -k metrics
+#   tf1, tf2.15, tf2  run on this TensorFlow only
+#   --                pass the rest to pytest: scripts/test.sh tf2 -- -k metrics
 #
-# First creates the environments (scripts/setup.sh --dev). Fails if a test fails
-# or if no Python is found. If the variable CI is set, it also fails if the
-# Python for either TensorFlow is missing.
+# First creates the environments (scripts/setup.sh --dev), two at a time. Prints
+# the ten slowest tests of each TensorFlow. Fails if a test fails or if no Python
+# is found. If the variable CI is set, it also fails if the Python for one of
+# these TensorFlows is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 parse_arguments() {
-  TENSORFLOWS=''
+  local requested=''
   PYTEST_ARGUMENTS=()
   while [ $# -gt 0 ]; do
     case $1 in
-      tf1 | tf2) TENSORFLOWS="$TENSORFLOWS $1" ;;
+      tf1 | tf2.15 | tf2) requested="$requested $1" ;;
       -h | --help) usage && exit ;;
       --) shift && PYTEST_ARGUMENTS=("$@") && break ;;
       *) die "unknown argument '$1'; put arguments of pytest after --" ;;
     esac
     shift
   done
-  TENSORFLOWS=${TENSORFLOWS:-tf2 tf1}
+  TENSORFLOWS=${requested:-$TENSORFLOWS}
+}
+
+# Keeps those TensorFlows for which a Python is found, and reports the others.
+skip_missing() {
+  local tensorflow found=''
+  for tensorflow in $TENSORFLOWS; do
+    if is_ready "$tensorflow" dev || find_python "$tensorflow"; then
+      found="$found $tensorflow"
+    else
+      REPORT="$REPORT$tensorflow: NOT TESTED: $(advice "$tensorflow")"$'\n'
+      if [ -n "${CI:-}" ]; then FAILED=1; fi
+    fi
+  done
+  TENSORFLOWS=$found
+}
+
+# Sets up two environments at a time; test_on sees which of them failed.
+set_up() {
+  # shellcheck disable=SC2086  # A line for each is intended.
+  printf '%s\n' $TENSORFLOWS |
+    xargs -n 1 -P 2 bash "$REPO/scripts/setup.sh" --dev || true
 }
 
 # Runs the tests and adds a line to REPORT; false if anything failed.
 test_on() {  # test_on TENSORFLOW
   local python version start=$SECONDS outcome=passed
   python=$(venv_of "$1")/bin/python
-  bash "$REPO/scripts/setup.sh" "$1" --dev || {
+  is_ready "$1" dev || {
     REPORT="$REPORT$1: setup failed"$'\n'
     return 1
   }
@@ -42,7 +64,7 @@ test_on() {  # test_on TENSORFLOW
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
   "$python" -m pytest -q --numprocesses=auto --maxprocesses=4 --dist=loadfile \
-    --max-worker-restart=2 \
+    --max-worker-restart=2 --durations=10 \
     ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
@@ -50,22 +72,18 @@ test_on() {  # test_on TENSORFLOW
 }
 
 main() {
-  local tensorflow failed=0 tested=0
-  REPORT=''
+  local tensorflow
+  REPORT='' FAILED=0
   parse_arguments "$@"
   cd "$REPO"
+  skip_missing
+  if [ -n "$TENSORFLOWS" ]; then set_up; fi
   for tensorflow in $TENSORFLOWS; do
-    if is_ready "$tensorflow" dev || find_python "$tensorflow"; then
-      tested=$((tested + 1))
-      test_on "$tensorflow" || failed=1
-    else
-      REPORT="$REPORT$tensorflow: NOT TESTED: $(advice "$tensorflow")"$'\n'
-      if [ -n "${CI:-}" ]; then failed=1; fi
-    fi
+    test_on "$tensorflow" || FAILED=1
   done
   printf '\n%s' "$REPORT"
-  if [ $tested = 0 ]; then die "no Python was found, so nothing was tested"; fi
-  if [ $failed = 1 ]; then die "the tests failed or are incomplete"; fi
+  [ -n "$TENSORFLOWS" ] || die "no Python was found, so nothing was tested"
+  if [ $FAILED = 1 ]; then die "the tests failed or are incomplete"; fi
 }
 
 main "$@"

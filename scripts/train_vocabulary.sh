@@ -3,9 +3,9 @@
 #
 # Trains your own SentencePiece vocabulary with ALBERT's options.
 #
-# usage: scripts/train_vocabulary.sh [tf1|tf2] --input FILES --output_prefix P
-#          [--vocab_size N] [--input_format F] [--sentences N] [--threads N]
-#          [--keep_case]
+# usage: scripts/train_vocabulary.sh [tf1|tf2.15|tf2]
+#          --input FILES --output_prefix P [--vocab_size N] [--input_format F]
+#          [--sentences N] [--threads N] [--keep_case]
 #
 #   --input          files or globs in quotes, comma-separated, in any format
 #                    that create_pretraining_data.py reads
@@ -17,7 +17,7 @@
 #   --threads        number of threads (default 16; the result depends on it
 #                    slightly)
 #   --keep_case      keep capitals; by default text is lower-cased
-#   tf1, tf2         the environment to use; see scripts/setup.sh
+#   tf1, tf2.15, tf2  the environment to use; see scripts/setup.sh
 #
 # Then: create_pretraining_data.py --spm_model_file=P.model ..., and in the
 # model's configuration "vocab_size": N.
@@ -29,7 +29,7 @@ parse_arguments() {
   TENSORFLOW='' OPTIONS=()
   while [ $# -gt 0 ]; do
     case $1 in
-      tf1 | tf2) TENSORFLOW=$1 ;;
+      tf1 | tf2.15 | tf2) TENSORFLOW=$1 ;;
       -h | --help) usage && exit ;;
       --keep_case) OPTIONS+=("$1") ;;
       --input=* | --output_prefix=* | --vocab_size=* | --input_format=* | \

@@ -15,7 +15,7 @@ SCRIPTS = "setup.sh test.sh lint.sh quickstart.sh train_vocabulary.sh".split()
 # Every command that the scripts may use besides Python.
 TOOLS = (
   "awk basename bash cat cp cut dirname grep mkdir mv rm sed sha256sum shasum"
-  " sleep"
+  " sleep xargs"
 )
 
 # Stands in for an interpreter: answers the probe, copies itself into a virtual
@@ -27,7 +27,7 @@ case "$*" in
   "-m venv "*) echo "venv" >>{log}
     mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m pip freeze") echo "tensorflow==0.0" ;;
-  "-m pip "*) echo "${{@: -1}}" >>{log}; sleep "${{PIP_SECONDS:-0}}"
+  "-m pip "*) echo "${{*:6}}" >>{log}; sleep "${{PIP_SECONDS:-0}}"
     exit "${{PIP_CODE:-0}}" ;;
   "-m pytest "*) echo "$*" >>{log}; exit "${{PYTEST_CODE:-0}}" ;;
   run_ner.py*) echo "$*" >>{log}
@@ -103,9 +103,12 @@ class Machine:
     return [line.replace(str(self.checkout) + "/", "") for line in lines]
 
 
-PIP = "pip==24.0"
-PLAIN = "--requirement=requirements.txt"
-DEV = "--requirement=requirements-dev.txt"
+PIP = (
+  'pip==24.0; python_version < "3.8" pip==26.0.1; python_version == "3.9"'
+  ' pip==26.3; python_version >= "3.10"'
+)
+PLAIN = "-r requirements.txt"
+DEV = "-r requirements-dev.txt"
 
 
 @pytest.fixture
@@ -115,8 +118,8 @@ def machine(tmp_path, repo):
 
 @pytest.fixture
 def ready(machine):
-  """Returns a Machine with an environment for TensorFlow 2."""
-  machine.add_python("python3.11", "3.11")
+  """Returns a Machine with an environment for tf2."""
+  machine.add_python("python3.13", "3.13")
   machine.run("setup.sh", "tf2")
   machine.logged()
   return machine
@@ -135,9 +138,9 @@ def test_an_unknown_argument_is_an_error_that_names_it(machine, script):
 
 
 def test_setup_installs_with_a_python_on_the_path(machine):
-  machine.add_python("python3.11", "3.11")
+  machine.add_python("python3.13", "3.13")
   output = machine.run("setup.sh", "tf2")
-  assert "Python 3.11.9 from PATH" in output
+  assert "Python 3.13.9 from PATH" in output
   assert output.endswith("ready: source .venv-tf2/bin/activate\n")
   assert machine.logged() == ["venv", PIP, PLAIN]
 
@@ -145,8 +148,10 @@ def test_setup_installs_with_a_python_on_the_path(machine):
 @pytest.mark.parametrize(
   "name, minor, tensorflow",
   [
-    ("python3", "3.9", "tf2"),
-    ("python", "3.10", "tf2"),
+    ("python3", "3.13", "tf2"),
+    ("python", "3.12", "tf2"),
+    ("python3", "3.9", "tf2.15"),
+    ("python", "3.10", "tf2.15"),
     ("python3.7", "3.7", "tf1"),
     ("python3", "3.7", "tf1"),
   ],
@@ -160,21 +165,37 @@ def test_setup_chooses_the_tensorflow_that_the_python_supports(
   assert (machine.checkout / (".venv-" + tensorflow)).is_dir()
 
 
+def test_setup_prefers_the_newest_tensorflow_and_the_newest_python(machine):
+  for minor in ("3.7", "3.11", "3.12", "3.13", "3.14"):
+    machine.add_python("python" + minor, minor)
+  output = machine.run("setup.sh")
+  assert "using tf2 (2.21)" in output
+  assert "creating .venv-tf2 with Python 3.13.9" in output
+
+
 @pytest.mark.parametrize(
-  "arguments, found, advised",
+  "arguments, missing, advised",
   [
-    (["tf1"], "3.7", "pyenv install 3.7.16"),
-    (["tf2"], "3.9 to 3.11", "uv python install 3.11"),
-    ([], "3.9 to 3.11", "Python 3.7 with TensorFlow 1.15 works too"),
+    (["tf1"], "3.7", "pyenv install 3.7"),
+    (["tf2.15"], "3.9 to 3.11", "uv python install 3.11"),
+    (["tf2"], "3.12 or 3.13", "uv python install 3.13"),
+    ([], "3.12 or 3.13", "2.15 on Python 3.9 to 3.11 or 1.15 on 3.7 works too"),
   ],
 )
 def test_setup_explains_how_to_install_a_missing_python(
-  machine, arguments, found, advised
+  machine, arguments, missing, advised
 ):
-  machine.add_python("python3", "3.12")
+  machine.add_python("python3", "3.8")
   output = machine.run("setup.sh", *arguments, code=1)
-  assert "no Python %s was found" % found in output and advised in output
+  assert "no Python %s was found" % missing in output and advised in output
   assert machine.logged() == []
+
+
+def test_setup_names_a_python_that_is_too_new(machine):
+  machine.add_python("python3", "3.14")
+  output = machine.run("setup.sh", code=1)
+  assert output.count("too new for TensorFlow 2.21") == 1
+  assert "bin/python3 is Python 3.14.9, too new for TensorFlow" in output
 
 
 def test_a_failing_pyenv_shim_is_skipped(machine):
@@ -206,6 +227,63 @@ def test_setup_finds_a_python_of_conda_and_uv(machine, tool, python, script):
   assert "Python 3.7.9 from " + tool in output
 
 
+# Finds no Python and pretends to download one.
+UV = """#!{bash}
+echo "uv $* $UV_PYTHON_INSTALL_BIN" >>{log}
+[ "$1 $2" = "python install" ] && [ -z "{offline}" ] || exit 2
+python=$UV_PYTHON_INSTALL_DIR/cpython-$3.9-linux/bin/python$3
+mkdir -p "$(dirname "$python")" && cp {python} "$python"
+"""
+
+
+@pytest.mark.parametrize(
+  "arguments, minor, venv",
+  [([], "3.13", ".venv-tf2"), (["tf1"], "3.7", ".venv-tf1")],
+)
+def test_uv_downloads_a_missing_python_into_the_checkout(
+  machine, arguments, minor, venv
+):
+  machine.add_python("../python", minor)
+  machine.add(
+    "uv",
+    UV.format(
+      bash=BASH,
+      log=machine.log,
+      offline="",
+      python=machine.bin.parent / "python",
+    ),
+  )
+  output = machine.run("setup.sh", *arguments)
+  assert "uv downloads %s to .python" % minor in output
+  assert output.endswith("ready: source %s/bin/activate\n" % venv)
+  log = machine.logged()
+  assert "uv python install %s 0" % minor in log
+  assert log[-3:] == ["venv", PIP, PLAIN]
+  (machine.bin / "uv").unlink()
+  machine.run("setup.sh", *arguments, "--dev")
+  assert machine.logged() == [PIP, DEV]
+
+
+def test_setup_stops_with_advice_if_uv_cannot_download(machine):
+  machine.add(
+    "uv",
+    UV.format(bash=BASH, log=machine.log, offline="yes", python=""),
+  )
+  output = machine.run("setup.sh", code=1)
+  assert "no Python 3.12 or 3.13 was found, which TensorFlow 2.21" in output
+  assert not (machine.checkout / ".venv-tf2").exists()
+
+
+def test_an_installed_python_is_preferred_to_a_download(machine):
+  machine.add_python("python3", "3.11")
+  machine.add(
+    "uv",
+    UV.format(bash=BASH, log=machine.log, offline="yes", python=""),
+  )
+  output = machine.run("setup.sh")
+  assert output.endswith("ready: source .venv-tf2.15/bin/activate\n")
+
+
 def test_setup_names_a_python_that_lacks_ensurepip(machine):
   machine.add_python("python3.11", "3.11", lack="ensurepip")
   output = machine.run("setup.sh", code=1)
@@ -213,7 +291,7 @@ def test_setup_names_a_python_that_lacks_ensurepip(machine):
 
 
 def test_a_second_setup_does_nothing(ready):
-  (ready.bin / "python3.11").unlink()
+  (ready.bin / "python3.13").unlink()
   output = ready.run("setup.sh")
   assert output.endswith("ready: source .venv-tf2/bin/activate\n")
   assert ready.logged() == []
@@ -234,11 +312,26 @@ def test_an_environment_with_test_tools_also_counts_as_plain(ready):
   assert ready.logged() == []
 
 
-@pytest.mark.parametrize("lost", ["setup-stamp", "bin/python"])
-def test_an_incomplete_environment_is_created_again(ready, lost):
+@pytest.mark.parametrize(
+  "lost, reason",
+  [
+    ("setup-stamp", "is incomplete or was moved"),
+    ("bin/python", "has no Python 3.12 or 3.13"),
+  ],
+)
+def test_an_incomplete_environment_is_created_again(ready, lost, reason):
   (ready.checkout / ".venv-tf2" / lost).unlink()
   output = ready.run("setup.sh", "tf2")
-  assert "creating it again" in output
+  assert ".venv-tf2 %s: creating it again" % reason in output
+  assert ready.logged() == ["venv", PIP, PLAIN]
+
+
+def test_an_environment_of_an_older_tf2_is_created_again(ready):
+  """.venv-tf2 had TensorFlow 2.15 on Python 3.9 to 3.11."""
+  ready.add_python("python3.11", "3.11")
+  (ready.bin / "python3.11").rename(ready.checkout / ".venv-tf2/bin/python")
+  output = ready.run("setup.sh", "tf2")
+  assert ".venv-tf2 has no Python 3.12 or 3.13: creating it again" in output
   assert ready.logged() == ["venv", PIP, PLAIN]
 
 
@@ -258,7 +351,7 @@ def test_a_failed_update_keeps_the_environment(ready):
 
 
 def test_two_setups_at_once_install_once(machine):
-  machine.add_python("python3.11", "3.11")
+  machine.add_python("python3.13", "3.13")
   processes = [
     machine.start("setup.sh", "tf2", PIP_SECONDS="0.4") for _ in range(2)
   ]
@@ -268,30 +361,49 @@ def test_two_setups_at_once_install_once(machine):
   assert machine.logged() == ["venv", PIP, PLAIN]
 
 
-def test_test_sh_runs_on_both_tensorflows_and_forwards_arguments(machine):
-  machine.add_python("python3.7", "3.7")
-  machine.add_python("python3.11", "3.11")
-  output = machine.run("test.sh", "--", "-k", "metrics")
-  commands = [x for x in machine.logged() if x.startswith("-m pytest -q ")]
-  assert len(commands) == 2
-  assert all(x.endswith(" -k metrics") for x in commands)
-  assert "tf1: passed in" in output
-  assert "tf2: passed in" in output
+@pytest.fixture
+def complete(machine):
+  """Returns a Machine with a Python for each TensorFlow."""
+  for minor in ("3.7", "3.11", "3.13"):
+    machine.add_python("python" + minor, minor)
+  return machine
 
 
-def test_test_sh_continues_after_a_failure_and_then_fails(machine):
-  machine.add_python("python3.7", "3.7")
-  machine.add_python("python3.11", "3.11")
-  output = machine.run("test.sh", PYTEST_CODE="1", code=1)
-  assert "tf1: FAILED (pytest's exit code 1)" in output
-  assert "tf2: FAILED (pytest's exit code 1)" in output
+def test_test_sh_runs_on_all_tensorflows_and_forwards_arguments(complete):
+  output = complete.run("test.sh", "--", "-k", "metrics", CI="true")
+  commands = [x for x in complete.logged() if x.startswith("-m pytest -q ")]
+  assert len(commands) == 3
+  assert all(x.endswith(" --durations=10 -k metrics") for x in commands)
+  for tensorflow in ("tf1", "tf2.15", "tf2"):
+    assert "\n%s: passed in" % tensorflow in output
+
+
+def test_test_sh_runs_on_the_named_tensorflows_only(complete):
+  output = complete.run("test.sh", "tf2.15", CI="true")
+  assert "\ntf2.15: passed in" in output
+  assert sorted(complete.checkout.glob(".venv-*[0-9]")) == [
+    complete.checkout / ".venv-tf2.15"
+  ]
+
+
+def test_test_sh_continues_after_a_failure_and_then_fails(complete):
+  output = complete.run("test.sh", PYTEST_CODE="1", code=1)
+  for tensorflow in ("tf1", "tf2.15", "tf2"):
+    assert "\n%s: FAILED (pytest's exit code 1)" % tensorflow in output
+
+
+def test_test_sh_fails_if_an_environment_cannot_be_set_up(complete):
+  output = complete.run("test.sh", "tf1", "tf2", PIP_CODE="1", code=1)
+  assert "\ntf1: setup failed\n" in output
+  assert "\ntf2: setup failed\n" in output
 
 
 @pytest.mark.parametrize("variables, code", [({}, 0), ({"CI": "true"}, 1)])
 def test_a_missing_python_fails_the_tests_only_in_ci(machine, variables, code):
-  machine.add_python("python3.11", "3.11")
+  machine.add_python("python3.13", "3.13")
   output = machine.run("test.sh", code=code, **variables)
   assert "tf2: passed in" in output
+  assert "tf2.15: NOT TESTED: no Python 3.9 to 3.11 was found" in output
   assert "tf1: NOT TESTED: no Python 3.7 was found" in output
 
 
@@ -301,8 +413,8 @@ def test_test_sh_fails_without_a_python(machine):
 
 
 def test_quickstart_writes_to_the_given_folder_and_prints_scores(machine):
-  machine.add_python("python3.11", "3.11")
-  output = machine.run("quickstart.sh", "tf2", "here")
+  machine.add_python("python3.13", "3.13")
+  output = machine.run("quickstart.sh", "here")
   assert "precision 0.500, recall 0.250, F1 0.333" in output
   assert (
     "model, scores and predictions are in %s/here\n" % machine.home in output
