@@ -209,7 +209,7 @@ class Ner(harness.Task):
             start,
             stop,
             type_,
-            sum(probabilities[first:last]) / (last - first),
+            metrics.mean(probabilities[first:last]),
             example.document.text[start:stop],
           )
         )

@@ -12,6 +12,7 @@ import re
 
 from common.errors import InputError
 from common.errors import first_five
+from evaluation import metrics
 
 MAX_CHARACTERS = 100  # BioBERT's and BioASQ's limit for an exact answer.
 MAX_FACTOID_ANSWERS = 5
@@ -236,7 +237,7 @@ def _yesno_scores(pairs):
   verdicts = [(_verdict(gold), _verdict(answer)) for gold, answer in pairs]
   f1_yes, f1_no = _f1_of_class(verdicts, True), _f1_of_class(verdicts, False)
   return {
-    "accuracy": _mean([gold == answer for gold, answer in verdicts]),
+    "accuracy": metrics.mean([gold == answer for gold, answer in verdicts]),
     "macro_f1": ((f1_yes or 0) + (f1_no or 0)) / 2,
     "f1_yes": f1_yes,
     "f1_no": f1_no,
@@ -259,15 +260,15 @@ def _f1_of_class(verdicts, yes):
     return None
   right = sum(g == a and (g == "yes") == yes for g, a in verdicts)
   wrong = sum(g != a for g, a in verdicts)
-  return _ratio(2 * right, 2 * right + wrong)
+  return metrics.divide(2 * right, 2 * right + wrong)
 
 
 def _factoid_scores(pairs):
   ranks = [_rank(gold, answer) for gold, answer in pairs]
   return {
-    "strict": _mean([rank == 1 for rank in ranks]),
-    "lenient": _mean([rank > 0 for rank in ranks]),
-    "mrr": _mean([_ratio(1, rank) for rank in ranks]),
+    "strict": metrics.mean([rank == 1 for rank in ranks]),
+    "lenient": metrics.mean([rank > 0 for rank in ranks]),
+    "mrr": metrics.mean([metrics.divide(1, rank) for rank in ranks]),
   }
 
 
@@ -283,7 +284,7 @@ def _rank(gold, answer):
 def _list_scores(pairs):
   rows = [_list_row(gold, answer) for gold, answer in pairs]
   columns = zip(*rows) if rows else ((), (), ())
-  return dict(zip(("precision", "recall", "f1"), map(_mean, columns)))
+  return dict(zip(("precision", "recall", "f1"), map(metrics.mean, columns)))
 
 
 def _list_row(gold, answer):
@@ -307,8 +308,9 @@ def _list_row(gold, answer):
       missed += 1
     else:
       unused.remove(again)
-  precision, recall = _ratio(right, len(said)), _ratio(right, right + missed)
-  f1 = _ratio(2 * precision * recall, precision + recall)
+  precision = metrics.divide(right, len(said))
+  recall = metrics.divide(right, right + missed)
+  f1 = metrics.divide(2 * precision * recall, precision + recall)
   return precision, recall, f1
 
 
@@ -317,11 +319,3 @@ def _said(answer):
   if not isinstance(answer, list):
     return []
   return [s[0].lower() if s else None for s in answer]
-
-
-def _mean(values):
-  return _ratio(sum(values), len(values))
-
-
-def _ratio(numerator, denominator):
-  return numerator / denominator if denominator else 0.0

@@ -12,7 +12,9 @@ reason}. All results are plain Python, ready for json.
 """
 
 import collections
+import functools
 import itertools
+import operator
 import re
 import string
 
@@ -140,7 +142,7 @@ def conlleval_report(gold, predicted):
   ]
   if pairs:
     line = "accuracy: %6.2f%%; precision: %6.2f%%; recall: %6.2f%%; FB1: %6.2f"
-    line %= (_divide(100 * right, len(pairs)),) + _ratios(*totals, whole=100)
+    line %= (divide(100 * right, len(pairs)),) + _ratios(*totals, whole=100)
     lines.append(line)
   for kind in _conlleval_types(counts):
     line = "%17s: precision: %6.2f%%; recall: %6.2f%%; FB1: %6.2f  %d"
@@ -200,7 +202,7 @@ def class_scores(gold, predicted, labels, negative=None):
   for label, row in confusion.items():
     column = [other[label] for other in confusion.values()]
     counts[label] = (sum(row.values()), sum(column), row[label])
-  scores = {"accuracy": _divide(_totals(counts)[2], len(gold))}
+  scores = {"accuracy": divide(_totals(counts)[2], len(gold))}
   scores.update(_averages({k: v for k, v in counts.items() if k != negative}))
   if len(labels) == 2 and negative is not None:
     scores["specificity"] = _ratios(*counts[negative])[1]
@@ -241,7 +243,7 @@ def multilabel_scores(gold, predicted, labels):
     for g, p, c in zip(*columns)
   ]
   precision, recall, _ = _means(by_document)
-  scores = {"accuracy": _mean([g == p for g, p in zip(gold, predicted)])}
+  scores = {"accuracy": mean([g == p for g, p in zip(gold, predicted)])}
   scores.update(_averages(counts))
   scores.update(
     example_precision=precision,
@@ -308,7 +310,7 @@ def regression_scores(gold, predicted):
   scores = {
     "pearson": _correlation(gold, predicted),
     "spearman": _correlation(_ranks(gold), _ranks(predicted)),
-    "mse": _mean(np.square(gold - predicted).tolist()),
+    "mse": mean(np.square(gold - predicted).tolist()),
   }
   for values, name in ((predicted, "predicted"), (gold, "gold")):
     if len(set(values.tolist())) < 2:
@@ -334,7 +336,7 @@ def squad_scores(gold, predicted):
     words = _squad_words(answer)
     exact.append(words in answers)
     f1.append(max(_word_f1(right, words) for right in answers))
-  return {"exact": _mean(exact), "f1": _mean(f1)}
+  return {"exact": mean(exact), "f1": mean(f1)}
 
 
 def _squad_words(text):
@@ -356,8 +358,8 @@ def _correlation(x, y):
   # Equal values minus the first are exactly 0. Minus their mean, which is
   # rounded, they may not be: np.mean([0.1] * 3) > 0.1.
   x, y = (v - v[:1] for v in (x, y))
-  x, y = (v - _divide(v.sum(), len(v)) for v in (x, y))
-  r = _divide(x @ y, np.linalg.norm(x) * np.linalg.norm(y))
+  x, y = (v - divide(v.sum(), len(v)) for v in (x, y))
+  r = divide(x @ y, np.linalg.norm(x) * np.linalg.norm(y))
   return float(np.clip(r, -1, 1))
 
 
@@ -417,13 +419,13 @@ def _counted_scores(gold, predicted, correct):
 
 def _ratios(gold, predicted, correct, whole=1):
   """Returns (precision, recall, F1), on a scale from 0 to `whole`."""
-  precision = _divide(whole * correct, predicted)
-  recall = _divide(whole * correct, gold)
+  precision = divide(whole * correct, predicted)
+  recall = divide(whole * correct, gold)
   return precision, recall, _harmonic_mean(precision, recall)
 
 
 def _harmonic_mean(precision, recall):
-  return _divide(2 * precision * recall, precision + recall)
+  return divide(2 * precision * recall, precision + recall)
 
 
 def _averages(counts):
@@ -448,14 +450,19 @@ def _table(counts):
 
 def _means(ratios):
   """Returns the mean (precision, recall, F1) of a list of them."""
-  return tuple(_mean([row[i] for row in ratios]) for i in range(3))
+  return tuple(mean([row[i] for row in ratios]) for i in range(3))
 
 
-def _mean(values):
-  return _divide(sum(values), len(values))
+def mean(values):
+  """Returns the mean, 0 of no values; the same number on every Python.
+
+  Adds from left to right, as `sum` does before Python 3.12.
+  """
+  return divide(functools.reduce(operator.add, values, 0), len(values))
 
 
-def _divide(numerator, denominator):
+def divide(numerator, denominator):
+  """Returns a ratio, 0 for a denominator of 0."""
   return numerator / denominator if denominator else 0.0
 
 
