@@ -1,32 +1,86 @@
 # SPDX-License-Identifier: Apache-2.0
 """Silences the import of TensorFlow; every program imports this first.
 
-Both versions flood standard error with notes about their own code (NumPy's type
+All versions flood standard error with notes about their own code (NumPy's type
 aliases, missing CUDA libraries, deprecations inside Estimator), which users
 cannot fix. The programs log the devices they use themselves. Set
 TF_CPP_MIN_LOG_LEVEL=0 in the environment to see everything.
 """
 
 import contextlib
+import importlib.abc
+import importlib.machinery
 import logging
 import os
+import subprocess
+import sys
 import warnings
 
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-  os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-  warnings.simplefilter("ignore", FutureWarning)
-  warnings.simplefilter("ignore", DeprecationWarning)
-  logging.getLogger("tensorflow").setLevel(logging.ERROR)
+# Removes what TensorFlow 2.16 and later print before they read the level.
+_DROP_NOTES = ["grep", "-av", "-e", "^I0000 ", "-e", "^WARNING: All log messag"]
 
 
 @contextlib.contextmanager
 def standard_error():
   """Silences standard error meanwhile, including output from C++."""
+  with open(os.devnull, "w") as nowhere, _replaced(nowhere.fileno()):
+    yield
+
+
+@contextlib.contextmanager
+def _replaced(file):
+  """Makes an open file standard error meanwhile."""
   kept = os.dup(2)
   try:
-    with open(os.devnull, "w") as nowhere:
-      os.dup2(nowhere.fileno(), 2)
+    os.dup2(file, 2)
     yield
   finally:
     os.dup2(kept, 2)
     os.close(kept)
+
+
+@contextlib.contextmanager
+def _notes_dropped():
+  """Drops TensorFlow's notes from standard error meanwhile.
+
+  Another process does it, so that what is printed last is seen even if this
+  one aborts, or ends at a signal.
+  """
+  with contextlib.ExitStack() as stack:
+    with contextlib.suppress(OSError):  # Without grep the notes are seen.
+      grep = stack.enter_context(
+        subprocess.Popen(
+          _DROP_NOTES,
+          stdin=subprocess.PIPE,
+          stdout=2,
+          start_new_session=True,  # Ctrl-C does not reach it.
+        )
+      )
+      stack.enter_context(_replaced(grep.stdin.fileno()))
+    yield
+
+
+class _TensorFlowFinder(importlib.abc.MetaPathFinder):
+  """Finds TensorFlow for `import`, which then drops its notes."""
+
+  def find_spec(self, name, path, target=None):
+    if name != "tensorflow":
+      return None
+    spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+    if spec is None or spec.loader is None:
+      return spec
+    execute = spec.loader.exec_module
+
+    def exec_module(module):
+      with _notes_dropped():
+        execute(module)
+
+    spec.loader.exec_module = exec_module
+    return spec
+
+
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
+  warnings.simplefilter("ignore", FutureWarning)
+  warnings.simplefilter("ignore", DeprecationWarning)
+  logging.getLogger("tensorflow").setLevel(logging.ERROR)
+  sys.meta_path.insert(0, _TensorFlowFinder())

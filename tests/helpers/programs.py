@@ -4,6 +4,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -31,8 +32,15 @@ QUICK = (
 )
 
 
+# What programs print to standard error.
+_OUR_LINE = re.compile(r"\d\d:\d\d:\d\d |error: ")
+
+
 def run(program, arguments, folder=REPO, code=0):
-  """Runs a program, checks its exit code and returns (stdout, stderr)."""
+  """Runs a program and returns (stdout, stderr).
+
+  Checks its exit code, and that no library prints to standard error.
+  """
   process = subprocess.run(
     [sys.executable, os.path.join(REPO, program)] + arguments.split(),
     cwd=str(folder),
@@ -40,6 +48,8 @@ def run(program, arguments, folder=REPO, code=0):
     encoding="utf-8",
   )
   assert process.returncode == code, process.stderr[-3000:]
+  lines = process.stderr.splitlines()
+  assert [line for line in lines if not _OUR_LINE.match(line)] == []
   return process.stdout, process.stderr
 
 
