@@ -14,6 +14,7 @@ from tensorflow.python.training import training_util
 from tests.helpers import REPO
 from tests.helpers import SPM
 import tokenization
+from training import devices
 
 
 def pytest_make_parametrize_id(config, val, argname):
@@ -35,6 +36,13 @@ def shared():
   if not os.path.isdir(path):
     pytest.skip("no folder ../shared with the real corpora")
   return path
+
+
+@pytest.fixture(scope="session")
+def tf_estimator():
+  """Skips what trains on TPUs or several machines where that is impossible."""
+  if not devices.HAS_ESTIMATOR:
+    pytest.skip("this TensorFlow has no tf.estimator")
 
 
 @pytest.fixture(scope="session")

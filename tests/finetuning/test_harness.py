@@ -145,6 +145,7 @@ def test_padding_does_not_change_predictions(go, copy):
   assert len(predictions) == 1
 
 
+@pytest.mark.usefixtures("tf_estimator")
 def test_tpu_estimator_trains_scores_and_predicts(go, tmp_path, monkeypatch):
   """Runs the TPU program on the CPU, as neither master nor name is given."""
   monkeypatch.setattr(devices, "check", lambda *_: None)
@@ -279,6 +280,7 @@ def test_checkpoint_without_a_global_step_is_rejected(go, folders, tmp_path):
     go()
 
 
+@pytest.mark.usefixtures("tf_estimator")
 def test_only_the_chief_of_several_machines_writes(repo, folders, tmp_path):
   shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
   script = os.path.join(repo, "tests", "helpers", "multi_worker_finetuning.py")

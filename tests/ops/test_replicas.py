@@ -35,10 +35,8 @@ def test_a_total_has_no_gradient():
 # The scripts cover losses that are means over different numbers of items,
 # clipped gradients, rows looked up twice, both optimizers, accumulation, and a
 # program's run from files to checkpoints.
-@pytest.mark.parametrize(
-  "script", ["mirrored_training.py", "multi_worker_training.py"]
-)
-def test_two_replicas_train_like_one_device(script, repo):
+def check(script, repo):
+  """Runs a script of tests/helpers and checks the differences it prints."""
   output = subprocess.run(
     [sys.executable, os.path.join(repo, "tests", "helpers", script)],
     env=dict(os.environ, PYTHONPATH=repo),
@@ -50,3 +48,12 @@ def test_two_replicas_train_like_one_device(script, repo):
   assert len(differences) == 2
   for case, difference in differences.items():
     assert difference < 1e-5, case
+
+
+def test_two_devices_train_like_one(repo):
+  check("mirrored_training.py", repo)
+
+
+@pytest.mark.usefixtures("tf_estimator")
+def test_two_machines_train_like_one_device(repo):
+  check("multi_worker_training.py", repo)

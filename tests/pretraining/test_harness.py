@@ -449,6 +449,7 @@ def test_evaluation_ends_at_max_eval_steps(copy, caplog):
   )
 
 
+@pytest.mark.usefixtures("tf_estimator")
 def test_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
   """Runs the TPU program on the CPU, as neither master nor name is given."""
   monkeypatch.setattr(devices, "check", lambda *_: None)

@@ -374,6 +374,7 @@ def test_a_fine_tuned_model_uses_its_own_weights(go, tmp_path):
   np.testing.assert_array_equal(before["tokens"], after["tokens"])
 
 
+@pytest.mark.usefixtures("tf_estimator")
 def test_the_tpu_estimator_gives_the_same_embeddings(go, monkeypatch):
   """Without a TPU's name its program runs on the CPU."""
   texts = [LONG] + list(SENTENCES)

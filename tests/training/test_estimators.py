@@ -76,6 +76,7 @@ def test_after_save_runs_at_each_checkpoint_and_can_stop_training(tmp_path):
   assert saved == [2, 4, 6]
 
 
+@pytest.mark.usefixtures("tf_estimator")
 def test_tpu_curves_are_written_by_the_host(tmp_path):
   """Runs the TPU program on the CPU, as neither master nor name is given."""
 
