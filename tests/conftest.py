@@ -2,17 +2,16 @@
 """Fixtures that several test files use."""
 
 import os
-from unittest import mock
 
 import pytest
 
 # Must come before TensorFlow: 1.15 exposes its protobuf to every library loaded
 # later, and SentencePiece's trainer crashes on it.
 import sentencepiece  # noqa: F401
-from tensorflow.python.training import training_util
 
 from tests.helpers import REPO
 from tests.helpers import SPM
+from tests.helpers import tiny
 import tokenization
 from training import devices
 
@@ -52,7 +51,7 @@ def tokenizer():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def without_graph_files():
-  """Skips writing graph.pbtxt, a tenth of the time of a small training."""
-  with mock.patch.object(training_util, "write_graph"):
+def small_graphs():
+  """Skips work that takes longer than training a small model."""
+  with tiny.small_graphs():
     yield

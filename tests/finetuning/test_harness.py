@@ -4,8 +4,6 @@
 import functools
 import os
 import shutil
-import subprocess
-import sys
 import types
 
 import pytest
@@ -15,6 +13,7 @@ from common import files
 from common.errors import InputError
 from finetuning import harness
 import run_ner
+from tests.helpers import multi_worker_training
 from tests.helpers import programs
 from tests.helpers import tiny
 import tokenization
@@ -281,14 +280,10 @@ def test_checkpoint_without_a_global_step_is_rejected(go, folders, tmp_path):
 
 
 @pytest.mark.usefixtures("tf_estimator")
-def test_only_the_chief_of_several_machines_writes(repo, folders, tmp_path):
-  shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
-  script = os.path.join(repo, "tests", "helpers", "multi_worker_finetuning.py")
-  subprocess.run(
-    [sys.executable, script, str(tmp_path)],
-    env=dict(os.environ, PYTHONPATH=repo),
-    check=True,
-  )
+def test_only_the_chief_of_several_machines_writes(folders, tmp_path):
+  for name in ("data", "model"):
+    shutil.copytree(str(folders / name), str(tmp_path / name))
+  multi_worker_training.start_two("multi_worker_finetuning.py", str(tmp_path))
   output = str(tmp_path / "output")
   kept = state.TrainingState(output)
   assert kept.scored(1) and kept.scored(2) and kept.finished(2)

@@ -2,14 +2,17 @@
 """Compares training on one device and on two; run by test_replicas.py.
 
 Runs in a process of its own, because TensorFlow splits a CPU into two devices
-only before its first operation. Prints the largest difference of any variable
-(moments included) and of the losses, for two models.
+only before its first operation. The argument is a folder in which one device
+has pretrained. Prints the largest difference of any variable (moments included)
+and of the losses, for two models.
 """
 
 import json
 import os
 import pathlib
+import sys
 import tempfile
+from unittest import mock
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -17,7 +20,9 @@ import tensorflow.compat.v1 as tf
 import modeling
 from ops import replicas
 import optimization
+from pretraining import curves
 from tests.helpers import pretraining_runs
+from tests.helpers import tiny
 from training import batches
 from training import devices
 from training import estimators
@@ -25,6 +30,7 @@ from training import heads
 from training import progress
 
 UPDATES = 3
+LAST = "model.ckpt-%d" % UPDATES
 RATE = 0.1
 BATCH = 8
 # Per update.
@@ -170,15 +176,16 @@ def pretrain(folder, **config):
     folder: pathlib.Path of prepared.
     **config: flags that say where to train, and from which weights.
   """
-  pretraining_runs.run(
-    folder,
-    learning_rate=RATE,
-    num_train_steps=UPDATES,
-    save_checkpoints_steps=UPDATES,
-    **config,
-  )
+  with mock.patch.object(curves, "draw"):
+    pretraining_runs.run(
+      folder,
+      learning_rate=RATE,
+      num_train_steps=UPDATES,
+      save_checkpoints_steps=UPDATES,
+      **config,
+    )
   output = pathlib.Path(config.get("output_dir", str(folder / "output")))
-  return pretraining_runs.variables(output / ("model.ckpt-%d" % UPDATES))
+  return pretraining_runs.variables(output / LAST)
 
 
 def prepared(folder):
@@ -208,8 +215,8 @@ def main():
   write_weights(weights)
   one, two = train("none", weights), train("mirrored", weights)
   found = {"every mean, adamw, accumulated": difference(one, two)}
-  folder = prepared(pathlib.Path(tempfile.mkdtemp()))
-  one = pretrain(folder)
+  folder = pathlib.Path(sys.argv[1])
+  one = pretraining_runs.variables(folder / "output" / LAST)
   two = pretrain(
     folder,
     distribution="mirrored",
@@ -221,4 +228,5 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  with tiny.small_graphs():
+    main()

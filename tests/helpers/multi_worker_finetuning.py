@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-tunes run_ner.py on two machines; run by finetuning/test_harness.py.
+"""Fine-tunes on one of two machines; started by finetuning/test_harness.py.
 
-The argument is a folder with the corpus in data/. Without TF_CONFIG it starts
-itself twice; the second process fails if it writes anything.
+The argument is a folder with the corpus in data/ and the model in model/. The
+second machine fails if it writes anything.
 """
 
 import os
@@ -12,17 +12,11 @@ from unittest import mock
 
 from common import files
 import run_ner
-from tests.helpers import multi_worker_training
-from tests.helpers import programs
 from tests.helpers import tiny
 
 
 def main():
   folder = pathlib.Path(sys.argv[1])
-  if "TF_CONFIG" not in os.environ:
-    programs.write_model(folder / "model")
-    multi_worker_training.start_two(__file__, str(folder))
-    return
   changed = dict(
     data_dir=str(folder / "data"),
     distribution="multi_worker_mirrored",
@@ -40,4 +34,5 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  with tiny.small_graphs():
+    main()

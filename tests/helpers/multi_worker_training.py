@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares pretraining in one process and in two; run by test_replicas.py.
+"""Pretrains on one of two machines; started by test_replicas.py.
 
-Without arguments it starts itself twice, as two machines would, and prints the
-largest difference of any variable for each.
+The argument is a folder in which one device has pretrained.
 """
 
 import json
@@ -12,10 +11,11 @@ import pickle
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
+from tests.helpers import REPO
 from tests.helpers import mirrored_training
+from tests.helpers import tiny
 
 
 def free_ports(count):
@@ -29,21 +29,9 @@ def free_ports(count):
   return ports
 
 
-def work(folder):
-  """Trains as one worker and writes folder/values-INDEX."""
-  values = mirrored_training.pretrain(
-    folder,
-    distribution="multi_worker_mirrored",
-    init_checkpoint=mirrored_training.first_weights(folder),
-    output_dir=str(folder / "together"),
-  )
-  task = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-  with open(str(folder / ("values-%d" % task)), "wb") as f:
-    pickle.dump(values, f)
-
-
-def start_two(script, *arguments):
-  """Runs a script twice, as two machines, and waits for both."""
+def start_two(name, *arguments):
+  """Runs a script of this folder twice, as two machines; waits for both."""
+  script = os.path.join(os.path.dirname(__file__), name)
   hosts = ["localhost:%d" % port for port in free_ports(2)]
   workers = []
   for index in range(2):
@@ -52,7 +40,7 @@ def start_two(script, *arguments):
     workers.append(
       subprocess.Popen(
         [sys.executable, script] + list(arguments),
-        env=dict(os.environ, TF_CONFIG=json.dumps(config)),
+        env=dict(os.environ, TF_CONFIG=json.dumps(config), PYTHONPATH=REPO),
       )
     )
   while any(worker.poll() is None for worker in workers):
@@ -64,19 +52,19 @@ def start_two(script, *arguments):
 
 
 def main():
-  if sys.argv[1:]:
-    work(pathlib.Path(sys.argv[1]))
-    return
-  folder = mirrored_training.prepared(pathlib.Path(tempfile.mkdtemp()))
-  one = mirrored_training.pretrain(folder)
-  start_two(__file__, str(folder))
-  found = {}
-  for index in range(2):
-    with open(str(folder / ("values-%d" % index)), "rb") as f:
-      two = pickle.load(f)
-    found["worker %d" % index] = mirrored_training.difference(one, two)
-  print(json.dumps(found))
+  """Trains as one worker and writes folder/values-INDEX."""
+  folder = pathlib.Path(sys.argv[1])
+  values = mirrored_training.pretrain(
+    folder,
+    distribution="multi_worker_mirrored",
+    init_checkpoint=mirrored_training.first_weights(folder),
+    output_dir=str(folder / "together"),
+  )
+  task = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+  with open(str(folder / ("values-%d" % task)), "wb") as f:
+    pickle.dump(values, f)
 
 
 if __name__ == "__main__":
-  main()
+  with tiny.small_graphs():
+    main()

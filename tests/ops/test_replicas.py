@@ -3,6 +3,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.tpu import tpu_function
 
 from ops import replicas
+from tests.helpers import mirrored_training
+from tests.helpers import multi_worker_training
 
 
 def test_one_device_is_one_replica():
@@ -35,10 +38,19 @@ def test_a_total_has_no_gradient():
 # The scripts cover losses that are means over different numbers of items,
 # clipped gradients, rows looked up twice, both optimizers, accumulation, and a
 # program's run from files to checkpoints.
-def check(script, repo):
-  """Runs a script of tests/helpers and checks the differences it prints."""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+  """Returns (folder in which one device has pretrained, {name: value})."""
+  folder = mirrored_training.prepared(tmp_path_factory.mktemp("alone"))
+  return folder, mirrored_training.pretrain(folder)
+
+
+def test_two_devices_train_like_one(alone, repo):
+  script = os.path.join(repo, "tests", "helpers", "mirrored_training.py")
   output = subprocess.run(
-    [sys.executable, os.path.join(repo, "tests", "helpers", script)],
+    [sys.executable, script, str(alone[0])],
     env=dict(os.environ, PYTHONPATH=repo),
     stdout=subprocess.PIPE,
     encoding="utf-8",
@@ -50,10 +62,10 @@ def check(script, repo):
     assert difference < 1e-5, case
 
 
-def test_two_devices_train_like_one(repo):
-  check("mirrored_training.py", repo)
-
-
 @pytest.mark.usefixtures("tf_estimator")
-def test_two_machines_train_like_one_device(repo):
-  check("multi_worker_training.py", repo)
+def test_two_machines_train_like_one_device(alone):
+  folder, one = alone
+  multi_worker_training.start_two("multi_worker_training.py", str(folder))
+  for index in range(2):
+    with open(str(folder / ("values-%d" % index)), "rb") as f:
+      assert mirrored_training.difference(one, pickle.load(f)) < 1e-5, index
