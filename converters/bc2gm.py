@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """BC2GM: genes in 20,000 sentences of PubMed (BioCreative II gene mention)."""
 
+import functools
 import json
 
 from common.errors import InputError
@@ -154,6 +155,12 @@ def _letters(text):
   return [character for character in text if character.isalnum()]
 
 
+@functools.lru_cache(maxsize=1)  # The mentions of a sentence are neighbours.
+def _visible(text):
+  """Returns the positions of the characters that are not white space."""
+  return [i for i, character in enumerate(text) if not character.isspace()]
+
+
 def _span(text, offsets, place):
   """Returns the half-open span of offsets that do not count white space.
 
@@ -166,7 +173,7 @@ def _span(text, offsets, place):
       % (place, shorten(offsets))
     )
   first, last = annotated.offsets(numbers, place)
-  visible = [i for i, character in enumerate(text) if not character.isspace()]
+  visible = _visible(text)
   if not first <= last < len(visible):
     raise InputError(
       "%s: found the offsets %s, expected offsets within the %d visible "
