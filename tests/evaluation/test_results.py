@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs as the programs write them are read; damaged ones are rejected."""
+"""Runs are read; damaged ones are rejected.
+
+programs/test_programs.py reads what the programs write.
+"""
 
 import json
 
@@ -7,15 +10,7 @@ import pytest
 
 from common.errors import InputError
 from evaluation import results
-import run_dc
-import run_ner
-import run_nli
-import run_qa
-import run_re
-import run_sts
 from tests.helpers import invented_results as invented
-from tests.helpers import programs
-from tests.helpers import tiny
 
 QUESTIONS = {"q1": [["a"]], "q2": [["b"], ["c"]]}
 
@@ -213,92 +208,3 @@ def test_an_error_names_missing_predictions_and_gold_answers(tmp_path):
   (folder / "batch-1" / "BioASQform_BioASQ-answer.json").unlink()
   with pytest.raises(InputError, match="answer.json: cannot be read"):
     outcomes(tmp_path, "QA", "mrr")
-
-
-# Program, family, metric, flags, files of the data set. Each test set has two
-# classes, so that a score of 0 is not certain.
-PROGRAMS = [
-  (
-    run_ner,
-    "NER",
-    "f1",
-    {},
-    {"train.tsv": "a\tB-X\nb\tO\n\n", "test.tsv": "a\tB-X\n\nb\tO\na\tB-X\n"},
-  ),
-  (
-    run_re,
-    "RE",
-    "f1",
-    {"task_name": "gad"},
-    {
-      "train.tsv": "@GENE$ in @DISEASE$\t1\nno @GENE$ in @DISEASE$\t0\n",
-      "test.tsv": "@GENE$ of @DISEASE$\t1\nno @GENE$ of @DISEASE$\t0\n",
-    },
-  ),
-  (
-    run_sts,
-    "STS",
-    "pearson",
-    {"task_name": "biosses"},
-    {
-      "train.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t4\n2\ta\tc\t0.5\n",
-      "test.tsv": "pair_id\tsent1\tsent2\tscore\n1\ta\tb\t3\n2\tc\td\t1\n",
-    },
-  ),
-  (
-    run_nli,
-    "NLI",
-    "accuracy",
-    {},
-    {
-      "train.tsv": "a\tb\tneutral\na\tc\tentailment\n",
-      "test.tsv": "a\tb\tneutral\nb\tc\tentailment\n",
-    },
-  ),
-  (
-    run_dc,
-    "DC",
-    "f1",
-    {"task_name": "hoc"},
-    {
-      "train.tsv": "0_1,1_0\ta\t7_s0\n0_0,1_1\tb\t8_s0\n",
-      "test.tsv": "0_1,1_0\ta\t9_s0\n0_1,1_1\tb\t9_s1\n0_0,1_1\tb\t10_s0\n",
-    },
-  ),
-  (
-    run_qa,
-    "QA",
-    "mrr",
-    {"max_query_length": 8, "doc_stride": 4},
-    {
-      "train.json": programs.squad(("q_000", "no fever in it", "fever")),
-      "test.json": programs.squad(
-        ("q_000", "fever of the lung", "lung"),
-        ("q_001", "no lung and no fever", "lung"),
-      ),
-    },
-  ),
-]
-
-
-@pytest.mark.parametrize("case", PROGRAMS, ids=[case[1] for case in PROGRAMS])
-def test_the_output_of_each_program_is_read(tmp_path, case):
-  program, family, metric, given, files = case
-  data = tmp_path / "data"
-  data.mkdir()
-  if program == run_qa:
-    given = dict(given, test_file=str(data / "test.json"))
-  for name, text in files.items():
-    (data / name).write_text(text)
-  tiny.run(
-    program,
-    tmp_path,
-    data_dir=str(data),
-    output_dir=str(tmp_path / "results" / "set" / "tiny" / "seed-1"),
-    do_predict=True,
-    train_step=3,
-    **given,
-  )
-  (run,) = results.find(str(tmp_path / "results"))
-  found = results.outcomes(run, family, metric)
-  assert len(found.examples) == len(found.sums) == (1 if family == "QA" else 2)

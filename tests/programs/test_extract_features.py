@@ -186,7 +186,7 @@ def test_embeddings_do_not_depend_on_the_batch(go, pooling, monkeypatch):
   together = go(texts, batch_size=5, **settings)
   monkeypatch.setattr(embeddings, "POOL_BYTES", 1)  # Other batches.
   by_twos = go(texts, batch_size=2, **settings)
-  for i, text in enumerate(texts):
+  for i, text in enumerate(texts[:2]):  # Several windows, and one.
     alone = go([text], **settings)
     pieces = slice(*together["token_index"][i : i + 2])
     for other in (together, by_twos):

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,12 @@ import sys
 import pytest
 import tensorflow.compat.v1 as tf
 
+from evaluation import results
 from formats import entity_files
 from formats import unlabelled
+import run_ner
 from tests.helpers import REPO
+from tests.helpers import tiny
 from tests.helpers.programs import PUBLISHED
 from tests.helpers.programs import QUICK
 from tests.helpers.programs import kill_at
@@ -157,29 +161,21 @@ def test_other_flags_in_the_same_folder_are_rejected_by_name(trained):
   assert os.listdir(str(trained["output"])) == before
 
 
-def test_killed_run_resumes_from_its_last_checkpoint(trained, tmp_path):
+def test_a_run_killed_and_then_terminated_ends_as_one_without_a_break(
+  trained, tmp_path
+):
   command = trained["command"].replace(str(trained["output"]), str(tmp_path))
-  command += " --num_train_epochs=3"
   kill_at("run_ner.py", command, "step 20: f1")
-  saved = tf.train.latest_checkpoint(str(tmp_path)).split("-")[-1]
-  _, log = run("run_ner.py", command)
-  assert "training from step %s to 30" % saved in log
+  saved = int(tf.train.latest_checkpoint(str(tmp_path)).split("-")[-1])
+  log, code = stop_at("run_ner.py", command, " of 100 steps", signal.SIGTERM)
+  assert "training from step %d to 100" % saved in log
   assert "restored 25 variables" not in log
-  state = json.loads((tmp_path / "training_state.json").read_text())
-  assert [s for s, _ in state["scores"]] == [20, 30]
-  best = max(state["scores"], key=lambda pair: pair[1])[0]
-  assert results_of(tmp_path)["test"]["global_step"] == best
-
-
-def test_terminated_run_resumes_as_if_without_a_break(trained, tmp_path):
-  command = trained["command"].replace(str(trained["output"]), str(tmp_path))
-  log, code = stop_at("run_ner.py", command, " 3 of 100 steps", signal.SIGTERM)
   assert code == 143 and "Traceback" not in log
   said = re.search("(?m)^error: terminated; saved (.*); the same .*$", log)
   assert log.endswith(said.group() + "\n")
   step = int(said.group(1).split("-")[-1])
   assert said.group(1) == str(tmp_path / ("model.ckpt-%d" % step))
-  assert 3 <= step < 100
+  assert saved < step < 100
   _, log = run("run_ner.py", command)
   assert "training from step %d to 100" % step in log
   for name in ("training_state.json", "results.json"):
@@ -197,11 +193,14 @@ TEXT = "no fe\u0301ver  the patients had lung cancer with Fever\nThe\n"
 def predict(trained, tmp_path, name, text, form):
   """Labels a text with the trained model; returns the output folder."""
   (tmp_path / name).write_bytes(text.encode("utf-8"))
-  run(
-    "run_ner.py",
-    "--bioalbert_dir=%s --predict_file=%s --output_dir=out "
-    "--max_seq_length=32 --predict_format=%s" % (trained["output"], name, form),
-    folder=tmp_path,
+  tiny.run(
+    run_ner,
+    tmp_path,
+    bioalbert_dir=str(trained["output"]),
+    predict_file=str(tmp_path / name),
+    output_dir=str(tmp_path / "out"),
+    predict_format=form,
+    do_train=None,
   )
   return tmp_path / "out"
 
@@ -274,15 +273,17 @@ def test_wrong_command_lines_end_in_one_error_line(
   assert not output and not os.listdir(str(tmp_path))
 
 
-# Flags, files of the data set, expected scores in results.json and expected
-# output files; `new.txt` is the --predict_file.
+# Flags, files of the data set, expected scores in results.json (those of the
+# report come first) and expected output files; `new.txt` is the --predict_file.
+# Each test set has two classes, so that a score of 0 is not certain.
 PROGRAMS = {
   "run_re.py": (
     "--task_name=GAD --do_lower_case=false",
     {
       "train.tsv": "@GENE$ in @DISEASE$\t1\nno @GENE$ in @DISEASE$\t0\n",
       "dev.tsv": "",
-      "test.tsv": "index\tsentence\tlabel\n0\t@GENE$ of @DISEASE$\t1\n",
+      "test.tsv": "index\tsentence\tlabel\n0\t@GENE$ of @DISEASE$\t1\n"
+      "1\tno @GENE$ of @DISEASE$\t0\n",
       "new.txt": "@GENE$ @DISEASE$\n",
     },
     ["f1", "specificity", "confusion"],
@@ -302,7 +303,7 @@ PROGRAMS = {
     "",
     {
       "train.tsv": "a\tb\tneutral\na\tc\tentailment\n",
-      "test.tsv": "a\tb\tneutral\n",
+      "test.tsv": "a\tb\tneutral\nb\tc\tentailment\n",
       "new.txt": "a\tb\n",
     },
     ["accuracy", "classes"],
@@ -312,7 +313,8 @@ PROGRAMS = {
     "--task_name=hoc",
     {
       "train.tsv": "0_1,1_0\ta\t7_s0\n0_0,1_1\tb\t8_s0\n",
-      "test.tsv": "labels\tsentence\tindex\n0_1,1_0\ta\t9_s0\n",
+      "test.tsv": "labels\tsentence\tindex\n0_1,1_0\ta\t9_s0\n"
+      "0_1,1_1\tb\t9_s1\n0_0,1_1\tb\t10_s0\n",
       "new.txt": "a\n",
     },
     ["f1", "example_f1", "classes"],
@@ -322,9 +324,12 @@ PROGRAMS = {
     "--max_query_length=8 --doc_stride=4 --train_file={data}/train.json",
     {
       "train.json": squad(("q_000", "no fever in the lung", "lung")),
-      "new.txt": squad(("q_000", "fever of the lung", "lung")),
+      "new.txt": squad(
+        ("q_000", "fever of the lung", "lung"),
+        ("q_001", "no lung and no fever", "lung"),
+      ),
     },
-    ["strict", "lenient", "mrr"],
+    ["mrr", "strict", "lenient"],
     [
       "predictions.json",
       "nbest_predictions.json",
@@ -332,6 +337,14 @@ PROGRAMS = {
     ],
   ),
 }
+
+
+def counted(folder, family, metric):
+  """Returns the number of examples that the report reads in results."""
+  (found,) = results.find(str(folder / "results"))
+  outcomes = results.outcomes(found, family, metric)
+  assert len(outcomes.examples) == len(outcomes.sums)
+  return len(outcomes.sums)
 
 
 @pytest.mark.parametrize("program", sorted(PROGRAMS))
@@ -343,18 +356,31 @@ def test_program_trains_scores_and_predicts_in_one_command(
   data.mkdir()
   for name, text in files.items():
     (data / name).write_text(text)
+  output = tmp_path / "results" / "set" / "tiny" / "seed-1"
   command = (
     "--bioalbert_dir={model} --data_dir={data} --output_dir={output} "
     "--do_train=true --do_predict=true --predict_file={data}/new.txt "
     "--train_step=1 --max_seq_length=32 " + given
-  ).format(model=trained["model"], data=data, output=tmp_path / "output")
+  ).format(model=trained["model"], data=data, output=output)
   _, log = run(program, command)
   assert "Traceback" not in log and "tensorflow/" not in log
-  assert set(scores) <= set(results_of(tmp_path / "output")["test"])
+  assert set(scores) <= set(results_of(output)["test"])
   if program != "run_qa.py":  # There --predict_file is the test set.
     written = written + ["new.predictions.tsv"]
   for name in written:
-    assert (tmp_path / "output" / name).stat().st_size
+    assert (output / name).stat().st_size
+  family = program[len("run_") : -len(".py")].upper()
+  # Two texts of one question, two sentences of one document.
+  examples = 1 if program == "run_qa.py" else 2
+  assert counted(tmp_path, family, scores[0]) == examples
+
+
+def test_the_report_reads_the_output_of_entity_recognition(trained, tmp_path):
+  shutil.copytree(
+    str(trained["output"]),
+    str(tmp_path / "results" / "set" / "tiny" / "seed-1"),
+  )
+  assert counted(tmp_path, "NER", "f1") == 20
 
 
 @pytest.mark.parametrize("flag", ["--list", "--help"])
