@@ -11,35 +11,152 @@ only, not on --num_workers. After a kill, the same command continues from the
 finished shards.
 """
 
-# isort: off
-from common import signals
+from absl import flags
 
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-# isort: on
+from common import flag_groups
+from pretraining import sources
+
+RUNNERS = (
+  "DirectRunner FlinkRunner SparkRunner DataflowRunner PortableRunner".split()
+)
+
+
+def define_flags():
+  """Defines the flags of ALBERT's script of this name, and some more."""
+  flags.DEFINE_string(
+    "input_file", None, "Raw text: files or globs, separated by commas."
+  )
+  flags.DEFINE_string(
+    "output_file",
+    None,
+    "TFRecord file. Several shards of x are x-00000-of-00064 and so on; a "
+    "comma-separated list names them one by one.",
+  )
+  flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    ("auto",) + sources.FORMATS,
+    "Format of the input files; auto detects it for each file.",
+  )
+  flags.DEFINE_bool(
+    "split_sentences",
+    None,
+    "Split paragraphs into sentences. Default: true for all formats but text, "
+    "which has one sentence per line.",
+  )
+  _define_vocabulary_flags()
+  _define_instance_flags()
+  flags.DEFINE_integer(
+    "num_workers",
+    None,
+    "Number of processes. Default: one per core.",
+    lower_bound=1,
+  )
+  flags.DEFINE_integer(
+    "num_shards",
+    None,
+    "Number of output files. Default: as many as make about 100 MB each.",
+    lower_bound=1,
+    upper_bound=99999,
+  )
+  flags.DEFINE_enum(
+    "runner",
+    None,
+    RUNNERS,
+    "Run as an Apache Beam pipeline with this runner, on one machine or many "
+    "(needs requirements-beam.txt). Default: run here without Beam.",
+  )
+  flags.DEFINE_string(
+    "beam_options",
+    None,
+    "Command-line options for the runner, such as '--region=r --project=p'.",
+  )
+  flags.mark_flags_as_required(["input_file", "output_file"])
+
+
+def _define_vocabulary_flags():
+  """Defines how text is split into pieces."""
+  flags.DEFINE_string(
+    "bioalbert_dir", None, "Folder of a model whose vocabulary to use."
+  )
+  flags.DEFINE_string(
+    "vocab_file",
+    None,
+    "Vocabulary: BERT's vocab.txt or a SentencePiece .vocab.",
+  )
+  flags.DEFINE_string(
+    "spm_model_file", None, "SentencePiece model; needs no --vocab_file."
+  )
+  flag_groups.define_case_flags()
+
+
+def _define_instance_flags():
+  """Defines the flags of instances.Settings, with the defaults of ALBERT."""
+  flags.DEFINE_integer(
+    "max_seq_length",
+    512,
+    "Maximum length of an instance in pieces.",
+    lower_bound=8,
+  )
+  for name, default, text in (
+    (
+      "max_predictions_per_seq",
+      20,
+      "Maximum number of masked pieces per instance.",
+    ),
+    ("ngram", 3, "Maximum number of words to mask in a row."),
+    (
+      "dupe_factor",
+      40,
+      "Number of copies of each document, each masked differently.",
+    ),
+  ):
+    flags.DEFINE_integer(name, default, text, lower_bound=1)
+  for name, default, text in (
+    ("masked_lm_prob", 0.15, "Share of the pieces to mask."),
+    ("short_seq_prob", 0.1, "Share of documents with shorter instances."),
+  ):
+    flags.DEFINE_float(name, default, text, lower_bound=0.0, upper_bound=1.0)
+  for name, default, text in (
+    (
+      "favor_shorter_ngram",
+      True,
+      "Mask n words in a row with a probability proportional to 1/n.",
+    ),
+    ("do_whole_word_mask", True, "Mask all pieces of a word or none."),
+    (
+      "do_permutation",
+      False,
+      "Also predict pieces that have swapped places, as many as are masked.",
+    ),
+    (
+      "random_next_sentence",
+      False,
+      "Take the second segment of false pairs from another document (BERT) "
+      "instead of swapping the segments (ALBERT).",
+    ),
+  ):
+    flags.DEFINE_bool(name, default, text)
+  flags.DEFINE_integer("random_seed", 12345, "Seed of all random choices.")
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
 
 import collections
 import contextlib
-import functools
 import os
 
-from absl import flags
 from absl import logging
 
 from common import files
-from common import flag_groups
 from common import processes
 from common import progress
 from common.errors import InputError
 from pretraining import instances
 from pretraining import manifests
 from pretraining import shards
-from pretraining import sources
 import tokenization
-
-RUNNERS = (
-  "DirectRunner FlinkRunner SparkRunner DataflowRunner PortableRunner".split()
-)
 
 # What makes the shards: `num_workers` processes on this machine (None: one per
 # core), or a runner of Apache Beam with its options.
@@ -97,125 +214,6 @@ def default_workers(plan):
   if hasattr(os, "sched_getaffinity"):
     cores = len(os.sched_getaffinity(0))  # Those that this process may use.
   return min(cores, 1 + plan.bytes // shards.CHUNK_CHARACTERS)
-
-
-def define_flags():
-  """Defines the flags of ALBERT's script of this name, and some more."""
-  flags.DEFINE_string(
-    "input_file", None, "Raw text: files or globs, separated by commas."
-  )
-  flags.DEFINE_string(
-    "output_file",
-    None,
-    "TFRecord file. Several shards of x are x-00000-of-00064 and so on; a "
-    "comma-separated list names them one by one.",
-  )
-  flags.DEFINE_enum(
-    "input_format",
-    "auto",
-    ("auto",) + tuple(sources.FORMATS),
-    "Format of the input files; auto detects it for each file.",
-  )
-  flags.DEFINE_bool(
-    "split_sentences",
-    None,
-    "Split paragraphs into sentences. Default: true for all formats but text, "
-    "which has one sentence per line.",
-  )
-  _define_vocabulary_flags()
-  _define_instance_flags()
-  flags.DEFINE_integer(
-    "num_workers",
-    None,
-    "Number of processes. Default: one per core.",
-    lower_bound=1,
-  )
-  flags.DEFINE_integer(
-    "num_shards",
-    None,
-    "Number of output files. Default: as many as make about 100 MB each.",
-    lower_bound=1,
-    upper_bound=99999,
-  )
-  flags.DEFINE_enum(
-    "runner",
-    None,
-    RUNNERS,
-    "Run as an Apache Beam pipeline with this runner, on one machine or many "
-    "(needs requirements-beam.txt). Default: run here without Beam.",
-  )
-  flags.DEFINE_string(
-    "beam_options",
-    None,
-    "Command-line options for the runner, such as '--region=r --project=p'.",
-  )
-  flags.mark_flags_as_required(["input_file", "output_file"])
-
-
-def _define_vocabulary_flags():
-  """Defines how text is split into pieces."""
-  flags.DEFINE_string(
-    "bioalbert_dir", None, "Folder of a model whose vocabulary to use."
-  )
-  flags.DEFINE_string(
-    "vocab_file",
-    None,
-    "Vocabulary: BERT's vocab.txt or a SentencePiece .vocab.",
-  )
-  flags.DEFINE_string(
-    "spm_model_file", None, "SentencePiece model; needs no --vocab_file."
-  )
-  flag_groups.define_case_flags()
-
-
-def _define_instance_flags():
-  """Defines the flags with the names and defaults of instances.Settings."""
-  default = instances.Settings()
-
-  def define(kind, name, help):
-    kind(name, getattr(default, name), help)
-
-  switch = flags.DEFINE_bool
-  integer = functools.partial(flags.DEFINE_integer, lower_bound=1)
-  share = functools.partial(
-    flags.DEFINE_float, lower_bound=0.0, upper_bound=1.0
-  )
-  define(
-    functools.partial(integer, lower_bound=8),
-    "max_seq_length",
-    "Maximum length of an instance in pieces.",
-  )
-  define(
-    integer,
-    "max_predictions_per_seq",
-    "Maximum number of masked pieces per instance.",
-  )
-  define(share, "masked_lm_prob", "Share of the pieces to mask.")
-  define(share, "short_seq_prob", "Share of documents with shorter instances.")
-  define(integer, "ngram", "Maximum number of words to mask in a row.")
-  define(
-    switch,
-    "favor_shorter_ngram",
-    "Mask n words in a row with a probability proportional to 1/n.",
-  )
-  define(switch, "do_whole_word_mask", "Mask all pieces of a word or none.")
-  define(
-    switch,
-    "do_permutation",
-    "Also predict pieces that have swapped places, as many as are masked.",
-  )
-  define(
-    switch,
-    "random_next_sentence",
-    "Take the second segment of false pairs from another document (BERT) "
-    "instead of swapping the segments (ALBERT).",
-  )
-  define(
-    integer,
-    "dupe_factor",
-    "Number of copies of each document, each masked differently.",
-  )
-  define(flags.DEFINE_integer, "random_seed", "Seed of all random choices.")
 
 
 def check_runner(runner):
@@ -317,5 +315,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

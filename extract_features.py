@@ -30,24 +30,9 @@ Each piece has its embedding from the window in which it has most context;
 are NaN.
 """
 
-# isort: off
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
-
 from absl import flags
 
-from common import files
 from common import flag_groups
-from common.errors import InputError
-from exporting import embeddings
-from formats import feature_files
-import modeling
-from training import devices
-from training import model_folder
 
 
 def define_flags():
@@ -65,7 +50,7 @@ def define_flags():
   flags.DEFINE_enum(
     "output_format",
     None,
-    list(feature_files.FORMATS),
+    ["npz", "hdf5"],
     "Format of the file, if its extension does not say. npz is held in memory "
     "until it is written, hdf5 is not.",
   )
@@ -94,7 +79,7 @@ def _define_content_flags():
   )
   flags.DEFINE_string(
     "embeddings",
-    ",".join(embeddings.ARRAYS),
+    "token,sentence,pooled",
     "What to write: token (of each piece), sentence (of each text), pooled "
     "(the pooler's output of each text).",
   )
@@ -108,6 +93,18 @@ def _define_content_flags():
   flags.DEFINE_enum(
     "dtype", "float32", ["float32", "float16"], "Number type of the embeddings."
   )
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
+
+from common import files
+from common.errors import InputError
+from exporting import embeddings
+from formats import feature_files
+import modeling
+from training import devices
+from training import model_folder
 
 
 def main(_):
@@ -133,5 +130,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main, "nothing was written")

@@ -7,22 +7,65 @@ compare the counts with those published and list the rules applied, repeated
 and contradictory texts, and texts of the test set in the training set.
 """
 
-# isort: off
-from common import signals
+from absl import flags
 
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-# isort: on
+from common import data_sets
+from common import flag_groups
+
+LAYOUTS = ("biobert", "blue", "blurb")
+
+
+def define_flags():
+  """Defines the flags of this program."""
+  flags.DEFINE_bool(
+    "list", False, "Show all data sets, where to get them and their licences."
+  )
+  names = sorted(data_set.name for data_set in data_sets.converted())
+  flags.DEFINE_enum("dataset", None, names, "The data set.")
+  flags.DEFINE_string(
+    "input_dir",
+    None,
+    "Folder of the downloaded corpus: archives or unpacked files; --list shows "
+    "which.",
+  )
+  flags.DEFINE_string("output_dir", None, "Folder for the converted files.")
+  flags.DEFINE_enum(
+    "layout",
+    None,
+    LAYOUTS,
+    "The benchmark whose splits and columns to follow. Default: the first one "
+    "that --list shows for the data set.",
+  )
+  flags.DEFINE_bool(
+    "drop_leaks", False, "Remove texts of the test set from the training set."
+  )
+  flags.DEFINE_bool(
+    "drop_contradictions",
+    False,
+    "Remove texts from the training set that have several labels there.",
+  )
+  flags.DEFINE_bool(
+    "alternatives",
+    False,
+    "BC2GM: also write the official alternative spans, for "
+    "scripts/bc2gm_score.py.",
+  )
+  flags.DEFINE_bool(
+    "allow_incomplete",
+    False,
+    "Leave out what is missing or does not fit, in every data set; the report "
+    "counts it and shows the first places.",
+  )
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
 
 import hashlib
 import os
 import textwrap
 
-from absl import flags
-
-from common import data_sets
 from common import files
-from common import flag_groups
 from common.errors import InputError
 from converters import bc2gm
 from converters import bc4chemd
@@ -69,7 +112,6 @@ CONVERTERS = {
   "bioasq-5b": bioasq,
   "bioasq-6b": bioasq,
 }
-LAYOUTS = ("biobert", "blue", "blurb")
 # Examples to remove from the training set: {flag: (function, name of the
 # rule)}.
 DROPS = {
@@ -214,48 +256,6 @@ def write(folder, texts):
     ) from None
 
 
-def define_flags():
-  """Defines the flags of this program."""
-  flags.DEFINE_bool(
-    "list", False, "Show all data sets, where to get them and their licences."
-  )
-  flags.DEFINE_enum("dataset", None, sorted(CONVERTERS), "The data set.")
-  flags.DEFINE_string(
-    "input_dir",
-    None,
-    "Folder of the downloaded corpus: archives or unpacked files; --list shows "
-    "which.",
-  )
-  flags.DEFINE_string("output_dir", None, "Folder for the converted files.")
-  flags.DEFINE_enum(
-    "layout",
-    None,
-    LAYOUTS,
-    "The benchmark whose splits and columns to follow. Default: the first one "
-    "that --list shows for the data set.",
-  )
-  flags.DEFINE_bool(
-    "drop_leaks", False, "Remove texts of the test set from the training set."
-  )
-  flags.DEFINE_bool(
-    "drop_contradictions",
-    False,
-    "Remove texts from the training set that have several labels there.",
-  )
-  flags.DEFINE_bool(
-    "alternatives",
-    False,
-    "BC2GM: also write the official alternative spans, for "
-    "scripts/bc2gm_score.py.",
-  )
-  flags.DEFINE_bool(
-    "allow_incomplete",
-    False,
-    "Leave out what is missing or does not fit, in every data set; the report "
-    "counts it and shows the first places.",
-  )
-
-
 def main(_):
   config = flag_groups.values()
   if config.list:
@@ -278,5 +278,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

@@ -8,22 +8,39 @@ column of 0 and 1 per label. Sentences with the ids 123_s0 and 123_s1 belong to
 the document 123.
 """
 
-# isort: off
-from common import signals
+from absl import flags
 
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
+from common import flag_groups
+
+
+def define_flags():
+  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
+  flag_groups.define_sentence_flags()
+  flags.DEFINE_enum(
+    "task_name",
+    None,
+    ["generic", "hoc"],
+    "Corpus; with hoc, ten aspects get the names of the hallmarks.",
+    case_sensitive=False,
+  )
+  flags.mark_flag_as_required("task_name")
+  flags.DEFINE_bool(
+    "tune_threshold",
+    None,
+    "Tune a threshold for each label on the development set (--do_eval) and "
+    "save it with the model. Default: the saved thresholds if any, else 0.5.",
+  )
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
 
 import collections
 import re
 
-from absl import flags
 from absl import logging
 import numpy as np
 
-from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
 from evaluation import metrics
@@ -286,25 +303,6 @@ def is_collapsed(classes, split):
   return bool(gold and not predicted)
 
 
-def define_flags():
-  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
-  flag_groups.define_sentence_flags()
-  flags.DEFINE_enum(
-    "task_name",
-    None,
-    ["generic", "hoc"],
-    "Corpus; with hoc, ten aspects get the names of the hallmarks.",
-    case_sensitive=False,
-  )
-  flags.mark_flag_as_required("task_name")
-  flags.DEFINE_bool(
-    "tune_threshold",
-    None,
-    "Tune a threshold for each label on the development set (--do_eval) and "
-    "save it with the model. Default: the saved thresholds if any, else 0.5.",
-  )
-
-
 def main(_):
   values = flag_groups.values()
   command = harness.read_command(values)
@@ -316,5 +314,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

@@ -6,22 +6,29 @@ Reads train.tsv, devel.tsv (or dev.tsv) and test.tsv in --data_dir: one word per
 line with its tag in the last column, and a blank line between sentences.
 """
 
-# isort: off
-from common import signals
+from absl import flags
 
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
+from common import flag_groups
+
+
+def define_flags():
+  """Defines the flags of BioBERT's run_ner.py and of ALBERT's fine-tuning."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
+  )
+  flags.DEFINE_string("task_name", "NER", "Name of the data in results.json.")
+  flag_groups.define_predict_format_flag(["jsonl", "pubtator", "brat"])
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
 
 import collections
 import itertools
 import os
 
-from absl import flags
 import numpy as np
 
-from common import flag_groups
 from evaluation import metrics
 from finetuning import harness
 from formats import conll
@@ -254,15 +261,6 @@ def kind_of(label):
   return label if label == "O" else label.partition("-")[2]
 
 
-def define_flags():
-  """Defines the flags of BioBERT's run_ner.py and of ALBERT's fine-tuning."""
-  flag_groups.define_finetuning_flags(
-    max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
-  )
-  flags.DEFINE_string("task_name", "NER", "Name of the data in results.json.")
-  flag_groups.define_predict_format_flag(["jsonl", "pubtator", "brat"])
-
-
 def main(_):
   values = flag_groups.values()
   command = harness.read_command(values)
@@ -272,5 +270,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

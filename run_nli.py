@@ -6,18 +6,24 @@ Reads MedNLI as distributed (mli_train_v1.jsonl etc.), or train.tsv, dev.tsv and
 test.tsv in --data_dir, with a header that names the columns.
 """
 
-# isort: off
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
-
 from absl import flags
-from absl import logging
 
 from common import flag_groups
+
+
+def define_flags():
+  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
+  flag_groups.define_sentence_flags()
+  flags.DEFINE_string(
+    "task_name", "mednli", "Name of the data in results.json."
+  )
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
+
+from absl import logging
+
 from finetuning import harness
 from finetuning import sentence_tasks
 from finetuning import splits
@@ -52,19 +58,10 @@ class Nli(sentence_tasks.OneLabel):
     return agreed
 
 
-def define_flags():
-  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
-  flag_groups.define_sentence_flags()
-  flags.DEFINE_string(
-    "task_name", "mednli", "Name of the data in results.json."
-  )
-
-
 def main(_):
   values = flag_groups.values()
   sentence_tasks.run(Nli, harness.read_command(values), values.predict_format)
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

@@ -6,18 +6,9 @@ from random weights or a checkpoint, and writes a folder that the fine-tuning
 programs take as --bioalbert_dir. To resume a killed run, repeat the command.
 """
 
-# isort: off
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
-
 from absl import flags
 
 from common import flag_groups
-from pretraining import harness
 
 
 def define_flags():
@@ -126,10 +117,15 @@ def _define_schedule_flags():
   )
 
 
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
+
+from pretraining import harness
+
+
 def main(_):
   harness.run(harness.read_command(flag_groups.values()))
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

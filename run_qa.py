@@ -14,23 +14,76 @@ usual recipe fine-tunes on SQuAD first:
     --golden_file=4B1_golden.json --output_dir=output/bioasq
 """
 
-# isort: off
-from common import signals
+from absl import flags
 
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
+from common import flag_groups
+
+METRICS = {
+  "bioasq-factoid": "mrr",
+  "bioasq-list": "f1",
+  "bioasq-yesno": "macro_f1",
+  "squad": "f1",
+}
+
+
+def define_flags():
+  """Defines the flags of BioBERT's run_qa.py and of ALBERT's fine-tuning."""
+  flag_groups.define_finetuning_flags(
+    max_seq_length=384,
+    num_train_epochs=3.0,
+    train_batch_size=32,
+    predict_file="Questions to answer; scored if the file has gold answers.",
+  )
+  flags.DEFINE_enum(
+    "task_name",
+    "bioasq-factoid",
+    sorted(METRICS),
+    "Type of the questions; other types in a BioASQ file are ignored.",
+  )
+  flags.DEFINE_string(
+    "golden_file",
+    None,
+    "BioASQ JSON file with the gold answers of the test set.",
+  )
+  for name, default, text in (
+    ("doc_stride", 128, "Number of pieces between the starts of two windows."),
+    ("max_query_length", 64, "Maximum number of pieces of a question."),
+    ("n_best_size", 20, "Number of answers to keep per text."),
+    ("max_answer_length", 30, "Maximum number of pieces of an answer."),
+  ):
+    flags.DEFINE_integer(name, default, text, lower_bound=1)
+  flags.DEFINE_float(
+    "list_threshold",
+    0.42,
+    "Minimum score of an answer to a list question, summed over its texts; the "
+    "best answer is always given. The default is that of BioBERT in BioASQ 7b.",
+  )
+  flags.DEFINE_bool(
+    "version_2_with_negative",
+    False,
+    "Learn that a text may have no answer. Not needed if the training set has "
+    "questions with is_impossible.",
+  )
+  flags.DEFINE_float(
+    "null_score_diff_threshold",
+    0.0,
+    "Predict no answer if it outscores the best answer by more than this.",
+  )
+  flags.DEFINE_bool(
+    "verbose_logging", False, "Log every training answer that is not used."
+  )
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
 
 import collections
 import json
 
-from absl import flags
 from absl import logging
 import numpy as np
 
 from common import files
-from common import flag_groups
 from common.errors import InputError
 from common.errors import shorten
 from evaluation import bioasq
@@ -41,12 +94,6 @@ from formats import questions
 from training import batches
 from training import heads
 
-METRICS = {
-  "bioasq-factoid": "mrr",
-  "bioasq-list": "f1",
-  "bioasq-yesno": "macro_f1",
-  "squad": "f1",
-}
 UNKNOWN = -1  # Not counted in the loss.
 YES_NO = ("no", "yes")  # By label id.
 SHOWN = 5  # Lost answers that are named without --verbose_logging.
@@ -376,54 +423,6 @@ def squad_scores(examples, predicted):
   return metrics.squad_scores(gold, predicted)
 
 
-def define_flags():
-  """Defines the flags of BioBERT's run_qa.py and of ALBERT's fine-tuning."""
-  flag_groups.define_finetuning_flags(
-    max_seq_length=384,
-    num_train_epochs=3.0,
-    train_batch_size=32,
-    predict_file="Questions to answer; scored if the file has gold answers.",
-  )
-  flags.DEFINE_enum(
-    "task_name",
-    "bioasq-factoid",
-    sorted(METRICS),
-    "Type of the questions; other types in a BioASQ file are ignored.",
-  )
-  flags.DEFINE_string(
-    "golden_file",
-    None,
-    "BioASQ JSON file with the gold answers of the test set.",
-  )
-  for name, default, text in (
-    ("doc_stride", 128, "Number of pieces between the starts of two windows."),
-    ("max_query_length", 64, "Maximum number of pieces of a question."),
-    ("n_best_size", 20, "Number of answers to keep per text."),
-    ("max_answer_length", 30, "Maximum number of pieces of an answer."),
-  ):
-    flags.DEFINE_integer(name, default, text, lower_bound=1)
-  flags.DEFINE_float(
-    "list_threshold",
-    0.42,
-    "Minimum score of an answer to a list question, summed over its texts; the "
-    "best answer is always given. The default is that of BioBERT in BioASQ 7b.",
-  )
-  flags.DEFINE_bool(
-    "version_2_with_negative",
-    False,
-    "Learn that a text may have no answer. Not needed if the training set has "
-    "questions with is_impossible.",
-  )
-  flags.DEFINE_float(
-    "null_score_diff_threshold",
-    0.0,
-    "Predict no answer if it outscores the best answer by more than this.",
-  )
-  flags.DEFINE_bool(
-    "verbose_logging", False, "Log every training answer that is not used."
-  )
-
-
 def take_predict_file_as_test(command):
   """Returns a Command with --predict_file as the test set, as in BERT."""
   todo, data = command.todo, command.data
@@ -465,5 +464,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

@@ -6,25 +6,9 @@ Reads train.tsv, dev.tsv and test.tsv in --data_dir in the layouts of BioBERT,
 BLUE and BLURB: a sentence and its label, with or without an id and a header.
 """
 
-# isort: off
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
-
-import itertools
-import re
-
 from absl import flags
-from absl import logging
 
 from common import flag_groups
-from common.errors import InputError
-from common.errors import first_five
-from finetuning import harness
-from finetuning import sentence_tasks
 
 # The labels of each corpus for "no relation", in lower case.
 NEGATIVES = {
@@ -39,6 +23,45 @@ NEGATIVES = {
   "i2b2_2010": {"false", "none"},
   "generic": set(),
 }
+
+
+def define_flags():
+  """Defines the flags of BioBERT's run_re.py and of ALBERT's fine-tuning."""
+  flag_groups.define_sentence_flags()
+  flags.DEFINE_enum(
+    "task_name",
+    None,
+    sorted(NEGATIVES),
+    "Corpus; determines which label means 'no relation'. For generic, set "
+    "--negative_label.",
+    case_sensitive=False,
+  )
+  flags.mark_flag_as_required("task_name")
+  flags.DEFINE_string(
+    "negative_label", None, "Label for 'no relation', which is not scored."
+  )
+  flags.DEFINE_enum(
+    "entity_marks",
+    "as_is",
+    ["as_is", "words", "tokens"],
+    "How a new model encodes @GENE$: unchanged, as the word gene, or as one "
+    "token. The choice is saved with the model.",
+  )
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
+
+import itertools
+import re
+
+from absl import logging
+
+from common.errors import InputError
+from common.errors import first_five
+from finetuning import harness
+from finetuning import sentence_tasks
+
 # Stands for an entity: @GENE$, @drug_n$, or @CHEM-GENE$ for two that overlap.
 # MARK.split returns the marks at the odd indices.
 MARK = re.compile(r"(@[A-Za-z][\w-]*\$)")
@@ -216,30 +239,6 @@ def cut_around(ids, core, room):
   return ids[start : start + room]
 
 
-def define_flags():
-  """Defines the flags of BioBERT's run_re.py and of ALBERT's fine-tuning."""
-  flag_groups.define_sentence_flags()
-  flags.DEFINE_enum(
-    "task_name",
-    None,
-    sorted(NEGATIVES),
-    "Corpus; determines which label means 'no relation'. For generic, set "
-    "--negative_label.",
-    case_sensitive=False,
-  )
-  flags.mark_flag_as_required("task_name")
-  flags.DEFINE_string(
-    "negative_label", None, "Label for 'no relation', which is not scored."
-  )
-  flags.DEFINE_enum(
-    "entity_marks",
-    "as_is",
-    ["as_is", "words", "tokens"],
-    "How a new model encodes @GENE$: unchanged, as the word gene, or as one "
-    "token. The choice is saved with the model.",
-  )
-
-
 def main(_):
   values = flag_groups.values()
   sentence_tasks.run(
@@ -253,5 +252,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

@@ -6,18 +6,32 @@ Reads train.tsv, dev.tsv and test.tsv in --data_dir in the layout of BLURB or
 GLUE, with a header, or the text files of n2c2 (two sentences and a score).
 """
 
-# isort: off
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
-
 from absl import flags
-import numpy as np
 
 from common import flag_groups
+
+# Highest score of each corpus; all scales start at 0. BlueBERT's sts is MedSTS.
+HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
+
+
+def define_flags():
+  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
+  flag_groups.define_sentence_flags()
+  flags.DEFINE_enum(
+    "task_name",
+    None,
+    sorted(HIGHEST),
+    "Corpus; sets the range of the scores.",
+    case_sensitive=False,
+  )
+  flags.mark_flag_as_required("task_name")
+
+
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
+
+import numpy as np
+
 from common.errors import InputError
 from common.errors import shorten
 from common.text import parse_number
@@ -26,9 +40,6 @@ from finetuning import harness
 from finetuning import sentence_tasks
 from finetuning import splits
 from training import heads
-
-# Highest score of each corpus; all scales start at 0. BlueBERT's sts is MedSTS.
-HIGHEST = {"biosses": 4.0, "medsts": 5.0, "sts": 5.0}
 
 
 class Sts(sentence_tasks.SentenceTask):
@@ -92,19 +103,6 @@ class Sts(sentence_tasks.SentenceTask):
     return metrics.regression_scores(gold, values), files
 
 
-def define_flags():
-  """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
-  flag_groups.define_sentence_flags()
-  flags.DEFINE_enum(
-    "task_name",
-    None,
-    sorted(HIGHEST),
-    "Corpus; sets the range of the scores.",
-    case_sensitive=False,
-  )
-  flags.mark_flag_as_required("task_name")
-
-
 def main(_):
   values = flag_groups.values()
   highest = HIGHEST[values.task_name]
@@ -113,5 +111,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main)

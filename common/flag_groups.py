@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the programs and defines the flags they share, a function per group.
 
-A program calls the groups it needs under its `__main__` guard, with its own
-defaults, so importing a program defines no flag. Only `main` reads FLAGS:
-`values()` turns them into plain values for the library.
+A program defines its flags and parses them before it imports anything slow, so
+that --help and a wrong flag take no time; see run_nli.py. It does so under its
+`__main__` guard, so importing a program defines no flag. Only `main` reads
+FLAGS: `values()` turns them into plain values for the library.
 """
 
 import functools
@@ -16,6 +17,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from common import quiet  # noqa: F401  Before a program imports TensorFlow.
 from common import signals
 from common.errors import InputError
 from common.errors import is_disk_full
@@ -50,8 +52,20 @@ REFUSED = {
 _MISSING = re.compile(r"flag (--\w+)=None: .* other than None\.")
 
 
+def parse(define_flags):
+  """Defines a program's flags and parses the command line.
+
+  Bad flags end the program with one line and exit code 1; a signal ends it at
+  once, until `run` handles it.
+  """
+  signals.end_at_once()
+  define_flags()
+  app.define_help_flags()
+  _without_traceback(_parse, "nothing was written")(sys.argv)
+
+
 def run(main, if_interrupted="the same command resumes at the last save"):
-  """Runs `main(arguments)`; bad flags, bad input and a full disk end it with
+  """Runs `main(arguments)` after `parse`; bad input and a full disk end it with
   one line.
 
   The exit code is then 1; after Ctrl-C it is 130, after SIGTERM 143.
@@ -62,16 +76,14 @@ def run(main, if_interrupted="the same command resumes at the last save"):
       full disk adds.
   """
   signals.raise_stopped()
-  logging.set_verbosity(logging.INFO)
   logging.use_absl_handler()
   handler = logging.get_absl_handler()
   handler.setFormatter(_OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
-  start = functools.partial(app.run, _flushed(main), flags_parser=_parse)
+  start = functools.partial(
+    app.run, _flushed(main), sys.argv[:1], flags_parser=lambda args: args
+  )
   try:
     _without_traceback(start, if_interrupted)()
-  except BrokenPipeError:  # The reader of our output, say `head`, is gone.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(1)
   finally:
     signals.end_at_once()
 
@@ -93,13 +105,18 @@ def _parse(args):
     print(flags.FLAGS.main_module_help(), flush=True)
     sys.exit(0)
   try:
-    return flags.FLAGS(args)
+    rest = flags.FLAGS(args)[1:]
   except flags.UnrecognizedFlagError as e:
     reason = REFUSED.get(e.flagname, "%s --help lists all flags" % args[0])
     known = e.flagname in REFUSED
     _stop("%s: %s" % ("--" + e.flagname if known else _flat(e), reason))
   except flags.Error as e:
     _stop(_MISSING.sub(r"\1 is not given; --help says what it means", _flat(e)))
+  if rest:
+    _stop(
+      "%r is no flag; expected --flag=value or --flag value, for true and "
+      "false --flag=true" % rest[0]
+    )
 
 
 def _flat(error):
@@ -124,6 +141,9 @@ def _without_traceback(function, if_interrupted):
         said = _flat(e) if isinstance(e, signals.Stopped) else ""
         text = "%s; %s" % (signals.NAMES[number], said or if_interrupted)
         signals.end(number, text)
+      if isinstance(e, BrokenPipeError):  # Say, `head` has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
       if isinstance(e, InputError):
         _stop(_flat(e))
       if not is_disk_full(e):
@@ -136,11 +156,6 @@ def _without_traceback(function, if_interrupted):
 
 def _flushed(main):
   def wrapped(arguments):
-    if len(arguments) > 1:
-      _stop(
-        "%r is no flag; expected --flag=value or --flag value, for true and "
-        "false --flag=true" % arguments[1]
-      )
     code = main(arguments)
     sys.stdout.flush()
     return code

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Silences the import of TensorFlow; every program imports this first.
+"""Silences the import of TensorFlow; to be imported before it.
 
 All versions flood standard error with notes about their own code (NumPy's type
 aliases, missing CUDA libraries, deprecations inside Estimator), which users

@@ -17,16 +17,15 @@ import itertools
 
 import numpy as np
 
-# The flags of ALBERT's create_pretraining_data.py, with their defaults. The
-# length n of an n-gram is drawn with a probability proportional to 1/n; without
-# favor_shorter_ngram the probabilities are reversed. For ngram=3 they are 6/11,
-# 3/11, 2/11 for lengths 1, 2, 3, or 2/11, 3/11, 6/11.
+# The flags of ALBERT's create_pretraining_data.py. The length n of an n-gram is
+# drawn with a probability proportional to 1/n; without favor_shorter_ngram the
+# probabilities are reversed. For ngram=3 they are 6/11, 3/11, 2/11 for lengths
+# 1, 2, 3, or 2/11, 3/11, 6/11.
 Settings = collections.namedtuple(
   "Settings",
   "max_seq_length max_predictions_per_seq masked_lm_prob short_seq_prob ngram"
   " favor_shorter_ngram do_whole_word_mask do_permutation random_next_sentence"
   " dupe_factor random_seed",
-  defaults=(512, 20, 0.15, 0.1, 3, True, True, False, False, 40, 12345),
 )
 
 # The places of both segments, and the next_sentence_label: 1 if swapped.

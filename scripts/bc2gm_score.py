@@ -14,14 +14,22 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-# isort: off
+from common import arguments
 from common import signals
 
-if __name__ == "__main__":
-  signals.end_at_once()
-# isort: on
 
-from common import arguments
+def parse_arguments():
+  """Returns the options of the command line."""
+  parser = arguments.ArgumentParser(__doc__)
+  parser.add_argument("alternatives", help="test_alternatives.jsonl")
+  parser.add_argument("predictions", help="NER_result_conll.txt")
+  return parser.parse_args()
+
+
+if __name__ == "__main__":  # Before the imports that take a while.
+  signals.end_at_once()
+  options = parse_arguments()
+
 from common import errors
 from common import files
 from common.text import load_json
@@ -74,12 +82,8 @@ def report(mentions_path, predictions_path):
   return "".join(lines)
 
 
-def main():
+def main(options):
   """Prints the scores of the predictions."""
-  parser = arguments.ArgumentParser(__doc__)
-  parser.add_argument("alternatives", help="test_alternatives.jsonl")
-  parser.add_argument("predictions", help="NER_result_conll.txt")
-  options = parser.parse_args()
   try:
     sys.stdout.write(report(options.alternatives, options.predictions))
   except errors.InputError as error:
@@ -87,4 +91,4 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  main(options)

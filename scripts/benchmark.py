@@ -2,26 +2,19 @@
 """Runs the benchmark; scripts/benchmark.sh --help describes the options."""
 
 import os
-import re
-import shlex
-import signal
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
 from common import arguments
-from common import weights
-from common.errors import InputError
-from evaluation import sweep
+from common import signals
 
-RECIPES = os.path.join(sweep.REPO, "configs", "recipes")
-OWN_FLAGS = {"bioalbert_dir", "data_dir", "flagfile", "output_dir", "seed"}
-OWN_FLAGS |= {"train_file", "test_file", "predict_file", "golden_file"}
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RECIPES = os.path.join(REPO, "configs", "recipes")
 
 
 def parse_arguments(argv):
-  """Returns the options; `extra` holds the flags after --."""
+  """Returns the options; `extra` holds the words after --."""
   end = argv.index("--") if "--" in argv else len(argv)
   parser = arguments.ArgumentParser(__doc__, allow_abbrev=False)
   parser.add_argument("--datasets", nargs="+", default=["all"])
@@ -40,10 +33,33 @@ def parse_arguments(argv):
   parser.add_argument("--count", action="store_true")
   parser.add_argument("--cell", metavar="INDEX/COUNT")
   options = parser.parse_args(argv[:end])
-  options.extra = sweep.parse_flags(argv[end + 1 :], "after --")
-  for name in OWN_FLAGS & set(options.extra):
-    raise InputError("after --: --%s is set by the sweep itself" % name)
+  options.extra = argv[end + 1 :]
   return options
+
+
+if __name__ == "__main__":  # Before the imports that take a while.
+  signals.end_at_once()
+  options = parse_arguments(sys.argv[1:])
+
+import re
+import shlex
+import signal
+import subprocess
+
+from common import weights
+from common.errors import InputError
+from evaluation import sweep
+
+OWN_FLAGS = {"bioalbert_dir", "data_dir", "flagfile", "output_dir", "seed"}
+OWN_FLAGS |= {"train_file", "test_file", "predict_file", "golden_file"}
+
+
+def parse_extra(words):
+  """Returns the flags after --, which all runs get."""
+  extra = sweep.parse_flags(words, "after --")
+  for name in OWN_FLAGS & set(extra):
+    raise InputError("after --: --%s is set by the sweep itself" % name)
+  return extra
 
 
 def list_runs(options):
@@ -57,7 +73,7 @@ def list_runs(options):
       message = "--datasets: found %r, expected all or some of %s"
       raise InputError(message % (name, known))
   models = find_models(options.models, options.weights_dir)
-  results, extra = options.results_dir, options.extra
+  results, extra = options.results_dir, parse_extra(options.extra)
   runs, missing = [], []
   for recipe in (recipe for name in names for recipe in recipes[name]):
     try:
@@ -101,7 +117,7 @@ def find_models(names, weights_dir):
 
 def do(options):
   """Does what the options ask for; returns the exit code."""
-  report = [os.path.join(sweep.REPO, "scripts", "report.py")]
+  report = [os.path.join(REPO, "scripts", "report.py")]
   report = [options.python] + report + [options.results_dir]
   if options.report:
     return subprocess.call(report)
@@ -132,16 +148,16 @@ def stop(number, _):
   sys.exit(128 + number)
 
 
-def main():
+def main(options):
   """Does what the command line asks for."""
   for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP.
       signal.signal(number, stop)
   try:
-    sys.exit(do(parse_arguments(sys.argv[1:])))
+    sys.exit(do(options))
   except (OSError, InputError) as e:
     sys.exit("error: %s" % " ".join(str(e).split()))
 
 
 if __name__ == "__main__":
-  main()
+  main(options)

@@ -16,14 +16,24 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-# isort: off
+from common import arguments
 from common import signals
 
-if __name__ == "__main__":
-  signals.end_at_once()
-# isort: on
 
-from common import arguments
+def parse_arguments():
+  """Returns the options of the command line."""
+  parser = arguments.ArgumentParser(__doc__)
+  parser.add_argument("golden", help="BioASQ's JSON with the golden answers")
+  parser.add_argument(
+    "answers", help="the answers to score, in the same format"
+  )
+  return parser.parse_args()
+
+
+if __name__ == "__main__":  # Before the imports that take a while.
+  signals.end_at_once()
+  options = parse_arguments()
+
 from common import errors
 from common import files
 from evaluation import bioasq
@@ -35,14 +45,8 @@ def read(path, submitted):
   return questions.parse_exact_answers(files.read(path), path, submitted)
 
 
-def main():
+def main(options):
   """Prints the scores of submitted answers against the golden ones."""
-  parser = arguments.ArgumentParser(__doc__)
-  parser.add_argument("golden", help="BioASQ's JSON with the golden answers")
-  parser.add_argument(
-    "answers", help="the answers to score, in the same format"
-  )
-  options = parser.parse_args()
   try:
     gold = read(options.golden, submitted=False)
     found = read(options.answers, submitted=True)
@@ -62,4 +66,4 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  main(options)

@@ -17,18 +17,44 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-# isort: off
+from common import arguments
 from common import signals
 
-if __name__ == "__main__":
-  signals.end_at_once()
-# isort: on
+BLANKS = re.compile("[ \t]+")
 
-from common import arguments
+
+def parse_arguments():
+  """Returns the options of the command line."""
+  parser = arguments.ArgumentParser(__doc__)
+  add = parser.add_argument
+  add("-l", action="store_true", help="print the rows of a LaTeX table")
+  add("-r", action="store_true", help="labels are types, of one word each")
+  add(
+    "-d",
+    type=_delimiter,
+    default=BLANKS,
+    help="regular expression between columns",
+  )
+  add("-o", default="O", help="with -r, the label outside entities")
+  return parser.parse_args()
+
+
+def _delimiter(text):
+  try:
+    return re.compile(text)
+  except re.error as error:
+    raise argparse.ArgumentTypeError(
+      "found %r, expected a regular expression (%s)" % (text, error)
+    ) from None
+
+
+if __name__ == "__main__":  # Before the imports that take a while.
+  signals.end_at_once()
+  options = parse_arguments()
+
 from common import errors
 from evaluation import metrics
 
-BLANKS = re.compile("[ \t]+")
 TAGS = ("O", "B", "I", "E", "S")
 
 
@@ -101,29 +127,8 @@ def _warn(labels):
     print(text + "nothing; conlleval.pl prints 0", file=sys.stderr)
 
 
-def _delimiter(text):
-  try:
-    return re.compile(text)
-  except re.error as error:
-    raise argparse.ArgumentTypeError(
-      "found %r, expected a regular expression (%s)" % (text, error)
-    ) from None
-
-
-def main():
+def main(options):
   """Prints the scores of the lines on standard input."""
-  parser = arguments.ArgumentParser(__doc__)
-  add = parser.add_argument
-  add("-l", action="store_true", help="print the rows of a LaTeX table")
-  add("-r", action="store_true", help="labels are types, of one word each")
-  add(
-    "-d",
-    type=_delimiter,
-    default=BLANKS,
-    help="regular expression between columns",
-  )
-  add("-o", default="O", help="with -r, the label outside entities")
-  options = parser.parse_args()
   try:
     labels = read_labels(sys.stdin.buffer, "<stdin>", options.d)
   except errors.InputError as error:
@@ -136,4 +141,4 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  main(options)

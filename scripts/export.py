@@ -10,26 +10,14 @@ library; folder for the model alone, to pass on. checkpoint is the way back: it
 makes a --bioalbert_dir from --from, a folder for transformers.
 """
 
-# isort: off
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()  # Until this program can do better.
-from common import quiet  # noqa: F401  First: silences TensorFlow.
-# isort: on
-
 from absl import flags
 
-from common import files
 from common import flag_groups
-from common.errors import InputError
-from exporting import forms
-from exporting import model_folders
 
 
 def define_flags():
@@ -71,6 +59,15 @@ def define_flags():
   flags.mark_flags_as_required(["format", "output_dir"])
 
 
+if __name__ == "__main__":  # Before the imports that take seconds.
+  flag_groups.parse(define_flags)
+
+from common import files
+from common.errors import InputError
+from exporting import forms
+from exporting import model_folders
+
+
 def main(_):
   """Exports a model, or imports one with --format=checkpoint."""
   config = flag_groups.values()
@@ -100,5 +97,4 @@ def export(config, folder, target):
 
 
 if __name__ == "__main__":
-  define_flags()
   flag_groups.run(main, "nothing was written")

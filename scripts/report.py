@@ -19,23 +19,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-# isort: off
-from common import signals
-
-if __name__ == "__main__":
-  signals.end_at_once()
-# isort: on
-
 from common import arguments
-from common import errors
-from common import files
-from evaluation import report_html
-from evaluation import report_text
-from evaluation import results
-from evaluation import scoreboard
-
-REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PUBLISHED = os.path.join(REPO, "configs", "published_scores.csv")
+from common import signals
 
 
 def names(text):
@@ -80,6 +65,21 @@ def parse_arguments():
   return parser.parse_args()
 
 
+if __name__ == "__main__":  # Before the imports that take a while.
+  signals.end_at_once()
+  options = parse_arguments()
+
+from common import errors
+from common import files
+from evaluation import report_html
+from evaluation import report_text
+from evaluation import results
+from evaluation import scoreboard
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PUBLISHED = os.path.join(REPO, "configs", "published_scores.csv")
+
+
 def make_texts(options):
   """Returns ({file name: text}, [what is not counted])."""
   runs = results.find(options.results)
@@ -105,9 +105,8 @@ def make_texts(options):
   return texts, board.problems + problems
 
 
-def main():
+def main(options):
   """Writes the report and prints what is not in it."""
-  options = parse_arguments()
   folder = options.output_dir or os.path.join(options.results, "report")
   try:
     texts, problems = make_texts(options)
@@ -122,4 +121,4 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  main(options)

@@ -6,25 +6,39 @@ Uses the options that ALBERT documents, so the first ids are ALBERT's: 0 <pad>,
 prepared as for a model, by tokenization.preprocess_text.
 """
 
-import collections
-import io
 import os
-import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 
-# isort: off
+from common import arguments
 from common import signals
 
-if __name__ == "__main__":
+
+def parse_arguments():
+  """Parses the options; train_vocabulary.sh --help explains them."""
+  parser = arguments.ArgumentParser(__doc__)
+  parser.add_argument("--input", required=True)
+  parser.add_argument("--input_format", default="auto")
+  parser.add_argument("--output_prefix", required=True)
+  parser.add_argument("--vocab_size", type=int, default=30000)
+  parser.add_argument("--sentences", type=int, default=10000000)
+  parser.add_argument("--threads", type=int, default=16)
+  parser.add_argument("--keep_case", action="store_true")
+  return parser.parse_args()
+
+
+if __name__ == "__main__":  # Before the imports that take a while.
   signals.end_at_once()
-# isort: on
+  options = parse_arguments()
+
+import collections
+import io
+import signal
 
 from absl import logging
 import sentencepiece
 
-from common import arguments
 from common import errors
 from common import files
 from pretraining import shards
@@ -43,19 +57,6 @@ OPTIONS = dict(
   shuffle_input_sentence=True,
 )
 SEED = 12345
-
-
-def parse_arguments():
-  """Parses the options; train_vocabulary.sh --help explains them."""
-  parser = arguments.ArgumentParser(__doc__)
-  parser.add_argument("--input", required=True)
-  parser.add_argument("--input_format", default="auto")
-  parser.add_argument("--output_prefix", required=True)
-  parser.add_argument("--vocab_size", type=int, default=30000)
-  parser.add_argument("--sentences", type=int, default=10000000)
-  parser.add_argument("--threads", type=int, default=16)
-  parser.add_argument("--keep_case", action="store_true")
-  return parser.parse_args()
 
 
 def sentences(inputs, lower, counts):
@@ -80,14 +81,14 @@ def sentences(inputs, lower, counts):
           yield line
 
 
-def train(args):
+def train(options):
   """Writes output_prefix.model and .vocab; returns the model's path and counts.
 
   The same sentences, options and threads give the same bytes.
   """
-  inputs = shards.find_inputs(args.input, args.input_format)
+  inputs = shards.find_inputs(options.input, options.input_format)
   model_file, vocab_file = (
-    args.output_prefix + end for end in (".model", ".vocab")
+    options.output_prefix + end for end in (".model", ".vocab")
   )
   for path in (model_file, vocab_file):
     if files.exists(path):
@@ -99,11 +100,11 @@ def train(args):
   sentencepiece.set_random_generator_seed(SEED)
   try:
     sentencepiece.SentencePieceTrainer.train(
-      sentence_iterator=sentences(inputs, not args.keep_case, counts),
+      sentence_iterator=sentences(inputs, not options.keep_case, counts),
       model_writer=model,
-      vocab_size=args.vocab_size,
-      input_sentence_size=args.sentences,
-      num_threads=args.threads,
+      vocab_size=options.vocab_size,
+      input_sentence_size=options.sentences,
+      num_threads=options.threads,
       minloglevel=1,
       **OPTIONS,
     )
@@ -126,15 +127,14 @@ def vocabulary(model):
   )
 
 
-def main():
+def main(options):
   """Trains a vocabulary; prints counts and its size."""
-  args = parse_arguments()
   for number in signals.NAMES:  # The trainer would let no handler run.
     signal.signal(number, signal.SIG_DFL)
   logging.use_absl_handler()
   logging.set_verbosity(logging.WARNING)
   try:
-    model, counts = train(args)
+    model, counts = train(options)
     tokenizer = tokenization.load(model)
   except errors.InputError as e:
     sys.exit("error: %s" % " ".join(str(e).split()))
@@ -144,4 +144,4 @@ def main():
 
 
 if __name__ == "__main__":
-  main()
+  main(options)

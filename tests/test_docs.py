@@ -79,13 +79,11 @@ def _names_in(tree, variables):
   """Names in calls such as DEFINE_bool("list", ...), "--" left out."""
   for node in ast.walk(tree):
     if isinstance(node, ast.Call) and re.match(
-      "DEFINE_|define$|add_argument$", _function_of(node)
+      "DEFINE_|add_argument$", _function_of(node)
     ):
-      for argument in node.args[:2]:
-        name = _text_of(argument, variables)
-        if name:
-          yield name.lstrip("-")
-          break
+      name = _text_of(node.args[0], variables)
+      if name:
+        yield name.lstrip("-")
 
 
 def _function_of(call):
@@ -166,7 +164,6 @@ def test_every_command_in_a_page_names_a_program_that_exists():
     ('flags.DEFINE_bool("list", False, "Show.")', {"list"}),
     ('flags.DEFINE_alias("do_test", "do_predict")', {"do_test"}),
     ('parser.add_argument("--seed", type=int)', {"seed"}),
-    ('define(whole, "ngram", "Most words.")', {"ngram"}),
     (
       'for s, t in (("dev", 1), ("test", 2)):\n  DEFINE_string(s + "_file", t)',
       {"dev_file", "test_file"},

@@ -109,15 +109,6 @@ def test_programs_import_no_program():
   assert not {name: names for name, names in wrong.items() if names}
 
 
-@pytest.mark.parametrize("name", sorted(PROGRAMS))
-def test_programs_first_import_what_ends_them_at_a_signal(name):
-  with open(os.path.join(REPO, name + ".py"), encoding="utf-8") as f:
-    first, then = ast.parse(f.read()).body[1:3]
-  assert isinstance(first, ast.ImportFrom)
-  assert (first.module, first.names[0].name) == ("common", "signals")
-  assert then.body[0].value.func.attr == "end_at_once"
-
-
 def test_packages_that_need_no_tensorflow_do_not_import_it():
   assert not [
     path

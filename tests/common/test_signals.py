@@ -31,6 +31,7 @@ def main(_):
   finally:
     print("cleaned up", flush=True)
 sys.argv = ["x"]
+flag_groups.parse(lambda: None)
 flag_groups.run(main, "nothing was written")
 """
 
@@ -75,8 +76,9 @@ def test_a_signal_cleans_up_and_ends_in_one_line(number, code, name):
 
 
 def test_a_program_can_be_interrupted_while_it_imports_its_libraries():
-  program = ["-X", "importtime", os.path.join(REPO, "run_ner.py")]
-  code, output = stop(program, signal.SIGINT, "numpy.version")
+  program = [os.path.join(REPO, "run_ner.py"), "--output_dir=unused"]
+  command = ["-X", "importtime"] + program
+  code, output = stop(command, signal.SIGINT, "numpy.version")
   assert code == 130
   assert "Traceback" not in output
   assert output.splitlines()[-1] == "error: interrupted"

@@ -160,7 +160,17 @@ def test_a_chunk_is_closed_when_large_enough_or_at_the_end(texts, monkeypatch):
 
 
 SETTINGS = instances.Settings(
-  max_seq_length=32, max_predictions_per_seq=5, dupe_factor=2, random_seed=1
+  max_seq_length=32,
+  max_predictions_per_seq=5,
+  masked_lm_prob=0.15,
+  short_seq_prob=0.1,
+  ngram=3,
+  favor_shorter_ngram=True,
+  do_whole_word_mask=True,
+  do_permutation=False,
+  random_next_sentence=False,
+  dupe_factor=2,
+  random_seed=1,
 )
 
 

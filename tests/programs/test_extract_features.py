@@ -15,6 +15,7 @@ from common import flag_groups
 from common.errors import InputError
 from exporting import embeddings
 import extract_features
+from formats import feature_files
 import modeling
 import run_ner
 from tests.helpers import REPO
@@ -475,6 +476,8 @@ def test_help_lists_the_flags_and_the_arrays():
     assert other not in output
   for array in embeddings.ARRAYS.values():
     assert array in output
+  assert "(default: '%s')" % ",".join(embeddings.ARRAYS) in output
+  assert "<%s>: Format" % "|".join(feature_files.FORMATS) in output
 
 
 def test_berts_command_works_except_for_its_json(tmp_path):

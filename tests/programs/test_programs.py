@@ -16,6 +16,7 @@ from evaluation import results
 from formats import entity_files
 from formats import unlabelled
 import run_ner
+from tests import test_layering
 from tests.helpers import REPO
 from tests.helpers import tiny
 from tests.helpers.programs import PUBLISHED
@@ -27,6 +28,9 @@ from tests.helpers.programs import stop_at
 from tests.helpers.programs import variables
 from tests.helpers.programs import write_corpus
 from tests.helpers.programs import write_model
+
+ALL_PROGRAMS = sorted(name + ".py" for name in test_layering.PROGRAMS)
+ALL_PROGRAMS += sorted(test_layering.files_of("scripts"))
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,20 @@ def test_help_lists_the_flags_of_each_program(program, own):
   for flag in ("bert_config_file", own, "do_train", "tpu_name"):
     assert "--%s:" % flag in output or "--[no]%s:" % flag in output
   assert "--verbosity" not in output
+
+
+@pytest.mark.parametrize("flag", ["--help", "--no_such_flag=1"])
+@pytest.mark.parametrize("program", ALL_PROGRAMS)
+def test_help_and_wrong_flags_wait_for_no_library(program, flag):
+  process = subprocess.run(
+    [sys.executable, "-X", "importtime", os.path.join(REPO, program), flag],
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
+    encoding="utf-8",
+  )
+  assert (process.returncode == 0) == (flag == "--help")
+  names = {x.split("|")[-1].strip() for x in process.stderr.splitlines()}
+  assert "common" in names and not names & {"numpy", "tensorflow"}
 
 
 def test_published_command_learns_a_trivial_corpus(trained):
