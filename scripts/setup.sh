@@ -87,8 +87,8 @@ make_venv() {
 install() {
   local requirements="requirements.txt"
   if [ "$KIND" = dev ]; then requirements="requirements-dev.txt"; fi
-  say "installing $requirements into $NAME (downloads about 0.5 GB, needs up" \
-    "to 2 GB of disk; one or two minutes on a fast connection)"
+  say "installing $requirements into $NAME (downloads about 0.5 GB, needs" \
+    "2 to 3 GB of disk; one or two minutes on a fast connection)"
   # Without its stamp the environment counts as incomplete. When pip fails it
   # undoes its changes, so the old stamp comes back.
   if [ -e "$VENV/setup-stamp" ]; then
@@ -101,7 +101,10 @@ install() {
   die "pip could not install $requirements; see its message above"
 }
 
-pip_install() { "$VENV/bin/python" -m pip install -qq --no-cache-dir "$@"; }
+# Python compiles a module when it is first imported; most of them never are.
+pip_install() {
+  "$VENV/bin/python" -m pip install -qq --no-cache-dir --no-compile "$@"
+}
 
 check() {
   local seen

@@ -27,7 +27,7 @@ case "$*" in
   "-m venv "*) echo "venv" >>{log}
     mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m pip freeze") echo "tensorflow==0.0" ;;
-  "-m pip "*) echo "${{*:6}}" >>{log}; sleep "${{PIP_SECONDS:-0}}"
+  "-m pip "*) echo "${{*:7}}" >>{log}; sleep "${{PIP_SECONDS:-0}}"
     exit "${{PIP_CODE:-0}}" ;;
   "-m pytest "*) echo "$*" >>{log}; exit "${{PYTEST_CODE:-0}}" ;;
   run_ner.py*) echo "$*" >>{log}
