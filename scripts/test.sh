@@ -63,7 +63,7 @@ test_on() {  # test_on TENSORFLOW
   version="$("$python" -V), $("$python" -m pip freeze |
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
-  "$python" -m pytest -q --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+  "$python" -m pytest -q --numprocesses=4 --dist=loadfile \
     --max-worker-restart=2 --durations=10 \
     ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"

@@ -6,7 +6,6 @@ program in place of TensorFlow.
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from tests.helpers import REPO
 from tests.helpers import benchmark_folder
+from tests.helpers import programs
 
 BASH = benchmark_folder.BASH
 SWEEP = "benchmark.sh"
@@ -226,21 +226,20 @@ def test_a_run_that_outlives_its_killed_sweep_is_not_started_twice(machine):
 
 
 def test_a_real_run_is_scored(machine):
+  data = machine.folder / "data" / "ncbi-disease"
   (machine.folder / "data").mkdir()
-  shutil.copytree(
-    os.path.join(REPO, "examples", "ncbi-disease"),
-    str(machine.folder / "data" / "ncbi-disease"),
-  )
+  programs.write_corpus(data, {"train.tsv": 16, "devel.tsv": 4, "test.tsv": 4})
+  programs.write_model(machine.folder / "small")
   machine.python = sys.executable
   output = machine.run(
     "--models",
-    os.path.join(REPO, "models", "bioalbert-small"),
+    "small",
     "--",
     "--train_step=2",
     "--max_seq_length=32",
   )
-  assert "done    ncbi-disease bioalbert-small seed-1: f1 0." in output
-  run = "ncbi-disease/bioalbert-small/seed-1/"
+  assert "done    ncbi-disease small seed-1: f1 0." in output
+  run = "ncbi-disease/small/seed-1/"
   assert machine.read_json(run + "run.json")["flags"]["train_step"] == "2"
   assert machine.read_json(run + "run_config.json")["flags"]["seed"] == 1
 
