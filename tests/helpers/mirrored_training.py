@@ -163,7 +163,7 @@ def difference(one, two):
   assert sorted(one) == sorted(two) and one["global_step"] == UPDATES
   return max(
     float(np.abs(one[name] - two[name]).max())
-    / max(np.abs(one[name]).max(), 0.0 if "/adam_" in name else RATE)
+    / max(float(np.abs(one[name]).max()), 0.0 if "/adam_" in name else RATE)
     for name in one
     if "/key/bias" not in name
   )
