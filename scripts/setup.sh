@@ -106,11 +106,13 @@ pip_install() {
   "$VENV/bin/python" -m pip install -qq --no-cache-dir --no-compile "$@"
 }
 
+# Imports TensorFlow. What it logs meanwhile is shown only if it fails.
 check() {
   local seen
-  seen=$(TF_CPP_MIN_LOG_LEVEL=3 "$VENV/bin/python" -W ignore -c \
-    'import tensorflow, sentencepiece; print(tensorflow.__version__)') ||
-    die "TensorFlow was installed in $NAME but cannot be imported; see above"
+  seen=$("$VENV/bin/python" -W ignore -c \
+    'import tensorflow, sentencepiece; print(tensorflow.__version__)' 2>&1) ||
+    die "TensorFlow was installed in $NAME but cannot be imported: $seen"
+  seen=${seen##*$'\n'}
   say "TensorFlow $seen is installed and can be imported ($SECONDS s in all)"
 }
 
