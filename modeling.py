@@ -379,13 +379,12 @@ def encode(config, x, adder, seed, is_training, recompute=False, fuse=False):
   run = functools.partial(block, config, is_training, chosen)
   # For the three dropouts of each block.
   blocks = config.num_hidden_layers * config.inner_group_num
-  seeds = tf.random.stateless_uniform(
-    [blocks, 3, 2],
-    seed,
-    minval=0,
-    maxval=2**31 - 1,
-    dtype=tf.int32,
-  )
+  # TensorFlow 1.15 could not load an exported graph with 2.x's random numbers.
+  seeds = tf.zeros([blocks, 3, 2], tf.int32)
+  if is_training:
+    seeds = tf.random.stateless_uniform(
+      [blocks, 3, 2], seed, minval=0, maxval=2**31 - 1, dtype=tf.int32
+    )
   with tf.variable_scope("transformer"):
     groups = [
       group_variables(config, g) for g in range(config.num_hidden_groups)

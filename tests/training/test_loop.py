@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of loop.py's Estimator, which TensorFlow's own one fulfils too."""
+"""The contract of loop.py's Estimator; TensorFlow's own one fulfils it too."""
 
 import os
 

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one TensorFlow has made is the same to all others.
+
+fixtures/worlds holds what each of them made with tests/helpers/worlds.py.
+"""
+
+import functools
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from exporting import forms
+from tests.helpers import FIXTURES
+from tests.helpers import worlds
+
+close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture(scope="module", params=["tf1", "tf2.15", "tf2"])
+def made(request, tmp_path_factory):
+  """Returns the folder of what one TensorFlow made."""
+  folder = tmp_path_factory.mktemp("made")
+  archive = os.path.join(FIXTURES, "worlds", request.param + ".zip")
+  shutil.unpack_archive(archive, str(folder))
+  return folder
+
+
+@pytest.fixture(scope="module")
+def resumed(made):
+  """Returns (folder, scores) of a run that goes on here to its end."""
+  return made, worlds.train(made)
+
+
+def test_a_run_resumed_here_ends_with_the_same_weights(resumed):
+  folder, _ = resumed
+  expected = np.load(str(folder / "trained.npz"))
+  found = worlds.trained(folder)
+  assert set(found) == set(expected.files)
+  for name in found:
+    close(found[name], expected[name], err_msg=name)
+
+
+def test_a_run_resumed_here_has_the_same_scores(resumed):
+  folder, scores = resumed
+  expected = json.loads((folder / "scores.json").read_text())
+  assert scores == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_saved_model_computes_the_same_here(made):
+  found = forms.run_saved_model(str(made / "saved_model"), worlds.batch())
+  expected = np.load(str(made / "outputs.npz"))
+  assert set(found) == set(expected.files)
+  for name in found:
+    close(found[name], expected[name], err_msg=name)
