@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs are read; damaged ones are rejected.
 
-programs/test_programs.py reads what the programs write.
+programs/test_programs.py reads what most programs write.
 """
 
 import json
@@ -10,7 +10,10 @@ import pytest
 
 from common.errors import InputError
 from evaluation import results
+import run_qa
 from tests.helpers import invented_results as invented
+from tests.helpers import programs
+from tests.helpers import tiny
 
 QUESTIONS = {"q1": [["a"]], "q2": [["b"], ["c"]]}
 
@@ -208,3 +211,30 @@ def test_an_error_names_missing_predictions_and_gold_answers(tmp_path):
   (folder / "batch-1" / "BioASQform_BioASQ-answer.json").unlink()
   with pytest.raises(InputError, match="answer.json: cannot be read"):
     outcomes(tmp_path, "QA", "mrr")
+
+
+def test_the_output_of_run_qa_is_read(tmp_path):
+  data = tmp_path / "data"
+  data.mkdir()
+  (data / "train.json").write_text(
+    programs.squad(("q_000", "no fever in it", "fever"))
+  )
+  (data / "test.json").write_text(
+    programs.squad(
+      ("q_000", "fever of the lung", "lung"),
+      ("q_001", "no lung and no fever", "lung"),
+    )
+  )
+  tiny.run(
+    run_qa,
+    tmp_path,
+    data_dir=str(data),
+    test_file=str(data / "test.json"),
+    output_dir=str(tmp_path / "results" / "set" / "tiny" / "seed-1"),
+    do_predict=True,
+    train_step=3,
+    max_query_length=8,
+    doc_stride=4,
+  )
+  found = outcomes(tmp_path / "results", "QA", "mrr")
+  assert len(found.examples) == len(found.sums) == 1
