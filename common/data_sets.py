@@ -13,9 +13,11 @@ import re
 # first.
 Task = collections.namedtuple("Task", "title program metrics")
 
-# A file to download. A checksum is given only where one is published for this
-# very address; scripts/download.sh records the others at the first download.
-File = collections.namedtuple("File", "name address sha256", defaults=(None,))
+# A file to download from the first of its addresses that has it. A checksum is
+# given only where one is published for it; scripts/download.sh records the
+# others at the first download.
+File = collections.namedtuple("File", "name addresses sha256", defaults=(None,))
+DRIVE = "https://drive.google.com/"
 
 # A row of the table:
 #   name         for --dataset, scripts/download.sh and configs/recipes
@@ -26,7 +28,9 @@ File = collections.namedtuple("File", "name address sha256", defaults=(None,))
 #   home         page to read about it, to ask for it, to download it by hand
 #   input_files  what prepare_data.py wants to find in --input_dir
 #   files        what scripts/download.sh fetches; without any, a person does
-#   agreement    what a person must agree to first; such data is never fetched
+#   agreement    what a person must agree to first; such files are never fetched
+#   preprocessed the folder of BioALBERT's authors; none where an agreement
+#                forbids it
 #   unpacking    what is left to do by hand once the files are there
 #   layouts      whose splits and columns prepare_data.py writes, the default
 #                first; none where there is no converter
@@ -35,8 +39,8 @@ File = collections.namedtuple("File", "name address sha256", defaults=(None,))
 #   note         what to know about its scores
 DataSet = collections.namedtuple(
   "DataSet",
-  "name label task title licence home input_files files agreement unpacking"
-  " layouts metrics aliases note",
+  "name label task title licence home input_files files agreement"
+  " preprocessed unpacking layouts metrics aliases note",
 )
 
 TASKS = {
@@ -94,9 +98,11 @@ def to_markdown():
   rows.append(" | ".join(["---"] * 6))
   for data in converted():
     layouts = ", ".join("`%s`" % layout for layout in data.layouts)
-    way = data.agreement or "by hand"
-    if data.files:
-      way = "`scripts/download.sh %s`" % data.name
+    way = "`scripts/download.sh %s`" % data.name
+    if not data.files:
+      way = data.agreement
+      if data.preprocessed:
+        way += ", or `scripts/download.sh --preprocessed %s`" % data.name
     corpus = "[%s](%s)" % (data.title, data.home)
     cells = "`%s`" % data.name, corpus, TASKS[data.task].title, layouts
     rows.append(" | ".join(cells + (data.licence, way)))
@@ -108,36 +114,58 @@ def _plain(name):
   return re.sub(r"[\W_]", "", name.lower())
 
 
-def _data_set(name, label, task, **fields):
+def drive_file(name, file_id):
+  """Returns a File of Google Drive, at its two addresses.
+
+  The second one skips the page that asks for a confirmation of large files,
+  which the gdown for Python 3.7 does not understand any more.
+  """
+  return File(
+    name,
+    (
+      DRIVE + "uc?id=" + file_id,
+      "https://drive.usercontent.google.com/download?export=download&confirm=t"
+      "&id=" + file_id,
+    ),
+  )
+
+
+def _data_set(name, label, task, preprocessed="", **fields):
   """Returns a DataSet; omitted fields are empty, its metrics the task's."""
   defaults = dict(files=(), agreement="", unpacking="", aliases=(), note="")
   defaults["metrics"] = TASKS[task].metrics
-  return DataSet(name, label, task, **dict(defaults, **fields))
+  if preprocessed:
+    preprocessed = DRIVE + "drive/folders/" + preprocessed
+  fields = dict(defaults, preprocessed=preprocessed, **fields)
+  return DataSet(name, label, task, **fields)
 
 
-def _files(folder, *names):
-  """Returns the Files of a folder on the web."""
-  return tuple(File(name, folder + name) for name in names)
+def _files(folders, *names):
+  """Returns the Files of folders on the web that hold the same."""
+  return tuple(File(x, tuple(folder + x for folder in folders)) for x in names)
 
 
-def _bc5cdr(name, label, aliases):
+def _bc5cdr(name, label, preprocessed, aliases):
   return _data_set(
     name,
     label,
     "NER",
+    preprocessed,
     title="BioCreative V chemical-disease relation corpus",
     licence="public domain",
     home=_BIOCREATIVE + "tasks/biocreative-v/track-3-cdr/",
     input_files="CDR_Data.zip, or from it CDR_TrainingSet.PubTator.txt, "
     "CDR_DevelopmentSet.PubTator.txt and CDR_TestSet.PubTator.txt (or the "
     "three .BioC.xml files)",
-    # One commit of a copy, to which the checksum belongs. The organizers'
-    # archive is media/store/files/2016/CDR_Data.zip.
+    # The checksum belongs to this commit of a copy; then, the organizers'.
     files=(
       File(
         "CDR_Data.zip",
-        "https://raw.githubusercontent.com/JHnlp/BioCreative-V-CDR-Corpus/"
-        "dd0b3165a94338874979a2a8aaedf74b67466b9c/CDR_Data.zip",
+        (
+          "https://raw.githubusercontent.com/JHnlp/BioCreative-V-CDR-Corpus/"
+          "dd0b3165a94338874979a2a8aaedf74b67466b9c/CDR_Data.zip",
+          _BIOCREATIVE + "media/store/files/2016/CDR_Data.zip",
+        ),
         "0a359a7f038d283a7b05b084fa73de014e7410e1f5d7034bf3fd01f016fc2444",
       ),
     ),
@@ -169,14 +197,14 @@ def _bioasq(edition, layouts=("biobert",), note=""):
 
 
 _BIOCREATIVE = "https://biocreative.bioinformatics.udel.edu/"
+_BIOCREATIVES = (_BIOCREATIVE, "http://www.biocreative.org/")
 _NCBI_DISEASE = "https://www.ncbi.nlm.nih.gov/CBBresearch/Dogan/DISEASE/"
 _GENIA = "http://www.nactem.ac.uk/GENIA/current/Shared-tasks/JNLPBA/"
 _IBI = "http://ibi.imim.es/research-lines/biomedical-text-mining/corpora/"
 _N2C2 = "https://portal.dbmi.hms.harvard.edu/projects/n2c2-nlp/"
-_BIOBERT_FOLDS = (
-  "or the folders 1 to 10 of BioBERT's files (REdata.zip at "
-  "https://drive.google.com/open?id=1-jDKGcXREb2X9xTFnuiJ36PvsqoyHWcw)"
-)
+_BIOBERT_FOLDS = "or the folders 1 to 10 of BioBERT's files, REdata.zip"
+# The owners' archives have no address that leads to them without a browser.
+_REDATA = (drive_file("REdata.zip", "1-jDKGcXREb2X9xTFnuiJ36PvsqoyHWcw"),)
 _POSITIVE = {"f1": "F1 of the positive class"}
 DATA_SETS = (
   # ------------------------------------------------------------ named entities
@@ -184,6 +212,7 @@ DATA_SETS = (
     "ncbi-disease",
     "NCBI-disease",
     "NER",
+    "1ESm_CF3cU0ZbKP2N8uXiMHz8wKARm-KW",
     title="NCBI disease corpus",
     licence="public domain",
     home=_NCBI_DISEASE,
@@ -194,31 +223,40 @@ DATA_SETS = (
     files=(
       File(
         "NCBItrainset_corpus.zip",
-        _NCBI_DISEASE + "NCBItrainset_corpus.zip",
+        (_NCBI_DISEASE + "NCBItrainset_corpus.zip",),
         "26157233d70aeda0b2ac1dda4fc9369b0717bd888f5afe511d0c1c6a5ad307a0",
       ),
       File(
         "NCBIdevelopset_corpus.zip",
-        _NCBI_DISEASE + "NCBIdevelopset_corpus.zip",
+        (_NCBI_DISEASE + "NCBIdevelopset_corpus.zip",),
         "61681ad09356619c8f4f3e1738663dd007ad0135720fdc90195120fea944cbe9",
       ),
       File(
         "NCBItestset_corpus.zip",
-        _NCBI_DISEASE + "NCBItestset_corpus.zip",
+        (_NCBI_DISEASE + "NCBItestset_corpus.zip",),
         "b978442f39c739deb6619c70e7b07327d9eb1b71aff64996c02a592435583f46",
       ),
     ),
     layouts=("biobert", "blurb"),
     aliases=("ncbi",),
   ),
-  _bc5cdr("bc5cdr-disease", "BC5CDR-disease", aliases=("bc5-disease",)),
   _bc5cdr(
-    "bc5cdr-chem", "BC5CDR-chem", aliases=("bc5-chem", "bc5cdr-chemical")
+    "bc5cdr-disease",
+    "BC5CDR-disease",
+    "1BtEDXwj1bwSZfes8w-4S9mIZLdjTC4nj",
+    aliases=("bc5-disease",),
+  ),
+  _bc5cdr(
+    "bc5cdr-chem",
+    "BC5CDR-chem",
+    "1b_C-vuOZ7ae1qUeuXZJhdyRSrWgygVMS",
+    aliases=("bc5-chem", "bc5cdr-chemical"),
   ),
   _data_set(
     "bc4chemd",
     "BC4CHEMD",
     "NER",
+    "1gASQyQoDtt7Ss2vXyTvR6EwdGzfFBXuJ",
     title="BioCreative IV chemical compound and drug name corpus (CHEMDNER)",
     # BigBIO's card of CHEMDNER says "unknown" too. CC BY 4.0, which is quoted
     # now and then, is the licence of the paper (Krallinger et al. 2015).
@@ -230,7 +268,8 @@ DATA_SETS = (
     "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC7-NLM-Chem-track/, or from it the "
     "three .BioC.xml files",
     files=_files(
-      _BIOCREATIVE + "media/store/files/2014/", "chemdner_corpus.tar.gz"
+      [folder + "media/store/files/2014/" for folder in _BIOCREATIVES],
+      "chemdner_corpus.tar.gz",
     ),
     layouts=("biobert",),
   ),
@@ -238,13 +277,14 @@ DATA_SETS = (
     "bc2gm",
     "BC2GM",
     "NER",
+    "130ei5___99HkOoaHg9KJhveC7sJM1Zw4",
     title="BioCreative II gene mention corpus",
     licence="public domain",
     home=_BIOCREATIVE + "resources/corpora/biocreative-ii-corpus/",
     input_files="bc2GMtrain_1.1.tar.gz and bc2GMtest_1.0.tar.gz, or their "
     "folders train and test",
     files=_files(
-      "http://www.biocreative.org/media/store/files/2011/",
+      [folder + "media/store/files/2011/" for folder in _BIOCREATIVES],
       "bc2GMtrain_1.1.tar.gz",
       "bc2GMtest_1.0.tar.gz",
     ),
@@ -254,22 +294,22 @@ DATA_SETS = (
     "jnlpba",
     "JNLPBA",
     "NER",
+    "1SMm-cY2XxKsyHvcIR2teNt97N-3zYaXc",
     title="JNLPBA shared task 2004",
     licence="GENIA project licence (free, with attribution)",
     home="http://www.geniaproject.org/shared-tasks/"
     "bionlp-jnlpba-shared-task-2004",
     input_files="Genia4ERtraining.tar.gz and Genia4ERtest.tar.gz, or from them "
     "Genia4ERtask2.iob2 and Genia4EReval2.iob2 (those of task 1 do not do)",
-    files=(
-      File("Genia4ERtraining.tar.gz", _GENIA + "Train/Genia4ERtraining.tar.gz"),
-      File("Genia4ERtest.tar.gz", _GENIA + "Evaluation/Genia4ERtest.tar.gz"),
-    ),
+    files=_files([_GENIA + "Train/"], "Genia4ERtraining.tar.gz")
+    + _files([_GENIA + "Evaluation/"], "Genia4ERtest.tar.gz"),
     layouts=("blurb", "biobert"),
   ),
   _data_set(
     "linnaeus",
     "LINNAEUS",
     "NER",
+    "1jQEgdQAdRweoh6vHSYeEOwya7w1VDg2p",
     title="LINNAEUS species corpus",
     licence="CC BY; the texts are PMC's",
     home="https://linnaeus.sourceforge.net/",
@@ -278,8 +318,12 @@ DATA_SETS = (
     files=(
       File(
         "manual-corpus-species-1.0.tar.gz",
-        "https://sourceforge.net/projects/linnaeus/files/Corpora/"
-        "manual-corpus-species-1.0.tar.gz/download",
+        (
+          "https://sourceforge.net/projects/linnaeus/files/Corpora/"
+          "manual-corpus-species-1.0.tar.gz/download",
+          "https://iweb.dl.sourceforge.net/project/linnaeus/Corpora/"
+          "manual-corpus-species-1.0.tar.gz",
+        ),
       ),
     ),
     layouts=("biobert",),
@@ -288,12 +332,13 @@ DATA_SETS = (
     "s800",
     "Species-800",
     "NER",
+    "1s2k1e7hnW1f9kHOv2AIEfZyL0c0SIBfT",
     title="SPECIES-800 corpus",
     licence="free, subject to MEDLINE's terms",
     home="https://species.jensenlab.org/",
     input_files="S800-1.0.tar.gz, or from it S800.tsv, pubmedid.tsv and the "
     "folder abstracts",
-    files=_files("https://species.jensenlab.org/files/", "S800-1.0.tar.gz"),
+    files=_files(["https://species.jensenlab.org/files/"], "S800-1.0.tar.gz"),
     layouts=("biobert",),
   ),
   _data_set(
@@ -314,6 +359,7 @@ DATA_SETS = (
     "chemprot",
     "ChemProt",
     "RE",
+    "1iWAgFtAHowflx7_MTA9wttnoKh_W1C5U",
     title="BioCreative VI ChemProt corpus",
     licence="free after registration",
     home=_BIOCREATIVE + "resources/corpora/chemprot-corpus-biocreative-vi/",
@@ -327,14 +373,17 @@ DATA_SETS = (
     "ddi",
     "DDI",
     "RE",
+    "1LK1j3oJitxgAUt9W1CkB7IEwY0spePiY",
     title="DDI Extraction 2013 corpus",
     licence="CC BY-NC 4.0",
     home="https://github.com/isegura/DDICorpus",
     input_files="DDICorpus-2013.zip (or .tar.gz) with the folders Train and "
     "Test",
     files=_files(
-      "https://github.com/isegura/DDICorpus/raw/"
-      "819b0fa538ed83ab2a8b4f5417bba3c03249b7f3/",
+      [
+        "https://github.com/isegura/DDICorpus/raw/"
+        "819b0fa538ed83ab2a8b4f5417bba3c03249b7f3/"
+      ],
       "DDICorpus-2013.zip",
     ),
     layouts=("blurb", "blue"),
@@ -359,6 +408,7 @@ DATA_SETS = (
     "gad",
     "GAD",
     "RE",
+    "1dFc8eEqrtkf1Nt8etaz3I4WyswUQT9C8",
     title="Genetic association database corpus",
     # The README in GAD_Corpus_IBIgroup.zip. (BigBIO's CC BY 4.0 is the licence
     # of the paper, Bravo et al. 2015.)
@@ -366,6 +416,7 @@ DATA_SETS = (
     home=_IBI,
     input_files="GAD_Corpus_IBIgroup.zip, or from it GAD_Y_N.csv and "
     "GAD_F.csv; " + _BIOBERT_FOLDS,
+    files=_REDATA,
     layouts=("biobert", "blurb"),
     metrics=_POSITIVE,
     note="GAD: BioBERT's figures are means of ten folds, BLURB's of one split.",
@@ -374,12 +425,14 @@ DATA_SETS = (
     "euadr",
     "EU-ADR",
     "RE",
+    "1XuiG7W93Nce4cDlD8eAnenB7T4pBoXCs",
     title="EU-ADR corpus, targets and diseases",
     # The README in EUADR_Corpus_IBIgroup.zip.
     licence="Open Database License 1.0",
     home=_IBI,
     input_files="EUADR_Corpus_IBIgroup.zip, or from it "
     "EUADR_target_disease.csv; " + _BIOBERT_FOLDS,
+    files=_REDATA,
     layouts=("biobert",),
     metrics=_POSITIVE,
   ),
@@ -388,6 +441,7 @@ DATA_SETS = (
     "biosses",
     "BIOSSES",
     "STS",
+    "1dJm2cU2hZHlx9-3ZnfJo-dhCvPVYXkcJ",
     title="Biomedical sentence similarity estimation data set",
     licence="GPL-3.0",
     home="https://tabilab.cmpe.boun.edu.tr/BIOSSES/DataSet.html",
@@ -396,7 +450,7 @@ DATA_SETS = (
     unpacking="unpack the archive in place (unrar x, or 7z x); it holds two "
     ".docx files",
     files=_files(
-      "https://tabilab.cmpe.boun.edu.tr/BIOSSES/Downloads/",
+      ["https://tabilab.cmpe.boun.edu.tr/BIOSSES/Downloads/"],
       "BIOSSES-Dataset.rar",
     ),
     layouts=("blurb", "blue"),
@@ -431,6 +485,7 @@ DATA_SETS = (
     "hoc",
     "HoC",
     "DC",
+    "1_IlZzKnrfnvr2KVoOe40STaqzMRXFd7T",
     title="Hallmarks of Cancer corpus",
     licence="GPL-3.0",
     home="https://github.com/sb895/Hallmarks-of-Cancer",
@@ -439,8 +494,10 @@ DATA_SETS = (
     files=(
       File(
         "Hallmarks-of-Cancer-master.zip",
-        "https://github.com/sb895/Hallmarks-of-Cancer/archive/refs/heads/"
-        "master.zip",
+        (
+          "https://github.com/sb895/Hallmarks-of-Cancer/archive/refs/heads/"
+          "master.zip",
+        ),
       ),
     ),
     layouts=("blurb", "blue"),

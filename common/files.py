@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 
 from absl import logging
@@ -23,6 +24,7 @@ from absl import logging
 from common.errors import InputError
 from common.errors import is_disk_full
 from common.errors import reason_of
+from common.errors import shorten
 from common.text import decode
 from common.text import parse_json
 
@@ -31,6 +33,7 @@ from common.text import parse_json
 # largest data set of the benchmark has 30 MB, a JSON file of ours some kB.
 MAX_BYTES = 1 << 30
 MAX_JSON_BYTES = 1 << 24
+SUMS = "SHA256SUMS"  # The usual name of a folder's list of checksums.
 
 _BLOCK = 1 << 18  # bytes to read at once
 _NO_DEFAULT = object()
@@ -223,6 +226,28 @@ def sha256(*paths):
       for block in iter(lambda: f.read(1 << 20), b""):
         digest.update(block)
   return digest.hexdigest()
+
+
+def read_sums(folder):
+  """Returns {file name: SHA-256} of a folder's SHA256SUMS; {} without one."""
+  path, sums = os.path.join(folder, SUMS), {}
+  text = decode(read(path), path) if exists(path) else ""
+  for number, line in enumerate(text.splitlines(), 1):
+    if not re.match(r"[0-9a-f]{64}  .", line):
+      raise InputError(
+        "%s:%d: found %s, expected a checksum, two blanks and a file"
+        % (path, number, shorten(line))
+      )
+    sums[line[66:]] = line[:64]
+  return sums
+
+
+def add_sums(folder, names):
+  """Adds files of a folder to its SHA256SUMS, for `sha256sum -c`."""
+  sums = read_sums(folder)
+  sums.update((name, sha256(os.path.join(folder, name))) for name in names)
+  lines = ["%s  %s\n" % (sums[name], name) for name in sorted(sums)]
+  write_text(os.path.join(folder, SUMS), "".join(lines))
 
 
 def write(path, data):

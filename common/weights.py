@@ -4,38 +4,35 @@
 import collections
 
 from common.data_sets import File
+from common.data_sets import drive_file
 
-# files: what scripts/download.sh fetches; without any, a person downloads
-# `archive` at `home`.
-Weights = collections.namedtuple("Weights", "name licence home archive files")
+# files: the archives that scripts/download.sh fetches and unpacks. The field
+# preprocessed is that of a DataSet, and empty.
+Weights = collections.namedtuple(
+  "Weights", "name licence home files preprocessed", defaults=("",)
+)
 
 
-def _bioalbert(size, texts, drive_id):
-  """Returns the Weights of a BioALBERT.
+def _bioalbert(size, texts, file_id):
+  """Returns the Weights of a BioALBERT, which are on Google Drive.
 
-  They are on Google Drive, which asks for a confirmation before files of this
-  size. The links are those of github.com/usmaann/BioALBERT.
+  The links are those of github.com/usmaann/BioALBERT, where the base models
+  are called v1.0 and the large ones v1.1. What kind of archives they are
+  shows only in their content.
   """
-  version = {"base": "Base v1.0", "large": "Large v1.1"}[size]
-  return Weights(
-    "BioALBERT-%s-%s" % (size, "-".join(texts)),
-    "not stated",
-    "https://drive.google.com/file/d/%s/view" % drive_id,
-    "BioALBERT-%s (%s)"
-    % (version, " + ".join(texts).replace("MIMIC", "MIMIC-III")),
-    (),
-  )
+  name = "BioALBERT-%s-%s" % (size, "-".join(texts))
+  page = "https://drive.google.com/file/d/%s/view" % file_id
+  archive = drive_file(name + ".archive", file_id)
+  return Weights(name, "not stated", page, (archive,))
 
 
 def _albert(size):
   """Returns the Weights of an ALBERT of version 2."""
   archive = "albert_%s_v2.tar.gz" % size
+  address = "https://storage.googleapis.com/albert_models/" + archive
+  home = "https://github.com/google-research/albert"
   return Weights(
-    "ALBERT-%s-v2" % size,
-    "Apache-2.0",
-    "https://github.com/google-research/albert",
-    archive,
-    (File(archive, "https://storage.googleapis.com/albert_models/" + archive),),
+    "ALBERT-%s-v2" % size, "Apache-2.0", home, (File(archive, (address,)),)
   )
 
 

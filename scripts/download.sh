@@ -1,73 +1,62 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Downloads published weights and corpora, or explains how to get them.
+# Downloads published weights and corpora, ready for the programs.
 #
 # usage: scripts/download.sh --list
-#        scripts/download.sh NAME... [--output_dir DIR] [--weights_dir DIR]
-#          [--retries N] [--timeout SECONDS]
+#        scripts/download.sh NAME... [--preprocessed | --raw] [--data_dir DIR]
+#          [--output_dir DIR] [--weights_dir DIR] [--timeout SECONDS]
 #
-#   --list         show all names with their licence and how to get them
-#   NAME           a name of that list, in any case; or corpora, weights or all
-#   --output_dir   put corpora into DIR/NAME (default: data/raw)
-#   --weights_dir  unpack weights into DIR/NAME (default: weights)
-#   --retries      how often to continue a broken transfer (default: 3)
-#   --timeout      give up on a server after so many silent seconds (default: 60)
+#   --list          show all names with their licence and how to get them
+#   NAME            a name of that list, in any case; or corpora, weights, all
+#   --preprocessed  fetch the files that BioALBERT's authors prepared, instead of
+#                   converting the owners' corpus
+#   --raw           fetch the owners' corpus without converting it
+#   --data_dir      put what the programs read into DIR/NAME (default: data)
+#   --output_dir    put the owners' files into DIR/NAME (default: data/raw)
+#   --weights_dir   unpack weights into DIR/NAME (default: weights)
+#   --timeout       give up on a server after so many silent seconds, except on
+#                   Google Drive (default: 60)
 #
-# Repeat the command to continue an interrupted download. Files that are there
+# prepare_data.py converts a corpus in its default layout. Files that are there
 # and match their checksum are not downloaded again. Where no checksum is
 # published, SHA256SUMS beside the file records that of the first download: it
 # reveals later damage or changes, but does not prove that the first copy was
-# right. Addresses and checksums are in common/data_sets.py and
-# common/weights.py.
+# right. Links and checksums are in common/data_sets.py and common/weights.py.
 #
-# Some corpora need an agreement and some pages need a browser; then the script
-# prints the page, what to get there and where to put it. The exit code is 1 if
-# something requested by name was not downloaded; corpora, weights and all skip
-# what cannot be downloaded.
+# Some corpora need an agreement or a registration; then the script prints the
+# page, what to get there and where to put it. The exit code is 1 if something
+# requested by name is not there in the end; corpora and all skip what needs an
+# agreement.
+#
+# It runs in $PYTHON if set, else in the active environment, else in one of
+# scripts/setup.sh, which it creates if there is none.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-parse_arguments() {
-  ARGUMENTS=()
-  [ $# -gt 0 ] || die "no name given; --list shows all names"
-  while [ $# -gt 0 ]; do
-    case $1 in
-      -h | --help) usage && exit ;;
-      --output_dir | --weights_dir | --retries | --timeout)
-        [ $# -gt 1 ] || die "$1 needs a value"
-        ARGUMENTS+=("$1=$2")
-        shift
-        ;;
-      --list | --output_dir=* | --weights_dir=* | --retries=* | --timeout=*)
-        ARGUMENTS+=("$1")
-        ;;
-      -*) die "unknown argument '$1'; --help lists all" ;;
-      *) ARGUMENTS+=("$1") ;;
-    esac
-    shift
-  done
-}
+has_packages() { "$1" -c 'import absl, gdown, lxml, pooch' 2>/dev/null; }
 
-# Any Python that BioALBERT supports will do, with or without packages.
 choose_python() {
   local tensorflow
   CHOSEN=${PYTHON:-}
-  if [ -z "$CHOSEN" ] && tensorflow=$(newest_venv); then
-    CHOSEN=$(venv_of "$tensorflow")/bin/python
-  fi
+  if [ -z "$CHOSEN" ] && has_packages python; then CHOSEN=python; fi
   for tensorflow in $TENSORFLOWS; do
-    if [ -z "$CHOSEN" ] && find_python "$tensorflow"; then CHOSEN=$FOUND; fi
+    if [ -z "$CHOSEN" ] && is_ready "$tensorflow" plain; then
+      CHOSEN=$(venv_of "$tensorflow")/bin/python
+    fi
   done
-  [ -n "$CHOSEN" ] || die "$(advice tf2)"
+  [ -z "$CHOSEN" ] || return 0
+  tensorflow=$(newest_venv || choose_tensorflow)
+  bash "$REPO/scripts/setup.sh" "$tensorflow"
+  CHOSEN=$(venv_of "$tensorflow")/bin/python
 }
 
 main() {
-  parse_arguments "$@"
+  case " $* " in *' -h '* | *' --help '*) usage && exit ;; esac
   choose_python
   # exec: Ctrl-C then reaches Python directly.
-  exec "$CHOSEN" "$REPO/scripts/download.py" "${ARGUMENTS[@]}"
+  exec "$CHOSEN" "$REPO/scripts/download.py" "$@"
 }
 
 main "$@"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds and reads the files of a downloaded corpus, also inside archives.
+"""Finds and reads the files of a downloaded corpus, also inside archives, and
+unpacks weights.
 
 Opens .zip, .tar, .tar.gz and .gz files, and archives within archives, also a
-.tar.gz whose name ends in .gz only. Nothing is unpacked to disk, so paths in an
-archive can do no harm: they only appear in messages and are matched with
-patterns.
+.tar.gz whose name ends in .gz only. A corpus is not unpacked to disk, so paths
+in its archives can do no harm: they only appear in messages and are matched
+with patterns.
 """
 
 import bz2
@@ -61,6 +62,7 @@ _MAX_DEPTH = 3  # archives within archives
 # archives multiply. The largest corpora have 60 MB and 20,000 files.
 _MAX_BYTES = 1 << 29
 _MAX_FILES = 1 << 18
+_MAX_UNPACKED = 1 << 34  # bytes; the largest weights have some 3 GB
 _BLOCK = 1 << 16  # bytes to decompress at once
 # {first bytes of a compressed file: what opens it}
 _COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
@@ -172,11 +174,7 @@ class Source:
       return
     for inner, read_inner in members:
       inner = inner.replace("\\", "/")
-      if inner.rsplit("/", 1)[-1] in ("", ".", ".."):
-        raise InputError(
-          "%s: found a file called %r inside, expected names of files"
-          % (path, inner)
-        )
+      _base(inner, path)
       if not _is_litter(inner):
         self._add("%s/%s" % (path, inner), inner, path, read_inner, depth + 1)
 
@@ -211,6 +209,74 @@ class Source:
     file = File(path, name, container, noted)
     self._files.append(file)
     self._by_base.setdefault(file.base.lower(), []).append(file)
+
+
+def unpack(path, folder):
+  """Extracts the files of an archive of weights side by side into a folder.
+
+  Folders in the archive are dropped, so no file lands elsewhere. A file gets
+  its name when it is complete; one that is there already, by its size, stays.
+
+  Raises:
+    InputError: the archive is damaged, holds too much, or two files of a name.
+  """
+  with _report_damage(path):
+    if zipfile.is_zipfile(path):
+      archive = zipfile.ZipFile(path)
+      sizes = {x: x.file_size for x in archive.infolist() if not x.is_dir()}
+      names, opened = {x: x.filename for x in sizes}, archive.open
+    else:
+      archive = tarfile.open(path, tarinfo=streams.TarHeader)
+      sizes = {x: x.size for x in archive if x.isreg()}
+      names, opened = {x: x.name for x in sizes}, archive.extractfile
+  with archive:
+    members = _side_by_side(path, names)
+    if sum(map(sizes.get, members.values())) > _MAX_UNPACKED:
+      raise InputError(
+        "%s: found more than %d bytes inside, expected weights"
+        % (path, _MAX_UNPACKED)
+      )
+    for base, member in members.items():
+      target = os.path.join(folder, base)
+      if files.exists(target) and os.path.getsize(target) == sizes[member]:
+        continue
+      with open(target + ".part", "wb") as f:
+        f.writelines(_blocks(path, functools.partial(opened, member)))
+      os.replace(target + ".part", target)
+
+
+def _side_by_side(path, names):
+  """Returns {name without folders: member} of {member: name in an archive}."""
+  members, taken = {}, {os.path.basename(path), files.SUMS}
+  for member, name in names.items():
+    name = name.replace("\\", "/")
+    base = _base(name, path)
+    if _is_litter(name):
+      continue
+    if base in taken:
+      raise InputError(
+        "%s: found %r inside, which would replace another file" % (path, name)
+      )
+    taken.add(base)
+    members[base] = member
+  return members
+
+
+def _base(name, path):
+  """Returns a name in an archive without its folders."""
+  base = name.rsplit("/", 1)[-1]
+  if base in ("", ".", ".."):
+    raise InputError(
+      "%s: found a file called %r inside, expected names of files"
+      % (path, name)
+    )
+  return base
+
+
+def _blocks(path, opened):
+  """Yields a compressed file in blocks; InputError if it is damaged."""
+  with _report_damage(path), opened() as f:
+    yield from iter(lambda: f.read(_BLOCK), b"")
 
 
 def _walk(folder):
@@ -317,12 +383,8 @@ def _unpacked(path, data):
 
 def _inflated(path, data, opened=gzip.open):
   """Returns the content of a compressed file."""
-
-  def blocks():
-    with _report_damage(path), opened(io.BytesIO(data)) as f:
-      yield from iter(lambda: f.read(_BLOCK), b"")
-
-  return files.gathered(blocks(), path, _MAX_BYTES)
+  blocks = _blocks(path, lambda: opened(io.BytesIO(data)))
+  return files.gathered(blocks, path, _MAX_BYTES)
 
 
 @contextlib.contextmanager

@@ -47,17 +47,33 @@ def test_every_row_has_a_licence_and_a_page():
     assert row.licence and re.match(r"https?://[\w.-]+/", row.home)
 
 
-def test_files_have_an_address_and_a_sound_checksum():
+def test_files_have_addresses_and_a_sound_checksum():
   for row in EVERYTHING:
     for file in row.files:
       assert re.match(r"[\w.-]+$", file.name)
-      assert re.match(r"https?://[\w.-]+/\S+$", file.address)
+      assert len(set(file.addresses)) == len(file.addresses) > 0
+      for address in file.addresses:
+        assert re.match(r"https?://[\w.-]+/\S+$", address)
       assert re.match(r"[0-9a-f]{64}$", file.sha256 or "0" * 64)
 
 
 def test_data_that_needs_an_agreement_has_no_address():
   restricted = [d for d in data_sets.DATA_SETS if d.agreement]
   assert restricted and not any(d.files for d in restricted)
+  # ChemProt is free, but its owners want to know who downloads it.
+  assert [d.name for d in restricted if d.preprocessed] == ["chemprot"]
+
+
+def test_whatever_needs_no_agreement_can_be_downloaded():
+  for row in EVERYTHING:
+    assert row.files or row.agreement
+
+
+def test_the_authors_folders_are_all_different():
+  folders = [d.preprocessed for d in data_sets.DATA_SETS if d.preprocessed]
+  assert len(set(folders)) == len(folders) == 14
+  pattern = r"https://drive.google.com/drive/folders/[\w-]{33}$"
+  assert all(re.match(pattern, folder) for folder in folders)
 
 
 def test_blurb_counts_with_metrics_of_the_table():
@@ -74,7 +90,9 @@ def test_the_markdown_table_has_a_line_for_each_converted_data_set():
   assert len(lines) == 2 + len(data_sets.converted())
   gad = next(line for line in lines if "`gad`" in line)
   assert "relations" in gad and "`biobert`, `blurb`" in gad
-  assert "Open Database License 1.0 | by hand |" in gad
+  assert "License 1.0 | `scripts/download.sh gad` |" in gad
+  chemprot = next(line for line in lines if "`chemprot`" in line)
+  assert "or `scripts/download.sh --preprocessed chemprot` |" in chemprot
 
 
 def test_the_documentation_has_the_same_table():

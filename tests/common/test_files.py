@@ -194,3 +194,24 @@ def test_a_file_beyond_the_limit_is_an_error(tmp_path):
 def test_an_endless_file_is_an_error():
   with pytest.raises(InputError, match="/dev/zero: found more than 99 bytes"):
     files.read("/dev/zero", 99)
+
+
+def test_checksums_are_recorded_as_sha256sum_reads_them(tmp_path):
+  for name in ("b", "a c"):
+    (tmp_path / name).write_text(name)
+    files.add_sums(str(tmp_path), [name])
+  text = (tmp_path / "SHA256SUMS").read_text()
+  digests = [hashlib.sha256(name).hexdigest() for name in (b"a c", b"b")]
+  assert text == "%s  a c\n%s  b\n" % tuple(digests)
+  assert files.read_sums(str(tmp_path)) == dict(zip(("a c", "b"), digests))
+
+
+def test_a_folder_without_checksums_has_none(tmp_path):
+  assert files.read_sums(str(tmp_path)) == {}
+
+
+def test_a_damaged_list_of_checksums_is_named_with_its_line(tmp_path):
+  text = "%s  a\nnonsense\n" % ("0" * 64)
+  (tmp_path / "SHA256SUMS").write_text(text)
+  with pytest.raises(InputError, match="SHA256SUMS:2: found 'nonsense', exp"):
+    files.read_sums(str(tmp_path))

@@ -297,6 +297,15 @@ def test_a_second_setup_does_nothing(ready):
   assert ready.logged() == []
 
 
+def test_download_creates_the_environment_it_needs(machine):
+  machine.add_python("python3.13", "3.13")
+  output = machine.run("download.sh", "ncbi-disease")
+  assert output.endswith("ready: source .venv-tf2/bin/activate\n")
+  assert machine.logged() == ["venv", PIP, PLAIN]
+  assert machine.run("download.sh", "ncbi-disease") == ""
+  assert machine.logged() == []
+
+
 def test_changed_requirements_update_the_environment(ready):
   with (ready.checkout / "requirements.txt").open("a") as f:
     f.write("# changed\n")

@@ -396,3 +396,91 @@ def test_the_error_names_an_archive_to_unpack(tmp_path):
   (tmp_path / "corpus.rar").write_bytes(b"Rar!")
   with pytest.raises(errors.InputError, match=r"; unpack .*corpus\.rar, which"):
     archives.Source(str(tmp_path)).files("texts", "*.txt")
+
+
+# -- unpacking ---------------------------------------------------------------
+
+WEIGHTS = {
+  "albert/model.ckpt.meta": b"graph",
+  "albert/model.ckpt.data": b"numbers" * 20000,
+}
+
+
+def unpack(folder, data):
+  """Unpacks an archive beside itself; returns {name: bytes} of its files."""
+  path = folder / "archive"
+  path.write_bytes(data)
+  archives.unpack(str(path), str(folder))
+  return {
+    file.name: file.read_bytes() for file in folder.iterdir() if file != path
+  }
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, tar_gz, tar_bz2])
+def test_weights_are_unpacked_side_by_side_without_litter(tmp_path, pack):
+  litter = {"__MACOSX/albert/._model.ckpt.meta": b"x", "albert/.DS_Store": b"x"}
+  found = unpack(tmp_path, pack(dict(WEIGHTS, **litter)))
+  assert found == {os.path.basename(x): WEIGHTS[x] for x in WEIGHTS}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_no_file_is_unpacked_elsewhere(tmp_path, pack):
+  inside = tmp_path / "in"
+  inside.mkdir()
+  files = {"../../a": b"a", str(tmp_path / "b"): b"b", "..\\c": b"c"}
+  assert unpack(inside, pack(files)) == {"a": b"a", "b": b"b", "c": b"c"}
+  assert list(tmp_path.iterdir()) == [inside]
+
+
+def test_links_are_not_unpacked(tmp_path):
+  buffer = io.BytesIO()
+  with tarfile.open(fileobj=buffer, mode="w") as archive:
+    for name, kind in (("soft", tarfile.SYMTYPE), ("hard", tarfile.LNKTYPE)):
+      info = tarfile.TarInfo(name)
+      info.type, info.linkname = kind, "/etc/passwd"
+      archive.addfile(info)
+  assert unpack(tmp_path, buffer.getvalue()) == {}
+
+
+@pytest.mark.parametrize(
+  ("files", "said"),
+  [
+    ({"albert/..": b"x"}, "found a file called 'albert/..' inside"),
+    ({"a/x": b"1", "b/x": b"2"}, "found 'b/x' inside, which would replace"),
+    ({"a/archive": b"x"}, "found 'a/archive' inside, which would replace"),
+    ({"SHA256SUMS": b"x"}, "found 'SHA256SUMS' inside, which would replace"),
+  ],
+)
+def test_names_that_would_replace_a_file_are_an_error(tmp_path, files, said):
+  with pytest.raises(errors.InputError) as error:
+    unpack(tmp_path, tar_gz(files))
+  assert said in str(error.value)
+  assert os.listdir(str(tmp_path)) == ["archive"]
+
+
+@pytest.mark.parametrize("pack", [zipped, tar_gz])
+def test_weights_that_unpack_to_too_much_are_an_error(
+  tmp_path, monkeypatch, pack
+):
+  monkeypatch.setattr(archives, "_MAX_UNPACKED", 140004)
+  with pytest.raises(errors.InputError, match="more than 140004 bytes inside"):
+    unpack(tmp_path, pack(WEIGHTS))
+  assert os.listdir(str(tmp_path)) == ["archive"]
+
+
+@pytest.mark.parametrize("pack", [zipped, tar_gz])
+def test_damage_leaves_no_file_under_its_name(tmp_path, pack):
+  data = pack({"model.ckpt.data": os.urandom(200000)})
+  middle = len(data) // 2
+  damaged = data[:middle] + bytes(50) + data[middle + 50 :]
+  with pytest.raises(errors.InputError, match="found a damaged or encrypted"):
+    unpack(tmp_path, damaged if pack is zipped else data[:middle])
+  assert "model.ckpt.data" not in os.listdir(str(tmp_path))
+
+
+def test_a_file_that_is_there_already_is_not_unpacked_again(tmp_path):
+  unpack(tmp_path, zipped(WEIGHTS))
+  os.utime(str(tmp_path / "model.ckpt.data"), (1, 1))
+  (tmp_path / "model.ckpt.meta").write_bytes(b"cut")
+  assert unpack(tmp_path, zipped(WEIGHTS))["model.ckpt.meta"] == b"graph"
+  assert os.path.getmtime(str(tmp_path / "model.ckpt.data")) == 1
