@@ -293,19 +293,32 @@ def create(plan, encoding, description, runner):
   warn_of_unknown(counts, "all inputs")
 
 
+def _find_tokenizer(config):
+  """Returns the FullTokenizer that the flags name."""
+  folder = config.bioalbert_dir
+  given = config.vocab_file or config.spm_model_file
+  if folder and not given and not tokenization.look_for([folder]):
+    # It takes TensorFlow to read which vocabulary a checkpoint needs.
+    from training import model_folder
+
+    paths = flag_groups.pick(config, model_folder.ModelPaths)
+    return model_folder.load(paths).tokenizer
+  return tokenization.find(
+    folder,
+    config.vocab_file,
+    config.spm_model_file,
+    config.do_lower_case,
+    config.spm_digit_comma_fix,
+  )
+
+
 def main(_):
   config = flag_groups.values()
   runner = Runner(config.num_workers, config.runner, config.beam_options)
   check_runner(runner)
   prepared = prepare(
     shards.find_inputs(config.input_file, config.input_format),
-    tokenization.find(
-      config.bioalbert_dir,
-      config.vocab_file,
-      config.spm_model_file,
-      config.do_lower_case,
-      config.spm_digit_comma_fix,
-    ),
+    _find_tokenizer(config),
     flag_groups.pick(config, instances.Settings),
     config.split_sentences,
     (config.output_file, config.num_shards),

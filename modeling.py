@@ -17,6 +17,7 @@ import glob
 import json
 import math
 import operator
+import os
 import re
 import zlib
 
@@ -119,6 +120,48 @@ class AlbertConfig:
     except InputError as e:
       raise InputError("%s: %s" % (json_file, e)) from None
 
+  @classmethod
+  def from_checkpoint(cls, checkpoint, version):
+    """Returns the config that the shapes of a checkpoint's variables show.
+
+    The number of layers and heads leaves no trace in them, nor does dropout:
+    these are the released ALBERT's of the same hidden size, in configs/.
+
+    Args:
+      checkpoint: its prefix.
+      version: of ALBERT, 1 or 2. They differ in dropout.
+
+    Raises:
+      InputError: the checkpoint is damaged, or not of an ALBERT of a released
+        size.
+    """
+    saved = checkpoint_shapes(checkpoint)
+    sizes = _sizes_of(saved)
+    missing = sorted(set(_SIZES) - set(sizes))
+    if missing:
+      raise InputError(
+        "%s: is no checkpoint of an ALBERT; found %s, expected the shape that "
+        "shows %s" % (checkpoint, _abbreviate(sorted(saved)), missing[0])
+      )
+    released = [
+      files.read_json(path)
+      for path in files.glob(
+        os.path.join(_CONFIGS, "albert_*_v%d.json" % version)
+      )
+    ]
+    for values in released:
+      if values["hidden_size"] == sizes["hidden_size"]:
+        return cls.from_dict(dict(values, **sizes))
+    raise InputError(
+      "%s: has a hidden size of %d, expected that of a released ALBERT (%s) or "
+      "a config (--albert_config_file) with the number of layers and heads"
+      % (
+        checkpoint,
+        sizes["hidden_size"],
+        ", ".join(str(n) for n in sorted(v["hidden_size"] for v in released)),
+      )
+    )
+
   def to_dict(self):
     """Returns all keys and values as a new dict."""
     return copy.deepcopy(self.__dict__)
@@ -131,6 +174,38 @@ class AlbertConfig:
     """Writes the config to a JSON file."""
     with tf.io.gfile.GFile(json_file, "w") as f:
       f.write(self.to_json_string())
+
+
+_CONFIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "configs")
+# Config keys that a variable's shape shows: its name and the axis.
+_BLOCK = "bert/encoder/transformer/group_%d/inner_group_%d/"
+_SIZES = {
+  "vocab_size": ("bert/embeddings/word_embeddings", 0),
+  "max_position_embeddings": ("bert/embeddings/position_embeddings", 0),
+  "type_vocab_size": ("bert/embeddings/token_type_embeddings", 0),
+  "embedding_size": ("bert/encoder/embedding_hidden_mapping_in/kernel", 0),
+  "hidden_size": ("bert/encoder/embedding_hidden_mapping_in/kernel", 1),
+  "intermediate_size": (
+    _BLOCK % (0, 0) + "ffn_1/intermediate/dense/kernel",
+    1,
+  ),
+}
+
+
+def _sizes_of(shapes):
+  """Returns the {key: value} of a config that {variable: shape} shows."""
+  sizes = {
+    key: shapes[name][axis]
+    for key, (name, axis) in _SIZES.items()
+    if len(shapes.get(name, ())) > axis
+  }
+  pattern = re.compile(re.escape(_BLOCK).replace("%d", r"(\d+)"))
+  blocks = [m.groups() for m in map(pattern.match, shapes) if m]
+  for key, numbers in zip(
+    ("num_hidden_groups", "inner_group_num"), zip(*blocks)
+  ):
+    sizes[key] = max(map(int, numbers)) + 1
+  return sizes
 
 
 # The largest values and the largest number of weights that a config may have:
@@ -677,18 +752,46 @@ Restoring = collections.namedtuple("Restoring", "restored new unused")
 def find_checkpoint(path):
   """Returns the checkpoint prefix for a prefix, one of its files or a folder.
 
-  In a folder, `model.ckpt-best` takes precedence over the newest checkpoint.
-  Raises InputError if there is no checkpoint.
+  In a folder, `model.ckpt-best` takes precedence over the newest checkpoint. A
+  folder without a checkpoint may have one subfolder with some, as an unpacked
+  archive does.
+
+  Raises:
+    InputError: there is no checkpoint, or several subfolders have one.
   """
   prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path)
   if tf.io.gfile.exists(prefix + ".index"):
     return prefix
   if not tf.io.gfile.isdir(path):
-    raise InputError("%s: no checkpoint there (no %s.index)" % (path, prefix))
-  names = [f[:-6] for f in tf.io.gfile.listdir(path) if f.endswith(".index")]
-  if not names:
-    raise InputError("%s: no checkpoint in this folder (no *.index)" % path)
-  return path.rstrip("/") + "/" + max(names, key=_checkpoint_rank)
+    folder = os.path.dirname(path) or "."
+    there = _indexes(folder) if tf.io.gfile.isdir(folder) else []
+    raise InputError(
+      "%s: no checkpoint there (no %s.index)%s"
+      % (path, prefix, "; found %s" % _abbreviate(there) if there else "")
+    )
+  folders = (
+    [path] if _indexes(path) else list(filter(_indexes, _subfolders(path)))
+  )
+  if len(folders) != 1:
+    raise InputError(
+      "%s: no checkpoint in this folder (no *.index)%s"
+      % (path, "; expected one of %s" % ", ".join(folders) if folders else "")
+    )
+  names = [name[: -len(".index")] for name in _indexes(folders[0])]
+  return folders[0].rstrip("/") + "/" + max(names, key=_checkpoint_rank)
+
+
+def _indexes(folder):
+  """Returns the names of a folder's index files, without macOS's ._ files."""
+  names = tf.io.gfile.listdir(folder)
+  return [n for n in names if n.endswith(".index") and not n.startswith(".")]
+
+
+def _subfolders(folder):
+  """Returns the folders in a folder, but for those that macOS adds."""
+  names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+  paths = [os.path.join(folder, n) for n in names if n[0] not in "._"]
+  return list(filter(tf.io.gfile.isdir, paths))
 
 
 def _checkpoint_rank(name):

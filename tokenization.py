@@ -26,7 +26,7 @@ from common import run_files
 from common.errors import InputError
 
 # Names of the vocabulary in a model's folder; the first match counts.
-VOCABULARY_NAMES = (
+_NAMES = (
   "30k-clean.model spiece.model *.model vocab.txt 30k-clean.vocab *.vocab"
 ).split()
 # A larger share of unknown pieces suggests a vocabulary that does not fit the
@@ -111,6 +111,11 @@ def load(
   return tokenizer if _choose_case(tokenizer, do_lower_case) else build(False)
 
 
+def look_for(folders):
+  """Returns the vocabulary of the first folder that has one, or None."""
+  return files.look_for(folders, _NAMES)
+
+
 def find(
   folder,
   vocab_file=None,
@@ -128,7 +133,7 @@ def find(
     InputError: there is no vocabulary, or it cannot be used.
   """
   if not vocab_file and not spm_model_file:
-    vocab_file = files.find(folder, VOCABULARY_NAMES, "--spm_model_file")
+    vocab_file = files.find(folder, _NAMES, "--spm_model_file")
   kept = {}
   if folder:
     kept = run_files.read_description(folder).get("training") or {}

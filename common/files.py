@@ -86,14 +86,23 @@ def find(folder, names, flag):
       "%s: no such folder; give %s, or --bioalbert_dir"
       % (folder or "--bioalbert_dir", flag)
     )
-  for name in names:
-    found = glob(os.path.join(folder, name))
-    if found:
-      return found[0]
+  found = look_for([folder], names)
+  if found:
+    return found
   raise InputError(
     "%s: looked for %s and found none of them; give %s"
     % (folder, ", ".join(names), flag)
   )
+
+
+def look_for(folders, names):
+  """Returns the first file by these names (or patterns) in folders, or None."""
+  for folder in folders:
+    for name in names:
+      found = glob(os.path.join(folder, name))
+      if found:
+        return found[0]
+  return None
 
 
 def exists(path):

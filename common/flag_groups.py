@@ -197,7 +197,8 @@ def define_model_flags():
     None,
     "Folder of a model. Config, vocabulary, SentencePiece model and the best "
     "or newest checkpoint are found there by their usual names, unless the "
-    "flags below name others.",
+    "flags below name others. A checkpoint alone will do for a BioALBERT or "
+    "ALBERT of a released size.",
   )
   flags.DEFINE_string(
     "albert_config_file", None, "JSON file with the model's architecture."
@@ -214,6 +215,13 @@ def define_model_flags():
     None,
     "Checkpoint, or folder of checkpoints, to start from. Default: random "
     "weights.",
+  )
+  flags.DEFINE_enum(
+    "albert_version",
+    None,
+    ["1", "2"],
+    "Version of ALBERT, which sets the dropout of a checkpoint without a "
+    "config. Default: by the name of its folder, else 1.",
   )
   define_case_flags()
 

@@ -351,7 +351,7 @@ def describe(model, wanted, inference, name):
   return {
     "command": " ".join(sys.argv),
     "input_file": name,
-    "model": {path: files.sha256(path) for path in model.files},
+    "model": model.hashes,
     "checkpoint": model.checkpoint,
     "checkpoint_sha256": model_folder.hash_checkpoint(model.checkpoint),
     "layers": wanted.layers,

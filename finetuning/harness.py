@@ -420,7 +420,7 @@ class _Run(training_run.Run):
     """Returns the content of run_config.json."""
     command, model = self.command, self.model
     hashes = {s.path: files.sha256(s.path) for s in self.splits.values()}
-    hashes.update((path, files.sha256(path)) for path in model.files)
+    hashes.update(model.hashes)
     if self.initial:
       hashes[self.initial] = model_folder.hash_checkpoint(self.initial)
     asked = None
@@ -428,7 +428,7 @@ class _Run(training_run.Run):
       names = ["train"] + ["dev"] * command.data.train_on_dev
       asked = {
         "training set": [hashes[self.splits[name].path] for name in names],
-        "config and vocabulary": [hashes[path] for path in model.files],
+        "config and vocabulary": list(model.hashes.values()),
         "initial weights": hashes.get(self.initial),
       }
     return self.describe(

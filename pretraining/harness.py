@@ -244,8 +244,9 @@ class _Run(training_run.Run):
 
   def __init__(self, command):
     folder = command.model.bioalbert_dir or command.output_dir
-    albert, self.config_file = model_folder.load_config(
-      command.model, folder, command.max_seq_length
+    initial = model_folder.initial_checkpoint(command.model)
+    albert, self.config_source = model_folder.load_config(
+      command.model, initial, folder, command.max_seq_length
     )
     self.shape = record_inputs.Shape(
       command.max_seq_length, command.max_predictions_per_seq, albert.vocab_size
@@ -262,7 +263,7 @@ class _Run(training_run.Run):
         "predict": None,
       },
       albert,
-      model_folder.initial_checkpoint(command.model),
+      initial,
     )
     self.schedule = command.schedule if command.do_train else None
     self._check_initial()
@@ -310,7 +311,10 @@ class _Run(training_run.Run):
     if not (paths.vocab_file or paths.spm_model_file) and beside:
       paths = paths._replace(vocab_file=beside[0])
     return model_folder.load_tokenizer(
-      paths, paths.bioalbert_dir, self.albert.vocab_size, self.config_file
+      paths,
+      [paths.bioalbert_dir] if paths.bioalbert_dir else [],
+      self.albert.vocab_size,
+      self.config_source,
     )
 
   def _source_of(self, name):
@@ -321,7 +325,8 @@ class _Run(training_run.Run):
 
   def _describe(self):
     """Returns the content of run_config.json."""
-    hashes = {self.config_file: files.sha256(self.config_file)}
+    config = model_folder.hash_config(self.albert, self.config_source)
+    hashes = {self.config_source: config}
     if self.initial:
       hashes[self.initial] = model_folder.hash_checkpoint(self.initial)
     asked, more = None, {}
@@ -329,7 +334,7 @@ class _Run(training_run.Run):
       vocabulary = manifests.vocabulary_beside(self.files["train"])
       more["vocabulary"] = model_folder.vocabulary_hashes(vocabulary)
       asked = {
-        "config": hashes[self.config_file],
+        "config": config,
         "initial weights": hashes.get(self.initial),
         "training files": [
           [os.path.basename(path), files.size(path)]

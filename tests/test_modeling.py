@@ -479,5 +479,81 @@ def test_a_checkpoint_is_found_by_prefix_or_any_of_its_files(tmp_path):
   assert modeling.find_checkpoint(prefix) == prefix
   assert modeling.find_checkpoint(prefix + ".index") == prefix
   assert modeling.find_checkpoint(prefix + ".data-00000-of-00001") == prefix
-  with pytest.raises(InputError, match="model.ckpt-8"):
+  with pytest.raises(InputError, match="model.ckpt-8.*; found model.ckpt-7"):
     modeling.find_checkpoint(str(tmp_path / "model.ckpt-8"))
+
+
+def released_shapes(hidden_size, groups=1, inner_groups=1):
+  """Returns {name: shape} of variables that show a released size."""
+  shapes = {
+    "bert/embeddings/word_embeddings": [30000, 1],
+    "bert/embeddings/position_embeddings": [512, 1],
+    "bert/embeddings/token_type_embeddings": [2, 1],
+    "bert/encoder/embedding_hidden_mapping_in/kernel": [1, hidden_size],
+  }
+  for group in range(groups):
+    for inner in range(inner_groups):
+      name = "bert/encoder/transformer/group_%d/inner_group_%d" % (group, inner)
+      shapes[name + "/ffn_1/intermediate/dense/kernel"] = [1, 5]
+  return shapes
+
+
+@pytest.mark.parametrize(
+  "hidden_size, version, layers, heads, dropout",
+  [
+    (768, 1, 12, 12, 0.1),
+    (768, 2, 12, 12, 0),
+    (1024, 1, 24, 16, 0.1),
+    (1024, 2, 24, 16, 0),
+    (2048, 1, 24, 16, 0.1),
+    (4096, 1, 12, 64, 0),
+  ],
+)
+def test_shapes_of_a_checkpoint_show_which_released_albert_it_is(
+  tmp_path, hidden_size, version, layers, heads, dropout
+):
+  prefix = save_checkpoint(tmp_path, released_shapes(hidden_size))
+  config = modeling.AlbertConfig.from_checkpoint(prefix, version)
+  assert config.hidden_size == hidden_size
+  assert config.num_hidden_layers == layers
+  assert config.num_attention_heads == heads
+  assert config.hidden_dropout_prob == dropout
+  assert config.attention_probs_dropout_prob == dropout
+  assert (config.vocab_size, config.embedding_size) == (30000, 1)
+  assert config.intermediate_size == 5
+
+
+def test_groups_of_layers_show_in_a_checkpoint(tmp_path):
+  prefix = save_checkpoint(tmp_path, released_shapes(768, 3, 2))
+  config = modeling.AlbertConfig.from_checkpoint(prefix, 1)
+  assert (config.num_hidden_groups, config.inner_group_num) == (3, 2)
+
+
+def test_a_checkpoint_of_another_size_or_model_needs_a_config(tmp_path):
+  prefix = save_checkpoint(tmp_path, released_shapes(312), "thin")
+  with pytest.raises(
+    InputError, match="thin: has a hidden size of 312, .*4096"
+  ):
+    modeling.AlbertConfig.from_checkpoint(prefix, 1)
+  prefix = save_checkpoint(
+    tmp_path, {"bert/encoder/layer_0/kernel": [2, 3]}, "bert"
+  )
+  with pytest.raises(InputError, match="bert: is no checkpoint of an ALBERT"):
+    modeling.AlbertConfig.from_checkpoint(prefix, 1)
+
+
+def test_checkpoint_is_found_in_an_unpacked_archive(tmp_path):
+  inner = tmp_path / "BioALBERT" / "model.ckpt-best"
+  for path in (
+    inner,
+    tmp_path / "__MACOSX" / "BioALBERT" / "._model.ckpt-best",
+    tmp_path / "BioALBERT" / "._model.ckpt-best",
+    tmp_path / "._BioALBERT" / "a",
+  ):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (path.parent / (path.name + ".index")).touch()
+  assert modeling.find_checkpoint(str(tmp_path)) == str(inner)
+  (tmp_path / "other").mkdir()
+  (tmp_path / "other" / "model.ckpt-3.index").touch()
+  with pytest.raises(InputError, match="expected one of .*BioALBERT, .*other"):
+    modeling.find_checkpoint(str(tmp_path))

@@ -5,10 +5,13 @@ Every path may be on any file system that TensorFlow knows (gs://...).
 """
 
 import collections
+import hashlib
 import os
+import re
 import subprocess
 import sys
 
+from absl import logging
 import numpy as np
 import sentencepiece
 import tensorflow.compat.v1 as tf
@@ -21,6 +24,11 @@ import tokenization
 from training import state
 
 CONFIG_NAMES = ("albert_config.json", "bert_config.json", "config.json")
+ENGLISH = os.path.join(
+  os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+  "models/albert-english/30k-clean.model",
+)
+ENGLISH_PIECES = 30000
 
 # Flags that may change when a command is repeated to go on with a run. Files
 # are compared by content, not by path.
@@ -40,19 +48,21 @@ FREE_FLAGS = frozenset(
 ModelPaths = collections.namedtuple(
   "ModelPaths",
   "bioalbert_dir albert_config_file vocab_file spm_model_file "
-  "init_checkpoint do_lower_case spm_digit_comma_fix",
-  defaults=(None, None, None, None, None, False),
+  "init_checkpoint do_lower_case spm_digit_comma_fix albert_version",
+  defaults=(None,) * 6 + (False, None),
 )
 
+# hashes: {source: SHA-256} of the config and the vocabulary, in this order.
 Model = collections.namedtuple(
-  "Model", ["config", "tokenizer", "checkpoint", "files"]
+  "Model", ["config", "tokenizer", "checkpoint", "hashes"]
 )
 
 
 def load(paths, max_seq_length=0, output_dir=None):
   """Returns the Model that flags name.
 
-  A fine-tuned model's folder also says how its text was split into pieces.
+  A fine-tuned model's folder also says how its text was split into pieces. A
+  folder that has only a checkpoint is taken for a released ALBERT's.
 
   Args:
     paths: ModelPaths.
@@ -66,13 +76,22 @@ def load(paths, max_seq_length=0, output_dir=None):
   folder = paths.bioalbert_dir
   if not folder and not paths.albert_config_file:
     folder = output_dir
-  albert, config_file = load_config(paths, folder, max_seq_length)
-  tokenizer = load_tokenizer(paths, folder, albert.vocab_size, config_file)
   checkpoint = initial_checkpoint(paths)
-  check_vocabulary(folder, tokenizer.files)
-  if checkpoint:
-    check_vocabulary(os.path.dirname(checkpoint), tokenizer.files)
-  return Model(albert, tokenizer, checkpoint, (config_file,) + tokenizer.files)
+  albert, source = load_config(paths, checkpoint, folder, max_seq_length)
+  tokenizer = load_tokenizer(
+    paths, _places(folder, checkpoint), albert.vocab_size, source
+  )
+  for place in _places(folder, checkpoint):
+    check_vocabulary(place, tokenizer.files)
+  hashes = {source: hash_config(albert, source)}
+  hashes.update((path, files.sha256(path)) for path in tokenizer.files)
+  return Model(albert, tokenizer, checkpoint, hashes)
+
+
+def _places(folder, checkpoint):
+  """Returns the folders to look in: a model's, and that of its checkpoint."""
+  places = [folder, checkpoint and os.path.dirname(checkpoint)]
+  return list(dict.fromkeys(place for place in places if place is not None))
 
 
 def vocabulary_hashes(paths):
@@ -107,44 +126,141 @@ def check_vocabulary(folder, paths):
 
 
 def initial_checkpoint(paths):
-  """Returns the checkpoint that the flags name to start from, or None."""
+  """Returns the checkpoint that the flags name to start from, or None.
+
+  Raises:
+    InputError: it is missing, or another flag names a file that is missing.
+  """
+  _check_given(paths)
   place = paths.init_checkpoint or paths.bioalbert_dir
   return modeling.find_checkpoint(place) if place else None
 
 
-def load_tokenizer(paths, folder, vocab_size, config_file):
-  """Returns the FullTokenizer that the flags or a folder name.
+def _check_given(paths):
+  """Rejects flags for files that an archive of weights does not have.
+
+  The published commands name a config and a vocabulary in it.
+  """
+  flags = ("vocab_file", "spm_model_file", "albert_config_file")
+  given = {flag: getattr(paths, flag) for flag in flags}
+  lacking = [f for f, path in given.items() if path and not files.exists(path)]
+  if not lacking:
+    return
+  if paths.init_checkpoint and not _is_checkpoint(paths.init_checkpoint):
+    lacking.append("init_checkpoint")
+  path = getattr(paths, lacking[0])
+  folder = os.path.dirname(path)
+  try:
+    found = modeling.find_checkpoint(folder or ".")
+  except InputError:
+    return  # Whoever opens the file says that it is missing.
+  raise InputError(
+    "%s: no such file; the folder has the checkpoint %s; expected "
+    "--bioalbert_dir=%s in place of %s"
+    % (
+      path,
+      os.path.relpath(found, folder or "."),
+      folder or ".",
+      ", ".join("--" + flag for flag in lacking),
+    )
+  )
+
+
+def _is_checkpoint(path):
+  return files.exists(path) or files.exists(path + ".index")
+
+
+def load_tokenizer(paths, places, vocab_size, source):
+  """Returns the FullTokenizer that the flags name or the model's folders have.
+
+  Args:
+    paths: ModelPaths.
+    places: folders to look in. Where they have no vocabulary, a model with
+      30,000 pieces gets that of the English ALBERT.
+    vocab_size: number of pieces of the model.
+    source: of vocab_size, for messages.
 
   Raises:
-    InputError: it is missing, or has another number of pieces than the config.
+    InputError: it is missing, or has another number of pieces.
   """
+  vocab_file = paths.vocab_file
+  if not vocab_file and not paths.spm_model_file:
+    vocab_file = tokenization.look_for(places)
+    if not vocab_file and vocab_size == ENGLISH_PIECES:
+      logging.info(
+        "no vocabulary in %s: using ALBERT's English one, %s",
+        " or ".join(places),
+        ENGLISH,
+      )
+      vocab_file = ENGLISH
   tokenizer = tokenization.find(
-    folder,
-    paths.vocab_file,
+    places[0] if places else None,
+    vocab_file,
     paths.spm_model_file,
     paths.do_lower_case,
     paths.spm_digit_comma_fix,
   )
-  tokenization.check_vocab_size(tokenizer, vocab_size, config_file)
+  tokenization.check_vocab_size(tokenizer, vocab_size, source)
   return tokenizer
 
 
-def load_config(paths, folder, max_seq_length):
-  """Returns (AlbertConfig, its file), which the flags or a folder name.
+def load_config(paths, checkpoint, folder, max_seq_length):
+  """Returns (AlbertConfig, its source) of the flags or a folder.
+
+  Args:
+    paths: ModelPaths.
+    checkpoint: to read the architecture from where there is no config; the
+      source is then its prefix. None: a config is needed.
+    folder: to look in for a config, besides the checkpoint's.
+    max_seq_length: pieces that the model must take.
 
   Raises:
     InputError: it is missing, or too small for max_seq_length.
   """
-  path = paths.albert_config_file or files.find(
-    folder, CONFIG_NAMES, "--albert_config_file"
+  source = paths.albert_config_file or files.look_for(
+    _places(folder, checkpoint), CONFIG_NAMES
   )
-  albert = modeling.AlbertConfig.from_json_file(path)
+  if source or not checkpoint:
+    source = source or files.find(folder, CONFIG_NAMES, "--albert_config_file")
+    albert = modeling.AlbertConfig.from_json_file(source)
+  else:
+    source = checkpoint
+    albert = _read_config_off(checkpoint, paths.albert_version)
   if max_seq_length > albert.max_position_embeddings:
     raise InputError(
       "--max_seq_length is %d, expected at most max_position_embeddings of "
-      "%s, which is %d" % (max_seq_length, path, albert.max_position_embeddings)
+      "%s, which is %d"
+      % (max_seq_length, source, albert.max_position_embeddings)
     )
-  return albert, path
+  return albert, source
+
+
+def _read_config_off(checkpoint, version):
+  """Returns the AlbertConfig of a checkpoint without one, and logs it."""
+  if not version:
+    # Without a version in the path it is BioALBERT, of which v1.0 and v1.1 are
+    # published. ALBERT's own archives have a config.
+    named = re.findall(r"(?<![a-z])v([12])(?!\d)", checkpoint.lower())
+    version = named[-1] if named else "1"
+  albert = modeling.AlbertConfig.from_checkpoint(checkpoint, int(version))
+  logging.info(
+    "%s: no config beside it; its shapes are those of an ALBERT with %d layers "
+    "of %d and %d heads; dropout %g, as in version %s (--albert_version)",
+    checkpoint,
+    albert.num_hidden_layers,
+    albert.hidden_size,
+    albert.num_attention_heads,
+    albert.hidden_dropout_prob,
+    version,
+  )
+  return albert
+
+
+def hash_config(albert, source):
+  """Returns the SHA-256 of a config's file, or of its JSON without a file."""
+  if files.exists(source):
+    return files.sha256(source)
+  return hashlib.sha256(albert.to_json_string().encode()).hexdigest()
 
 
 def read_learned(folders, task):
