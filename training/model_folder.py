@@ -33,7 +33,8 @@ ENGLISH_PIECES = 30000
 # Flags that may change when a command is repeated to go on with a run. Files
 # are compared by content, not by path.
 FREE_FLAGS = frozenset(
-  "albert_config_file bioalbert_dir data_dir dev_file distribution do_eval "
+  "albert_config_file albert_version bioalbert_dir data_dir dev_file "
+  "distribution do_eval "
   "do_predict do_train early_stopping_patience eval_batch_size eval_file "
   "eval_checkpoint folds gcp_project golden_file init_checkpoint input_file "
   "iterations_per_loop keep_checkpoint_max list_threshold master "
