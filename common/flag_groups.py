@@ -350,6 +350,11 @@ def _define_training_flags(num_train_epochs, train_batch_size):
   flags.DEFINE_alias("test_batch_size", "predict_batch_size")
   _define_schedule_flags(num_train_epochs)
   flags.DEFINE_enum("optimizer", "adamw", ["adamw", "lamb"], "Optimizer.")
+  flags.DEFINE_bool(
+    "freeze_encoder",
+    False,
+    "Train the head only; the encoder keeps its weights.",
+  )
   flags.DEFINE_integer(
     "num_accumulation_steps",
     1,

@@ -44,7 +44,8 @@ Training = collections.namedtuple(
   "Training",
   "train_batch_size num_accumulation_steps num_train_epochs train_step "
   "learning_rate warmup_proportion warmup_step optimizer "
-  "save_checkpoints_steps keep_checkpoint_max early_stopping_patience",
+  "save_checkpoints_steps keep_checkpoint_max early_stopping_patience "
+  "freeze_encoder",
 )
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole
@@ -334,6 +335,7 @@ def _plan(training, examples):
     save_steps=min(training.save_checkpoints_steps or per_epoch, steps),
     keep_checkpoint_max=training.keep_checkpoint_max,
     steps_per_epoch=per_epoch,
+    freeze_encoder=training.freeze_encoder,
   )
 
 

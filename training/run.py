@@ -31,8 +31,8 @@ Schedule = collections.namedtuple(
   "Schedule",
   "optimizer learning_rate num_train_steps num_warmup_steps "
   "num_accumulation_steps save_steps keep_checkpoint_max poly_power "
-  "start_warmup_step steps_per_epoch",
-  defaults=(1.0, 0, None),
+  "start_warmup_step steps_per_epoch freeze_encoder",
+  defaults=(1.0, 0, None, False),
 )
 
 
@@ -48,6 +48,13 @@ def locked(folder, device):
   with files.locked(folder):
     state.remove_leftovers(folder)
     yield
+
+
+def _frozen(schedule):
+  """Returns the names of the variables that a Schedule leaves as they are."""
+  if not schedule.freeze_encoder:
+    return []
+  return [v.name for v in tf.trainable_variables(modeling.ENCODER_SCOPE)]
 
 
 class Run:
@@ -219,6 +226,7 @@ class Run:
       schedule.optimizer,
       schedule.poly_power,
       schedule.start_warmup_step,
+      excluded_tvars=_frozen(schedule),
       num_accumulation_steps=schedule.num_accumulation_steps,
       loss_scaling=self.device.precision == "fp16",
     )

@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 from common import files
 from common.errors import InputError
 from finetuning import harness
+import modeling
 import run_ner
 from tests.helpers import multi_worker_training
 from tests.helpers import programs
@@ -340,3 +341,22 @@ def test_undefined_scores_are_null_and_choose_no_checkpoint(
   lines = (tmp_path / "output" / "test_results.txt").read_text().split("\n")
   assert "f1 = undefined" in lines
   assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
+
+
+def test_a_frozen_encoder_keeps_its_weights_while_the_head_learns(
+  go, trained, tmp_path
+):
+  go(
+    init_checkpoint=trained,
+    freeze_encoder=True,
+    do_predict=False,
+    train_step=2,
+  )
+  before, after = (
+    dict(modeling.read_checkpoint(modeling.find_checkpoint(str(folder))))
+    for folder in (trained, tmp_path / "output")
+  )
+  weights = [n for n in before if not modeling.TRAINING_STATE.search(n)]
+  changed = {n for n in weights if (before[n] != after[n]).any()}
+  assert changed == {"output_weights", "output_bias"}
+  assert "bert/pooler/dense/kernel/adam_m" not in after
