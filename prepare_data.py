@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts a corpus, as its owners distribute it, to the files of run_*.py.
 
---list shows the data sets, where to get them and their licences. Archives need
-not be unpacked. conversion_report.txt and conversion.json, beside the files,
-compare the counts with those published and list the rules applied, repeated
-and contradictory texts, and texts of the test set in the training set.
+--list shows the data sets, where to get them and their licences; --dataset=own
+converts your own corpus. Archives need not be unpacked. conversion_report.txt
+and conversion.json, beside the files, compare the counts with those published
+and list the rules applied, repeated and contradictory texts, and texts of the
+test set in the training set.
 """
 
 from absl import flags
@@ -13,6 +14,9 @@ from common import data_sets
 from common import flag_groups
 
 LAYOUTS = ("biobert", "blue", "blurb")
+# For one's own corpus.
+FORMATS = ("auto", "brat", "bioc", "pubtator", "conll")
+TASKS = ("ner", "re")
 
 
 def define_flags():
@@ -21,7 +25,12 @@ def define_flags():
     "list", False, "Show all data sets, where to get them and their licences."
   )
   names = sorted(data_set.name for data_set in data_sets.converted())
-  flags.DEFINE_enum("dataset", None, names, "The data set.")
+  flags.DEFINE_enum(
+    "dataset",
+    None,
+    names + ["own"],
+    "The data set; own stands for your own corpus.",
+  )
   flags.DEFINE_string(
     "input_dir",
     None,
@@ -56,6 +65,44 @@ def define_flags():
     "Leave out what is missing or does not fit, in every data set; the report "
     "counts it and shows the first places.",
   )
+  _define_own_flags()
+
+
+def _define_own_flags():
+  """Defines the flags of --dataset=own; None stands for their defaults."""
+  flags.DEFINE_enum(
+    "input_format",
+    None,
+    FORMATS,
+    "own: format of the files in --input_dir. Default: auto, by their content.",
+  )
+  flags.DEFINE_enum(
+    "task",
+    None,
+    TASKS,
+    "own: ner makes files for run_ner.py, re for run_re.py. Default: ner.",
+  )
+  flags.DEFINE_list(
+    "types",
+    None,
+    "own: types of entities, separated by commas; relations connect two of "
+    "them. Default: all.",
+  )
+  for split in ("test", "dev"):
+    flags.DEFINE_float(
+      split + "_fraction",
+      None,
+      "own: share of the documents to draw as the %s set; 0: none. Default: "
+      "0.1, or 0 if folders or files are named train, dev or test." % split,
+      lower_bound=0.0,
+      upper_bound=1.0,
+    )
+  flags.DEFINE_integer(
+    "seed",
+    None,
+    "own: seed of that draw. Default: 12345.",
+    lower_bound=0,
+  )
 
 
 if __name__ == "__main__":  # Before the imports that take seconds.
@@ -83,11 +130,13 @@ from converters import linnaeus
 from converters import mednli
 from converters import medsts
 from converters import ncbi_disease
+from converters import own
 from converters import s800
 from converters import shareclefe
 from converters.shared import archives
 from converters.shared import corpus
 from converters.shared import quality
+from converters.shared import writers
 
 CONVERTERS = {
   "shareclefe": shareclefe,
@@ -112,6 +161,9 @@ CONVERTERS = {
   "bioasq-5b": bioasq,
   "bioasq-6b": bioasq,
 }
+# Flags of the data sets above, and of one's own corpus.
+OF_DATA_SETS = ("layout", "alternatives")
+OF_OWN = own.Choices._fields
 # Examples to remove from the training set: {flag: (function, name of the
 # rule)}.
 DROPS = {
@@ -149,24 +201,59 @@ def describe_data_sets():
         break_on_hyphens=False,
       )
     lines.append("")
+  lines += textwrap.wrap(
+    "own (named entities or relations): your own corpus in brat, BioC, "
+    "PubTator or typed CoNLL; see docs/corpora.md",
+    80,
+  )
   return "\n".join(lines)
 
 
-def make_options(dataset, layout, alternatives, allow_incomplete):
+def find_data_set(dataset, choices):
+  """Returns a data_sets.DataSet by its name; `choices` are own.Choices."""
+  if dataset == own.NAME:
+    return own.data_set(choices.task)
+  return data_sets.find(dataset)
+
+
+def make_options(dataset, layout, alternatives, allow_incomplete, choices=None):
   """Returns corpus.Options; no layout stands for the data set's first.
 
   Raises:
     InputError: the data set does not have this layout.
   """
-  layouts = data_sets.find(dataset).layouts
+  layouts = find_data_set(dataset, choices).layouts
   if layout and layout not in layouts:
     raise InputError(
       "--layout=%s: %s has no such layout, expected one of %s"
       % (layout, dataset, ", ".join(layouts))
     )
   return corpus.Options(
-    dataset, layout or layouts[0], alternatives, allow_incomplete
+    dataset, layout or layouts[0], alternatives, allow_incomplete, choices
   )
+
+
+def read_choices(config):
+  """Returns the own.Choices that flags give; None for another data set.
+
+  Raises:
+    InputError: there are flags of the other kind of data set.
+  """
+  is_own = config.dataset == own.NAME
+  for name in OF_DATA_SETS if is_own else OF_OWN:
+    if getattr(config, name) not in (None, False):
+      raise InputError(
+        "--%s: found it with --dataset=%s, expected it %s --dataset=own only"
+        % (name, config.dataset, "without" if is_own else "with")
+      )
+  if not is_own:
+    return None
+  given = {
+    name: getattr(config, name)
+    for name in OF_OWN
+    if getattr(config, name) is not None
+  }
+  return own.DEFAULTS._replace(**given)
 
 
 def convert(folder, options, drops):
@@ -174,11 +261,10 @@ def convert(folder, options, drops):
 
   Returns ({file name: text}, corpus.Report, SHA-256 of the files read).
   """
-  converter = CONVERTERS[options.dataset]
+  converter = CONVERTERS.get(options.dataset, own)
   source = archives.Source(folder)
-  report = corpus.Report(
-    data_sets.find(options.dataset), converter.PUBLISHED, options
-  )
+  data_set = find_data_set(options.dataset, options.own)
+  report = corpus.Report(data_set, converter.PUBLISHED, options)
   found = converter.convert(source, options, report)
   corpus.tally(found, report)
   report.check(source.folder)
@@ -212,6 +298,18 @@ def check_folder(folder, options):
     raise InputError(
       "%s: holds %s; expected a new folder for %s" % (folder, old, new)
     )
+
+
+def check_leftovers(folder, texts):
+  """Raises InputError if a folder has a split that no text replaces."""
+  known = set(writers.NER_NAMES.values()) | set(writers.NAMES.values())
+  for name in sorted(known.difference(texts)):
+    path = os.path.join(folder, name)
+    if files.exists(path):
+      raise InputError(
+        "%s: found a file of an earlier conversion, but this one makes no such "
+        "set; expected a new folder, or none there" % path
+      )
 
 
 def add_record(texts, report, digest, flags_given):
@@ -265,16 +363,24 @@ def main(_):
     if not getattr(config, name):
       raise InputError("--%s is missing; --list shows all data sets" % name)
   options = make_options(
-    config.dataset, config.layout, config.alternatives, config.allow_incomplete
+    config.dataset,
+    config.layout,
+    config.alternatives,
+    config.allow_incomplete,
+    read_choices(config),
   )
   drops = [name for name in DROPS if getattr(config, name)]
   with files.locked(config.output_dir):
     check_folder(config.output_dir, options)
     texts, report, digest = convert(config.input_dir, options, drops)
+    check_leftovers(config.output_dir, texts)
     texts = add_record(texts, report, digest, vars(config))
     write(config.output_dir, texts)
   names = ", ".join(sorted(texts))
   print("%s\nWrote to %s: %s" % (texts[REPORT], config.output_dir, names))
+  if options.own:
+    command = own.next_command(options.own.task, texts, config.output_dir)
+    print("Next: " + command)
 
 
 if __name__ == "__main__":

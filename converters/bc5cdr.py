@@ -52,14 +52,6 @@ def _read(source, part, report, split):
     documents = pubtator.parse(file.read(), file.path, skipping)
   else:
     documents = bioc.parse(
-      file.read(), file.path, _is_part_of_composite, skipping
+      file.read(), file.path, bioc.is_part_of_composite, skipping
     )
   return report.without_repeats(documents, split)
-
-
-def _is_part_of_composite(infons):
-  """Returns whether an annotation is a part of a composite name.
-
-  Parts are not mentions of their own, and some have wrong offsets.
-  """
-  return infons.get("CompositeRole") == "IndividualMention"

@@ -13,6 +13,7 @@ converters/shared/corpus.Report.skipping counts it.
 import bisect
 import collections
 import contextlib
+import re
 
 from common.errors import InputError
 from common.errors import shorten
@@ -22,18 +23,25 @@ from common.errors import shorten
 Document = collections.namedtuple(
   "Document", "id text title mentions relations place"
 )
-Mention = collections.namedtuple("Mention", "id type spans text place")
-# `first` and `second` are ids of mentions or, in PubTator, of concepts.
-Relation = collections.namedtuple("Relation", "id type first second place")
+# `concepts` are ids of what it names, such as MeSH's D009270.
+Mention = collections.namedtuple(
+  "Mention", "id type spans text place concepts", defaults=((),)
+)
+# `first` and `second` are ids of mentions or, if `by_concept`, of concepts.
+Relation = collections.namedtuple(
+  "Relation", "id type first second place by_concept", defaults=(False,)
+)
 
 # Rules of `skipping`.
 UNFIT_LINES = "lines that do not fit (skipped)"
 UNFIT_ANNOTATIONS = "annotations that do not fit (skipped)"
 UNFIT_DOCUMENTS = "documents that do not fit (skipped)"
 _MAX_DIGITS = 18  # Python refuses to read numbers of thousands of digits.
+# tmVar's ids of variants have columns of their own: p|SUB|G|12|V.
+_VARIANT = re.compile(r"[cgmnpr]\|", re.IGNORECASE)
 
 
-def mention(text, name, kind, spans, expected, place):
+def mention(text, name, kind, spans, expected, place, concepts=()):
   """Returns a Mention after checking its spans against the document's text.
 
   Spans lose the white space at their ends; blank parts are dropped. `expected`
@@ -67,7 +75,20 @@ def mention(text, name, kind, spans, expected, place):
         shorten(expected or "text"),
       )
     )
-  return Mention(name, kind, tuple(trimmed), found, place)
+  return Mention(name, kind, tuple(trimmed), found, place, concepts)
+
+
+def split_concepts(*cells):
+  """Returns the ids of concepts in cells, each whole and by its parts.
+
+  "D001|D002" names three: D001, D002 and D001|D002.
+  """
+  found = []
+  for cell in map(str.strip, cells):
+    found.append(cell)
+    if not _VARIANT.match(cell):
+      found += map(str.strip, re.split("[,;|]", cell))
+  return tuple(dict.fromkeys(c for c in found if c not in ("", "-", "-1")))
 
 
 def add(document, kind, spans, expected, place):
@@ -150,7 +171,7 @@ def joined_sentences(sentences, mentions):
 def _content(document):
   """Returns what two copies of a document share: everything but places."""
   return [document.text, document.title] + [
-    part[:-1] for part in document.mentions + document.relations
+    part._replace(place=None) for part in document.mentions + document.relations
   ]
 
 

@@ -24,8 +24,8 @@ _EXPECTED = (
   "separated by tabs"
 )
 _EXPECTED_ROW = (
-  "5 to 7 for a mention (id, start, end, text, type, concept, parts) or 3 to 5 "
-  "for a relation (id, type, two concepts, novelty)"
+  "5 to 7 for a mention (id, start, end, text, type, concept, parts), or 3 and "
+  "more for a relation (id, type, two concepts, anything)"
 )
 _NO_ABSTRACT = "titles without an abstract (taken on their own)"
 
@@ -34,8 +34,9 @@ def parse(data, path, skipping=contextlib.nullcontext):
   """Returns the documents of a file's bytes as a list of annotated.Document.
 
   Mentions have 5 to 7 columns (id, start, end, text, type, concept, parts).
-  Relations have 4 (id, type, two concepts), in BioRED a fifth (whether it is
-  novel), in tmVar no type; blank lines are ignored. Documents may repeat (see
+  Relations have 4 (id, type, two concepts) or more, of which the others are
+  ignored (BioRED's fifth says whether it is novel); in tmVar they have no type.
+  Blank lines are ignored. Documents may repeat (see
   annotated.without_repeats). Mentions are numbered within their document: T1,
   T2, ...
 
@@ -118,12 +119,14 @@ def _is_relation(cells):
   """Returns whether a row is a relation: its second column is no offset."""
   if len(cells) == 3:
     return not all(cell.isdecimal() for cell in cells[1:])
-  return len(cells) in (4, 5) and cells[1][:1].isalpha()
+  return len(cells) > 3 and cells[1][:1].isalpha()
 
 
 def _relation(name, cells, place):
   kind, first, second = [""] + cells[1:] if len(cells) == 3 else cells[1:4]
-  return annotated.Relation(name, kind, first, second, place)
+  return annotated.Relation(
+    name, kind, first.strip(), second.strip(), place, by_concept=True
+  )
 
 
 def _mention(text, name, cells, place):
@@ -134,6 +137,7 @@ def _mention(text, name, cells, place):
   span = annotated.offsets(cells[1:3], place)
   if not cells[4].strip():
     raise InputError("%s: found a mention without a type" % place)
+  concepts = annotated.split_concepts(*cells[5:6])
   return annotated.mention(
-    text, name, cells[4].strip(), [span], cells[3], place
+    text, name, cells[4].strip(), [span], cells[3], place, concepts
   )

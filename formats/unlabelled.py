@@ -229,13 +229,10 @@ def _json_documents(value, number, place):
       '%s: found %s, expected an object with a string under "text"'
       % (place, shorten(json.dumps(value), 60))
     )
-  parts = value.get("documents") or value.get("PubTator3")
-  if isinstance(parts, list) and "passages" in parts[0]:
-    for part in parts:
-      yield _bioc_document(part, number, place)
-  elif "passages" in value:
-    yield _bioc_document(value, number, place)
-  else:
+  parts = bioc.json_documents(value)
+  for part in parts:
+    yield _bioc_document(part, number, place)
+  if not parts:
     values = {name.lower(): item for name, item in value.items()}
     yield _document_of(values, number, place)
 

@@ -95,6 +95,10 @@ class Source:
       total.update(line.encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
+  def every_file(self):
+    """Returns all Files by path, also copies of the same name."""
+    return sorted(self._files, key=lambda file: file.path)
+
   def find(self, *patterns):
     """Returns the Files whose names end in one of these patterns, by name.
 

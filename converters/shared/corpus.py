@@ -30,8 +30,11 @@ from formats import annotated
 #   because  {what: why our count differs}
 Published = collections.namedtuple("Published", "counts source certain because")
 Published.__new__.__defaults__ = ((), {})
+# `own` has the choices for a corpus of one's own, see own.py.
 Options = collections.namedtuple(
-  "Options", "dataset layout alternatives allow_incomplete"
+  "Options",
+  "dataset layout alternatives allow_incomplete own",
+  defaults=(None,),
 )
 COPIES = "duplicate documents (skipped)"  # A rule of several readers.
 _MAX_SHOWN = 60  # characters of a text in the report

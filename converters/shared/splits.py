@@ -5,6 +5,7 @@ converters/splits/README.md has their sources.
 """
 
 import collections
+import hashlib
 import os
 
 from common.errors import InputError
@@ -43,6 +44,47 @@ def every_nth(documents, n):
   return divide(documents, {document.id for document in documents[n - 1 :: n]})
 
 
+def draw(documents, shares, seed, place):
+  """Returns {"train": ..., ...} of documents, drawn at random, in their order.
+
+  A digest of seed and id decides, so the same seed draws the same documents on
+  every Python.
+
+  Args:
+    documents: with ids.
+    shares: {split: its share of the documents}, at least one document each; 0
+      or None leaves the split out. The other documents are for training.
+    seed: a whole number.
+    place: where they are, for the message.
+
+  Raises:
+    InputError: nothing is left to train on.
+  """
+  ordered = sorted(
+    range(len(documents)), key=lambda i: (_digest(seed, documents[i].id), i)
+  )
+  chosen, start = {}, 0
+  for split, share in shares.items():
+    if share:
+      end = start + max(1, round(share * len(documents)))
+      chosen[split] = set(ordered[start:end])
+      start = end
+  chosen["train"] = set(ordered[start:])
+  if not chosen["train"]:
+    raise InputError(
+      "%s: found %d documents, expected some for training beside the shares %s"
+      % (
+        place,
+        len(documents),
+        ", ".join("%s of %s" % (x, split) for split, x in shares.items()),
+      )
+    )
+  return {
+    split: [d for i, d in enumerate(documents) if i in members]
+    for split, members in chosen.items()
+  }
+
+
 def published(name, documents, source, options, report):
   """Returns {split: documents} according to published lists of ids.
 
@@ -72,6 +114,11 @@ def published(name, documents, source, options, report):
     if strange:
       report.note("Skipped, as in no split: %s" % ", ".join(strange))
   return divide(documents, lists["dev"], lists.get("test", frozenset()))
+
+
+def _digest(seed, name):
+  text = "%d %s" % (seed, name)
+  return hashlib.sha256(text.encode("utf-8")).digest()
 
 
 def _path(name):

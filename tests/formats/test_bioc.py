@@ -214,7 +214,7 @@ FAULTS = [
   ),
   (
     PASSAGES % '<relation id="R0"><node refid="0"/></relation>',
-    ":15: found a relation with 1 arguments, expected two: '<relation id=",
+    ":15: found a relation with 1 arguments, expected two: '0'",
   ),
 ]
 

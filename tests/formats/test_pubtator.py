@@ -44,12 +44,14 @@ def test_documents_have_text_title_mentions_and_relations():
     title + " In rats, x fell.",
     title,
     [
-      annotated.Mention("T1", "Chemical", ((0, 8),), "Naloxone", "c.txt:3"),
+      annotated.Mention(
+        "T1", "Chemical", ((0, 8),), "Naloxone", "c.txt:3", ("D009270",)
+      ),
       annotated.Mention(
         "T2", "Chemical", ((15, 26),), "\u03b2-clonidine", "c.txt:4"
       ),
     ],
-    [annotated.Relation("R1", "CID", "D008750", "D007022", "c.txt:5")],
+    [annotated.Relation("R1", "CID", "D008750", "D007022", "c.txt:5", True)],
     "c.txt:1",
   )
 
@@ -115,11 +117,12 @@ def test_an_empty_abstract_is_not_a_missing_one():
   [
     ("CID\tD1\tD2", ("CID", "D1", "D2")),
     ("Association\t6331\tD2\tNovel", ("Association", "6331", "D2")),
+    ("Bind\t6331\tD2\tNo\t0.9\tx\ty", ("Bind", "6331", "D2")),
     ("Gene:6331\tp.R176W", ("", "Gene:6331", "p.R176W")),
     ("6331\tp.R176W", ("", "6331", "p.R176W")),
   ],
 )
-def test_relations_have_three_to_five_columns(row, relation):
+def test_relations_have_three_columns_and_more(row, relation):
   (document,) = parse(HEAD + "1\t" + row + "\n")
   assert [r[1:4] for r in document.relations] == [relation]
   assert not document.mentions
@@ -168,8 +171,8 @@ FAULTS = [
   (
     HEAD + "1\t0\t4\n",
     ":3: found 3 columns, expected 5 to 7 for a mention (id, start, end, "
-    "text, type, concept, parts) or 3 to 5 for a relation (id, type, two "
-    "concepts, novelty)",
+    "text, type, concept, parts), or 3 and more for a relation (id, type, two "
+    "concepts, anything)",
   ),
   (HEAD + "1\t0\t4\tPain\n", ":3: found 4 columns, expected 5 to 7 for a"),
   (HEAD + "1\t0\t4\tPain\tX\ta\tb\tc\n", ":3: found 8 columns, expected"),
@@ -212,7 +215,7 @@ def test_real_documents_agree_with_bioc(shared):
     second = bioc.parse(
       f.read(),
       "test.xml",
-      lambda infons: infons.get("CompositeRole") == "IndividualMention",
+      bioc.is_part_of_composite,
     )
   assert len(first) == 500
   assert list(map(content, first)) == list(map(content, second))
