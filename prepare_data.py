@@ -233,6 +233,20 @@ def make_options(dataset, layout, alternatives, allow_incomplete, choices=None):
   )
 
 
+def read_options(config):
+  """Returns the corpus.Options that flags give; InputError if they lack any."""
+  for name in ("dataset", "input_dir", "output_dir"):
+    if not getattr(config, name):
+      raise InputError("--%s is missing; --list shows all data sets" % name)
+  return make_options(
+    config.dataset,
+    config.layout,
+    config.alternatives,
+    config.allow_incomplete,
+    read_choices(config),
+  )
+
+
 def read_choices(config):
   """Returns the own.Choices that flags give; None for another data set.
 
@@ -241,7 +255,7 @@ def read_choices(config):
   """
   is_own = config.dataset == own.NAME
   for name in OF_DATA_SETS if is_own else OF_OWN:
-    if getattr(config, name) not in (None, False):
+    if getattr(config, name) is not (False if name == "alternatives" else None):
       raise InputError(
         "--%s: found it with --dataset=%s, expected it %s --dataset=own only"
         % (name, config.dataset, "without" if is_own else "with")
@@ -359,16 +373,7 @@ def main(_):
   if config.list:
     print(describe_data_sets())
     return
-  for name in ("dataset", "input_dir", "output_dir"):
-    if not getattr(config, name):
-      raise InputError("--%s is missing; --list shows all data sets" % name)
-  options = make_options(
-    config.dataset,
-    config.layout,
-    config.alternatives,
-    config.allow_incomplete,
-    read_choices(config),
-  )
+  options = read_options(config)
   drops = [name for name in DROPS if getattr(config, name)]
   with files.locked(config.output_dir):
     check_folder(config.output_dir, options)

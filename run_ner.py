@@ -18,6 +18,13 @@ def define_flags():
   )
   flags.DEFINE_string("task_name", "NER", "Name of the data in results.json.")
   flag_groups.define_predict_format_flag(["jsonl", "pubtator", "brat"])
+  flags.DEFINE_string(
+    "entity_type",
+    None,
+    "What a new model calls the entities of tags without types (B, I, O). "
+    "Default: the type of a data set known by the name of --data_dir or "
+    "--task_name, else entity. The choice is saved with the model.",
+  )
 
 
 if __name__ == "__main__":  # Before the imports that take seconds.
@@ -29,6 +36,9 @@ import os
 
 import numpy as np
 
+from common import data_sets
+from common.errors import InputError
+from common.errors import first_five
 from evaluation import metrics
 from finetuning import harness
 from formats import conll
@@ -63,19 +73,45 @@ class Ner(harness.Task):
   kinds = ("words",)
   unlabelled_kinds = detect.TEXTS + ("words",)
 
-  def __init__(self, tokenizer, max_seq_length, predict_format):
+  def __init__(
+    self,
+    tokenizer,
+    max_seq_length,
+    predict_format,
+    entity_type=None,
+    known_type="",
+  ):
+    """Takes --entity_type, and the type that the data set's name tells."""
     self.tokenizer = tokenizer
     self.room = max_seq_length - 2  # [CLS] and [SEP]
     self.predict_format = predict_format
+    self.entity_type = entity_type
+    self.known_type = known_type
 
   def read(self, data, path, split):
     return conll.parse(data, path, needs_labels=split != "test")
 
   def learn(self, sentences):
-    return {
-      "labels": conll.labels_of(sentences),
+    labels = conll.labels_of(sentences)
+    learned = {
+      "labels": labels,
       "inner_punctuation": conll.inner_punctuation(sentences),
     }
+    kinds = sorted(set(map(kind_of, labels)) - {"O"})
+    name = self.entity_type or self.known_type or entity_files.UNTYPED
+    if "" in kinds and name not in kinds:
+      learned["entity_type"] = name
+    elif self.entity_type:
+      raise InputError(
+        "--entity_type=%s: found %s in the training set, expected tags without "
+        "types, which it names"
+        % (self.entity_type, first_five(kinds) or "no entity")
+      )
+    return learned
+
+  def _shown_type(self, kind):
+    """Returns what to call a type; models from before may have no name."""
+    return kind or self.learned.get("entity_type", entity_files.UNTYPED)
 
   def labels_of(self, example):
     return [(label, None) for label in example.labels or ()]
@@ -173,7 +209,7 @@ class Ner(harness.Task):
     scores = metrics.entity_scores(gold, predicted)
     scores.update(metrics.token_scores(gold, predicted))
     scores["types"] = {
-      type_ or entity_files.UNTYPED: values
+      self._shown_type(type_): values
       for type_, values in scores["types"].items()
     }
     return scores, files
@@ -215,7 +251,7 @@ class Ner(harness.Task):
           entity_files.Entity(
             start,
             stop,
-            type_,
+            self._shown_type(type_),
             metrics.mean(probabilities[first:last]),
             example.document.text[start:stop],
           )
@@ -261,11 +297,35 @@ def kind_of(label):
   return label if label == "O" else label.partition("-")[2]
 
 
+def known_type(task_name, data):
+  """Returns the type of entities that names tell, or "".
+
+  Args:
+    task_name: --task_name.
+    data: splits.Data, whose folders may be called after a data set.
+  """
+  folders = [data.data_dir or "", os.path.dirname(data.train_file or "")]
+  names = [os.path.basename(folder.rstrip("/")) for folder in folders]
+  found = filter(None, map(data_sets.find, [task_name] + names))
+  return next((data_set.entity for data_set in found), "")
+
+
 def main(_):
   values = flag_groups.values()
   command = harness.read_command(values)
+  if values.entity_type and not harness.trains(command):
+    raise InputError(
+      "--entity_type=%s: found nothing to train, expected it with --do_train, "
+      "which saves it in task.json" % values.entity_type
+    )
   model = harness.load_model(command)
-  task = Ner(model.tokenizer, values.max_seq_length, values.predict_format)
+  task = Ner(
+    model.tokenizer,
+    values.max_seq_length,
+    values.predict_format,
+    values.entity_type,
+    known_type(values.task_name, command.data),
+  )
   harness.run(task, command, model)
 
 

@@ -37,10 +37,11 @@ DRIVE = "https://drive.google.com/"
 #   metrics      as in Task; for questions see QUESTION_METRICS
 #   aliases      other names of its folders of results
 #   note         what to know about its scores
+#   entity       what its entities are, where it has one type without a name
 DataSet = collections.namedtuple(
   "DataSet",
   "name label task title licence home input_files files agreement"
-  " preprocessed unpacking layouts metrics aliases note",
+  " preprocessed unpacking layouts metrics aliases note entity",
 )
 
 TASKS = {
@@ -133,6 +134,7 @@ def drive_file(name, file_id):
 def _data_set(name, label, task, preprocessed="", **fields):
   """Returns a DataSet; omitted fields are empty, its metrics the task's."""
   defaults = dict(files=(), agreement="", unpacking="", aliases=(), note="")
+  defaults["entity"] = ""
   defaults["metrics"] = TASKS[task].metrics
   if preprocessed:
     preprocessed = DRIVE + "drive/folders/" + preprocessed
@@ -145,7 +147,7 @@ def _files(folders, *names):
   return tuple(File(x, tuple(folder + x for folder in folders)) for x in names)
 
 
-def _bc5cdr(name, label, preprocessed, aliases):
+def _bc5cdr(name, label, preprocessed, aliases, entity):
   return _data_set(
     name,
     label,
@@ -171,6 +173,7 @@ def _bc5cdr(name, label, preprocessed, aliases):
     ),
     layouts=("biobert", "blurb", "blue"),
     aliases=aliases,
+    entity=entity,
   )
 
 
@@ -239,18 +242,21 @@ DATA_SETS = (
     ),
     layouts=("biobert", "blurb"),
     aliases=("ncbi",),
+    entity="Disease",
   ),
   _bc5cdr(
     "bc5cdr-disease",
     "BC5CDR-disease",
     "1BtEDXwj1bwSZfes8w-4S9mIZLdjTC4nj",
     aliases=("bc5-disease",),
+    entity="Disease",
   ),
   _bc5cdr(
     "bc5cdr-chem",
     "BC5CDR-chem",
     "1b_C-vuOZ7ae1qUeuXZJhdyRSrWgygVMS",
     aliases=("bc5-chem", "bc5cdr-chemical"),
+    entity="Chemical",
   ),
   _data_set(
     "bc4chemd",
@@ -272,6 +278,7 @@ DATA_SETS = (
       "chemdner_corpus.tar.gz",
     ),
     layouts=("biobert",),
+    entity="Chemical",
   ),
   _data_set(
     "bc2gm",
@@ -289,6 +296,7 @@ DATA_SETS = (
       "bc2GMtest_1.0.tar.gz",
     ),
     layouts=("biobert", "blurb"),
+    entity="Gene",
   ),
   _data_set(
     "jnlpba",
@@ -327,6 +335,7 @@ DATA_SETS = (
       ),
     ),
     layouts=("biobert",),
+    entity="Species",
   ),
   _data_set(
     "s800",
@@ -340,6 +349,7 @@ DATA_SETS = (
     "folder abstracts",
     files=_files(["https://species.jensenlab.org/files/"], "S800-1.0.tar.gz"),
     layouts=("biobert",),
+    entity="Species",
   ),
   _data_set(
     "shareclefe",
@@ -353,6 +363,7 @@ DATA_SETS = (
     "Task1TestSetCorpus100 and Task1Gold_SN2012, as folders or archives",
     layouts=("blue",),
     aliases=("shareclef", "share"),
+    entity="Disorder",
   ),
   # ----------------------------------------------------------------- relations
   _data_set(

@@ -41,7 +41,7 @@ _RESULTS_SHAPE = {"task_name?": _TEXT, "test?": {}, "dev?": {}, "batches?": {}}
 _STATE_SHAPE = {"finished": bool, "scores": [[int, float]]}
 # What each task learns; those of earlier versions have the same.
 _LEARNED_SHAPES = {
-  "ner": {"labels": [str], "inner_punctuation": str},
+  "ner": {"labels": [str], "inner_punctuation": str, "entity_type?": str},
   "re": {
     "labels": [str],
     "entity_marks": str,

@@ -58,6 +58,7 @@ def data_set(task):
     metrics=about.metrics,
     aliases=(),
     note="",
+    entity="",
   )
 
 

@@ -86,8 +86,10 @@ def split_concepts(*cells):
   found = []
   for cell in map(str.strip, cells):
     found.append(cell)
-    if not _VARIANT.match(cell):
-      found += map(str.strip, re.split("[,;|]", cell))
+    for part in map(str.strip, re.split("[,;]", cell)):
+      found.append(part)
+      if not _VARIANT.match(part):
+        found += map(str.strip, part.split("|"))
   return tuple(dict.fromkeys(c for c in found if c not in ("", "-", "-1")))
 
 

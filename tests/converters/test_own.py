@@ -10,7 +10,6 @@ import pytest
 from common.errors import InputError
 from converters import own
 from formats import conll
-import prepare_data
 import run_ner
 import run_re
 from tests.helpers import corpus_files
@@ -111,11 +110,12 @@ def make(tmp_path):
       name: text if isinstance(text, bytes) else text.encode("utf-8")
       for name, text in found.items()
     }
-    options = prepare_data.make_options(
-      "own", None, False, allow_incomplete, own.DEFAULTS._replace(**choices)
+    texts, convert.report = corpus_files.convert(
+      corpus_files.write(folder, data),
+      own.NAME,
+      allow_incomplete=allow_incomplete,
+      choices=own.DEFAULTS._replace(**choices),
     )
-    corpus_files.write(folder, data)
-    texts, convert.report, _ = prepare_data.convert(str(folder), options, ())
     return texts
 
   convert.number = 0

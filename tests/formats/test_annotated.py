@@ -26,6 +26,20 @@ def test_a_mention_has_the_text_at_its_offsets():
   )
 
 
+@pytest.mark.parametrize(
+  "cells, expected",
+  [
+    (["D1|D2"], ("D1|D2", "D1", "D2")),
+    (["12, 13;14"], ("12, 13;14", "12", "13", "14")),
+    (["p|SUB|G|12|V"], ("p|SUB|G|12|V",)),  # 12 is a position, no gene.
+    (["-1", "-", "", "1"], ("1",)),  # PubTator writes -1 for none.
+    ([], ()),
+  ],
+)
+def test_concepts_are_split(cells, expected):
+  assert annotated.split_concepts(*cells) == expected
+
+
 SPANS = [
   # spans, expected, spans of the mention, text, why
   ([(4, 12)], None, ((6, 11),), "renal", "white space at the ends"),

@@ -161,6 +161,80 @@ def test_the_encoding_of_the_xml_declaration_is_used():
   assert document.text == "caf\xe9"
 
 
+def json_document(**changed):
+  """Returns a document in BioC's JSON with an annotation in a sentence."""
+  annotation = {
+    "id": 7,
+    "infons": {"type": "Gene", "identifier": "12;p|SUB|G|12|V", "score": 1},
+    "locations": [{"offset": 4, "length": 4}],
+    "text": "rats",
+  }
+  sentence = {"offset": 4, "text": "rats.", "annotations": [annotation]}
+  passage = {"offset": 0, "infons": {}, "sentences": [sentence]}
+  return dict({"id": 1, "passages": [passage]}, **changed)
+
+
+def test_json_has_the_same_annotations_as_xml():
+  relation = {"id": "R", "infons": {"type": "x"}, "nodes": [{"refid": 7}] * 2}
+  place = "c.json, document '1'"
+  assert bioc.parse_json(
+    json_document(relations=[relation]), "c.json"
+  ) == annotated.Document(
+    "1",
+    "    rats.",
+    None,
+    [
+      annotated.Mention(
+        "7",
+        "Gene",
+        ((4, 8),),
+        "rats",
+        place + ", annotation '7'",
+        ("12;p|SUB|G|12|V", "12", "p|SUB|G|12|V", "1"),
+      )
+    ],
+    [annotated.Relation("R", "x", "7", "7", place + ", relation 'R'")],
+    place,
+  )
+
+
+@pytest.mark.parametrize(
+  "infons",
+  [
+    {"type": "Bind", "novel": "No", "entity2": "12", "entity1": "D1"},
+    {"novel": "No", "type": "Bind", "Chemical": "D1", "Gene": "12"},
+  ],
+)
+def test_relations_of_concepts_in_json_skip_other_infons(infons):
+  document = json_document(relations=[{"id": "R", "infons": infons}])
+  (relation,) = bioc.parse_json(document, "c.json").relations
+  assert relation[1:4] == ("Bind", "D1", "12") and relation.by_concept
+
+
+@pytest.mark.parametrize(
+  "changed, message",
+  [
+    ({"relations": [{"id": "R"}]}, "relation 'R': found a relation with 0 arg"),
+    ({"relations": {}}, None),
+    ({"relations": ["R"]}, 'found "R" under relations'),
+    (
+      {"annotations": [{"id": "A"}]},
+      "annotation 'A': found an annotation wi",
+    ),
+    ({"annotations": 5}, "found 5 under annotations, expected a list"),
+    ({"id": "\ud800"}, "found half of a surrogate pair"),
+    ({"passages": 5}, "c.json: found passages of another shape"),
+  ],
+)
+def test_malformed_json_is_rejected(changed, message):
+  if message is None:  # Nothing is no fault.
+    assert bioc.parse_json(json_document(**changed), "c.json").relations == []
+    return
+  with pytest.raises(errors.InputError) as caught:
+    bioc.parse_json(json_document(**changed), "c.json")
+  assert message in str(caught.value)
+
+
 FAULTS = [
   # documents, message
   ("", ": found no document, expected a BioC collection with documents"),

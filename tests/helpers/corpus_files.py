@@ -41,10 +41,11 @@ def convert(
   allow_incomplete=True,
   alternatives=False,
   drops=(),
+  choices=None,
 ):
   """Converts a folder; returns ({file name: text}, corpus.Report)."""
   options = prepare_data.make_options(
-    dataset, layout, alternatives, allow_incomplete
+    dataset, layout, alternatives, allow_incomplete, choices
   )
   return prepare_data.convert(str(folder), options, drops)[:2]
 

@@ -26,6 +26,7 @@ import numpy as np
 from common import files
 from common import run_files
 from common.errors import InputError
+from converters import own
 from evaluation import results
 from evaluation import scoreboard
 from evaluation import sweep
@@ -299,6 +300,7 @@ def _json_lines(*values):
 
 WORDS = "-DOCSTART-\tO\n\nCancer\tB-Dis\n,\tO\nlung\tB-Dis\ncancer\tI-Dis\n\n"
 BILOU = "Cancer NN U-Dis\nlung NN B-Dis\ncancer NN L-Dis\n. . O\n"
+ANN = "T1\tDis 0 4\tPain\nT2\tDis 8 12;13 16\trats too\nR1\tx A:T1 B:T2\n"
 PUBTATOR = (
   "1|t|Naloxone in rats.\n1|a|It reverses pain.\n1\t0\t8\tNaloxone\tChemical"
   "\tD9270\n1\tCID\tD9270\tD10146\n\n2|t|Title.\n2|a|Pain.\n"
@@ -318,7 +320,28 @@ BIOC_JSON = json.dumps(
         "id": "1",
         "passages": [
           {"offset": 0, "infons": {"type": "title"}, "text": "Pain."},
-          {"offset": 6, "infons": {}, "text": "In rats, pain is common."},
+          {
+            "offset": 6,
+            "infons": {},
+            "text": "In rats, pain is common.",
+            "annotations": [
+              {
+                "id": str(i),
+                "infons": {"type": "X", "identifier": "D%d" % i},
+                "text": text,
+                "locations": [{"offset": offset, "length": 4}],
+              }
+              for i, (offset, text) in enumerate([(9, "rats"), (15, "pain")])
+            ],
+          },
+        ],
+        "relations": [
+          {
+            "id": "R",
+            "infons": {"type": "x"},
+            "nodes": [{"refid": "0", "role": ""}, {"refid": "1", "role": ""}],
+          },
+          {"id": "S", "infons": {"entity1": "D0", "entity2": "D1"}},
         ],
       }
     ]
@@ -582,7 +605,6 @@ def _annotated_readers():
     paths = [os.path.join(folder, name) for name in ("a.txt", "a.ann")]
     return brat.parse(*map(files.read, paths), "a", *paths)
 
-  ann = "T1\tDis 0 4\tPain\nT2\tDis 8 12;13 16\trats too\nR1\tx A:T1 B:T2\n"
   found = {
     "conll": _of_bytes("a", WORDS, conll.parse),
     "conll-bilou": _of_bytes("a", BILOU, conll.parse),
@@ -592,7 +614,7 @@ def _annotated_readers():
     "pubtator": _of_bytes("a", PUBTATOR, pubtator.parse),
     "bioc": _of_bytes("a.xml", BIOC, bioc.parse),
     "brat": Reader(
-      {"a.txt": b"Pain in rats too.\n", "a.ann": ann.encode()}, read_brat
+      {"a.txt": b"Pain in rats too.\n", "a.ann": ANN.encode()}, read_brat
     ),
     "exact-answers": _of_bytes("a", BIOASQ, questions.parse_exact_answers),
     "submitted-answers": _of_bytes(
@@ -738,6 +760,33 @@ def _checkpoint():
   }
 
 
+def _own_readers():
+  """Returns the Readers of corpora of one's own, for both tasks."""
+  found = {
+    "brat": {"a.txt": "Pain in rats too.\n", "a.ann": ANN},
+    "bioc": {"a.xml": BIOC},
+    "bioc-json": {"a.json": BIOC_JSON},
+    "pubtator": {"a.txt": PUBTATOR},
+    "conll": {"a.tsv": WORDS},
+  }
+  readers = {}
+  for name, texts in found.items():
+    choices = own.DEFAULTS._replace(
+      input_format=name.partition("-")[0],
+      task="re" if name in ("brat", "bioc-json") else "ner",
+      dev_fraction=0.0,
+      test_fraction=0.0,
+    )
+    data = {path: text.encode("utf-8") for path, text in texts.items()}
+    readers["own-" + name] = Reader(
+      data,
+      lambda folder, choices=choices: corpus_files.convert(
+        folder, own.NAME, choices=choices
+      ),
+    )
+  return readers
+
+
 def _corpus_readers():
   """Returns the Readers of the benchmark's corpora."""
   return {
@@ -760,6 +809,7 @@ READERS = {
     _model_readers,
     _score_readers,
     _corpus_readers,
+    _own_readers,
   )
   for name, reader in readers().items()
 }

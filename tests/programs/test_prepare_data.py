@@ -15,6 +15,7 @@ from common import data_sets
 from common import files
 from common import flag_groups
 from common.errors import InputError
+from converters.shared import folders
 import prepare_data
 from tests.helpers import REPO
 from tests.helpers import corpus_files
@@ -60,6 +61,7 @@ def call(folder, output, dataset="mednli", **changed):
     alternatives=False,
     drop_leaks=False,
     drop_contradictions=False,
+    **dict.fromkeys(prepare_data.OF_OWN),
   )
   vars(config).update(changed)
   with mock.patch.object(flag_groups, "values", lambda: config):
@@ -85,6 +87,79 @@ def test_help_and_list_show_flags_and_data_sets():
 def test_every_data_set_with_layouts_has_a_converter():
   names = {data_set.name for data_set in data_sets.converted()}
   assert names == set(prepare_data.CONVERTERS)
+
+
+BRAT = {
+  "%s/a.%s" % (split, ending): data
+  for split in ("train", "dev", "test")
+  for ending, data in (
+    ("txt", b"Aspirin for pain."),
+    ("ann", b"T1\tDrug 0 7\tAspirin\nT2\tSign 12 16\tpain\nR1\tX A:T1 B:T2\n"),
+  )
+}
+
+
+def test_your_own_corpus_is_converted_with_the_same_report(tmp_path):
+  folder = corpus_files.write(tmp_path / "in", BRAT)
+  output = tmp_path / "out"
+  given = ("--dataset=own", "--input_dir", folder, "--output_dir", str(output))
+  printed = run(*given, "--task=re", "--types=Drug,Sign")
+  written = contents(output)
+  assert set(written) == OUTPUT
+  assert written["dev.tsv"] == (
+    b"index\tsentence\tlabel\ndev/a.T1.T2\t@Drug$ for @Sign$.\tX\n"
+  )
+  report = written["conversion_report.txt"].decode("utf-8")
+  assert printed.startswith(report)
+  assert "label X" in report and "1 in train and test: " in report
+  record = json.loads(written["conversion.json"].decode("utf-8"))
+  assert record["flags"]["types"] == ["Drug", "Sign"]
+  assert printed.endswith(
+    "Next: python run_re.py --task_name=generic --negative_label=false "
+    "--do_eval --data_dir=%s --output_dir=output "
+    "--bioalbert_dir=models/bioalbert-small\n" % output
+  )
+  message = run(*given, fails=True)
+  assert "holds own in the layout blue; expected a new folder for" in message
+
+
+def test_a_split_of_an_earlier_conversion_is_an_error(tmp_path):
+  folder = corpus_files.write(tmp_path / "in", BRAT)
+  call(folder, tmp_path / "out", "own")
+  before = contents(tmp_path / "out")
+  rest = {n: text for n, text in BRAT.items() if not n.startswith("dev")}
+  smaller = corpus_files.write(tmp_path / "less", rest)
+  with pytest.raises(InputError, match="devel.tsv: found a file of an earlier"):
+    call(smaller, tmp_path / "out", "own")
+  assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+  "dataset, flag, value",
+  [
+    ("own", "layout", "blue"),
+    ("own", "alternatives", True),
+    ("hoc", "input_format", "auto"),
+    ("hoc", "task", "ner"),
+    ("hoc", "types", ["Drug"]),
+    ("hoc", "dev_fraction", 0.0),
+    ("hoc", "test_fraction", 0.1),
+    ("hoc", "seed", 0),
+  ],
+)
+def test_flags_of_other_data_sets_are_errors(tmp_path, dataset, flag, value):
+  expected = "without" if dataset == "own" else "with"
+  message = "--%s: found it with --dataset=%s, expected it %s --dataset=own" % (
+    flag,
+    dataset,
+    expected,
+  )
+  with pytest.raises(InputError, match=message):
+    call(str(tmp_path), tmp_path / "out", dataset, **{flag: value})
+
+
+def test_flags_name_the_formats_that_are_read():
+  assert prepare_data.FORMATS == ("auto",) + folders.FORMATS
 
 
 def test_a_conversion_writes_files_a_report_and_a_record(mednli, tmp_path):

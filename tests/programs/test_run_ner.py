@@ -4,8 +4,11 @@
 import numpy as np
 import pytest
 
+from common.errors import InputError
+from finetuning import splits
 from formats import conll
 import run_ner
+from tests.helpers import tiny
 
 
 def task_for(tokenizer, sentences, max_seq_length=128):
@@ -184,6 +187,71 @@ def test_document_without_words_is_kept(tokenizer):
   files = task.write_unlabelled(examples, outputs, "x")
   assert [len(o) for o in outputs] == [0, 1]
   assert files["x.entities.jsonl"].count("\n") == 2
+
+
+# Tags without and with types.
+UNTYPED = conll.Sentence(["fever"], ["B"])
+TYPED = conll.Sentence(["fever"], ["B-Sign"])
+
+
+@pytest.mark.parametrize(
+  "asked, known, expected",
+  [
+    ("Sign", "Disease", "Sign"),
+    (None, "Disease", "Disease"),
+    (None, "", "entity"),
+  ],
+)
+def test_untyped_entities_have_a_type_everywhere(
+  tokenizer, asked, known, expected
+):
+  task = run_ner.Ner(tokenizer, 32, "jsonl", asked, known)
+  task.learned = task.learn([UNTYPED])
+  assert task.learned["entity_type"] == expected
+  later = run_ner.Ner(tokenizer, 32, "pubtator", known_type="Gene")
+  later.learned = task.learned  # As task.json keeps it.
+  outputs = [oracle(task, task.encode(UNTYPED, False).features)]
+  scores, _ = later.score([UNTYPED], outputs, "dev")
+  assert list(scores["types"]) == [expected]
+  (example,) = later.read_unlabelled(b"fever", "x.txt")
+  files = later.write_unlabelled([example], outputs, "x")
+  assert "\t0\t5\tfever\t%s\n" % expected in files["x.entities.pubtator"]
+  assert 'data-type="%s"' % expected in files["x.entities.html"]
+
+
+def test_typed_entities_keep_their_types(tokenizer):
+  task = run_ner.Ner(tokenizer, 32, "jsonl", known_type="Disease")
+  assert "entity_type" not in task.learn([TYPED])
+  assert "entity_type" not in task.learn(
+    [TYPED, UNTYPED._replace(labels=["O"])]
+  )
+  task = run_ner.Ner(tokenizer, 32, "jsonl", entity_type="Disease")
+  with pytest.raises(InputError, match="--entity_type=Disease: found Sign in"):
+    task.learn([TYPED])
+
+
+@pytest.mark.parametrize(
+  "task_name, folder, train_file, expected",
+  [
+    ("NER", "data/ncbi-disease/", None, "Disease"),
+    ("bc2gm", "data/ncbi-disease", None, "Gene"),
+    ("NER", None, "data/BC4CHEMD/train.tsv", "Chemical"),
+    ("NER", "data/chemprot", None, ""),
+    ("NER", "data/mine", None, ""),
+    ("NER", None, None, ""),
+  ],
+)
+def test_names_of_data_sets_tell_the_type(
+  task_name, folder, train_file, expected
+):
+  data = splits.Data(**dict.fromkeys(splits.Data._fields))
+  data = data._replace(data_dir=folder, train_file=train_file)
+  assert run_ner.known_type(task_name, data) == expected
+
+
+def test_a_type_without_training_is_an_error(tmp_path):
+  with pytest.raises(InputError, match="--entity_type=X: found nothing to tr"):
+    tiny.run(run_ner, tmp_path, do_train=False, entity_type="X")
 
 
 def test_untyped_entities_are_scored_as_entity(tokenizer):

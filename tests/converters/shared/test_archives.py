@@ -398,6 +398,17 @@ def test_the_error_names_an_archive_to_unpack(tmp_path):
     archives.Source(str(tmp_path)).files("texts", "*.txt")
 
 
+def test_every_file_includes_copies_of_the_same_name(source):
+  found = source(
+    {"b/a.txt": b"x", "a/a.txt": b"y", "c.tar": tarred({"d": b""})}
+  )
+  assert [file.name for file in found.every_file()] == [
+    "a/a.txt",
+    "b/a.txt",
+    "d",
+  ]
+
+
 # -- unpacking ---------------------------------------------------------------
 
 WEIGHTS = {

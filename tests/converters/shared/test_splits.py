@@ -108,3 +108,24 @@ def test_no_id_is_in_two_lists_of_a_corpus():
   assert len(pairs) >= 8
   for first, second in pairs:
     assert not splits.ids(first) & splits.ids(second), (first, second)
+
+
+def test_a_draw_is_the_same_everywhere_and_keeps_the_order():
+  shares = {"test": 0.2, "dev": 0.1}
+  drawn = splits.draw(groups("abcdefghij"), shares, 1, "folder")
+  assert names(drawn) == DRAWN
+  assert names(splits.draw(groups("jihgfedcba"), shares, 1, "folder")) == {
+    split: found[::-1] for split, found in DRAWN.items()
+  }
+  assert names(splits.draw(groups("abcdefghij"), shares, 2, "x")) != DRAWN
+
+
+def test_a_draw_takes_one_document_at_least_and_leaves_some():
+  drawn = splits.draw(groups("abc"), {"test": 0.01, "dev": 0}, 1, "folder")
+  assert sorted(map(len, drawn.values())) == [1, 2] and "dev" not in drawn
+  with pytest.raises(errors.InputError, match="^folder: found 2 documents, ex"):
+    splits.draw(groups("ab"), {"test": 0.1, "dev": 0.1}, 1, "folder")
+
+
+# By the digests of "1 a" to "1 j".
+DRAWN = {"train": "bdefhij", "test": "cg", "dev": "a"}
