@@ -9,6 +9,7 @@ that the corpus relates somewhere make pairs. Unrelated pairs are NEGATIVE.
 import collections
 import itertools
 import re
+import shlex
 
 from common import data_sets
 from common.errors import InputError
@@ -43,22 +44,13 @@ _ALONE = (
 def data_set(task):
   """Returns a DataSet for the report."""
   about = data_sets.TASKS[task.upper()]
-  return data_sets.DataSet(
-    NAME,
-    NAME,
-    task.upper(),
+  empty = dict.fromkeys(data_sets.DataSet._fields, "")
+  return data_sets.DataSet(**empty)._replace(
+    name=NAME,
+    task=task.upper(),
     title="your own corpus, " + about.title,
-    licence="yours",
-    home="",
     input_files="annotated documents",
-    files=(),
-    agreement="",
-    unpacking="",
     layouts=(_LAYOUTS[task],),
-    metrics=about.metrics,
-    aliases=(),
-    note="",
-    entity="",
   )
 
 
@@ -69,7 +61,7 @@ def next_command(task, names, folder):
     parts.append("--task_name=generic --negative_label=%s" % NEGATIVE)
   if {writers.NAMES["dev"], writers.NER_NAMES["dev"]} & set(names):
     parts.append("--do_eval")
-  parts.append("--data_dir=%s --output_dir=output" % folder)
+  parts.append("--data_dir=%s --output_dir=output/own" % shlex.quote(folder))
   return " ".join(parts + ["--bioalbert_dir=models/bioalbert-small"])
 
 
@@ -175,7 +167,12 @@ def _wanted_types(divided, asked, folder):
     if kind not in known:
       raise InputError(
         "--types=%s: found no mention of %s in %s, expected one of %s"
-        % (",".join(asked), kind, folder, ", ".join(filter(None, known)))
+        % (
+          ",".join(asked),
+          kind,
+          folder,
+          ", ".join(filter(None, known)) or "none",
+        )
       )
   return set(asked or known)
 

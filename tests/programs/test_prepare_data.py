@@ -116,7 +116,7 @@ def test_your_own_corpus_is_converted_with_the_same_report(tmp_path):
   assert record["flags"]["types"] == ["Drug", "Sign"]
   assert printed.endswith(
     "Next: python run_re.py --task_name=generic --negative_label=false "
-    "--do_eval --data_dir=%s --output_dir=output "
+    "--do_eval --data_dir=%s --output_dir=output/own "
     "--bioalbert_dir=models/bioalbert-small\n" % output
   )
   message = run(*given, fails=True)
