@@ -70,6 +70,8 @@ def read(source, input_format, report):
   files = [f for f in source.every_file() if not _NOT_DATA.match(f.base)]
   if input_format == "auto":
     input_format, files = _detect(files, source.folder)
+  elif input_format != "brat":
+    files = [f for f in files if _format_of(f) in (input_format, None)]
   parts = _parts(files, input_format)
   if not parts:
     raise InputError(
@@ -140,7 +142,7 @@ def _note_others(source, parts, report):
   known = {file.path for part in parts for file in part.files.values()}
   others = [f.path for f in source.every_file() if f.path not in known]
   if others:
-    report.note("Ignored, as no documents: %s." % first_five(others))
+    report.note("Ignored files: %s." % first_five(others))
 
 
 def _splits_of(parts, folder):

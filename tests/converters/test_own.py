@@ -195,6 +195,14 @@ def test_files_that_are_no_documents_are_noted(make):
   assert "README.txt" in note and "x.pdf" in note
 
 
+def test_a_named_format_leaves_out_the_others(make):
+  found = dict(FORMATS["bioc"], **FORMATS["conll"])
+  found["Train.PubTator"] = PUBTATOR.replace("pain", "ache")
+  texts = make(found, input_format="pubtator", **WHOLE)
+  assert texts["train.tsv"] == NER.replace("pain", "ache")
+  assert "d.conll" in make.report.notes[0] and "d.xml" in make.report.notes[0]
+
+
 @pytest.mark.parametrize(
   "found, choices, message",
   [
