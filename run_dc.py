@@ -16,6 +16,7 @@ from common import flag_groups
 def define_flags():
   """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
   flag_groups.define_sentence_flags()
+  flag_groups.define_class_weights_flag()
   flags.DEFINE_enum(
     "task_name",
     None,
@@ -128,7 +129,12 @@ class Dc(sentence_tasks.SentenceTask):
         "learn" % examples[0].place
       )
     labels = {label for e in examples for label in e.gold}
-    return {"labels": sorted(labels, key=label_sets.order)}
+    counts = collections.Counter(x for e in examples for x in labels_of(e))
+    balanced = {x: len(examples) / max(counts[x], 1) - 1 for x in labels}
+    return dict(
+      self.learned_weights({x: w or 1.0 for x, w in balanced.items()}),
+      labels=sorted(labels, key=label_sets.order),
+    )
 
   def encode(self, example, is_training):
     del is_training
@@ -156,7 +162,7 @@ class Dc(sentence_tasks.SentenceTask):
 
   def head(self, sequence, pooled, features, is_training):
     del sequence
-    return heads.labels(pooled, features["gold"], is_training)
+    return heads.labels(pooled, features["gold"], is_training, self.weights())
 
   def calibrate(self, examples, outputs):
     """Returns the thresholds with which these documents score best."""

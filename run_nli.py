@@ -14,6 +14,7 @@ from common import flag_groups
 def define_flags():
   """Defines the flags of BlueBERT and of ALBERT's fine-tuning programs."""
   flag_groups.define_sentence_flags()
+  flag_groups.define_class_weights_flag()
   flags.DEFINE_string(
     "task_name", "mednli", "Name of the data in results.json."
   )

@@ -28,6 +28,7 @@ NEGATIVES = {
 def define_flags():
   """Defines the flags of BioBERT's run_re.py and of ALBERT's fine-tuning."""
   flag_groups.define_sentence_flags()
+  flag_groups.define_class_weights_flag()
   flags.DEFINE_enum(
     "task_name",
     None,

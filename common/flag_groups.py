@@ -290,6 +290,16 @@ def define_sentence_flags():
   define_predict_format_flag(["tsv", "jsonl"])
 
 
+def define_class_weights_flag():
+  """Defines the weights of labels; for tasks whose labels may be unbalanced."""
+  flags.DEFINE_string(
+    "class_weights",
+    None,
+    "Weights of the labels in the loss: 'balanced', rare ones counting more, "
+    "or label:weight pairs with commas, others counting 1. Default: all alike.",
+  )
+
+
 def _define_data_flags(predict_file):
   """Defines the data to train on, to evaluate and to label."""
   flags.DEFINE_string("data_dir", None, "Folder with the data set.")

@@ -46,10 +46,15 @@ _LEARNED_SHAPES = {
     "labels": [str],
     "entity_marks": str,
     "mark_ids?": {str: int},
+    "class_weights?": {str: float},
   },
   "sts": {"highest?": float},
-  "nli": {"labels": [str]},
-  "dc": {"labels": [str], "thresholds?": {str: float}},
+  "nli": {"labels": [str], "class_weights?": {str: float}},
+  "dc": {
+    "labels": [str],
+    "thresholds?": {str: float},
+    "class_weights?": {str: float},
+  },
   "qa": {"unanswerable?": bool},
   "yesno": {"labels": [str]},
 }

@@ -45,7 +45,8 @@ Training = collections.namedtuple(
   "train_batch_size num_accumulation_steps num_train_epochs train_step "
   "learning_rate warmup_proportion warmup_step optimizer "
   "save_checkpoints_steps keep_checkpoint_max early_stopping_patience "
-  "freeze_encoder",
+  "freeze_encoder class_weights",
+  defaults=(None,),
 )
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole

@@ -30,17 +30,44 @@ TWO = {
 }
 
 
+BALANCED = "balanced"  # A value of --class_weights.
+
+
 def run(task_class, command, *options):
   """Runs a task; `options` follow max_seq_length in the class's arguments."""
   model = harness.load_model(command)
   task = task_class(model.tokenizer, command.max_seq_length, *options)
+  task.asked_weights = command.training.class_weights
   harness.run(task, command, model)
+
+
+def _parse_weights(text, labels):
+  """Returns {label: weight} of --class_weights=label:weight,..."""
+  found = {}
+  for part in text.split(","):
+    label, _, weight = part.rpartition(":")
+    if label not in labels or not _is_weight(weight):
+      raise InputError(
+        "--class_weights: found '%s', expected %s or label:weight, with a "
+        "weight above 0 and one of the labels %s"
+        % (part, BALANCED, ", ".join(labels))
+      )
+    found[label] = float(weight)
+  return found
+
+
+def _is_weight(text):
+  try:
+    return 0 < float(text) < float("inf")
+  except ValueError:
+    return False
 
 
 class SentenceTask(harness.Task):
   """A task on Examples of one or two texts."""
 
   texts = ONE  # {column of a text: its spellings}
+  asked_weights = None  # The value of --class_weights.
   gold = {"label": ("label", "labels")}  # The gold column.
 
   def __init__(self, tokenizer, max_seq_length, predict_format="tsv"):
@@ -52,6 +79,32 @@ class SentenceTask(harness.Task):
   def columns(self):
     """Returns {name: spellings} of the columns of an id and of the texts."""
     return dict({"id": ID}, **self.texts)
+
+  def learned_weights(self, balanced):
+    """Returns the weights of labels as `learn` does, {} for none.
+
+    Args:
+      balanced: {label: weight} that --class_weights=balanced stands for.
+
+    Raises:
+      InputError: --class_weights has another form, or names another label.
+    """
+    if not self.asked_weights:
+      return {}
+    weights = balanced
+    if self.asked_weights != BALANCED:
+      weights = dict.fromkeys(balanced, 1.0)
+      weights.update(_parse_weights(self.asked_weights, sorted(balanced)))
+    logging.info(
+      "weights of labels in the loss: %s",
+      ", ".join("%s %.4g" % pair for pair in sorted(weights.items())),
+    )
+    return {"class_weights": weights}
+
+  def weights(self):
+    """Returns the weights of the labels by their ids; None if all are alike."""
+    weights = self.learned.get("class_weights")
+    return weights and [weights[label] for label in self.learned["labels"]]
 
   def read_rows(self, data, path):
     """Returns the tables.Rows of a file."""
@@ -179,7 +232,13 @@ class OneLabel(SentenceTask):
     return re.sub(r"^(\d+)\.0$", r"\1", text.strip())
 
   def learn(self, examples):
-    return {"labels": sorted({e.gold for e in examples}, key=self.label_order)}
+    counts = collections.Counter(e.gold for e in examples)
+    # As in scikit-learn: the mean over the training set is 1.
+    balanced = {x: len(examples) / (len(counts) * n) for x, n in counts.items()}
+    return dict(
+      self.learned_weights(balanced),
+      labels=sorted(counts, key=self.label_order),
+    )
 
   def labels_of(self, example):
     return [] if example.gold is None else [(example.gold, example.place)]
@@ -201,7 +260,11 @@ class OneLabel(SentenceTask):
   def head(self, sequence, pooled, features, is_training):
     del sequence
     return heads.classes(
-      pooled, features["label_id"], len(self.learned["labels"]), is_training
+      pooled,
+      features["label_id"],
+      len(self.learned["labels"]),
+      is_training,
+      self.weights(),
     )
 
   def answer_columns(self):

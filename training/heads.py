@@ -39,7 +39,7 @@ def tokens(sequence, label_ids, num_labels, is_training):
   }
 
 
-def classes(pooled, label_ids, num_labels, is_training):
+def classes(pooled, label_ids, num_labels, is_training, weights=None):
   """Assigns one label to every input (as the release's run_classifier.py).
 
   Args:
@@ -47,14 +47,15 @@ def classes(pooled, label_ids, num_labels, is_training):
     label_ids: int [B]; inputs labelled -1 do not count in the loss.
     num_labels: L.
     is_training: whether dropout is on.
+    weights: L numbers; an input counts in the loss as its label's says.
 
   Returns:
-    The mean cross-entropy over labelled inputs, and {"probabilities": float
-    [B, L]}.
+    The (weighted) mean cross-entropy over labelled inputs, and
+    {"probabilities": float [B, L]}.
   """
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
   logits = linear(pooled, num_labels)  # [B, L]
-  return _mean_cross_entropy(logits, label_ids), {
+  return _mean_cross_entropy(logits, label_ids, weights), {
     "probabilities": tf.nn.softmax(logits)
   }
 
@@ -76,13 +77,14 @@ def score(pooled, values, is_training):
   return loss, {"value": predicted}
 
 
-def labels(pooled, gold, is_training):
+def labels(pooled, gold, is_training, weights=None):
   """Assigns any number of labels to every input, with a sigmoid for each.
 
   Args:
     pooled: float [B, H].
     gold: float [B, L], 1 for labels that the input has, else 0.
     is_training: whether dropout is on.
+    weights: L numbers that the losses of labels an input has are multiplied by.
 
   Returns:
     The mean cross-entropy over inputs and labels, and {"probabilities": float
@@ -91,6 +93,8 @@ def labels(pooled, gold, is_training):
   pooled = modeling.dropout(pooled, HEAD_DROPOUT if is_training else 0.0)
   logits = linear(pooled, gold.shape.as_list()[-1])  # [B, L]
   losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=gold, logits=logits)
+  if weights is not None:
+    losses *= 1 + gold * (tf.constant(weights) - 1)
   return _mean(losses), {"probabilities": tf.nn.sigmoid(logits)}
 
 
@@ -214,12 +218,21 @@ def sentence_order(pooled, labels, initializer_range):
   }
 
 
-def _mean_cross_entropy(logits, label_ids):
-  """Returns the mean over labelled items (not -1); 0 without any label."""
+def _mean_cross_entropy(logits, label_ids, weights=None):
+  """Returns the mean over labelled items (not -1); 0 without any label.
+
+  Args:
+    logits: float [..., L].
+    label_ids: int [...].
+    weights: L numbers, by which the labels count; all alike by default.
+  """
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.maximum(label_ids, 0), logits=logits
   )
-  return _mean(losses, tf.cast(label_ids >= 0, tf.float32))
+  counts = tf.cast(label_ids >= 0, tf.float32)
+  if weights is not None:
+    counts *= tf.gather(tf.constant(weights), tf.maximum(label_ids, 0))
+  return _mean(losses, counts)
 
 
 def _mean(losses, weights=None):

@@ -133,3 +133,33 @@ def test_collapse_requires_differing_gold_labels():
   assert sentence_tasks.is_collapsed(["a", "b"], ["a", "a"], "test")
   assert not sentence_tasks.is_collapsed(["a", "a"], ["a", "a"], "test")
   assert not sentence_tasks.is_collapsed(["a", "b"], ["b", "a"], "test")
+
+
+def learned_weights(asked):
+  task = new_task()
+  task.asked_weights = asked
+  rows = b"a\tb\tyes\n" + 3 * b"a\tb\tno\n"
+  task.learned = task.learn(task.read(rows, "x", "train"))
+  assert task.learned["labels"] == ["no", "yes"]
+  return task.weights()
+
+
+def test_balanced_labels_weigh_alike_in_all():
+  weights = learned_weights("balanced")
+  assert weights == [4 / 6, 4 / 2]
+  assert 3 * weights[0] == 1 * weights[1]
+
+
+def test_weights_of_labels_may_be_given_one_by_one():
+  assert learned_weights("yes:2.5") == [1, 2.5]
+  assert learned_weights("yes:2.5,no:0.5") == [0.5, 2.5]
+  assert learned_weights(None) is None
+
+
+@pytest.mark.parametrize(
+  "asked", ["balance", "yes", "yes:", "yes:0", "yes:-1", "yes:inf", "maybe:2"]
+)
+def test_weights_of_another_form_or_label_are_rejected(asked):
+  expected = "--class_weights: found '%s', expected balanced or .* no, yes"
+  with pytest.raises(InputError, match=expected % asked):
+    learned_weights(asked)

@@ -126,6 +126,13 @@ def test_labels_sort_by_name_and_aspects_by_number():
   assert learned["labels"] == [str(i) for i in range(12)]
 
 
+def test_balanced_weights_are_texts_without_a_label_per_text_with_it():
+  task = run_dc.Dc(None, 32)
+  task.asked_weights = "balanced"
+  learned = task.learn(read("w\ta,b\nx\tb\ny\tb\nz\tb\n"))
+  assert learned["class_weights"] == {"a": 3, "b": 1}  # All texts have b.
+
+
 def test_training_set_without_any_label_is_rejected():
   with pytest.raises(InputError, match="x.tsv:2: found no label in this row"):
     run_dc.Dc(None, 32).learn(read("text\tlabels\nx\t\ny\t\n"))

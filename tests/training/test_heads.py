@@ -74,6 +74,18 @@ def test_inputs_without_a_label_do_not_count_in_the_loss_of_classes():
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
+def test_weights_of_labels_weigh_their_inputs_in_the_loss_of_classes():
+  weights = [1.0, 1.0, 1.0, 1.0, 3.0]
+  loss, _, variables = run_head(
+    lambda pooled, ids: heads.classes(pooled, ids, 5, False, weights),
+    POOLED,
+    [4, -1, 0],
+  )
+  p = softmax(logits_of(POOLED, variables))
+  expected = -(3 * np.log(p[0, 4]) + np.log(p[2, 0])) / 4
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
 def test_the_loss_of_scores_is_the_mean_squared_error():
   gold = np.array([1, 2, 3], np.float32)
   loss, predictions, variables = run_head(
@@ -93,6 +105,18 @@ def test_each_of_several_labels_has_its_own_sigmoid():
   p = 1 / (1 + np.exp(-logits_of(POOLED, variables)))
   np.testing.assert_allclose(predictions["probabilities"], p, rtol=1e-5)
   expected = -np.where(gold == 1, np.log(p), np.log(1 - p)).mean()
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_weights_of_several_labels_weigh_those_that_are_there():
+  gold = np.array([[1, 0], [0, 0], [1, 1]], np.float32)
+  loss, _, variables = run_head(
+    lambda pooled, labels: heads.labels(pooled, labels, False, [2.0, 5.0]),
+    POOLED,
+    gold,
+  )
+  p = 1 / (1 + np.exp(-logits_of(POOLED, variables)))
+  expected = -np.where(gold == 1, [2, 5] * np.log(p), np.log(1 - p)).mean()
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
