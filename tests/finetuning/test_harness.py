@@ -81,8 +81,10 @@ def copy(trained, tmp_path):
 
 
 def test_missing_model_files_are_listed(go, tmp_path):
-  with pytest.raises(InputError, match="albert_config.json, bert_config.json"):
+  with pytest.raises(InputError, match="no checkpoint in this folder"):
     go(bioalbert_dir=str(tmp_path))
+  with pytest.raises(InputError, match="albert_config.json, bert_config.json"):
+    go(bioalbert_dir=None, output_dir=str(tmp_path))
 
 
 @pytest.mark.parametrize(
