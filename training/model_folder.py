@@ -132,6 +132,11 @@ def initial_checkpoint(paths):
   Raises:
     InputError: it is missing, or another flag names a file that is missing.
   """
+  folder = paths.bioalbert_dir
+  if folder and not files.is_folder(folder):
+    raise InputError(
+      "%s: no such folder; expected a model's as --bioalbert_dir" % folder
+    )
   _check_given(paths)
   place = paths.init_checkpoint or paths.bioalbert_dir
   return modeling.find_checkpoint(place) if place else None
