@@ -14,6 +14,7 @@ import logging
 import os
 import shlex
 import time
+import typing
 import uuid
 
 # Beam logs about its own parts from its import on; real problems are raised.
@@ -83,9 +84,10 @@ def build(pipeline, plan, encoding):
     read.chunks
     | "Spread chunks" >> beam.Reshuffle()
     | "Encode"
-    >> beam.ParDo(_Encode(plan, encoding)).with_outputs(
-      "counts", main="records"
-    )
+    # Beam would otherwise infer that records may be TaggedOutputs, not pairs.
+    >> beam.ParDo(_Encode(plan, encoding))
+    .with_output_types(typing.Tuple[int, typing.Any])
+    .with_outputs("counts", main="records")
   )
   no_records = pipeline | "No records" >> beam.Create(
     [(shard, None) for shard in range(len(plan.shards))]
