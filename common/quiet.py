@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Silences the import of TensorFlow; to be imported before it.
+"""Makes the import of TensorFlow silent and quick; to be imported before it.
 
 All versions flood standard error with notes about their own code (NumPy's type
 aliases, missing CUDA libraries, deprecations inside Estimator), which users
@@ -8,6 +8,7 @@ TF_CPP_MIN_LOG_LEVEL=0 in the environment to see everything.
 """
 
 import contextlib
+import functools
 import importlib.abc
 import importlib.machinery
 import logging
@@ -60,27 +61,40 @@ def _notes_dropped():
     yield
 
 
-class _TensorFlowFinder(importlib.abc.MetaPathFinder):
-  """Finds TensorFlow for `import`, which then drops its notes."""
+class _Finder(importlib.abc.MetaPathFinder):
+  """Finds TensorFlow for `import`, which then drops its notes.
+
+  It also leaves out Keras meanwhile, which TensorFlow 2 imports for a registry
+  and does without. Keras 3 takes 2 s: it imports scikit-learn and matplotlib.
+  Who imports Keras later gets it.
+  """
+
+  def __init__(self):
+    self._is_importing = False
 
   def find_spec(self, name, path, target=None):
-    if name != "tensorflow":
+    load = {"tensorflow": self._load, "keras": self._leave_out}.get(name)
+    if load is None or (name == "keras" and not self._is_importing):
       return None
     spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-    if spec is None or spec.loader is None:
-      return spec
-    execute = spec.loader.exec_module
+    if spec is not None and spec.loader is not None:
+      spec.loader.exec_module = functools.partial(load, spec.loader.exec_module)
+    return spec
 
-    def exec_module(module):
+  def _load(self, execute, module):
+    self._is_importing = True
+    try:
       with _notes_dropped():
         execute(module)
+    finally:
+      self._is_importing = False
 
-    spec.loader.exec_module = exec_module
-    return spec
+  def _leave_out(self, execute, module):
+    raise ImportError("%s is left out" % module.__name__)
 
 
 if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
   warnings.simplefilter("ignore", FutureWarning)
   warnings.simplefilter("ignore", DeprecationWarning)
   logging.getLogger("tensorflow").setLevel(logging.ERROR)
-  sys.meta_path.insert(0, _TensorFlowFinder())
+  sys.meta_path.insert(0, _Finder())

@@ -25,12 +25,12 @@ os.write(2, b"I0000 imported\n")
 """
 
 
-def imported(folder, code="", level="3"):
+def imported(folder, code="", level="3", then=""):
   """Returns (exit code, standard error) of importing this TensorFlow."""
   (folder / "tensorflow.py").write_text(TENSORFLOW + code)
   path = os.pathsep.join([str(folder), REPO])
   process = subprocess.run(
-    [sys.executable, "-c", PROGRAM],
+    [sys.executable, "-c", PROGRAM + then],
     env=dict(os.environ, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL=level),
     cwd=str(folder),
     stderr=subprocess.PIPE,
@@ -63,3 +63,19 @@ def test_what_ends_the_import_is_seen(tmp_path, code, returned, last):
 
 def test_a_lower_level_shows_all_notes(tmp_path):
   assert imported(tmp_path, level="0")[1].count("0000") == 3
+
+
+def test_keras_is_left_out_of_the_import_of_tensorflow_only(tmp_path):
+  (tmp_path / "keras.py").write_text("where = __name__\n")
+  code = """
+import importlib.util
+assert importlib.util.find_spec("keras") is not None
+try:
+  import keras
+except ImportError:
+  os.write(2, b"without keras\\n")
+"""
+  later = "\nimport keras\nos.write(2, keras.where.encode())\n"
+  assert imported(tmp_path, code, then=later)[1].endswith(
+    "without keras\nI0000 imported\nkeras"
+  )
