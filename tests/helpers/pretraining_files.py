@@ -4,9 +4,25 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from pretraining import instances
+
 SEQUENCE = 16
 MASKED = 3
 VOCABULARY = 40
+# The defaults of create_pretraining_data.py, but for length and copies.
+SETTINGS = instances.Settings(
+  max_seq_length=64,
+  max_predictions_per_seq=20,
+  masked_lm_prob=0.15,
+  short_seq_prob=0.1,
+  ngram=3,
+  favor_shorter_ngram=True,
+  do_whole_word_mask=True,
+  do_permutation=False,
+  random_next_sentence=False,
+  dupe_factor=1,
+  random_seed=12345,
+)
 
 
 def example(random, length=SEQUENCE, masked=MASKED, vocabulary=VOCABULARY):

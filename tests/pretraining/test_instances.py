@@ -11,23 +11,11 @@ import tensorflow.compat.v1 as tf
 
 from pretraining import instances
 from pretraining import record_inputs
+from tests.helpers.pretraining_files import SETTINGS
 import tokenization
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]", "<s>"]
 WORDS = ["w%03d" % i for i in range(400)]
-SETTINGS = instances.Settings(
-  max_seq_length=64,
-  max_predictions_per_seq=20,
-  masked_lm_prob=0.15,
-  short_seq_prob=0.1,
-  ngram=3,
-  favor_shorter_ngram=True,
-  do_whole_word_mask=True,
-  do_permutation=False,
-  random_next_sentence=False,
-  dupe_factor=1,
-  random_seed=12345,
-)
 PLAIN = SETTINGS._replace(short_seq_prob=0.0)
 
 

@@ -7,10 +7,10 @@ import os
 import pytest
 
 from common.errors import InputError
-from pretraining import instances
 from pretraining import manifests
 from pretraining import shards
 from tests.helpers import SPM
+from tests.helpers.pretraining_files import SETTINGS
 import tokenization
 
 DESCRIPTION = {
@@ -159,24 +159,14 @@ def test_a_chunk_is_closed_when_large_enough_or_at_the_end(texts, monkeypatch):
   assert [c.stripe for c in found] == [0, 2, 2, 3]
 
 
-SETTINGS = instances.Settings(
-  max_seq_length=32,
-  max_predictions_per_seq=5,
-  masked_lm_prob=0.15,
-  short_seq_prob=0.1,
-  ngram=3,
-  favor_shorter_ngram=True,
-  do_whole_word_mask=True,
-  do_permutation=False,
-  random_next_sentence=False,
-  dupe_factor=2,
-  random_seed=1,
+SHORT = SETTINGS._replace(
+  max_seq_length=32, max_predictions_per_seq=5, dupe_factor=2, random_seed=1
 )
 
 
 def test_the_encoder_splits_paragraphs_of_unsplit_inputs():
   encoder = shards.Encoder(
-    tokenization.load(spm_model_file=SPM), SETTINGS, [False, True]
+    tokenization.load(spm_model_file=SPM), SHORT, [False, True]
   )
   documents = [["Fever was seen. It was high.", "Then it went."]]
   whole, cut = (
