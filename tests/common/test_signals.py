@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from common import signals
 from tests.helpers import REPO
 
 IMPORTING = """
@@ -84,29 +83,54 @@ def test_a_program_can_be_interrupted_while_it_imports_its_libraries():
   assert output.splitlines()[-1] == "error: interrupted"
 
 
-@pytest.fixture
-def handlers():
-  """Installs the handlers in this process; restores pytest's."""
-  before = {number: signal.getsignal(number) for number in signals.NAMES}
-  signals.raise_stopped()
-  yield
-  signals._State.arrived = None
-  for number, handler in before.items():
-    signal.signal(number, handler)
+# Run as processes: pytest's workers may run a test in another thread than the
+# main one, where no handler can be installed.
+HELD = """
+import os, signal
+from common import signals
+def stop():
+  os.kill(os.getpid(), signal.SIGTERM)
+signals.raise_stopped()
+with signals.hold(True):
+  stop()
+  print("held,", signals.arrived() == signal.SIGTERM)
+  try:
+    with signals.hold(False):
+      stop()
+  except signals.Stopped:
+    print("stopped")
+  stop()
+  print("held again")
+try:
+  stop()
+except signals.Stopped:
+  print("stopped at the end")
+"""
+IGNORED = """
+import signal
+from common import signals
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signals.raise_stopped()
+print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+"""
 
 
-def test_sigterm_can_be_held_back(handlers):
-  with signals.hold(True):
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert signals.arrived() == signal.SIGTERM
-    with pytest.raises(signals.Stopped), signals.hold(False):
-      os.kill(os.getpid(), signal.SIGTERM)
-    os.kill(os.getpid(), signal.SIGTERM)
-  with pytest.raises(signals.Stopped):
-    os.kill(os.getpid(), signal.SIGTERM)
+def printed(code):
+  """Returns the lines that a process prints."""
+  output = subprocess.check_output(
+    [sys.executable, "-c", code], cwd=REPO, encoding="utf-8"
+  )
+  return output.splitlines()
 
 
-def test_an_ignored_signal_stays_ignored(handlers):
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
-  signals.raise_stopped()
-  assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+def test_sigterm_can_be_held_back():
+  assert printed(HELD) == [
+    "held, True",
+    "stopped",
+    "held again",
+    "stopped at the end",
+  ]
+
+
+def test_an_ignored_signal_stays_ignored():
+  assert printed(IGNORED) == ["True"]
