@@ -255,7 +255,8 @@ def read_choices(config):
   """
   is_own = config.dataset == own.NAME
   for name in OF_DATA_SETS if is_own else OF_OWN:
-    if getattr(config, name) is not (False if name == "alternatives" else None):
+    value = getattr(config, name)
+    if value is not None and value is not False:  # 0 is a value too.
       raise InputError(
         "--%s: found it with --dataset=%s, expected it %s --dataset=own only"
         % (name, config.dataset, "without" if is_own else "with")

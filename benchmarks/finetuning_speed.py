@@ -41,6 +41,7 @@ def parse_arguments():
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--data", default=DATA, help="a train.tsv")
+  parser.add_argument("--spm_model_file", default=SPM)
   parser.add_argument("--python", nargs="+", default=[sys.executable])
   parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
   parser.add_argument("--model", nargs="+", default=list(CONFIGS))
@@ -97,32 +98,21 @@ class Turns:
     """Does nothing; see progress.Meter."""
 
 
-def read_features(task, path):
-  """Returns the features of a training set, from which the task learns."""
-  with open(path, "rb") as f:
-    sentences = task.read(f.read(), path, "train")
-  task.learned = task.learn(sentences)
-  return [f for s in sentences for f in task.encode(s, True).features]
-
-
 def work(args, case, answers):
   """Trains or predicts turn by turn until stdin ends."""
-  from common import quiet  # noqa: F401  Before TensorFlow.
+  import batching  # First: silences TensorFlow.
+
   import modeling
-  import run_ner
-  import tokenization
   from training import batches
   from training import devices
   from training import estimators
   from training import run as training_run
 
-  tokenizer = tokenization.load(spm_model_file=SPM)
+  task, features = batching.read_features(args)
   config = modeling.AlbertConfig.from_json_file(CONFIGS[case["model"]])
-  config.vocab_size = tokenizer.vocab_size
+  config.vocab_size = task.tokenizer.vocab_size
   device = devices.Device(precision=case["precision"])
   devices.check(device, {"train_batch_size": args.batch_size})
-  task = run_ner.Ner(tokenizer, args.max_seq_length, "jsonl")
-  features = read_features(task, args.data)
 
   class Speed(training_run.Run):
     """Trains and predicts as the fine-tuning harness does."""

@@ -81,15 +81,26 @@ def find(folder, names, flag):
 
   Raises InputError, which names the flag to give instead.
   """
+  found = look_for([folder], names) if folder else None
+  if not found:
+    raise not_found(folder, names, flag)
+  return found
+
+
+def not_found(folder, names, flag):
+  """Returns the InputError of a folder without any of these names.
+
+  Args:
+    folder: which may not exist, or None if none was given.
+    names: what was looked for.
+    flag: to give instead.
+  """
   if not folder or not is_folder(folder):
-    raise InputError(
+    return InputError(
       "%s: no such folder; give %s, or --bioalbert_dir"
       % (folder or "--bioalbert_dir", flag)
     )
-  found = look_for([folder], names)
-  if found:
-    return found
-  raise InputError(
+  return InputError(
     "%s: looked for %s and found none of them; give %s"
     % (folder, ", ".join(names), flag)
   )

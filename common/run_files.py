@@ -90,11 +90,12 @@ def check_learned(learned, task, path):
     raise InputError(
       "%s: found no labels or one of them twice, expected different ones" % path
     )
-  if "thresholds" in learned and set(learned["thresholds"]) != set(labels):
-    raise InputError(
-      "%s: found thresholds for other labels, expected one for each label"
-      % path
-    )
+  for key, name in (("thresholds", "thresholds"), ("class_weights", "weights")):
+    if key in learned and set(learned[key]) != set(labels):
+      raise InputError(
+        "%s: found %s for other labels, expected one for each label"
+        % (path, name)
+      )
   if learned.get("entity_marks") == "tokens" and "mark_ids" not in learned:
     raise InputError("%s: found no mark_ids, expected an object" % path)
 

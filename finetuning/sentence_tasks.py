@@ -28,8 +28,6 @@ TWO = {
   "sentence1": ("sentence1", "sent1", "text_a", "premise"),
   "sentence2": ("sentence2", "sent2", "text_b", "hypothesis"),
 }
-
-
 BALANCED = "balanced"  # A value of --class_weights.
 
 
@@ -67,8 +65,8 @@ class SentenceTask(harness.Task):
   """A task on Examples of one or two texts."""
 
   texts = ONE  # {column of a text: its spellings}
-  asked_weights = None  # The value of --class_weights.
   gold = {"label": ("label", "labels")}  # The gold column.
+  asked_weights = None  # The value of --class_weights.
 
   def __init__(self, tokenizer, max_seq_length, predict_format="tsv"):
     self.tokenizer = tokenizer

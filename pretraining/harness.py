@@ -310,11 +310,9 @@ class _Run(training_run.Run):
     beside = manifests.vocabulary_beside(self.files["train"])
     if not (paths.vocab_file or paths.spm_model_file) and beside:
       paths = paths._replace(vocab_file=beside[0])
+    size = self.albert.vocab_size
     return model_folder.load_tokenizer(
-      paths,
-      [paths.bioalbert_dir] if paths.bioalbert_dir else [],
-      self.albert.vocab_size,
-      self.config_source,
+      paths, self.initial, paths.bioalbert_dir, size, self.config_source
     )
 
   def _source_of(self, name):

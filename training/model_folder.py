@@ -34,12 +34,11 @@ ENGLISH_PIECES = 30000
 # are compared by content, not by path.
 FREE_FLAGS = frozenset(
   "albert_config_file albert_version bioalbert_dir data_dir dev_file "
-  "distribution do_eval "
-  "do_predict do_train early_stopping_patience eval_batch_size eval_file "
-  "eval_checkpoint folds gcp_project golden_file init_checkpoint input_file "
-  "iterations_per_loop keep_checkpoint_max list_threshold master "
-  "max_answer_length max_eval_steps n_best_size negative_label "
-  "null_score_diff_threshold num_tpu_cores output_dir precision "
+  "distribution do_eval do_predict do_train early_stopping_patience "
+  "eval_batch_size eval_file eval_checkpoint folds gcp_project golden_file "
+  "init_checkpoint input_file iterations_per_loop keep_checkpoint_max "
+  "list_threshold master max_answer_length max_eval_steps n_best_size "
+  "negative_label null_score_diff_threshold num_tpu_cores output_dir precision "
   "predict_batch_size predict_file predict_format recompute "
   "save_checkpoints_steps spm_model_file task_name test_file tpu_name tpu_zone "
   "train_file tune_threshold use_tpu use_xla verbose_logging vocab_file".split()
@@ -80,7 +79,7 @@ def load(paths, max_seq_length=0, output_dir=None):
   checkpoint = initial_checkpoint(paths)
   albert, source = load_config(paths, checkpoint, folder, max_seq_length)
   tokenizer = load_tokenizer(
-    paths, _places(folder, checkpoint), albert.vocab_size, source
+    paths, checkpoint, folder, albert.vocab_size, source
   )
   for place in _places(folder, checkpoint):
     check_vocabulary(place, tokenizer.files)
@@ -176,13 +175,15 @@ def _is_checkpoint(path):
   return files.exists(path) or files.exists(path + ".index")
 
 
-def load_tokenizer(paths, places, vocab_size, source):
-  """Returns the FullTokenizer that the flags name or the model's folders have.
+def load_tokenizer(paths, checkpoint, folder, vocab_size, source):
+  """Returns the FullTokenizer of the flags or a folder.
+
+  A model with 30,000 pieces and no vocabulary gets that of the English ALBERT.
 
   Args:
     paths: ModelPaths.
-    places: folders to look in. Where they have no vocabulary, a model with
-      30,000 pieces gets that of the English ALBERT.
+    checkpoint: whose folder is looked in too; or None.
+    folder: to look in for a vocabulary; or None.
     vocab_size: number of pieces of the model.
     source: of vocab_size, for messages.
 
@@ -191,16 +192,16 @@ def load_tokenizer(paths, places, vocab_size, source):
   """
   vocab_file = paths.vocab_file
   if not vocab_file and not paths.spm_model_file:
-    vocab_file = tokenization.look_for(places)
+    vocab_file = tokenization.look_for(_places(folder, checkpoint))
     if not vocab_file and vocab_size == ENGLISH_PIECES:
       logging.info(
-        "no vocabulary in %s: using ALBERT's English one, %s",
-        " or ".join(places),
+        "%s: no vocabulary beside it; using ALBERT's English one, %s",
+        source,
         ENGLISH,
       )
       vocab_file = ENGLISH
   tokenizer = tokenization.find(
-    places[0] if places else None,
+    next(iter(_places(folder, checkpoint)), None),
     vocab_file,
     paths.spm_model_file,
     paths.do_lower_case,
@@ -226,12 +227,13 @@ def load_config(paths, checkpoint, folder, max_seq_length):
   source = paths.albert_config_file or files.look_for(
     _places(folder, checkpoint), CONFIG_NAMES
   )
-  if source or not checkpoint:
-    source = source or files.find(folder, CONFIG_NAMES, "--albert_config_file")
+  if source:
     albert = modeling.AlbertConfig.from_json_file(source)
-  else:
+  elif checkpoint:
     source = checkpoint
     albert = _read_config_off(checkpoint, paths.albert_version)
+  else:
+    raise files.not_found(folder, CONFIG_NAMES, "--albert_config_file")
   if max_seq_length > albert.max_position_embeddings:
     raise InputError(
       "--max_seq_length is %d, expected at most max_position_embeddings of "

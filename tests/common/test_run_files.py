@@ -67,6 +67,7 @@ def test_scores_may_be_undefined(tmp_path):
     ("nli", {"labels": []}, "found no labels or one of them twice"),
     ("nli", {"labels": ["a", "a"]}, "found no labels or one of them twice"),
     ("dc", {"labels": ["a"], "thresholds": {"b": 1}}, "for other labels"),
+    ("nli", {"labels": ["a"], "class_weights": {}}, "weights for other labels"),
     ("re", {"labels": ["a"], "entity_marks": "tokens"}, "found no mark_ids"),
   ],
 )
