@@ -109,7 +109,7 @@ from training import model_folder
 
 def main(_):
   values = flag_groups.values()
-  device = flag_groups.pick(values, devices.Device)
+  device = devices.choose_precision(flag_groups.pick(values, devices.Device))
   devices.check(device, {"batch_size": values.batch_size})
   path = values.output_file
   format = values.output_format or feature_files.format_of(path)

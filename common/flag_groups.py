@@ -492,8 +492,8 @@ def define_inference_flags():
   flags.DEFINE_enum(
     "precision",
     "fp32",
-    ["fp32", "fp16", "bf16"],
+    ["fp32", "fp16", "bf16", "auto"],
     "Precision of the large matrix products: fp16 (GPU, with loss scaling) or "
-    "bf16 (TPU, newer GPUs and, with TensorFlow 2, CPU). Weights and moments "
-    "stay fp32.",
+    "bf16 (TPU, newer GPUs and, with TensorFlow 2, newer CPUs). auto: bf16 "
+    "where it is fast, else fp32. Weights and moments stay fp32.",
   )

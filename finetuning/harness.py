@@ -65,14 +65,15 @@ def read_command(values):
     values: of flag_groups.values, after define_finetuning_flags.
   """
   pick = functools.partial(flag_groups.pick, values)
+  device = devices.choose_precision(pick(devices.Device))
   return pick(
     Command,
     todo=pick(splits.Todo),
     data=pick(splits.Data),
     model=pick(model_folder.ModelPaths),
     training=pick(Training),
-    device=pick(devices.Device),
-    flags=dict(vars(values)),
+    device=device,
+    flags=dict(vars(values), precision=device.precision),
   )
 
 

@@ -61,14 +61,15 @@ def read_command(values):
     values: of flag_groups.values, of run_pretraining.py.
   """
   pick = functools.partial(flag_groups.pick, values)
+  device = devices.choose_precision(pick(devices.Device))
   return pick(
     Command,
     model=pick(model_folder.ModelPaths),
     schedule=pick(
       training_run.Schedule, save_steps=values.save_checkpoints_steps
     ),
-    device=pick(devices.Device),
-    flags=dict(vars(values)),
+    device=device,
+    flags=dict(vars(values), precision=device.precision),
   )
 
 

@@ -32,6 +32,9 @@ HAS_ESTIMATOR = hasattr(tf, "estimator")
 # The GPU generation from which on TensorFlow has fast bfloat16 products
 # (Ampere), as a compute capability.
 BF16_CAPABILITY = (8, 0)
+# Linux's names of the instructions with which TensorFlow multiplies bfloat16
+# fast. It also accepts bfloat16 on a CPU without them, or of ARM.
+_BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 _SEVERAL = "multi_worker_mirrored"
 _TF_CONFIG_EXAMPLE = (
   '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
@@ -54,16 +57,29 @@ Device = collections.namedtuple(
 )
 
 
-def log(use_tpu):
-  """Logs the device that a run computes on."""
-  gpus = len(_devices("GPU"))
-  if use_tpu:
-    device = "TPU"
-  elif gpus:
-    device = "%d GPU(s)" % gpus
+def choose_precision(device):
+  """Returns a Device with bf16 or fp32 in place of --precision=auto."""
+  if device.precision != "auto":
+    return device
+  if device.use_tpu or TF_1:
+    fast = device.use_tpu
   else:
-    device = "CPU (TensorFlow sees no GPU)"
-  logging.info("TensorFlow %s on %s", tf.__version__, device)
+    fast = _gpu_has_bf16() if _devices("GPU") else _cpu_has_bf16()
+  return device._replace(precision="bf16" if fast else "fp32")
+
+
+def log(device):
+  """Logs what a run computes on, and in which precision."""
+  gpus = len(_devices("GPU"))
+  if device.use_tpu:
+    kind = "TPU"
+  elif gpus:
+    kind = "%d GPU(s)" % gpus
+  else:
+    kind = "CPU (TensorFlow sees no GPU)"
+  logging.info(
+    "TensorFlow %s on %s in %s", tf.__version__, kind, device.precision
+  )
 
 
 def check(device, batch_sizes, num_accumulation_steps=1):
@@ -183,36 +199,46 @@ def _check_precision(precision):
       "--precision=bf16 needs a TPU or TensorFlow 2, and this is %s; expected "
       "fp32%s" % (tf.__version__, ", or fp16" if gpus else "")
     )
-  if gpus:
-    gpu = tf.config.experimental.list_physical_devices("GPU")[0]
-    details = tf.config.experimental.get_device_details(gpu)
-    capability = details.get("compute_capability", BF16_CAPABILITY)
-    if capability < BF16_CAPABILITY:
-      raise InputError(
-        "--precision=bf16 needs a GPU of compute capability %d.%d, this one's "
-        "is %d.%d; expected fp16" % (BF16_CAPABILITY + tuple(capability))
-      )
-  elif not _cpu_has_bf16():
+  if gpus and not _gpu_has_bf16():
     raise InputError(
-      "--precision=bf16 changes nothing on this CPU, which computes with fp32 "
-      "only; expected fp32"
+      "--precision=bf16 needs a GPU of compute capability %d.%d, this one's "
+      "is %d.%d; expected fp16" % (BF16_CAPABILITY + _gpu_capability())
+    )
+  if not gpus and not _cpu_has_bf16():
+    logging.warning(
+      "--precision=bf16: this CPU has no bf16 instructions (%s) and emulates "
+      "them, which is slower than --precision=fp32",
+      " or ".join(_BF16_INSTRUCTIONS),
     )
 
 
+def _gpu_has_bf16():
+  return _gpu_capability() >= BF16_CAPABILITY
+
+
+def _gpu_capability():
+  """Returns the compute capability of the first GPU."""
+  gpu = tf.config.experimental.list_physical_devices("GPU")[0]
+  details = tf.config.experimental.get_device_details(gpu)
+  return tuple(details.get("compute_capability", BF16_CAPABILITY))
+
+
 def _cpu_has_bf16():
-  """Tells whether --precision=bf16 changes what this CPU computes with."""
-  config = tf.ConfigProto()
-  _rewrite_to_bf16(config)
-  with tf.Graph().as_default():
-    x = tf.placeholder(tf.float32, [64, 64])
-    y = tf.matmul(tf.matmul(x, x), x)
-    nodes = _nodes_run(y, {x: np.ones([64, 64])}, config)
-  return any(n.attr["T"].type == tf.bfloat16.as_datatype_enum for n in nodes)
+  return not _cpu_features().isdisjoint(_BF16_INSTRUCTIONS)
 
 
-def _nodes_run(fetch, values, config=None):
+def _cpu_features(path="/proc/cpuinfo"):
+  """Returns the words by which Linux describes the CPU; none elsewhere."""
+  try:
+    with open(path, encoding="utf-8") as f:
+      return set(f.read().split())
+  except OSError:
+    return set()
+
+
+def _nodes_run(fetch, values):
   """Returns the nodes TensorFlow runs for a graph, after its rewrites."""
-  config = config or tf.ConfigProto()
+  config = tf.ConfigProto()
   config.graph_options.rewrite_options.min_graph_nodes = -1
   metadata = tf.RunMetadata()
   with tf.Session(config=config) as session:

@@ -55,7 +55,7 @@ def build(
     keep_checkpoint_max: number of checkpoints to keep; 0 or None keeps all.
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
-  devices.log(device.use_tpu)
+  devices.log(device)
   if devices.TF_1 and devices.is_on_cpu(device):
     devices.keep_freed_memory()
 

@@ -103,15 +103,60 @@ def test_bf16_on_a_cpu_needs_tensorflow_2():
     check(precision="bf16")
 
 
+@pytest.mark.parametrize(
+  "text, fast",
+  [
+    ("flags\t\t: avx512f avx512_bf16 avx512_vnni\n", True),
+    ("flags\t\t: avx512f amx_bf16 amx_tile\n", True),
+    ("flags\t\t: avx512f avx512_vnni\n", False),  # It only emulates bf16.
+    ("Features\t: asimd bf16\n", False),  # TensorFlow does not use ARM's.
+    (None, False),  # Not Linux.
+  ],
+)
+def test_the_processor_tells_whether_bf16_is_fast(
+  monkeypatch, tmp_path, text, fast
+):
+  path = tmp_path / "cpuinfo"
+  if text:
+    path.write_text(text)
+  found = devices._cpu_features(str(path))
+  monkeypatch.setattr(devices, "_cpu_features", lambda: found)
+  assert devices._cpu_has_bf16() == fast
+
+
 @pytest.mark.skipif(TF_1, reason="TensorFlow 1.15 has no bf16 on a CPU")
-def test_bf16_on_a_cpu_narrows_products_or_is_rejected(monkeypatch):
-  monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: False)
-  with pytest.raises(InputError, match="changes nothing on this CPU"):
-    check(precision="bf16")
-  monkeypatch.undo()
-  if not devices._cpu_has_bf16():
-    pytest.skip("this CPU has no bf16")
+@pytest.mark.parametrize("fast", [True, False])
+def test_bf16_on_a_cpu_that_emulates_it_warns(monkeypatch, caplog, fast):
+  monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: fast)
   check(precision="bf16")
+  assert ("slower than --precision=fp32" in caplog.text) == (not fast)
+
+
+@pytest.mark.parametrize(
+  "changed, gpu, cpu, precision",
+  [
+    ({}, None, True, "fp32" if TF_1 else "bf16"),
+    ({}, None, False, "fp32"),
+    ({}, (8, 0), False, "fp32" if TF_1 else "bf16"),
+    ({}, (7, 5), True, "fp32"),
+    (TPU, None, False, "bf16"),
+  ],
+)
+def test_auto_is_bf16_where_it_is_fast(
+  monkeypatch, changed, gpu, cpu, precision
+):
+  monkeypatch.setattr(devices, "_devices", lambda kind: ["x"] if gpu else [])
+  monkeypatch.setattr(devices, "_gpu_capability", lambda: gpu)
+  monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: cpu)
+  asked = devices.Device(precision="auto", **changed)
+  assert devices.choose_precision(asked).precision == precision
+
+
+@pytest.mark.skipif(TF_1, reason="TensorFlow 1.15 has no bf16 on a CPU")
+@pytest.mark.skipif(
+  "avx512f" not in devices._cpu_features(), reason="TensorFlow needs AVX-512"
+)
+def test_bf16_on_a_cpu_narrows_products():
   on_cpu = devices.Device(precision="bf16")
   assert devices.compute_type(on_cpu, is_training=True) == tf.float32
   assert devices.compute_type(on_cpu, is_training=False) == tf.bfloat16
