@@ -103,7 +103,7 @@ def work(args, case, answers):
   import batching  # First: silences TensorFlow.
 
   import modeling
-  from training import batches
+  from training import datasets
   from training import devices
   from training import estimators
   from training import run as training_run
@@ -129,7 +129,7 @@ def work(args, case, answers):
       return estimators.prediction_spec(outputs, use_tpu=False)
 
     def training_data(self):
-      return batches.training_dataset(
+      return datasets.training_dataset(
         features, args.batch_size, self.seed, task.padding
       )
 

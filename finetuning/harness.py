@@ -21,7 +21,7 @@ from common import run_files
 from common.errors import InputError
 from finetuning import splits
 import modeling
-from training import batches
+from training import datasets
 from training import devices
 from training import estimators
 from training import model_folder
@@ -483,7 +483,7 @@ class _Run(training_run.Run):
   def training_data(self, params, input_context=None):
     features, length = self._flat("train"), self.command.max_seq_length
     if self.device.use_tpu:
-      return batches.fixed_dataset(
+      return datasets.fixed_dataset(
         features,
         params["batch_size"],
         self.task.padding,
@@ -491,7 +491,7 @@ class _Run(training_run.Run):
         self.seed,
         devices.part_of_tpu_input(params),
       )
-    return batches.training_dataset(
+    return datasets.training_dataset(
       features,
       self.batch_sizes["train"],
       self.seed,

@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf
 from common import files
 from common.errors import InputError
 from pretraining import tfrecords
-from training.batches import WHOLE
+from training.datasets import WHOLE
 
 # Records in the shuffle buffer (54 MB at length 512), and files they come from.
 SHUFFLED = 1 << 14
@@ -55,7 +55,7 @@ def training_dataset(
     paths, shape: the TFRecord files, and the Shape of their examples.
     batch_size: number of examples per batch, over all devices of all machines.
     seed: of the shuffling, the same on all machines.
-    part: the batches.Part of this input pipeline. All machines read the same
+    part: the datasets.Part of this input pipeline. All machines read the same
       stream; the dataset yields the shares of this machine's devices, one
       after another.
     remask: function of a batch with token_boundary and an int64 [2] seed that

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes batches of features.
+"""Makes batches of features, without TensorFlow.
 
 The features of an example are a dict of NumPy arrays; all examples have the
 same names. An int32 array [S] has one value per piece. S may differ between
@@ -11,7 +11,6 @@ same shape in all examples. `input_ids` is always present and defines S.
 import collections
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 # Shuffled examples are sorted by length in pools of this many batches. Larger
 # pools need less padding, smaller ones keep the batches more random.
@@ -21,11 +20,6 @@ OVERLAP = 1 / 3
 
 # Words [first, last), of which [own, own_last) get their predictions here.
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
-
-# Which share of the batches one input pipeline produces: that of `devices`
-# devices on machine number `machine` of `machines`.
-Part = collections.namedtuple("Part", ["machine", "machines", "devices"])
-WHOLE = Part(machine=0, machines=1, devices=1)
 
 
 def sequence_features(tokenizer, first, second=None):
@@ -106,7 +100,7 @@ def pad_batch(features, padding, length=None):
     length = max(len(f["input_ids"]) for f in features)
   batch = {}
   for name, value in features[0].items():
-    if not _is_padded(value):
+    if not is_padded(value):
       batch[name] = np.stack([f[name] for f in features])
       continue
     rows = np.full([len(features), length], padding.get(name, 0), np.int32)
@@ -116,7 +110,7 @@ def pad_batch(features, padding, length=None):
   return batch
 
 
-def _is_padded(value):
+def is_padded(value):
   """Returns whether a feature has one value per piece."""
   return value.ndim == 1 and value.dtype == np.int32
 
@@ -137,127 +131,15 @@ def epoch_batches(lengths, batch_size, seed, epoch, bucketed):
   random = np.random.RandomState([seed, epoch])
   order = random.permutation(len(lengths))
   if not bucketed:
-    return _chunk(order, batch_size)
+    return chunk(order, batch_size)
   lengths = np.asarray(lengths)
   batches = []
-  for pool in _chunk(order, batch_size * POOL_BATCHES):
+  for pool in chunk(order, batch_size * POOL_BATCHES):
     pool = pool[np.argsort(lengths[pool], kind="stable")]
-    batches += _chunk(pool, batch_size)
+    batches += chunk(pool, batch_size)
   return [batches[i] for i in random.permutation(len(batches))]
 
 
-def _chunk(order, size):
+def chunk(order, size):
+  """Splits a sequence into parts of `size`; the last may be smaller."""
   return [order[i : i + size] for i in range(0, len(order), size)]
-
-
-def training_dataset(
-  features,
-  batch_size,
-  seed,
-  padding,
-  first_step=0,
-  bucketed=True,
-  length=None,
-  part=WHOLE,
-):
-  """Returns an endless tf.data.Dataset of the batches of one device each.
-
-  Args:
-    features: feature dicts.
-    batch_size: number of examples per batch, over all devices of all machines.
-    seed: of the shuffling.
-    padding: {name: value} where it is not 0.
-    first_step: number of batches to skip, for a run that resumes.
-    bucketed: see epoch_batches.
-    length: pads to this length; None pads to the longest of each batch.
-    part: the Part of this input pipeline. Each batch is split among the
-      devices of all machines; the dataset yields the shares of this machine's
-      devices, one after another. A last batch with fewer examples than devices
-      is repeated so that every device gets one.
-  """
-  lengths = [len(f["input_ids"]) for f in features]
-  steps = -(-len(features) // batch_size)
-  every = part.machines * part.devices
-  own = range(part.machine * part.devices, (part.machine + 1) * part.devices)
-
-  def stream():
-    epoch, skipped = divmod(first_step, steps)
-    while True:
-      batches = epoch_batches(lengths, batch_size, seed, epoch, bucketed)
-      for batch in batches[skipped:]:
-        whole = np.resize(batch, max(len(batch), every))
-        for device in own:
-          share = whole[device::every]
-          yield pad_batch([features[i] for i in share], padding, length)
-      epoch, skipped = epoch + 1, 0
-
-  return _from_stream(stream, features, length)
-
-
-def prediction_dataset(features, batch_size, padding, length=None, pool=None):
-  """Returns a tf.data.Dataset in which every example comes once.
-
-  An additional feature "window" has the number of the example.
-
-  Args:
-    features: feature dicts.
-    batch_size: number of examples per batch.
-    padding: {name: value} where it is not 0.
-    length: pads to this length; None pads to the longest of each batch.
-    pool: number of consecutive examples to sort by length together; None: all.
-      Each pool is finished before the next one.
-  """
-  numbered = [
-    dict(f, window=np.array(i, np.int32)) for i, f in enumerate(features)
-  ]
-  lengths = np.array([len(f["input_ids"]) for f in features])
-
-  def stream():
-    for part in _chunk(np.arange(len(features)), pool or len(features)):
-      order = part[np.argsort(-lengths[part], kind="stable")]
-      for batch in _chunk(order, batch_size):
-        yield pad_batch([numbered[i] for i in batch], padding, length)
-
-  return _from_stream(stream, numbered, length)
-
-
-def _from_stream(stream, features, length):
-  """Returns a dataset of the batches of a generator function."""
-  shapes = {
-    name: [None, length] if _is_padded(value) else (None,) + value.shape
-    for name, value in features[0].items()
-  }
-  types = {name: value.dtype for name, value in features[0].items()}
-  return tf.data.Dataset.from_generator(stream, types, shapes).prefetch(2)
-
-
-def fixed_dataset(features, batch_size, padding, length, seed=None, part=WHOLE):
-  """Returns a dataset with static shapes, for TPU.
-
-  The data is part of the graph, since a TPU's host cannot call this process.
-
-  Args:
-    features: feature dicts.
-    batch_size: number of examples per batch of this input pipeline.
-    padding: {name: value} where it is not 0.
-    length: S of all batches.
-    seed: shuffles and repeats endlessly. None keeps the order, numbers the
-      examples in "window" and fills up the last batch with number -1.
-    part: the Part of this input pipeline. All hosts shuffle alike, and each
-      takes every `machines`-th example.
-  """
-  arrays = pad_batch(features, padding, length)
-  if seed is None:
-    missing = -len(features) % batch_size
-    arrays = {
-      name: np.concatenate([a, np.repeat(a[-1:], missing, 0)])
-      for name, a in arrays.items()
-    }
-    arrays["window"] = np.array(
-      list(range(len(features))) + [-1] * missing, np.int32
-    )
-  dataset = tf.data.Dataset.from_tensor_slices(arrays)
-  if seed is not None:
-    dataset = dataset.shuffle(len(features), seed=seed).repeat()
-    dataset = dataset.shard(part.machines, part.machine)
-  return dataset.batch(batch_size, drop_remainder=True).prefetch(2)

@@ -24,7 +24,7 @@ from common.errors import first_five
 from common.text import parse_json
 import modeling
 from ops import kernels
-from training import batches
+from training import datasets
 
 TPU_CORES = 8
 TF_1 = tf.__version__.startswith("1.")
@@ -411,27 +411,27 @@ def is_chief(device):
 
 
 def part_of_input(input_context):
-  """Returns the batches.Part that one input pipeline produces.
+  """Returns the datasets.Part that one input pipeline produces.
 
   Args:
     input_context: tf.distribute.InputContext, or None for one device.
   """
   if input_context is None:
-    return batches.WHOLE
+    return datasets.WHOLE
   machines = input_context.num_input_pipelines
   devices = input_context.num_replicas_in_sync // machines
-  return batches.Part(input_context.input_pipeline_id, machines, devices)
+  return datasets.Part(input_context.input_pipeline_id, machines, devices)
 
 
 def part_of_tpu_input(params):
-  """Returns the batches.Part that one host of a TPU produces.
+  """Returns the datasets.Part that one host of a TPU produces.
 
   Args:
     params: what TPUEstimator passes to an input_fn.
   """
   if "context" not in params:  # The TPUEstimator runs on the CPU.
-    return batches.WHOLE
-  return batches.Part(*params["context"].current_input_fn_deployment()[1:])
+    return datasets.WHOLE
+  return datasets.Part(*params["context"].current_input_fn_deployment()[1:])
 
 
 def _devices(kind):

@@ -19,7 +19,7 @@ from common.errors import InputError
 from common.errors import is_disk_full
 from common.errors import reason_of
 from ops import replicas
-from training import batches
+from training import datasets
 from training import devices
 from training import loop
 
@@ -458,16 +458,16 @@ def prediction_input(
       each batch is as long as its longest window.
     use_tpu: whether the estimator is a TPUEstimator.
     fixed: pads all batches to max_seq_length.
-    pool: see batches.prediction_dataset; a TPU keeps the order.
+    pool: see datasets.prediction_dataset; a TPU keeps the order.
   """
 
   def input_fn(params):
     if use_tpu:
-      return batches.fixed_dataset(
+      return datasets.fixed_dataset(
         features, params["batch_size"], padding, max_seq_length
       )
     length = max_seq_length if fixed else None
-    return batches.prediction_dataset(
+    return datasets.prediction_dataset(
       features, batch_size, padding, length, pool
     )
 

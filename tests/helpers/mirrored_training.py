@@ -23,7 +23,7 @@ import optimization
 from pretraining import curves
 from tests.helpers import pretraining_runs
 from tests.helpers import tiny
-from training import batches
+from training import datasets
 from training import devices
 from training import estimators
 from training import heads
@@ -138,7 +138,7 @@ def train(distribution, weights):
   )
 
   def input_fn(input_context=None):
-    return batches.training_dataset(
+    return datasets.training_dataset(
       examples(SIZE),
       BATCH,
       seed=1,

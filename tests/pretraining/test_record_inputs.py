@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from common.errors import InputError
 from pretraining import record_inputs
 from tests.helpers import pretraining_files
-from training.batches import Part
+from training.datasets import Part
 
 SHAPE = record_inputs.Shape(
   pretraining_files.SEQUENCE,

@@ -13,7 +13,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
-from training import batches
+from training import datasets
 from training import devices
 
 BATCH_SIZES = dict(train_batch_size=8, eval_batch_size=8, predict_batch_size=8)
@@ -261,12 +261,12 @@ def test_each_machine_knows_its_part_of_the_input():
   context = tf.distribute.InputContext(
     num_input_pipelines=2, input_pipeline_id=1, num_replicas_in_sync=8
   )
-  assert devices.part_of_input(context) == batches.Part(1, 2, 4)
-  assert devices.part_of_input(None) == batches.Part(0, 1, 1)
+  assert devices.part_of_input(context) == datasets.Part(1, 2, 4)
+  assert devices.part_of_input(None) == datasets.Part(0, 1, 1)
   tpu = {"context": mock.Mock()}
   tpu["context"].current_input_fn_deployment.return_value = ("cpu", 1, 2, 4)
-  assert devices.part_of_tpu_input(tpu) == batches.Part(1, 2, 4)
-  assert devices.part_of_tpu_input({}) == batches.WHOLE
+  assert devices.part_of_tpu_input(tpu) == datasets.Part(1, 2, 4)
+  assert devices.part_of_tpu_input({}) == datasets.WHOLE
 
 
 def test_precision_and_xla_reach_the_session():
