@@ -30,45 +30,32 @@ def define_flags():
 if __name__ == "__main__":  # Before the imports that take seconds.
   flag_groups.parse(define_flags)
 
-import collections
-import itertools
 import os
-
-import numpy as np
 
 from common import data_sets
 from common.errors import InputError
 from common.errors import first_five
 from evaluation import metrics
 from finetuning import harness
+from finetuning import words
 from formats import conll
 from formats import detect
-from formats import documents
 from formats import entity_files
 from formats import streams
 from formats import unlabelled
-from training import batches
 from training import heads
-
-NO_LABEL = -1
 
 RESULT_FILES = {
   "dev": "NER_result_conll_dev.txt",
   "test": "NER_result_conll.txt",
 }
 
-# A document without labels. spans: its words' characters [start, end);
-# sentences: their words [first, last).
-RawDocument = collections.namedtuple(
-  "RawDocument", "document words spans sentences"
-)
-
 
 class Ner(harness.Task):
   """Labels the first piece of each word; splits long sentences into windows."""
 
   name = "ner"
-  padding = {"label_ids": NO_LABEL, "word": NO_LABEL}
+  padding = words.PADDING
   metric = "f1"
   kinds = ("words",)
   unlabelled_kinds = detect.TEXTS + ("words",)
@@ -83,7 +70,7 @@ class Ner(harness.Task):
   ):
     """Takes --entity_type, and the type that the data set's name tells."""
     self.tokenizer = tokenizer
-    self.room = max_seq_length - 2  # [CLS] and [SEP]
+    self.max_seq_length = max_seq_length
     self.predict_format = predict_format
     self.entity_type = entity_type
     self.known_type = known_type
@@ -123,61 +110,30 @@ class Ner(harness.Task):
   def read_unlabelled(self, data, path):
     source = streams.of_bytes(data, path)
     if detect.detect(source, self.unlabelled_kinds) == "words":
-      return raw_documents(conll.parse_documents(data, path, False))
-    return [self._cut(document) for document in unlabelled.parse(data, path)]
-
-  def _cut(self, document):
-    """Splits a document into words like those of the training set."""
-    spans, sentences = [], []
-    for start, end in documents.split_sentences(document):
-      first = len(spans)
-      spans += documents.words_of(
-        document.text, start, end, self.learned["inner_punctuation"]
-      )
-      sentences.append((first, len(spans)))
-    words = [document.text[start:end] for start, end in spans]
-    return RawDocument(document, words, spans, sentences)
+      return words.raw_documents(conll.parse_documents(data, path, False))
+    inner = self.learned["inner_punctuation"]
+    return [
+      words.split_document(document, inner)
+      for document in unlabelled.parse(data, path)
+    ]
 
   def encode(self, example, is_training):
     del is_training
-    pieces = [self._pieces(word) for word in example.words]
-    if isinstance(example, RawDocument):
-      label_ids, sentences = [NO_LABEL] * len(pieces), example.sentences
-    else:
+    label_ids, sentences = None, [(0, len(example.words))]
+    if isinstance(example, words.RawDocument):
+      sentences = example.sentences
+    elif example.labels:
       ids = {label: i for i, label in enumerate(self.learned["labels"])}
       # A label that only a test set has cannot be learned, but is scored.
-      gold = example.labels or [None] * len(pieces)
-      label_ids = [ids.get(label, NO_LABEL) for label in gold]
-      sentences = [(0, len(pieces))]
-    overlap = int(self.room * batches.OVERLAP)
-    features = []
-    for first, last in sentences:
-      lengths = [len(p) for p in pieces[first:last]]
-      for window in batches.windows(lengths, self.room, overlap):
-        features.append(self._features(pieces, label_ids, first, window))
-    return harness.Encoded(features)
-
-  def _pieces(self, word):
-    """Returns the ids of a word, at least one so that it gets a label."""
-    return self.tokenizer.encode(word)[: self.room] or [self.tokenizer.unk_id]
-
-  def _features(self, pieces, label_ids, sentence, window):
-    """Returns the features of a window of the sentence from word `sentence`.
-
-    `word` and `label_ids` are set at the first piece of each of the window's
-    own words, and -1 elsewhere.
-    """
-    ids, word, labels = [], [NO_LABEL], [NO_LABEL]  # Of [CLS].
-    for i in range(sentence + window.first, sentence + window.last):
-      own = window.own <= i - sentence < window.own_last
-      rest = [NO_LABEL] * (len(pieces[i]) - 1)
-      ids += pieces[i]
-      word += [i if own else NO_LABEL] + rest
-      labels += [label_ids[i] if own else NO_LABEL] + rest
-    return dict(
-      batches.sequence_features(self.tokenizer, ids),
-      word=np.array(word + [NO_LABEL], np.int32),  # And of [SEP].
-      label_ids=np.array(labels + [NO_LABEL], np.int32),
+      label_ids = [ids.get(label, words.NO_LABEL) for label in example.labels]
+    return harness.Encoded(
+      words.encode(
+        example.words,
+        sentences,
+        self.tokenizer,
+        self.max_seq_length,
+        label_ids,
+      )
     )
 
   def head(self, sequence, pooled, features, is_training):
@@ -189,15 +145,9 @@ class Ner(harness.Task):
 
   def _labels(self, example, windows):
     """Returns ([label], [probability]) of all words of an example."""
-    labels = [None] * len(example.words)
-    probabilities = [None] * len(example.words)
-    for window in windows:
-      for at in np.flatnonzero(window["word"] != NO_LABEL):
-        word = window["word"][at]
-        labels[word] = self.learned["labels"][window["label"][at]]
-        probabilities[word] = float(window["probability"][at])
-    assert None not in labels, "a word lost its label"
-    return labels, probabilities
+    return words.join_windows(
+      len(example.words), windows, self.learned["labels"]
+    )
 
   def score(self, sentences, outputs, split):
     gold = [s.labels for s in sentences]
@@ -237,56 +187,10 @@ class Ner(harness.Task):
     return files
 
   def _entities(self, example, windows):
-    """Returns the entities of a document, found in each sentence by itself.
-
-    An entity's score is the mean probability of its words' labels.
-    """
-    labels, probabilities = self._labels(example, windows)
-    entities = []
-    for begin, end in example.sentences:
-      for first, last, type_ in metrics.entity_spans(labels[begin:end]):
-        first, last = begin + first, begin + last
-        start, stop = example.spans[first][0], example.spans[last - 1][1]
-        entities.append(
-          entity_files.Entity(
-            start,
-            stop,
-            self._shown_type(type_),
-            metrics.mean(probabilities[first:last]),
-            example.document.text[start:stop],
-          )
-        )
-    return entities
-
-
-def raw_documents(parsed):
-  """Returns the RawDocuments of a file of words; their tags are left out.
-
-  A document without a marker in the file is a sentence, and its id the number
-  of that sentence.
-
-  Args:
-    parsed: of conll.parse_documents.
-  """
-  if len(parsed) == 1 and not parsed[0][0]:
-    parsed = [("", [sentence]) for sentence in parsed[0][1]]
-  return [
-    _join_words(name or str(i), [sentence.words for sentence in sentences])
-    for i, (name, sentences) in enumerate(parsed, 1)
-  ]
-
-
-def _join_words(name, sentences):
-  """Returns the RawDocument of lists of words: a sentence per line."""
-  words = [word for sentence in sentences for word in sentence]
-  ends = list(itertools.accumulate(len(word) + 1 for word in words))
-  borders = [0] + list(itertools.accumulate(map(len, sentences)))
-  return RawDocument(
-    documents.Document(name, "\n".join(map(" ".join, sentences)), None),
-    words,
-    [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)],
-    list(zip(borders, borders[1:])),
-  )
+    """Returns the entities of a document."""
+    return words.entities(
+      example, *self._labels(example, windows), self._shown_type("")
+    )
 
 
 def kind_of(label):
