@@ -86,7 +86,8 @@ def serving(source):
     source,
     "A SavedModel for TensorFlow Serving, signature `serving_default`.",
     text,
-    "The vocabulary is next to this file; text is %slower-cased."
+    "The vocabulary is next to this file; text is %slower-cased. BioALBERT's "
+    "`examples/serving_client.py` labels raw text."
     % ("" if tokenizer.do_lower_case else "not "),
     _marks(source),
   )
