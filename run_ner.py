@@ -168,12 +168,9 @@ class Ner(harness.Task):
     found = [self._entities(e, o) for e, o in zip(examples, outputs)]
     texts = [e.document for e in examples]
     title = "Entities in " + stem
+    note = "Labelled by BioALBERT. Point at an entity to see its score."
     stem += ".entities"
-    files = {
-      stem + ".html": entity_files.to_html(
-        texts, found, title, "Labelled by BioALBERT"
-      )
-    }
+    files = {stem + ".html": entity_files.to_html(texts, found, title, note)}
     if self.predict_format == "jsonl":
       files[stem + ".jsonl"] = entity_files.to_jsonl(texts, found)
     elif self.predict_format == "pubtator":

@@ -421,14 +421,21 @@ def test_test_sh_fails_without_a_python(machine):
   assert "nothing was tested" in output
 
 
-def test_quickstart_writes_to_the_given_folder_and_prints_scores(machine):
+def test_quickstart_prints_scores_beside_published_ones(machine, repo):
   machine.add_python("python3.13", "3.13")
-  output = machine.run("quickstart.sh", "here")
-  assert "precision 0.500, recall 0.250, F1 0.333" in output
-  assert (
-    "model, scores and predictions are in %s/here\n" % machine.home in output
+  (machine.checkout / "configs").mkdir()
+  shutil.copy(
+    os.path.join(repo, "configs", "published_scores.csv"),
+    str(machine.checkout / "configs"),
   )
-  assert "--do_train=true" in machine.logged()[-1]
+  output = machine.run("quickstart.sh", "here")
+  (line,) = [x for x in output.split("\n") if "F1" in x]
+  assert "precision 0.500, recall 0.250, F1 0.333" in line
+  assert "BioBERT 0.891, PubMedBERT 0.878, BioLinkBERT-base 0.882" in line
+  assert " %s/here/abstracts.entities.html\n" % machine.home in output
+  command = machine.logged()[-1]
+  assert "--data_dir=examples/ncbi-disease" in command
+  assert "--precision=auto" in command
 
 
 def test_the_checkout_passes_lint(repo):
