@@ -21,6 +21,10 @@ from training.datasets import WHOLE
 SHUFFLED = 1 << 14
 MIXED_FILES = 16
 
+# Marks a function whose code AutoGraph would otherwise translate, through files
+# that a killed program leaves in the temporary folder.
+_as_is = tf.autograph.experimental.do_not_convert
+
 Shape = collections.namedtuple(
   "Shape", "max_seq_length max_predictions_per_seq vocab_size"
 )
@@ -78,14 +82,16 @@ def training_dataset(
   with _graph_seed(seed):
     records = (
       tf.data.Dataset.range(group, tf.int64.max)
-      .flat_map(lambda number: _read_group(paths, seed, number))
+      .flat_map(_as_is(lambda number: _read_group(paths, seed, number)))
       .skip(skipped)
       .batch(batch_size // every, drop_remainder=True)
       .enumerate(first * every)
     )
   if part.machines > 1:  # In turn: machine 0's shares, machine 1's.
     records = records.filter(
-      lambda i, _: tf.equal(i // part.devices % part.machines, part.machine)
+      _as_is(
+        lambda i, _: tf.equal(i // part.devices % part.machines, part.machine)
+      )
     )
   spec = features(shape)
   if remask:
@@ -95,7 +101,7 @@ def training_dataset(
     batch = narrow(tf.io.parse_example(batch, spec))
     return remask(batch, tf.stack([seed, number])) if remask else batch
 
-  return records.map(parse).prefetch(2)
+  return records.map(_as_is(parse)).prefetch(2)
 
 
 def _group(paths, seed, number):
@@ -159,7 +165,7 @@ def evaluation_dataset(paths, shape, batch_size, fill=False):
   examples of weight 0. The feature "real" [B] is 0.0 for these, else 1.0.
   """
   records = tf.data.TFRecordDataset(sorted(paths))
-  flagged = records.map(lambda r: (r, 1.0))
+  flagged = records.map(_as_is(lambda r: (r, 1.0)))
   if fill:
     blank = tf.data.Dataset.from_tensors((_blank(shape), 0.0))
     flagged = flagged.concatenate(blank.repeat(batch_size - 1))
@@ -169,7 +175,7 @@ def evaluation_dataset(paths, shape, batch_size, fill=False):
   def parse(serialized, real):
     return dict(narrow(tf.io.parse_example(serialized, spec)), real=real)
 
-  return batches.map(parse).prefetch(2)
+  return batches.map(_as_is(parse)).prefetch(2)
 
 
 def narrow(batch):

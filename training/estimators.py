@@ -88,11 +88,13 @@ def build(
 
 def _machines_estimator(model_fn, device, common):
   """Returns the Estimator of several machines."""
+  # TensorFlow 1.15 would translate the model's code, through files.
+  as_is = tf.autograph.experimental.do_not_convert(model_fn)
 
   def call(features, labels, mode, params):
     # TensorFlow deep-copies its estimators. It leaves a function as it is,
     # while a method would bring its object's data along.
-    spec = model_fn(features, labels, mode, params)
+    spec = as_is(features, labels, mode, params)
     return tf.estimator.EstimatorSpec(**spec._asdict())
 
   return tf.estimator.Estimator(

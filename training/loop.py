@@ -133,8 +133,10 @@ class Estimator:
     iterator = self._strategy.make_input_fn_iterator(
       lambda context: _dataset(input_fn, context)
     )
+    # TensorFlow 1.15 would translate the model's code, through files.
+    call = tf.autograph.experimental.do_not_convert(self._call)
     specs = self._strategy.extended.call_for_each_replica(
-      self._call, args=(iterator.get_next(), TRAIN)
+      call, args=(iterator.get_next(), TRAIN)
     )
     local = self._strategy.experimental_local_results
     spec = specs._replace(

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+from unittest import mock
 
 import pytest
 
@@ -61,8 +62,16 @@ def command(data, output, steps, **flags):
 def pretrained(data):
   """Kills a run, damages its last checkpoint, terminates and ends the run.
 
-  Returns (output folder, damaged checkpoint, the three logs).
+  Its temporary folder is data/temporary. Returns (output folder, damaged
+  checkpoint, the three logs).
   """
+  (data / "temporary").mkdir()
+  with mock.patch.dict(os.environ, TMPDIR=str(data / "temporary")):
+    return interrupt(data)
+
+
+def interrupt(data):
+  """Returns what `pretrained` does."""
   output = data / "output"
   arguments = command(data, output, 30)
   killed = programs.kill_at("run_pretraining.py", arguments, "step 20: on")
@@ -104,6 +113,10 @@ def test_killed_run_resumes_from_the_last_intact_checkpoint(pretrained):
   assert re.search(damaged + " is damaged and ignored: ", log)
   start = int(re.search(r"training from step (\d+) to 30", log).group(1))
   assert start == int(damaged.split("-")[1]) - 10
+
+
+def test_a_killed_run_leaves_no_temporary_files(data, pretrained):
+  assert os.listdir(str(data / "temporary")) == []
 
 
 def test_terminated_run_resumes_from_the_checkpoint_it_names(pretrained):
