@@ -134,11 +134,9 @@ def find_files(patterns):
   """
   found = []
   for pattern in patterns.split(","):
-    try:
-      paths = tf.io.gfile.glob(pattern)
-    except tf.errors.NotFoundError:  # TensorFlow 1.15, of a folder.
-      paths = []
-    if len(paths) == 1 and tf.io.gfile.isdir(paths[0]):
+    # Not tf.io.gfile.glob, which finds ./x for x.
+    paths = files.glob(pattern)
+    if len(paths) == 1 and files.is_folder(paths[0]):
       pattern = os.path.join(paths[0], "*")
       paths = _folder_files(paths[0])
     paths = manifests.only_shards(
@@ -159,7 +157,7 @@ def _folder_files(folder):
       "as %s/train.tfrecord*"
       % (folder, ", ".join(map(os.path.basename, outputs)), folder)
     )
-  return tf.io.gfile.glob(os.path.join(folder, "*"))
+  return files.glob(os.path.join(folder, "*"))
 
 
 def check_files(paths, shape):

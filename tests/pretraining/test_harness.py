@@ -313,6 +313,16 @@ def test_a_folder_with_two_outputs_is_rejected(folder):
   assert harness.find_files(str(folder / "t*")) == [str(folder / "train")]
 
 
+def test_files_in_the_current_folder_are_found_by_their_names(
+  folder, monkeypatch
+):
+  (folder / "manifest.json").write_text(json.dumps(manifest(folder)))
+  monkeypatch.chdir(folder)
+  for pattern in ("train", "./train", "tr*"):
+    (path,) = harness.find_files(pattern)
+    assert os.path.samefile(path, "train")
+
+
 @pytest.mark.parametrize("cut", ["record", "middle"])
 def test_shard_cut_short_is_rejected_with_the_manifest(folder, cut):
   (folder / "manifest.json").write_text(json.dumps(manifest(folder)))
