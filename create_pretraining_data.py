@@ -14,8 +14,8 @@ finished shards.
 from absl import flags
 
 from common import flag_groups
-from pretraining import sources
 
+FORMATS = "auto text json table pubtator bioc pubmed pmc mimic".split()
 RUNNERS = (
   "DirectRunner FlinkRunner SparkRunner DataflowRunner PortableRunner".split()
 )
@@ -35,7 +35,7 @@ def define_flags():
   flags.DEFINE_enum(
     "input_format",
     "auto",
-    ("auto",) + sources.FORMATS,
+    FORMATS,
     "Format of the input files; auto detects it for each file.",
   )
   flags.DEFINE_bool(

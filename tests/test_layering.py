@@ -109,6 +109,15 @@ def test_programs_import_no_program():
   assert not {name: names for name, names in wrong.items() if names}
 
 
+def test_programs_parse_flags_before_they_import_what_is_slow():
+  """`--help` and a wrong flag then take no time; see CONTRIBUTING.md."""
+  for name in PROGRAMS:
+    tree = nodes_of(name + ".py")[0].body
+    first = next(i for i, node in enumerate(tree) if isinstance(node, ast.If))
+    nodes = [n for n in tree[:first] if isinstance(n, ast.ImportFrom)]
+    assert {n.module.split(".")[0] for n in nodes} == {"absl", "common"}, name
+
+
 def test_packages_that_need_no_tensorflow_do_not_import_it():
   assert not [
     path

@@ -16,6 +16,7 @@ import pytest
 from common import files
 from common import flag_groups
 import create_pretraining_data
+from pretraining import sources
 from pretraining import tfrecords
 from tests.helpers import REPO
 from tests.helpers import SPM
@@ -124,6 +125,7 @@ def test_help_lists_the_flags():
   assert "raw biomedical text" in said
   for name in ("--dupe_factor", "--[no]do_whole_word_mask", "--input_format"):
     assert name in said
+  assert "<auto|%s>" % "|".join(sources.FORMATS) in said
 
 
 def test_the_manifest_counts_what_the_shards_hold(made):
