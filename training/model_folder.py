@@ -159,14 +159,15 @@ def _check_given(paths):
     found = modeling.find_checkpoint(folder or ".")
   except InputError:
     return  # Whoever opens the file says that it is missing.
+  names = [os.path.basename(getattr(paths, flag)) for flag in lacking]
   raise InputError(
     "%s: no such file; the folder has the checkpoint %s; expected "
-    "--bioalbert_dir=%s in place of %s"
+    "--bioalbert_dir=%s in place of the flags with %s"
     % (
       path,
       os.path.relpath(found, folder or "."),
       folder or ".",
-      ", ".join("--" + flag for flag in lacking),
+      ", ".join(names),
     )
   )
 

@@ -215,6 +215,7 @@ def _readings(data):
 def _read_bioc(part, report, split):
   file, skipping = part.files[""], report.skipping_in(split)
   data, skip = file.read(), bioc.is_part_of_composite
+  # Not detect.detect: of damaged XML only the reader knows the line.
   if data[: len(_BOM) + 100].strip(_BOM + b" \t\r\n").startswith(b"<"):
     return bioc.parse(data, file.path, skip, skipping)
   found = []

@@ -121,8 +121,8 @@ def test_published_commands_on_an_archive_name_the_shorter_one(archive):
   )
   expected = (
     "vocab.txt: no such file; the folder has the checkpoint model.ckpt-best; "
-    "expected --bioalbert_dir=.*unpacked in place of --vocab_file, "
-    "--albert_config_file, --init_checkpoint$"
+    "expected --bioalbert_dir=.*unpacked in place of the flags with vocab.txt, "
+    "albert_config.json, model.ckpt-1000000$"
   )
   with pytest.raises(InputError, match=expected):
     model_folder.load(paths)
