@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Downloads weights and corpora; scripts/download.sh starts it and has its
-help. The links are in common/data_sets.py and common/weights.py.
-"""
+"""Downloads weights and corpora; scripts/download.sh starts and explains it."""
 
 import os
 import sys
@@ -33,7 +31,6 @@ if __name__ == "__main__":  # Before the imports that take a while.
   signals.end_at_once()
   given = parse_arguments()
 
-import functools
 import re
 import shlex
 import subprocess
@@ -111,7 +108,7 @@ def check_content(path, is_archive):
     )
 
 
-def download(timeout, address, path, _):
+def download(address, path, _):
   """Downloads an archive to a path, as pooch wants it."""
   print("downloading %s" % address, flush=True)
   shows = sys.stderr.isatty()
@@ -120,21 +117,20 @@ def download(timeout, address, path, _):
     with open(path, "wb") as f:
       gdown.download(address, f, quiet=not shows, use_cookies=False)
   else:
-    pooch.HTTPDownloader(shows, 1 << 16, timeout=timeout)(address, path, None)
+    pooch.HTTPDownloader(shows, 1 << 16)(address, path, None)
   check_content(path, is_archive=True)
 
 
-def fetch(file, folder, page, timeout):
+def fetch(file, folder, page):
   """Downloads a file, unless it is there, from the first address that has it.
 
   Returns its path. The file gets its name when it is complete and fits.
   """
   path, failures = os.path.join(folder, file.name), []
   expected = file.sha256 or files.read_sums(folder).get(file.name)
-  get = functools.partial(download, timeout)
   for address in file.addresses:
     try:
-      pooch.retrieve(address, expected, file.name, folder, None, get)
+      pooch.retrieve(address, expected, file.name, folder, None, download)
     except Exception as error:  # noqa: BLE001  Of many kinds for an odd page.
       failures.append("%s: %s" % (address, explain(error)))
       continue
@@ -192,7 +188,7 @@ def obtain(row, options):
       "needs %s: get %s from %s, put it into %s and %s"
       % (row.agreement, row.input_files, row.home, folder, then)
     )
-  paths = [fetch(x, folder, row.home, options.timeout) for x in row.files]
+  paths = [fetch(file, folder, row.home) for file in row.files]
   if not is_corpus:
     for path in paths:
       archives.unpack(path, folder)
@@ -235,6 +231,10 @@ def run(options, rows):
 def main(options, rows):
   """Lists or obtains some of these rows; an error ends in one line."""
   signals.raise_stopped()
+  request = requests.Session.request  # gdown has no option for a timeout.
+  requests.Session.request = lambda *args, **others: request(
+    *args, **dict(others, timeout=options.timeout)
+  )
   pooch.get_logger().disabled = True
   try:
     if options.list:

@@ -15,8 +15,8 @@
 #   --data_dir      put what the programs read into DIR/NAME (default: data)
 #   --output_dir    put the owners' files into DIR/NAME (default: data/raw)
 #   --weights_dir   unpack weights into DIR/NAME (default: weights)
-#   --timeout       give up on a server after so many silent seconds, except on
-#                   Google Drive (default: 60)
+#   --timeout       give up on a server after so many silent seconds
+#                   (default: 60)
 #
 # prepare_data.py converts a corpus in its default layout. Files that are there
 # and match their checksum are not downloaded again. Where no checksum is

@@ -568,6 +568,15 @@ def test_a_silent_server_times_out(place):
     assert "timed out" in place.fail("Toy", "--timeout=0.2")
 
 
+def test_a_silent_google_drive_times_out(place):
+  place.add_weights("Bio", data_sets.drive_file("Bio.archive", DRIVE_ID))
+  with socket.socket() as silent:
+    silent.bind(("127.0.0.1", 0))
+    silent.listen(5)
+    lead_drive_to("http://127.0.0.1:%d" % silent.getsockname()[1])
+    assert "timed out" in place.fail("Bio", "--timeout=0.2")
+
+
 @pytest.mark.parametrize("scheme", ["file", "ftp", "data"])
 def test_a_redirection_to_another_protocol_is_an_error(place, scheme):
   location = "%s://127.0.0.1/etc/passwd" % scheme
