@@ -24,7 +24,9 @@ RUNNERS = (
 def define_flags():
   """Defines the flags of ALBERT's script of this name, and some more."""
   flags.DEFINE_string(
-    "input_file", None, "Raw text: files or globs, separated by commas."
+    "input_file",
+    None,
+    "Raw text: files, globs or folders, separated by commas.",
   )
   flags.DEFINE_string(
     "output_file",
@@ -152,7 +154,9 @@ from absl import logging
 from common import files
 from common import processes
 from common import progress
+from common import stripes
 from common.errors import InputError
+from formats import inputs as input_files
 from pretraining import instances
 from pretraining import manifests
 from pretraining import shards
@@ -166,7 +170,7 @@ Runner = collections.namedtuple(
 
 
 def run_here(plan, encoding, description, earlier, num_workers):
-  """Writes the shards on this machine; returns their shards.Outcome.
+  """Writes the shards on this machine; returns their stripes.Outcome.
 
   `earlier` has the records of the stripes that a killed run has finished.
   """
@@ -174,7 +178,7 @@ def run_here(plan, encoding, description, earlier, num_workers):
   dropped = collections.Counter()
   bar = progress.Bar(plan.bytes, "B", scale=True)
   with contextlib.closing(bar):
-    output = shards.Output(plan, description, earlier)
+    output = stripes.Output(plan, description, earlier, "instances")
     tasks = unfinished_chunks(plan, len(earlier), dropped, bar)
     try:
       with contextlib.closing(
@@ -183,7 +187,8 @@ def run_here(plan, encoding, description, earlier, num_workers):
         for i, encoded in enumerate(results):
           if i == 0:
             warn_of_unknown(encoded.counts, plan.inputs[encoded.file].path)
-          output.add(encoded)
+          parts = shards.parts(plan, encoded)
+          output.add(encoded.stripe, encoded.counts, parts)
           bar.update(encoded.end)
       output.finish()
     finally:
@@ -228,10 +233,10 @@ def check_runner(runner):
 
 
 def prepare(inputs, tokenizer, settings, split_sentences, output):
-  """Returns (shards.Plan, shards.Encoding, description of both).
+  """Returns (stripes.Plan, shards.Encoding, description of both).
 
   Args:
-    inputs: list of shards.Input.
+    inputs: list of inputs.Input.
     tokenizer: a FullTokenizer.
     settings: instances.Settings.
     split_sentences: whether to split paragraphs, or None: all but plain text.
@@ -241,7 +246,7 @@ def prepare(inputs, tokenizer, settings, split_sentences, output):
   if split_sentences is None:
     split = [i.format != "text" for i in inputs]
   paths = shards.shard_paths(*output, inputs, settings.dupe_factor)
-  plan = shards.Plan(inputs, paths, settings.dupe_factor)
+  plan = stripes.Plan(inputs, paths, settings.dupe_factor)
   shaping = dict(
     settings._asdict(),
     do_lower_case=tokenizer.do_lower_case,
@@ -255,7 +260,7 @@ def prepare(inputs, tokenizer, settings, split_sentences, output):
 
 
 def run(plan, encoding, description, earlier, runner):
-  """Writes the shards here or with Beam; returns their shards.Outcome."""
+  """Writes the shards here or with Beam; returns their stripes.Outcome."""
   if not runner.beam_runner:
     workers = runner.num_workers or default_workers(plan)
     return run_here(plan, encoding, description, earlier, workers)
@@ -293,6 +298,17 @@ def create(plan, encoding, description, runner):
   warn_of_unknown(counts, "all inputs")
 
 
+def _find_inputs(patterns, format):
+  """Returns the inputs.Inputs of --input_file; detects the format "auto"."""
+
+  def sniff(path):
+    if format != "auto":
+      return format
+    return sources.sniff(path, open_file=files.open_file)
+
+  return input_files.find(patterns, sniff, "input_file")
+
+
 def _find_tokenizer(config):
   """Returns the FullTokenizer that the flags name."""
   folder = config.bioalbert_dir
@@ -317,7 +333,7 @@ def main(_):
   runner = Runner(config.num_workers, config.runner, config.beam_options)
   check_runner(runner)
   prepared = prepare(
-    shards.find_inputs(config.input_file, config.input_format),
+    _find_inputs(config.input_file, config.input_format),
     _find_tokenizer(config),
     flag_groups.pick(config, instances.Settings),
     config.split_sentences,

@@ -30,7 +30,7 @@ import apache_beam as beam  # noqa: E402
 from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
 from common import files  # noqa: E402
-from pretraining import manifests  # noqa: E402
+from common import stripes  # noqa: E402
 from pretraining import shards  # noqa: E402
 
 SUMMARY = ".beam.json"
@@ -38,7 +38,7 @@ _SUMMARY_SHAPE = {"counts": {}, "dropped": {}, "shards": []}
 
 
 def run(plan, encoding, description, runner, options):
-  """Writes all shards with a Beam runner; returns their shards.Outcome.
+  """Writes all shards with a Beam runner; returns their stripes.Outcome.
 
   `options` are the runner's, as on a command line, or None.
   """
@@ -48,7 +48,7 @@ def run(plan, encoding, description, runner, options):
   for path in plan.shards:  # A killed run may have left some.
     for partial in files.glob(glob.escape(path) + ".*.partial"):
       files.remove(partial)
-  manifests.write_progress(plan, description, [])
+  stripes.write_progress(plan, description, [])
   pipeline_options = PipelineOptions(
     ["--runner=" + runner] + shlex.split(options or "")
   )
@@ -57,7 +57,7 @@ def run(plan, encoding, description, runner, options):
   path = plan.beside(SUMMARY)
   summary = files.read_json(path, shape=_SUMMARY_SHAPE)
   files.remove(path)
-  return shards.Outcome(
+  return stripes.Outcome(
     collections.Counter(summary["counts"]),
     summary["shards"],
     collections.Counter(summary["dropped"]),
@@ -130,8 +130,8 @@ class _Encode(beam.DoFn):
 
   def process(self, chunk):
     encoded = self._encode(chunk)
-    for copy, (count, records) in enumerate(encoded.copies):
-      lane = self._plan.lane(encoded, copy)
+    for copy, part in enumerate(shards.parts(self._plan, encoded)):
+      lane, count, records = part
       order = (encoded.file, encoded.number, copy)
       shard = self._plan.shard(encoded.stripe, lane)
       yield shard, (order, count, records)

@@ -21,10 +21,10 @@ from absl import logging
 
 from common import files
 from common import progress
+from common import stripes
 from common.errors import InputError
 
 MANIFEST = ".manifest.json"
-PROGRESS = ".progress.json"
 MEGABYTE = 1e6
 _SHARDS = [{"file": str, "instances": int, "bytes": int}]
 _SHAPE = {
@@ -42,7 +42,7 @@ _SHAPE = {
 
 # What an earlier run of the same command left: the path of its manifest or
 # progress file (None without one), whether it is finished, and the records of
-# its finished stripes (see shards.Output).
+# its finished stripes (see stripes.Output).
 Earlier = collections.namedtuple("Earlier", "path finished stripes")
 
 
@@ -104,14 +104,16 @@ def _may_hold_examples(path, manifests):
   """Returns whether a file is neither hidden nor known as something else."""
   name = os.path.basename(path)
   known = set().union(*(m.get("vocabulary", {}) for m in manifests.values()))
-  others = name.startswith(".") or ("." + name).endswith((MANIFEST, PROGRESS))
+  others = name.startswith(".") or ("." + name).endswith(
+    (MANIFEST, stripes.PROGRESS)
+  )
   return not (others or name in known)
 
 
 def _reject_unfinished(folder, paths):
   """Rejects files of an output that is not finished."""
   names = set(map(os.path.basename, paths))
-  for path, begun in _read_all(folder, PROGRESS).items():
+  for path, begun in _read_all(folder, stripes.PROGRESS).items():
     made = begun.get("flags", {}).get("output_file", [])
     if names & set(made):
       raise InputError(
@@ -230,16 +232,16 @@ def read_earlier(plan, description):
     InputError: another command made one of these files, or the folder holds
       another vocabulary of the same name.
   """
-  for ending in (MANIFEST, PROGRESS):
+  for ending in (MANIFEST, stripes.PROGRESS):
     for path, before in _read_all(plan.folder, ending).items():
       names = before.get("flags", {}).get("output_file", [])
       if not set(names) & set(map(os.path.basename, plan.shards)):
         continue
-      if ending == PROGRESS and _is_empty(plan.folder, before):
+      if ending == stripes.PROGRESS and _is_empty(plan.folder, before):
         continue
       _reject_other(path, before, description)
-      if ending == PROGRESS:  # Which may have its old name.
-        files.rename(path, plan.beside(PROGRESS))
+      if ending == stripes.PROGRESS:  # Which may have its old name.
+        files.rename(path, plan.beside(stripes.PROGRESS))
       return Earlier(path, ending == MANIFEST, before.get("stripes", []))
   _reject_unknown_files(plan, description)
   return Earlier(None, False, [])
@@ -302,14 +304,6 @@ def _reject(path, old, new):
   )
 
 
-def write_progress(plan, description, stripes):
-  """Writes the progress file; the shards then belong to this command.
-
-  `stripes` are the records of the finished stripes, see shards.Output.
-  """
-  files.write_json(plan.beside(PROGRESS), dict(description, stripes=stripes))
-
-
 def write_manifest(plan, description, vocabulary, shards, report):
   """Writes the manifest and the vocabulary: the output is finished.
 
@@ -320,7 +314,7 @@ def write_manifest(plan, description, vocabulary, shards, report):
     InputError: there is no instance at all; the empty shards are removed.
   """
   if not any(shard["instances"] for shard in shards):
-    for path in plan.shards + [plan.beside(PROGRESS)]:
+    for path in plan.shards + [plan.beside(stripes.PROGRESS)]:
       files.remove(path)
     raise InputError(
       "the input gave no instance (%s); expected text with at least two "
@@ -335,7 +329,7 @@ def write_manifest(plan, description, vocabulary, shards, report):
   files.write_json(
     plan.beside(MANIFEST), dict(description, shards=shards, report=report)
   )
-  files.remove(plan.beside(PROGRESS))
+  files.remove(plan.beside(stripes.PROGRESS))
 
 
 def make_report(plan, counts, dropped, seconds):

@@ -8,9 +8,10 @@ import os
 
 import pytest
 
+from common import stripes
 from common.errors import InputError
+from formats import inputs
 from pretraining import manifests
-from pretraining import shards
 
 DESCRIPTION = {
   "program": "create_pretraining_data.py",
@@ -26,8 +27,8 @@ COUNTS = collections.Counter(
 
 @pytest.fixture
 def plan(tmp_path):
-  inputs = [shards.Input("a.txt", 3000000, "text")]
-  return shards.Plan(inputs, [str(tmp_path / "x")], 1)
+  found = [inputs.Input("a.txt", 3000000, "text")]
+  return stripes.Plan(found, [str(tmp_path / "x")], 1)
 
 
 def changed(section, key, value):
@@ -43,7 +44,7 @@ def test_a_new_folder_has_no_earlier_run(plan):
 
 @pytest.mark.parametrize("name", ["x.progress.json", "progress.json"])
 def test_progress_is_found_also_under_its_old_name(plan, tmp_path, name):
-  manifests.write_progress(plan, DESCRIPTION, [{"shards": []}])
+  stripes.write_progress(plan, DESCRIPTION, [{"shards": []}])
   (tmp_path / "x.progress.json").rename(tmp_path / name)
   earlier = manifests.read_earlier(plan, DESCRIPTION)
   assert not earlier.finished
@@ -100,13 +101,13 @@ def test_another_vocabulary_of_the_same_name_is_rejected(plan, tmp_path):
   ],
 )
 def test_another_command_is_rejected_with_old_and_new_value(plan, now, message):
-  manifests.write_progress(plan, DESCRIPTION, [{"shards": []}])
+  stripes.write_progress(plan, DESCRIPTION, [{"shards": []}])
   with pytest.raises(InputError, match=message):
     manifests.read_earlier(plan, now)
 
 
 def test_a_run_without_a_finished_shard_does_not_bind_the_next(plan):
-  manifests.write_progress(plan, DESCRIPTION, [])
+  stripes.write_progress(plan, DESCRIPTION, [])
   other = changed("flags", "ngram", 2)
   assert manifests.read_earlier(plan, other).path is None
 
@@ -133,7 +134,7 @@ def test_the_report_has_counts_and_rates(plan):
 
 
 def test_the_manifest_replaces_the_progress(plan, tmp_path):
-  manifests.write_progress(plan, DESCRIPTION, [])
+  stripes.write_progress(plan, DESCRIPTION, [])
   report = manifests.make_report(plan, COUNTS, {}, 1.0)
   records = [{"file": "x", "instances": 4, "bytes": 40}]
   vocabulary = tmp_path / "elsewhere" / "tiny.model"
@@ -154,7 +155,7 @@ def test_the_manifest_replaces_the_progress(plan, tmp_path):
 
 def test_an_output_without_instances_is_rejected_and_removed(plan, tmp_path):
   (tmp_path / "x").write_bytes(b"")
-  manifests.write_progress(plan, DESCRIPTION, [])
+  stripes.write_progress(plan, DESCRIPTION, [])
   dropped = {"notes without text": 7}
   report = manifests.make_report(plan, collections.Counter(), dropped, 1.0)
   records = [{"file": "x", "instances": 0, "bytes": 0}]
@@ -254,7 +255,7 @@ def test_a_file_that_no_manifest_lists_is_read_only_by_its_name(shards_of_x):
 
 
 def test_an_output_that_is_not_finished_is_rejected(plan, tmp_path):
-  manifests.write_progress(plan, DESCRIPTION, [])
+  stripes.write_progress(plan, DESCRIPTION, [])
   paths = [str(tmp_path / "x"), str(tmp_path / "y")]
   with pytest.raises(InputError, match="x.progress.json: this output is not f"):
     manifests.only_shards(paths, str(tmp_path / "*"), in_doubt)

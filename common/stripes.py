@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assigns inputs to output files, and writes these so that they survive a kill.
+
+A stripe is a range of the inputs' bytes and owns one shard, an output file, in
+every lane. What goes to which shard depends on the inputs only. A progress file
+beside the shards holds a description of the command and a record of each
+finished stripe; a run that was killed continues after these.
+"""
+
+import collections
+import itertools
+import os
+import re
+import time
+
+from common import files
+from common.errors import InputError
+
+PROGRESS = ".progress.json"
+
+# What a run reports about its output.
+Outcome = collections.namedtuple("Outcome", "counts shards dropped seconds")
+
+
+class Plan:
+  """Assigns ranges of the inputs to shards.
+
+  Attributes: `inputs` (Inputs in their order), `shards` (paths), `folder` (of
+  the shards), `name` (of the output: its first shard's, without the number),
+  `bytes` (of all inputs), `lanes`, `stripes`.
+  """
+
+  def __init__(self, inputs, shards, copies):
+    self.inputs = inputs
+    self.shards = shards
+    self.folder, first = os.path.split(shards[0])
+    self.name = re.sub(r"-0{5}-of-\d{5}$", "", first)
+    count = len(shards)
+    self.lanes = max(
+      n for n in range(1, min(count, copies) + 1) if count % n == 0
+    )
+    self.stripes = count // self.lanes
+    ends = list(itertools.accumulate(i.bytes for i in inputs))
+    self.bytes = ends[-1]
+    self._begins = [0] + ends
+
+  def beside(self, ending):
+    """Returns the path of a file that comes with the shards."""
+    return os.path.join(self.folder, self.name + ending)
+
+  def place(self, file, position):
+    """Returns the number of bytes of all inputs before a place in a file."""
+    return self._begins[file] + position
+
+  def stripe(self, place):
+    """Returns the stripe of a chunk that begins at a place."""
+    return min(self.stripes * place // max(self.bytes, 1), self.stripes - 1)
+
+  def shard(self, stripe, lane):
+    return stripe + lane * self.stripes
+
+
+def write_progress(plan, description, stripes):
+  """Writes the progress file; the shards then belong to this command.
+
+  `stripes` are the records of the finished stripes, see Output.
+  """
+  files.write_json(plan.beside(PROGRESS), dict(description, stripes=stripes))
+
+
+class Output:
+  """Writes the shards of a run on one machine, one stripe after another.
+
+  A stripe's shards are first complete under temporary names, then the progress
+  file says so, then they get their names. A shard with its name is therefore
+  final, and a kill costs at most the stripe in progress.
+
+  Attributes: `stripes`, a record of each finished stripe: {"counts": {...},
+  "seconds": float, "shards": [{"file", UNIT, "bytes"}]}.
+  """
+
+  def __init__(self, plan, description, stripes, unit):
+    """Continues after the stripes that an earlier run finished.
+
+    `unit` names what the shards hold, such as "instances".
+    """
+    self._plan = plan
+    self._description = description
+    self._unit = unit
+    self.stripes = list(stripes)
+    self._files = {}  # lane -> open file, of the stripe at work
+    self._begin()
+    for stripe in self.stripes:
+      for shard in stripe["shards"]:
+        self._recover(shard)
+    if not self.stripes:
+      files.make_folder(plan.folder)
+      write_progress(plan, description, self.stripes)
+
+  def _begin(self):
+    """Starts counting for the next stripe."""
+    self._since = time.time()
+    self._counts = collections.Counter()
+    self._units = [0] * self._plan.lanes
+    self._bytes = [0] * self._plan.lanes
+
+  def _recover(self, shard):
+    """Makes sure that a finished shard has its final name."""
+    path = os.path.join(self._plan.folder, shard["file"])
+    for candidate in (path, _partial(path)):
+      if files.exists(candidate):
+        if files.size(candidate) == shard["bytes"]:
+          if candidate != path:
+            files.rename(candidate, path)
+          return
+    raise InputError(
+      "%s: was finished with %d bytes, but is missing or changed; expected it "
+      "unchanged, or an empty folder" % (path, shard["bytes"])
+    )
+
+  def add(self, stripe, counts, parts):
+    """Adds to a stripe; calls must follow the order of the input.
+
+    Args:
+      stripe: its number.
+      counts: {what: number} to add to the record of the stripe.
+      parts: (lane, number of units, bytes) of what to write.
+    """
+    while len(self.stripes) < stripe:
+      self._finish_stripe()
+    self._open()
+    self._counts.update(counts)
+    for lane, units, data in parts:
+      self._files[lane].write(data)
+      self._units[lane] += units
+      self._bytes[lane] += len(data)
+
+  def finish(self):
+    while len(self.stripes) < self._plan.stripes:
+      self._finish_stripe()
+
+  def outcome(self, dropped):
+    """Returns the Outcome of all stripes, including those of earlier runs."""
+    counts = collections.Counter()
+    for stripe in self.stripes:
+      counts.update(stripe["counts"])
+    return Outcome(
+      counts,
+      [shard for stripe in self.stripes for shard in stripe["shards"]],
+      dropped,
+      sum(stripe["seconds"] for stripe in self.stripes),
+    )
+
+  def discard(self):
+    """Removes unfinished shards."""
+    for lane, file in self._files.items():
+      file.close()
+      files.remove(_partial(self._path(lane)))
+    self._files = {}
+
+  def _path(self, lane):
+    return self._plan.shards[self._plan.shard(len(self.stripes), lane)]
+
+  def _open(self):
+    for lane in range(self._plan.lanes):
+      if lane not in self._files:
+        path = _partial(self._path(lane))
+        self._files[lane] = files.open_file(path, "wb")
+
+  def _finish_stripe(self):
+    self._open()
+    paths = [self._path(lane) for lane in range(self._plan.lanes)]
+    for lane in range(self._plan.lanes):
+      files.close_safely(self._files.pop(lane))
+    record = {
+      "counts": dict(sorted(self._counts.items())),
+      "seconds": time.time() - self._since,
+      "shards": [
+        {"file": os.path.basename(path), self._unit: units, "bytes": size}
+        for path, units, size in zip(paths, self._units, self._bytes)
+      ],
+    }
+    self.stripes.append(record)
+    write_progress(self._plan, self._description, self.stripes)
+    for path in paths:
+      files.rename(_partial(path), path)
+    self._begin()
+
+
+def _partial(path):
+  return path + ".partial"
