@@ -41,8 +41,8 @@ def define_flags():
   flags.DEFINE_string(
     "input_file",
     None,
-    "Texts: one per line, JSON or CSV with text and id, PubTator, BioC, "
-    "PubMed's XML or JATS.",
+    "Texts: files, globs or folders, separated by commas; one text per line, "
+    "JSON or CSV with text and id, PubTator, BioC, PubMed's XML or JATS.",
   )
   flags.DEFINE_string(
     "output_file", None, "File to write; its extension sets the format."

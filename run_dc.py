@@ -49,7 +49,6 @@ from finetuning import harness
 from finetuning import sentence_tasks
 from formats import detect
 from formats import label_sets
-from formats import streams
 from formats import tables
 from formats import unlabelled
 from training import batches
@@ -96,14 +95,11 @@ class Dc(sentence_tasks.SentenceTask):
     logging.info("%s: %d rows, %d documents", path, len(examples), documents)
     return examples
 
-  def read_unlabelled(self, data, path):
-    names = unlabelled.names_of(streams.of_bytes(data, path))
+  def read_unlabelled(self, source):
+    names = unlabelled.names_of(source)
     if names is None or set(names).intersection(*self.texts.values()):
-      return super().read_unlabelled(data, path)
-    return [
-      sentence_tasks.Example(document.id, (document.text,), None, path)
-      for document in unlabelled.parse(data, path)
-    ]
+      return super().read_unlabelled(source)
+    return map(_found_example, unlabelled.read(source))
 
   def read_rows(self, data, path):
     return label_sets.read_rows(data, path, self.columns(), self.gold)
@@ -235,9 +231,10 @@ class Dc(sentence_tasks.SentenceTask):
 
   def _table(self, columns, cells, gold, probabilities):
     """Returns the table of gold and predictions of sentences or documents."""
+    header = columns + ["gold", "predicted"] + self.answer_columns()[1:]
     return tables.to_tsv(
-      columns + ["gold", "predicted"] + self.answer_columns()[1:],
-      [
+      [header]
+      + [
         list(row)
         + [",".join(sorted(labels, key=label_sets.order))]
         + self._answer(p)
@@ -245,9 +242,16 @@ class Dc(sentence_tasks.SentenceTask):
       ],
     )
 
-  def write_unlabelled(self, examples, outputs, stem):
+  def label_file(self):
     logging.info("threshold: %s", self._thresholds()[1])
-    return super().write_unlabelled(examples, outputs, stem)
+    return super().label_file()
+
+
+def _found_example(found):
+  """Returns a Found whose Document becomes an Example."""
+  name, text, _ = found.document
+  example = sentence_tasks.Example(name, (text,), None, found.place)
+  return found._replace(document=example)
 
 
 def rows_of_documents(examples):

@@ -37,11 +37,11 @@ from common.errors import InputError
 from common.errors import first_five
 from evaluation import metrics
 from finetuning import harness
+from finetuning import labelling
 from finetuning import words
 from formats import conll
 from formats import detect
 from formats import entity_files
-from formats import streams
 from formats import unlabelled
 from training import heads
 
@@ -107,15 +107,18 @@ class Ner(harness.Task):
     known = {kind_of(label) for label in self.learned["labels"]}
     return kind_of(label) in known
 
-  def read_unlabelled(self, data, path):
-    source = streams.of_bytes(data, path)
+  def read_unlabelled(self, source):
+    """Yields Documents, and RawDocuments of files of words."""
     if detect.detect(source, self.unlabelled_kinds) == "words":
-      return words.raw_documents(conll.parse_documents(data, path, False))
-    inner = self.learned["inner_punctuation"]
-    return [
-      words.split_document(document, inner)
-      for document in unlabelled.parse(data, path)
-    ]
+      found = conll.parse_documents(source.whole(), source.path, False)
+      return unlabelled.spread(words.raw_documents(found), source)
+    return unlabelled.read(source)
+
+  def parts(self, example):
+    """Returns RawDocuments that hold all sentences of a document."""
+    if isinstance(example, words.RawDocument):
+      return [example]
+    return words.parts_of(example, self.learned["inner_punctuation"])
 
   def encode(self, example, is_training):
     del is_training
@@ -164,30 +167,37 @@ class Ner(harness.Task):
     }
     return scores, files
 
-  def write_unlabelled(self, examples, outputs, stem):
-    found = [self._entities(e, o) for e, o in zip(examples, outputs)]
-    texts = [e.document for e in examples]
-    title = "Entities in " + stem
-    note = "Labelled by BioALBERT. Point at an entity to see its score."
-    stem += ".entities"
-    files = {stem + ".html": entity_files.to_html(texts, found, title, note)}
-    if self.predict_format == "jsonl":
-      files[stem + ".jsonl"] = entity_files.to_jsonl(texts, found)
-    elif self.predict_format == "pubtator":
-      files[stem + ".pubtator"] = entity_files.to_pubtator(texts, found)
-    else:
-      for document, entities in zip(texts, found):
-        name = os.path.join(stem + ".brat", entity_files.brat_name(document.id))
-        files[name + ".txt"], files[name + ".ann"] = entity_files.to_brat(
-          document, entities
-        )
-    return files
+  def label_file(self):
+    separator = "\n" if self.predict_format == "pubtator" else ""
+    return labelling.LabelFile("entities", self.predict_format, "", separator)
 
-  def _entities(self, example, windows):
-    """Returns the entities of a document."""
+  def format_label(self, example, label):
+    document = _document_of(example)
+    if self.predict_format == "jsonl":
+      return entity_files.to_jsonl([document], [label])
+    if self.predict_format == "pubtator":
+      return entity_files.to_pubtator([document], [label])
+    name = entity_files.brat_name(document.id)
+    text, annotations = entity_files.to_brat(document, label)
+    return {name + ".txt": text, name + ".ann": annotations}
+
+  def page(self, examples, labels, title, note):
+    return entity_files.to_html(
+      list(map(_document_of, examples)), labels, "Entities in " + title, note
+    )
+
+  def label(self, example, windows):
+    """Returns the entities of a document or a part of it."""
     return words.entities(
       example, *self._labels(example, windows), self._shown_type("")
     )
+
+
+def _document_of(example):
+  """Returns the Document of what read_unlabelled yields."""
+  if isinstance(example, words.RawDocument):
+    return example.document
+  return example
 
 
 def kind_of(label):

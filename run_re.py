@@ -96,8 +96,8 @@ class Re(sentence_tasks.OneLabel):
     self._warn_of_missing_marks(examples, path)
     return examples
 
-  def read_unlabelled(self, data, path):
-    examples = super().read_unlabelled(data, path)
+  def parse_unlabelled(self, data, path):
+    examples = super().parse_unlabelled(data, path)
     self._warn_of_missing_marks(examples, path)
     return examples
 

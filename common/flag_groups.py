@@ -245,8 +245,8 @@ def define_finetuning_flags(
   max_seq_length,
   num_train_epochs,
   train_batch_size,
-  predict_file="File with unlabelled text to label; its content tells its "
-  "format.",
+  predict_file="Unlabelled texts to label: files, globs or folders, separated "
+  "by commas; the content of a file tells its format.",
 ):
   """Defines the flags of every fine-tuning program."""
   define_model_flags()

@@ -16,6 +16,7 @@ import time
 from common import files
 from common.errors import InputError
 
+MANIFEST = ".manifest.json"
 PROGRESS = ".progress.json"
 
 # What a run reports about its output.
@@ -34,7 +35,7 @@ class Plan:
     self.inputs = inputs
     self.shards = shards
     self.folder, first = os.path.split(shards[0])
-    self.name = re.sub(r"-0{5}-of-\d{5}$", "", first)
+    self.name = re.sub(r"-0{5}-of-\d{5}(?=\.\w+$|$)", "", first)
     count = len(shards)
     self.lanes = max(
       n for n in range(1, min(count, copies) + 1) if count % n == 0
@@ -79,14 +80,16 @@ class Output:
   "seconds": float, "shards": [{"file", UNIT, "bytes"}]}.
   """
 
-  def __init__(self, plan, description, stripes, unit):
+  def __init__(self, plan, description, stripes, unit, header=b""):
     """Continues after the stripes that an earlier run finished.
 
-    `unit` names what the shards hold, such as "instances".
+    `unit` names what the shards hold, such as "instances". Each shard begins
+    with a header.
     """
     self._plan = plan
     self._description = description
     self._unit = unit
+    self._header = header
     self.stripes = list(stripes)
     self._files = {}  # lane -> open file, of the stripe at work
     self._begin()
@@ -102,7 +105,7 @@ class Output:
     self._since = time.time()
     self._counts = collections.Counter()
     self._units = [0] * self._plan.lanes
-    self._bytes = [0] * self._plan.lanes
+    self._bytes = [len(self._header)] * self._plan.lanes
 
   def _recover(self, shard):
     """Makes sure that a finished shard has its final name."""
@@ -166,6 +169,7 @@ class Output:
       if lane not in self._files:
         path = _partial(self._path(lane))
         self._files[lane] = files.open_file(path, "wb")
+        self._files[lane].write(self._header)
 
   def _finish_stripe(self):
     self._open()

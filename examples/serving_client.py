@@ -26,6 +26,7 @@ from common import run_files
 from common.errors import InputError
 from finetuning import words
 from formats import entity_files
+from formats import streams
 from formats import unlabelled
 import tokenization
 from training import batches
@@ -117,8 +118,9 @@ def main():
   try:
     model = load(options.folder)
     how = find_entities if model[0]["task"] == "ner" else classify
-    for document in unlabelled.parse(sys.stdin.buffer.read(), "standard input"):
-      sys.stdout.write(how(document, *model, options.url))
+    source = streams.of_bytes(sys.stdin.buffer.read(), "standard input")
+    for found in unlabelled.read(source):
+      sys.stdout.write(how(found.document, *model, options.url))
   except InputError as e:
     sys.exit("error: %s" % e)
 

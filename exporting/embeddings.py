@@ -7,6 +7,7 @@ docstring describes the file.
 """
 
 import collections
+import contextlib
 import functools
 import re
 import sys
@@ -22,6 +23,8 @@ from common.errors import InputError
 from common.errors import first_five
 from common.text import size_text
 from formats import feature_files
+from formats import inputs
+from formats import streams
 from formats import unlabelled
 import modeling
 import tokenization
@@ -110,14 +113,17 @@ def parse_wanted(layers, embeddings, pooling, albert_config):
 # ------------------------------------------------------ from texts to windows
 
 
-def read_texts(path, tokenizer, max_seq_length):
-  """Reads the Texts of a file and logs what is unusual about them."""
-  found = unlabelled.parse(files.read(path), path)
+def read_texts(patterns, tokenizer, max_seq_length):
+  """Reads the Texts of files and logs what is unusual about them.
+
+  `patterns` are paths, globs and folders, separated by commas.
+  """
+  found = inputs.find(patterns, lambda path: None, "input_file")
   texts = Texts([], [], [0], [], [], [])
-  for document in progress.shown(found, len(found), path, "text"):
+  for document, place in _documents(found):
     if "\0" in document.id:
       raise InputError(
-        "%s: found the id %r, expected one without NUL" % (path, document.id)
+        "%s: found the id %r, expected one without NUL" % (place, document.id)
       )
     pieces, windows = encode(document.text, tokenizer, max_seq_length)
     texts.ids.append(document.id)
@@ -126,8 +132,21 @@ def read_texts(path, tokenizer, max_seq_length):
     texts.pieces.extend(map(sys.intern, pieces.pieces))
     texts.starts.extend(pieces.starts)
     texts.ends.extend(pieces.ends)
-  _log_texts(texts, path, tokenizer, max_seq_length)
+  _log_texts(texts, patterns, tokenizer, max_seq_length)
   return texts
+
+
+def _documents(found):
+  """Yields (Document, place) of all Inputs; shows how many bytes are read."""
+  total, before = sum(given.bytes for given in found), 0
+  bar = progress.Bar(total, "B", "reading", scale=True, leave=False)
+  with contextlib.closing(bar):
+    for given in found:
+      source = streams.Source(given.path, files.open_file)
+      for document, place, position in unlabelled.read(source):
+        bar.update(before + position)
+        yield document, place
+      before += given.bytes
 
 
 def _log_texts(texts, path, tokenizer, max_seq_length):
@@ -286,7 +305,10 @@ def predict(model, texts, wanted, inference, name):
   sizes = dict.fromkeys(("train", "eval", "predict"), batch_size)
   with tempfile.TemporaryDirectory() as folder:  # Stays empty.
     estimator = estimators.build(model_fn, device, folder, 0, sizes)
-    stream = estimators.predictions(estimator, input_fn, None, len(flat), name)
+    shown = functools.partial(
+      progress.shown, total=len(flat), name=name, unit="window"
+    )
+    stream = estimators.predictions(estimator, input_fn, None, len(flat), shown)
     for windows in texts.windows:
       yield [next(stream) for _ in windows]
     assert next(stream, None) is None, "a window too many"

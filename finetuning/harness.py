@@ -9,7 +9,6 @@ set, predicts, scores and writes; and goes on where an earlier run stopped.
 import collections
 import functools
 import os
-import re
 
 from absl import logging
 import numpy as np
@@ -17,15 +16,17 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common import flag_groups
+from common import progress
 from common import run_files
 from common.errors import InputError
+from finetuning import labelling
 from finetuning import splits
 import modeling
 from training import datasets
 from training import devices
 from training import estimators
 from training import model_folder
-from training import progress
+from training import progress as training_progress
 from training import run as training_run
 from training import state
 
@@ -48,6 +49,9 @@ Training = collections.namedtuple(
   "freeze_encoder class_weights",
   defaults=(None,),
 )
+
+# Flags on which labels depend, beside the model.
+_LABEL_FLAGS = ("max_seq_length", "padding", "precision", "predict_format")
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole
 # command, for run_config.json; nothing is decided by it.
@@ -183,16 +187,39 @@ class Task:
     del scores
     return ""
 
-  def read_unlabelled(self, data, path):
-    """Returns the examples in a --predict_file's bytes."""
+  # ------------------------------------------------ labelling a --predict_file
+
+  def read_unlabelled(self, source):
+    """Yields the examples in a streams.Source as unlabelled.Found."""
     raise NotImplementedError
 
-  def write_unlabelled(self, examples, outputs, stem):
-    """Returns {file name: text} of the predictions for a --predict_file.
+  def parts(self, example):
+    """Yields what `encode` and `label` take of an example: at least one part.
 
-    The names begin with `stem`, its name without folder and extension.
+    A long text in parts need not be in memory with all its windows.
+    """
+    yield example
+
+  def label(self, part, windows):
+    """Returns the label of a part as a list; those of all parts are joined.
+
+    Args:
+      part: of an example, from `parts`.
+      windows: the predictions of its windows.
     """
     raise NotImplementedError
+
+  def label_file(self):
+    """Returns the labelling.LabelFile to write; logs what all labels share."""
+    raise NotImplementedError
+
+  def format_label(self, example, label):
+    """Returns the text to write of an example, or brat's {file name: text}."""
+    raise NotImplementedError
+
+  def page(self, examples, labels, title, note):
+    """Returns a page of HTML that shows labels, or None."""
+    del examples, labels, title, note
 
 
 def run(task, command, model):
@@ -238,14 +265,14 @@ def _run(task, command, model):
     splits.log_labels(task, name, path, examples)
   if not todo.do_train:
     found.pop("train", None)
+  to_label = None
   if data.predict_file:
-    examples = splits.read_unlabelled(task, data.predict_file)
-    found["raw"] = (data.predict_file, examples)
+    to_label = labelling.Labelling(task, data.predict_file, command.output_dir)
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
     for name, pair in found.items()
   }
-  return _Run(task, command, model, encoded).go()
+  return _Run(task, command, model, encoded, to_label).go()
 
 
 def _decide(command, split_names):
@@ -348,7 +375,7 @@ class _Run(training_run.Run):
   fuses_training = False
   random_weights = logging.WARNING
 
-  def __init__(self, task, command, model, encoded):
+  def __init__(self, task, command, model, encoded, to_label):
     sizes = _batch_sizes(command)
     super().__init__(
       command.output_dir,
@@ -362,10 +389,13 @@ class _Run(training_run.Run):
     self.command = command
     self.model = model
     self.splits = encoded
+    self.to_label = to_label
     self.results = run_files.read_results(self.folder)
     self._inputs = {}
     for name, split in encoded.items():
       splits.log(name, split, model.tokenizer.unk_id)
+    if to_label:
+      to_label.log(model.tokenizer.unk_id)
     if command.todo.do_train:
       self.schedule = _plan(command.training, len(self._flat("train")))
     self._check_checkpoint()
@@ -394,12 +424,17 @@ class _Run(training_run.Run):
     if todo.do_eval or todo.do_predict:
       files.write_json(self.path(run_files.RESULTS), results)
     if self.command.data.predict_file:
-      self._label_text()
+      _label(self)
     return results
 
   def _flat(self, name):
     """Returns all windows of a split, in order."""
     return [f for features in self.splits[name].features for f in features]
+
+  def _some_windows(self):
+    """Returns features of windows; [] if there are none at all."""
+    found = filter(None, map(self._flat, self.splits))
+    return next(found, None) or (self.to_label and self.to_label.windows())
 
   # ----------------------------------------------------------- before training
 
@@ -410,7 +445,7 @@ class _Run(training_run.Run):
         modeling.match_checkpoint(self.initial, self.variables())
       return
     checkpoint = _choose_checkpoint(self)
-    if not any(self._flat(name) for name in self.splits):
+    if not self._some_windows():
       return  # Texts without a word need no model.
     missing = modeling.match_checkpoint(checkpoint, self.variables()).new
     if missing:
@@ -423,7 +458,9 @@ class _Run(training_run.Run):
   def _describe(self):
     """Returns the content of run_config.json."""
     command, model = self.command, self.model
-    hashes = {s.path: files.sha256(s.path) for s in self.splits.values()}
+    paths = [split.path for split in self.splits.values()]
+    paths += [i.path for i in self.to_label.inputs] if self.to_label else []
+    hashes = {path: files.sha256(path) for path in paths}
     hashes.update(model.hashes)
     if self.initial:
       hashes[self.initial] = model_folder.hash_checkpoint(self.initial)
@@ -461,7 +498,7 @@ class _Run(training_run.Run):
   # ------------------------------------------------------- what the graph holds
 
   def blank_batch(self):
-    example = next(f for name in self.splits for f in self._flat(name))
+    example = self._some_windows()[0]
     return {
       name: tf.zeros((1,) + value.shape, value.dtype)
       for name, value in example.items()
@@ -507,7 +544,7 @@ class _Run(training_run.Run):
   def evaluate(self, step, checkpoint):
     outputs = self._outputs_of("dev", checkpoint)
     scores, _ = self.task.score(self.splits["dev"].examples, outputs, "dev")
-    progress.write_scalars(self.path("eval"), step, flatten(scores))
+    training_progress.write_scalars(self.path("eval"), step, flatten(scores))
     best = self.state.best()
     logging.info(
       "step %d: %s on the development set %s (best before: %s)",
@@ -538,18 +575,14 @@ class _Run(training_run.Run):
 
   def _outputs_of(self, name, checkpoint):
     """Returns for each example of a split the predictions of its windows."""
+    windows = self._flat(name)
     if name not in self._inputs:  # One, so that its graph is built once.
-      self._inputs[name] = estimators.prediction_input(
-        self._flat(name),
-        self.batch_sizes["eval" if name == "dev" else "predict"],
-        self.task.padding,
-        self.command.max_seq_length,
-        self.device.use_tpu,
-        fixed=self.command.padding == "fixed",
-      )
-    count = sum(map(len, self.splits[name].features))
+      self._inputs[name] = _prediction_input(self, windows, name)
+    shown = functools.partial(
+      progress.shown, total=len(windows), name=name, unit="window"
+    )
     found = estimators.predictions(
-      self.estimator, self._inputs[name], checkpoint, count, name
+      self.estimator, self._inputs[name], checkpoint, len(windows), shown
     )
     stream = iter(list(found))
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]
@@ -578,20 +611,6 @@ class _Run(training_run.Run):
     _log_scores(place, scores, report)
     return dict(scores, **found)
 
-  def _label_text(self):
-    """Labels a --predict_file and writes the predictions."""
-    path = self.command.data.predict_file
-    outputs = self._outputs_of("raw", _choose_checkpoint(self))
-    stem = os.path.splitext(re.sub(r"\.gz$", "", os.path.basename(path)))[0]
-    texts = self.task.write_unlabelled(
-      self.splits["raw"].examples, outputs, stem
-    )
-    _write_texts(self.folder, texts)
-    shown = sorted({name.split("/")[0] for name in texts})
-    logging.info(
-      "labelled %s: %s", path, ", ".join(self.path(name) for name in shown)
-    )
-
 
 def _choose_checkpoint(run):
   """Returns the checkpoint to predict with, as --eval_checkpoint says."""
@@ -617,6 +636,47 @@ def _find_checkpoint(run):
       "or --bioalbert_dir" % run.folder
     )
   return run.initial
+
+
+def _prediction_input(run, windows, name):
+  """Returns the input_fn that yields the windows of a split."""
+  return estimators.prediction_input(
+    windows,
+    run.batch_sizes["eval" if name == "dev" else "predict"],
+    run.task.padding,
+    run.command.max_seq_length,
+    run.device.use_tpu,
+    fixed=run.command.padding == "fixed",
+  )
+
+
+def _label(run):
+  """Labels the texts of --predict_file and writes the labels."""
+  checkpoint = _choose_checkpoint(run)
+  windows = []  # Of the pool to predict; so the graph is built once.
+  input_fn = _prediction_input(run, windows, "raw")
+
+  def predict(pool, shown):
+    windows[:] = pool
+    return estimators.predictions(
+      run.estimator, input_fn, checkpoint, len(pool), shown
+    )
+
+  run.to_label.run(predict, _describe_labels(run, checkpoint))
+
+
+def _describe_labels(run, checkpoint):
+  """Returns what labels depend on, to be kept beside them."""
+  flags = run.command.flags
+  hashes = dict(run.description["sha256"])
+  hashes[checkpoint] = model_folder.hash_checkpoint(checkpoint)
+  return {
+    "task": run.task.name,
+    "flags": {name: flags[name] for name in _LABEL_FLAGS},
+    "learned": run.task.learned,
+    "inputs": [given._asdict() for given in run.to_label.inputs],
+    "sha256": hashes,
+  }
 
 
 def _write_texts(folder, texts):

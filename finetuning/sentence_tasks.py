@@ -15,7 +15,9 @@ from common.errors import InputError
 from common.errors import shorten
 from evaluation import metrics
 from finetuning import harness
+from finetuning import labelling
 from formats import tables
+from formats import unlabelled
 from training import batches
 from training import heads
 
@@ -163,8 +165,13 @@ class SentenceTask(harness.Task):
       record.place,
     )
 
-  def read_unlabelled(self, data, path):
-    """Returns the Examples of a file; labels in it are left aside."""
+  def read_unlabelled(self, source):
+    """Yields the Examples of a file as Found; labels in it are left aside."""
+    examples = self.parse_unlabelled(source.whole(), source.path)
+    return unlabelled.spread(examples, source)
+
+  def parse_unlabelled(self, data, path):
+    """Returns the Examples of a file's bytes; see `read_unlabelled`."""
     (gold,), texts = self.gold, tuple(self.texts)
     layouts = {}
     for order in (
@@ -209,17 +216,25 @@ class SentenceTask(harness.Task):
       [e.id] + list(e.texts) + ["" if e.gold is None else e.gold] + answer[:2]
       for e, answer in zip(examples, answers)
     ]
-    return {split + "_predictions.tsv": tables.to_tsv(header, rows)}
+    return {split + "_predictions.tsv": tables.to_tsv([header] + rows)}
 
-  def write_unlabelled(self, examples, outputs, stem):
-    header = ["id"] + list(self.texts) + self.answer_columns()
-    rows = [
-      [e.id] + list(e.texts) + answer
-      for e, answer in zip(examples, self.answers(outputs))
-    ]
-    write = tables.to_jsonl if self.predict_format == "jsonl" else tables.to_tsv
-    name = "%s.predictions.%s" % (stem, self.predict_format)
-    return {name: write(header, rows)}
+  def label(self, example, windows):
+    return self.answers([windows])[0]
+
+  def _label_columns(self):
+    return ["id"] + list(self.texts) + self.answer_columns()
+
+  def label_file(self):
+    header = ""
+    if self.predict_format == "tsv":
+      header = tables.to_tsv([self._label_columns()])
+    return labelling.LabelFile("predictions", self.predict_format, header, "")
+
+  def format_label(self, example, answer):
+    row = [example.id] + list(example.texts) + answer
+    if self.predict_format == "tsv":
+      return tables.to_tsv([row])
+    return tables.to_jsonl(self._label_columns(), [row])
 
 
 class OneLabel(SentenceTask):

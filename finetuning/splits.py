@@ -136,17 +136,6 @@ def read(task, todo, data, seed, needs_dev):
   return found
 
 
-def read_unlabelled(task, path):
-  """Returns the examples of a --predict_file, which may be packed with gzip.
-
-  Raises:
-    InputError: the file is none of the kinds that the task takes, or damaged.
-  """
-  content = _read_bytes(path)
-  detect.detect(streams.of_bytes(content, path), task.unlabelled_kinds)
-  return task.read_unlabelled(content, path)
-
-
 def _read_bytes(path):
   """Returns the bytes of a file without gzip."""
   return streams.unpacked(files.read(path), path)
@@ -197,6 +186,11 @@ def hold_out(examples, fraction, seed, group, path):
 def encode(task, path, examples, is_training):
   """Returns the Split of these examples."""
   encoded = [task.encode(example, is_training) for example in examples]
+  return collect(path, examples, encoded)
+
+
+def collect(path, examples, encoded):
+  """Returns the Split of examples that are encoded."""
   return Split(
     path,
     examples,

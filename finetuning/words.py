@@ -17,17 +17,36 @@ from training import batches
 NO_LABEL = -1
 PADDING = {"label_ids": NO_LABEL, "word": NO_LABEL}
 
-# A document without labels. spans: its words' characters [start, end);
-# sentences: their words [first, last).
+# A longer document becomes parts of about so many characters.
+PART_CHARACTERS = 1 << 16
+
+# A document or a part of it, without labels. spans: the words' characters
+# [start, end); sentences: their words [first, last).
 RawDocument = collections.namedtuple(
   "RawDocument", "document words spans sentences"
 )
 
 
-def split_document(document, inner_punctuation):
-  """Returns the RawDocument of a documents.Document; see documents.words_of."""
-  spans, sentences = [], []
+def parts_of(document, inner_punctuation):
+  """Yields RawDocuments that together hold all sentences of a Document."""
+  part = []
   for start, end in documents.split_sentences(document):
+    if part and end - part[0][0] > PART_CHARACTERS:
+      yield split_document(document, inner_punctuation, part)
+      part = []
+    part.append((start, end))
+  yield split_document(document, inner_punctuation, part)
+
+
+def split_document(document, inner_punctuation, sentence_spans=None):
+  """Returns the RawDocument of a documents.Document; see documents.words_of.
+
+  It holds the sentences with these spans; None: all.
+  """
+  if sentence_spans is None:
+    sentence_spans = documents.split_sentences(document)
+  spans, sentences = [], []
+  for start, end in sentence_spans:
     first = len(spans)
     spans += documents.words_of(document.text, start, end, inner_punctuation)
     sentences.append((first, len(spans)))

@@ -38,7 +38,7 @@ def unpacked(data, path):
   """Returns a file's bytes without gzip; see Source.blocks."""
   if not data.startswith(_GZIP):
     return data
-  return files.gathered(of_bytes(data, path).blocks(), path)
+  return of_bytes(data, path).whole()
 
 
 def lines(source):
@@ -116,6 +116,10 @@ class Source:
     if first.startswith(_GZIP):
       blocks = self._inflated(blocks)
     return blocks
+
+  def whole(self):
+    """Returns the content; InputError if it has more than files.MAX_BYTES."""
+    return files.gathered(self.blocks(), self.path)
 
   def head(self):
     """Returns the first 64 KiB or more of the content, if there are as many."""

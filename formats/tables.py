@@ -188,14 +188,13 @@ def _stream_cells(source, layout):
     ) from error
 
 
-def to_tsv(header, rows):
-  """Returns a table of strings and numbers as text, with its header.
+def to_tsv(rows):
+  """Returns the rows of a table, strings and numbers, as text.
 
   Floats get six decimals; white space inside a cell becomes a single space, so
   that every row is one line.
   """
-  lines = [header] + [[_cell(value) for value in row] for row in rows]
-  return "".join("\t".join(cells) + "\n" for cells in lines)
+  return "".join("\t".join(map(_cell, row)) + "\n" for row in rows)
 
 
 def to_jsonl(header, rows):

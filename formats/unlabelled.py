@@ -27,8 +27,8 @@ from formats import pubtator
 from formats import streams
 from formats import tables
 
-# A Document, where it is from ("file:line"), and the number of bytes of the
-# stored file that had been read when it was complete.
+# A Document (or what else is read), where it is from ("file:line"), and the
+# number of bytes of the stored file that had been read when it was complete.
 Found = collections.namedtuple("Found", "document place position")
 
 # Columns of a document's id, the preferred one first.
@@ -38,30 +38,47 @@ _IDS = (
 ).split()
 _COLLECTION = re.compile('"(?:documents|PubTator3)"')
 _MAX_JSON = 1 << 28  # bytes of JSON that is not in lines
+_MAX_KNOWN = 200000  # ids to compare with: about 60 MB
 
 
-def parse(data, path):
-  """Returns the documents of a file's bytes as a list of Document.
+def read(source):
+  """Yields the documents of a file as Found, one at a time; ids are unique.
 
   See `stream` for the formats. An exact copy of a document is left out and
   counted. A different text under the same id is an error, except where ids
   belong to more than a text (tables, PubMed's XML and JATS): there it becomes
-  id#2.
+  id#2. Documents are compared with the last 200,000 before them.
+
+  Args:
+    source: a streams.Source.
 
   Raises:
     InputError: the file has no text, is none of these formats, or is damaged.
   """
-  source = streams.of_bytes(data, path)
   kind = detect.detect(source)
-  dropped = collections.Counter()
-  found = list(stream(source, kind, dropped))
-  for reason, count in dropped.items():
-    logging.warning("%s: left out %d %s", path, count, reason)
-  if not found:
+  dropped, is_empty = collections.Counter(), True
+  may_repeat = kind in ("table", "pubmed", "pmc")
+  stored = stream(source, kind, dropped)
+  for found in _unique(stored, source.path, may_repeat):
+    is_empty = False
+    yield found
+  for reason, number in dropped.items():
+    logging.warning("%s: left out %d %s", source.path, number, reason)
+  if is_empty:
     raise InputError(
-      "%s: found no text in %s, expected some" % (path, detect.KINDS[kind])
+      "%s: found no text in %s, expected some"
+      % (source.path, detect.KINDS[kind])
     )
-  return _unique(found, path, kind in ("table", "pubmed", "pmc"))
+
+
+def spread(examples, source):
+  """Yields the examples of a file that was read at once as Found.
+
+  Their positions are spread evenly.
+  """
+  for number, example in enumerate(examples, 1):
+    position = source.position * number // len(examples)
+    yield Found(example, source.path, position)
 
 
 def names_of(source):
@@ -295,22 +312,31 @@ def _place(source, number):
   return "%s:%d" % (source.path, number)
 
 
-def _unique(found, path, may_repeat):
-  """Returns Documents with unique ids; see `parse`."""
-  kept, copies, renamed = {}, 0, []
-  for document, place, _ in found:
-    name, number = document.id, 1
-    while name in kept and kept[name][0][1:] != document[1:]:
+def _unique(stored, path, may_repeat):
+  """Yields Found with unique ids; see `read`."""
+  known = collections.OrderedDict()  # {id: (hash of the text, place)}
+  copies, renamed, names = 0, 0, []
+  for found in stored:
+    document, place, _ = found
+    name, number, content = document.id, 1, hash(document[1:])
+    while name in known and known[name][0] != content:
       if not may_repeat:
         raise InputError(
           "%s: found the id %s of %s with another text, expected a different "
-          "id for each text" % (place, shorten(name, 60), kept[name][1])
+          "id for each text" % (place, shorten(name, 60), known[name][1])
         )
       number += 1
       name = "%s#%d" % (document.id, number)
-    copies += name in kept
-    renamed += [name] * (number > 1)
-    kept.setdefault(name, (document._replace(id=name), place))
+    if number > 1:
+      renamed += 1
+      names = (names + [name])[:6]
+    if name in known:
+      copies += 1
+      continue
+    known[name] = content, place
+    if len(known) > _MAX_KNOWN:
+      known.popitem(last=False)
+    yield found._replace(document=document._replace(id=name))
   if copies:
     logging.warning(
       "%s: left out %d texts, exact copies of others", path, copies
@@ -318,9 +344,8 @@ def _unique(found, path, may_repeat):
   if renamed:
     logging.warning(
       "%s: %d texts have the id of another and got a number: %s",
-      *(path, len(renamed), first_five(renamed)),
+      *(path, renamed, first_five(names)),
     )
-  return [document for document, _ in kept.values()]
 
 
 _READERS = {

@@ -24,7 +24,6 @@ from common import progress
 from common import stripes
 from common.errors import InputError
 
-MANIFEST = ".manifest.json"
 MEGABYTE = 1e6
 _SHARDS = [{"file": str, "instances": int, "bytes": int}]
 _SHAPE = {
@@ -48,7 +47,7 @@ Earlier = collections.namedtuple("Earlier", "path finished stripes")
 
 def in_folder(folder):
   """Returns {path: content} of the manifests in a folder."""
-  return _read_all(folder, MANIFEST)
+  return _read_all(folder, stripes.MANIFEST)
 
 
 def _read_all(folder, ending):
@@ -105,7 +104,7 @@ def _may_hold_examples(path, manifests):
   name = os.path.basename(path)
   known = set().union(*(m.get("vocabulary", {}) for m in manifests.values()))
   others = name.startswith(".") or ("." + name).endswith(
-    (MANIFEST, stripes.PROGRESS)
+    (stripes.MANIFEST, stripes.PROGRESS)
   )
   return not (others or name in known)
 
@@ -232,7 +231,7 @@ def read_earlier(plan, description):
     InputError: another command made one of these files, or the folder holds
       another vocabulary of the same name.
   """
-  for ending in (MANIFEST, stripes.PROGRESS):
+  for ending in (stripes.MANIFEST, stripes.PROGRESS):
     for path, before in _read_all(plan.folder, ending).items():
       names = before.get("flags", {}).get("output_file", [])
       if not set(names) & set(map(os.path.basename, plan.shards)):
@@ -242,7 +241,9 @@ def read_earlier(plan, description):
       _reject_other(path, before, description)
       if ending == stripes.PROGRESS:  # Which may have its old name.
         files.rename(path, plan.beside(stripes.PROGRESS))
-      return Earlier(path, ending == MANIFEST, before.get("stripes", []))
+      return Earlier(
+        path, ending == stripes.MANIFEST, before.get("stripes", [])
+      )
   _reject_unknown_files(plan, description)
   return Earlier(None, False, [])
 
@@ -327,7 +328,8 @@ def write_manifest(plan, description, vocabulary, shards, report):
     copy = os.path.join(plan.folder, os.path.basename(path))
     files.write(copy, files.read(path))
   files.write_json(
-    plan.beside(MANIFEST), dict(description, shards=shards, report=report)
+    plan.beside(stripes.MANIFEST),
+    dict(description, shards=shards, report=report),
   )
   files.remove(plan.beside(stripes.PROGRESS))
 
@@ -362,6 +364,6 @@ def log_report(plan, report):
     report["seconds"],
     report["megabytes_per_second"],
     len(plan.shards),
-    os.path.basename(plan.beside(MANIFEST)),
+    os.path.basename(plan.beside(stripes.MANIFEST)),
     plan.folder or ".",
   )

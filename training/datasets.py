@@ -64,25 +64,26 @@ def prediction_dataset(features, batch_size, padding, length=None, pool=None):
   An additional feature "window" has the number of the example.
 
   Args:
-    features: feature dicts.
+    features: feature dicts, of which there is at least one. The list is read at
+      the beginning of an iteration, so that it may hold others in the next.
     batch_size: number of examples per batch.
     padding: {name: value} where it is not 0.
     length: pads to this length; None pads to the longest of each batch.
     pool: number of consecutive examples to sort by length together; None: all.
       Each pool is finished before the next one.
   """
-  numbered = [
-    dict(f, window=np.array(i, np.int32)) for i, f in enumerate(features)
-  ]
-  lengths = np.array([len(f["input_ids"]) for f in features])
+
+  def numbered(i):
+    return dict(features[i], window=np.array(i, np.int32))
 
   def stream():
+    lengths = np.array([len(f["input_ids"]) for f in features])
     for part in batches.chunk(np.arange(len(features)), pool or len(features)):
       order = part[np.argsort(-lengths[part], kind="stable")]
       for batch in batches.chunk(order, batch_size):
-        yield batches.pad_batch([numbered[i] for i in batch], padding, length)
+        yield batches.pad_batch(list(map(numbered, batch)), padding, length)
 
-  return _from_stream(stream, numbered, length)
+  return _from_stream(stream, [numbered(0)], length)
 
 
 def _from_stream(stream, features, length):

@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow.compat.v2 as tf2
 
-from common import progress
 from common import signals
 from common.errors import InputError
 from common.errors import is_disk_full
@@ -476,7 +475,7 @@ def prediction_input(
   return input_fn
 
 
-def predictions(estimator, input_fn, checkpoint, count, name):
+def predictions(estimator, input_fn, checkpoint, count, shown=iter):
   """Yields the predictions of all windows, in the order of their numbers.
 
   Predictions that come before their turn wait in memory. A caller who stops
@@ -487,14 +486,15 @@ def predictions(estimator, input_fn, checkpoint, count, name):
     input_fn: returned by `prediction_input`.
     checkpoint: its prefix; None where model_fn restores.
     count: number of windows.
-    name: what is predicted, for the progress display.
+    shown: function that passes an iterator of predictions on as they come, to
+      show how many there are.
   """
   if not count:
     return
   stream = estimator.predict(input_fn, checkpoint_path=checkpoint)
   waiting, turn = {}, 0
   with explained_restoring(checkpoint):
-    for output in progress.shown(stream, count, name, "window"):
+    for output in shown(stream):
       waiting[int(output.pop("window"))] = output  # -1 fills up a TPU's batch.
       while turn in waiting:
         yield waiting.pop(turn)

@@ -102,7 +102,7 @@ def test_missing_model_files_are_listed(go, tmp_path):
     ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
     ({"init_checkpoint": "nowhere"}, "nowhere: no checkpoint there"),
     ({"do_train": False, "predict_file": "nowhere"}, "no task.json in"),
-    ({"predict_file": "nowhere", "do_train": True}, "nowhere: cannot be read"),
+    ({"predict_file": "nowhere", "do_train": True}, "nowhere: no such file"),
   ],
 )
 def test_bad_flags_are_rejected_before_anything_is_written(

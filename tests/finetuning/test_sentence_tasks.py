@@ -6,6 +6,8 @@ import pytest
 
 from common.errors import InputError
 from finetuning import sentence_tasks
+from tests.helpers.unlabelled_texts import parts_of
+from tests.helpers.unlabelled_texts import written
 
 
 class Letters:
@@ -59,12 +61,12 @@ def test_truncated_pairs_are_counted_and_fill_the_input():
 
 def test_unlabelled_pairs_without_an_id_use_their_line_number():
   task = new_task()
-  examples = task.read_unlabelled(b"a\tb\n\nc\td\n", "x")
+  examples = parts_of(task, b"a\tb\n\nc\td\n", "x")
   assert [(e.id, e.texts, e.gold) for e in examples] == [
     ("1", ("a", "b"), None),
     ("3", ("c", "d"), None),
   ]
-  (example,) = task.read_unlabelled(b"n\ta\tb\n", "x")
+  (example,) = parts_of(task, b"n\ta\tb\n", "x")
   assert (example.id, example.texts) == ("n", ("a", "b"))
   assert task.encode(example, False).features[0]["label_id"] == -1
 
@@ -97,7 +99,7 @@ def test_empty_labels_of_a_test_set_are_none():
 def test_labels_of_pairs_to_label_are_left_aside():
   task = new_task()
   for text in (b"a b.\tc\tyes\nd\te\tno\n", b"1\ta b.\tc\tyes\n2\td\te\tno\n"):
-    examples = task.read_unlabelled(text, "x")
+    examples = parts_of(task, text, "x")
     assert [(e.texts, e.gold) for e in examples] == [
       (("a b.", "c"), None),
       (("d", "e"), None),
@@ -106,19 +108,18 @@ def test_labels_of_pairs_to_label_are_left_aside():
 
 def test_predictions_list_the_label_and_all_probabilities():
   task = new_task()
-  examples = task.read_unlabelled(b"n\ta\tb\n", "x")
+  examples = parts_of(task, b"n\ta\tb\n", "x")
   outputs = [[{"probabilities": np.array([0.25, 0.75], np.float32)}]]
-  assert task.write_unlabelled(examples, outputs, "new") == {
-    "new.predictions.tsv": (
-      "id\tsentence1\tsentence2\tlabel\tprobability\tp(no)\tp(yes)\n"
-      "n\ta\tb\tyes\t0.750000\t0.250000\t0.750000\n"
-    )
-  }
+  assert task.label_file()[:2] == ("predictions", "tsv")
+  assert written(task, examples, outputs) == (
+    "id\tsentence1\tsentence2\tlabel\tprobability\tp(no)\tp(yes)\n"
+    "n\ta\tb\tyes\t0.750000\t0.250000\t0.750000\n"
+  )
 
 
 def test_unlabelled_file_with_other_columns_is_rejected():
   with pytest.raises(InputError, match="x:1: found 1 column, expected a head"):
-    new_task().read_unlabelled(b"only one text\n", "x")
+    parts_of(new_task(), b"only one text\n", "x")
 
 
 def test_collapsed_checkpoint_ranks_below_all_others():

@@ -56,12 +56,8 @@ class Lines:
 
   split_names = splits.NAMES
   kinds = ("table", "rows", "json")
-  unlabelled_kinds = ("text", "table", "rows", "json")
 
   def read(self, data, path, split):
-    return self.read_unlabelled(data, path)
-
-  def read_unlabelled(self, data, path):
     return data.decode("ascii").split("\n")
 
 
@@ -75,7 +71,6 @@ def test_files_may_be_packed_with_gzip(tmp_path):
   path = tmp_path / "train"
   path.write_bytes(gzip.compress(b"A.\t1\nB.\t0"))
   assert read_all(tmp_path)["train"][1] == ["A.\t1", "B.\t0"]
-  assert splits.read_unlabelled(Lines(), str(path)) == ["A.\t1", "B.\t0"]
 
 
 @pytest.mark.parametrize("data", ["<html></html>", "1|t|A.\n", "TY  - JOUR\n"])
@@ -83,8 +78,6 @@ def test_files_of_another_kind_are_rejected(tmp_path, data):
   (tmp_path / "train").write_text(data)
   with pytest.raises(InputError, match="train: found .*, expected CSV or TSV"):
     read_all(tmp_path)
-  with pytest.raises(InputError, match="train: found .*, expected plain text"):
-    splits.read_unlabelled(Lines(), str(tmp_path / "train"))
 
 
 class Labelled:

@@ -11,7 +11,7 @@ import pytest
 from formats import documents
 from formats import entity_files
 from formats import pubtator
-from formats import unlabelled
+from tests.helpers.unlabelled_texts import documents_of
 
 
 def entity(text, start, end, kind="Disease", score=0.5):
@@ -72,7 +72,7 @@ def test_json_lines_have_all_fields_of_documents_and_entities():
 def test_json_lines_can_be_parsed_as_documents():
   found, entities = sample()
   data = entity_files.to_jsonl(found, entities).encode()
-  again = unlabelled.parse(data, "out.jsonl")
+  again = documents_of(data, "out.jsonl")
   assert [d.text for d in again] == [d.text for d in found]
 
 
@@ -236,7 +236,7 @@ def test_real_annotations_survive_a_round_trip(shared):
   )
   with open(path, "rb") as f:
     data = f.read()
-  found = unlabelled.parse(data, path)
+  found = documents_of(data, path)
   rows = [line.split("\t") for line in data.decode().split("\n")]
   entities = [
     [
@@ -248,7 +248,7 @@ def test_real_annotations_survive_a_round_trip(shared):
   ]
   assert sum(len(items) for items in entities) == 960
   text = entity_files.to_pubtator(found, entities)
-  assert unlabelled.parse(text.encode(), path) == found
+  assert documents_of(text.encode(), path) == found
   written = [line for line in text.split("\n") if "\t" in line]
   assert written == ["\t".join(row[:5]) for row in rows if len(row) > 4]
 

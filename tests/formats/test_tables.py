@@ -199,7 +199,7 @@ def test_malformed_tables_are_rejected_in_one_line(text, message):
 
 
 def test_written_rows_stay_single_lines_and_floats_get_six_digits():
-  assert tables.to_tsv(["a", "b"], [["x\ty\nz", 0.5], [1, 1e-9]]) == (
+  assert tables.to_tsv([["a", "b"], ["x\ty\nz", 0.5], [1, 1e-9]]) == (
     "a\tb\nx y z\t0.500000\n1\t0.000000\n"
   )
 

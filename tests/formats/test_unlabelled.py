@@ -11,6 +11,7 @@ import pytest
 from common import errors
 from formats import documents
 from formats import unlabelled
+from tests.helpers.unlabelled_texts import documents_of
 
 PUBTATOR = b"""12|t|Naloxone | and clonidine.
 12|a|In rats, x fell.
@@ -22,7 +23,7 @@ PUBTATOR = b"""12|t|Naloxone | and clonidine.
 
 
 def test_a_line_of_plain_text_is_a_document_with_its_number_as_id():
-  found = unlabelled.parse(b"\nOne  is here. \n \n\tTwo.\n\n", "notes.txt")
+  found = documents_of(b"\nOne  is here. \n \n\tTwo.\n\n", "notes.txt")
   assert found == [
     documents.Document("2", "One  is here. ", None),
     documents.Document("4", "\tTwo.", None),
@@ -40,18 +41,18 @@ def test_a_line_of_plain_text_is_a_document_with_its_number_as_id():
   ],
 )
 def test_line_ends_and_byte_order_marks_are_removed(data):
-  found = unlabelled.parse(data, "notes.txt")
+  found = documents_of(data, "notes.txt")
   assert [document.text for document in found] == ["One.", "Two."]
 
 
 def test_only_line_feeds_end_lines():
-  found = unlabelled.parse("a\u2028b\x0bc\x85d\n".encode(), "notes.txt")
+  found = documents_of("a\u2028b\x0bc\x85d\n".encode(), "notes.txt")
   assert [document.text for document in found] == ["a\u2028b\x0bc\x85d"]
 
 
 def test_json_lines_have_a_text_and_an_optional_id():
   data = b'{"text": "a\\nb", "id": "x"}\n\n{"text": "", "id": 7}\n{"text": "c"}'
-  assert unlabelled.parse(data, "notes.jsonl") == [
+  assert documents_of(data, "notes.jsonl") == [
     documents.Document("x", "a\nb", None),
     documents.Document("7", "", None),
     documents.Document("4", "c", None),
@@ -59,17 +60,17 @@ def test_json_lines_have_a_text_and_an_optional_id():
 
 
 def test_json_lines_are_recognized_by_their_beginning_too():
-  found = unlabelled.parse(b' { "text": "a"}\n', "notes.txt")
+  found = documents_of(b' { "text": "a"}\n', "notes.txt")
   assert found == [documents.Document("1", "a", None)]
 
 
 def test_text_in_braces_is_not_json():
-  found = unlabelled.parse(b"{beta}-catenin\n", "notes.txt")
+  found = documents_of(b"{beta}-catenin\n", "notes.txt")
   assert found[0].text == "{beta}-catenin"
 
 
 def test_pubtator_offsets_fit_the_text():
-  first, second = unlabelled.parse(PUBTATOR, "corpus.txt")
+  first, second = documents_of(PUBTATOR, "corpus.txt")
   title = "Naloxone | and clonidine."
   assert first == documents.Document("12", title + " In rats, x fell.", title)
   assert second == documents.Document("13", "A title alone.", "A title alone.")
@@ -77,17 +78,17 @@ def test_pubtator_offsets_fit_the_text():
 
 def test_pubtator_annotations_are_ignored_and_counted(caplog):
   with caplog.at_level(logging.INFO):
-    unlabelled.parse(PUBTATOR, "corpus.txt")
+    documents_of(PUBTATOR, "corpus.txt")
   assert "corpus.txt: ignored 2 annotations" in caplog.text
 
 
 def test_pubtator_needs_no_blank_line_between_documents():
-  found = unlabelled.parse(PUBTATOR.replace(b"\n\n", b"\r\n"), "corpus.txt")
+  found = documents_of(PUBTATOR.replace(b"\n\n", b"\r\n"), "corpus.txt")
   assert [document.id for document in found] == ["12", "13"]
 
 
 def test_with_an_empty_abstract_the_text_is_the_title():
-  found = unlabelled.parse(b"1|t|Title.\n1|a|\n", "corpus.txt")
+  found = documents_of(b"1|t|Title.\n1|a|\n", "corpus.txt")
   assert found == [documents.Document("1", "Title.", "Title.")]
 
 
@@ -131,7 +132,7 @@ FAULTS = [
 def test_malformed_files_are_rejected_with_their_line(data, message):
   path = message.partition(":")[0]
   with pytest.raises(errors.InputError) as caught:
-    unlabelled.parse(data, path)
+    documents_of(data, path)
   assert str(caught.value).startswith(message)
   assert "\n" not in str(caught.value)
 
@@ -142,7 +143,7 @@ def test_real_pubtator_offsets_match_the_annotated_texts(shared):
   )
   with open(path, "rb") as f:
     data = f.read()
-  texts = {d.id: d.text for d in unlabelled.parse(data, path)}
+  texts = {d.id: d.text for d in documents_of(data, path)}
   assert len(texts) == 500
   rows = [line.split("\t") for line in data.decode().split("\n")]
   rows = [row for row in rows if len(row) > 4]
@@ -154,7 +155,7 @@ def test_real_pubtator_offsets_match_the_annotated_texts(shared):
 def test_the_output_of_json_dumps_can_be_parsed():
   text = 'a "b"\t\u2028\U0001f600\n'
   line = json.dumps({"id": "\u00e4", "text": text}).encode()
-  assert unlabelled.parse(line, "a.jsonl")[0].text == text
+  assert documents_of(line, "a.jsonl")[0].text == text
 
 
 PUBMED = """<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID>
@@ -208,8 +209,8 @@ def test_texts_are_read_from_what_people_have(data, expected):
   name = "a.csv" if data.startswith("text\n") else "a.txt"
   for content in (data.encode(), b"\xef\xbb\xbf" + data.encode()):
     for found in (
-      unlabelled.parse(content, name),
-      unlabelled.parse(gzip.compress(content), name + ".gz"),
+      documents_of(content, name),
+      documents_of(gzip.compress(content), name + ".gz"),
     ):
       assert ["|".join(filter(None, d)) for d in found] == [
         text.rstrip("|") for text in expected
@@ -243,14 +244,14 @@ SHAPES = [
 @pytest.mark.parametrize(("data", "message"), SHAPES)
 def test_other_shapes_are_rejected_with_what_they_hold(data, message):
   with pytest.raises(errors.InputError) as raised:
-    unlabelled.parse(data.encode(), "a")
+    documents_of(data.encode(), "a")
   assert str(raised.value).startswith(message)
 
 
 def test_copies_and_repeated_ids_are_logged(caplog):
-  unlabelled.parse(b"1|t|A.\n\n1|t|A.\n", "a.txt")
+  documents_of(b"1|t|A.\n\n1|t|A.\n", "a.txt")
   assert "a.txt: left out 1 texts, exact copies of others" in caplog.text
-  unlabelled.parse(b"pmid,text\n1,A.\n1,B.\n", "a.csv")
+  documents_of(b"pmid,text\n1,A.\n1,B.\n", "a.csv")
   assert "1 texts have the id of another and got a number: 1#2" in caplog.text
 
 
@@ -258,14 +259,14 @@ def test_long_lines_of_bioc_are_documents():
   document = dict(BIOC_JSON["documents"][0], x="x" * 70000)
   line = json.dumps(dict({"x": document.pop("x")}, **document)) + "\n"
   data = (line + line.replace('"7"', '"8"')).encode()
-  assert [d.id for d in unlabelled.parse(data, "a")] == ["7", "8"]
+  assert [d.id for d in documents_of(data, "a")] == ["7", "8"]
   whole = json.dumps({"documents": [{"x": "x" * 70000, **document}]})
-  assert [d.id for d in unlabelled.parse(whole.encode(), "a")] == ["7"]
+  assert [d.id for d in documents_of(whole.encode(), "a")] == ["7"]
 
 
 def test_large_arrays_are_rejected_and_lines_are_not(monkeypatch):
   monkeypatch.setattr(unlabelled, "_MAX_JSON", 100)
   items = ['{"text": "%s"}' % ("x" * 50)] * 3
-  assert len(unlabelled.parse("\n".join(items).encode(), "a")) == 3
+  assert len(documents_of("\n".join(items).encode(), "a")) == 3
   with pytest.raises(errors.InputError, match="a: found more than 100 bytes"):
-    unlabelled.parse(("[\n%s]" % ",\n".join(items)).encode(), "a")
+    documents_of(("[\n%s]" % ",\n".join(items)).encode(), "a")

@@ -45,7 +45,7 @@ def write_classes(root, place, gold, predicted, labels, negative=None):
     for i, (g, p) in enumerate(zip(gold, predicted))
   ]
   header = ["index", "sentence", "gold", "predicted", "probability"]
-  files = {"test_predictions.tsv": tables.to_tsv(header, rows)}
+  files = {"test_predictions.tsv": tables.to_tsv([header] + rows)}
   program = "run_re.py" if negative else "run_nli.py"
   return write_run(root, place, scores, program, files)
 
@@ -57,7 +57,7 @@ def write_similarities(root, place, gold, predicted):
     [str(i), "a", "b", g, p] for i, (g, p) in enumerate(zip(gold, predicted))
   ]
   header = ["index", "sentence1", "sentence2", "gold", "predicted"]
-  files = {"test_predictions.tsv": tables.to_tsv(header, rows)}
+  files = {"test_predictions.tsv": tables.to_tsv([header] + rows)}
   return write_run(root, place, scores, "run_sts.py", files)
 
 
@@ -69,7 +69,7 @@ def write_documents(root, place, gold, predicted, labels):
     for i, (g, p) in enumerate(zip(gold, predicted))
   ]
   header = ["index", "gold", "predicted", "p(x)"]
-  files = {"test_documents.tsv": tables.to_tsv(header, rows)}
+  files = {"test_documents.tsv": tables.to_tsv([header] + rows)}
   return write_run(root, place, scores, "run_dc.py", files)
 
 

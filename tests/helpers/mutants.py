@@ -37,7 +37,6 @@ from formats import brat
 from formats import conll
 from formats import pubtator
 from formats import questions
-from formats import unlabelled
 import modeling
 import prepare_data
 from pretraining import manifests
@@ -54,6 +53,8 @@ from tests import helpers
 from tests.helpers import archive_files
 from tests.helpers import corpus_files
 from tests.helpers import pretraining_files
+from tests.helpers.unlabelled_texts import documents_of
+from tests.helpers.unlabelled_texts import parts_of
 import tokenization
 
 # `files` is {name: bytes} of a small valid input; `read` reads it in a folder.
@@ -533,7 +534,7 @@ def _task_readers():
         name, text, lambda data, path, m=make, s=split: m().read(data, path, s)
       )
     found[name + "-predict"] = _of_bytes(
-      name, text, lambda data, path, m=make: m().read_unlabelled(data, path)
+      name, text, lambda data, path, m=make: parts_of(m(), data, path)
     )
   return found
 
@@ -560,15 +561,18 @@ def _unlabelled_readers():
   found["ner-predict"] = _of_bytes(
     "a.txt",
     texts["text"],
-    _with(
-      run_ner.Ner(None, 32, "jsonl"), labels=["O"], inner_punctuation="-"
-    ).read_unlabelled,
+    functools.partial(
+      parts_of,
+      _with(
+        run_ner.Ner(None, 32, "jsonl"), labels=["O"], inner_punctuation="-"
+      ),
+    ),
   )
   return found
 
 
 def _read_unlabelled(data, path):
-  for document in unlabelled.parse(data, path):
+  for document in documents_of(data, path):
     sources.sentences([document.text])
 
 

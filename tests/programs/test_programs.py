@@ -14,7 +14,6 @@ import tensorflow.compat.v1 as tf
 
 from evaluation import results
 from formats import entity_files
-from formats import unlabelled
 import run_ner
 from tests import test_layering
 from tests.helpers import REPO
@@ -28,6 +27,7 @@ from tests.helpers.programs import stop_at
 from tests.helpers.programs import variables
 from tests.helpers.programs import write_corpus
 from tests.helpers.programs import write_model
+from tests.helpers.unlabelled_texts import documents_of
 
 ALL_PROGRAMS = sorted(name + ".py" for name in test_layering.PROGRAMS)
 ALL_PROGRAMS += sorted(test_layering.files_of("scripts"))
@@ -246,8 +246,8 @@ def test_pubtator_input_gives_pubtator_output(trained, tmp_path):
   written = (output / "x.entities.pubtator").read_bytes()
   assert b"7\t0\t11\tLung cancer\tDisease" in written
   assert b"7\t29\t34\tfever\tSign" in written
-  parsed = unlabelled.parse(written, "x")
-  assert parsed == unlabelled.parse(text.encode(), "x")
+  parsed = documents_of(written, "x")
+  assert parsed == documents_of(text.encode(), "x")
 
 
 def test_json_lines_can_be_written_as_brat(trained, tmp_path):

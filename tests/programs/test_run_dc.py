@@ -11,6 +11,8 @@ from common.errors import InputError
 from formats import label_sets
 import run_dc
 from tests.helpers import tiny
+from tests.helpers.unlabelled_texts import parts_of
+from tests.helpers.unlabelled_texts import written
 
 ASPECTS = ",".join("%d_%d" % (i, i in (2, 8)) for i in range(10))
 NONE = ",".join("%d_0" % i for i in range(10))
@@ -176,7 +178,7 @@ def test_windows_of_a_long_text_cover_every_piece(tokenizer):
 
 def test_text_without_pieces_is_one_empty_input(tokenizer):
   task = task_of(["a"], tokenizer)
-  (example,) = task.read_unlabelled(b'{"text": "\\u200b"}\n', "x.jsonl")
+  (example,) = parts_of(task, b'{"text": "\\u200b"}\n', "x.jsonl")
   (window,) = task.encode(example, False).features
   assert window["input_ids"].tolist() == [tokenizer.cls_id, tokenizer.sep_id]
   assert window["gold"].tolist() == [0]
@@ -198,7 +200,7 @@ def test_text_without_pieces_is_one_empty_input(tokenizer):
 )
 def test_abstracts_to_classify_are_read_from_what_people_have(data, tokenizer):
   task = task_of(["a"], tokenizer)
-  (example,) = task.read_unlabelled(data.encode(), "x")
+  (example,) = parts_of(task, data.encode(), "x")
   assert (example.id, example.texts) == ("7", ("Cells. They grow.",))
 
 
@@ -211,7 +213,7 @@ def test_abstracts_to_classify_are_read_from_what_people_have(data, tokenizer):
   ],
 )
 def test_labels_of_texts_to_label_are_left_aside(text):
-  examples = task_of(["a", "b"]).read_unlabelled(text.encode(), "x.tsv")
+  examples = parts_of(task_of(["a", "b"]), text.encode(), "x.tsv")
   assert [(e.id, e.texts, e.gold) for e in examples] == [
     ("7_s0", ("A long cell grows.",), None),
     ("7_s1", ("None.",), None),
@@ -287,12 +289,8 @@ def test_thresholds_are_tuned_on_the_development_set_and_kept():
   assert later.calibrate(read(FOUR, "dev"), outputs) == {}
   scores, _ = later.score(read(FOUR, "test"), outputs, "test")
   assert scores["f1"] == 1
-  assert (
-    "x\ta\t0.4"
-    in later.write_unlabelled(
-      later.read_unlabelled(b"x\n", "x"), outputs[:1], "x"
-    )["x.predictions.tsv"]
-  )
+  examples = parts_of(later, b"x\n", "x")
+  assert "x\ta\t0.4" in written(later, examples, outputs[:1])
   later.tune_threshold = False
   scores, _ = later.score(read(FOUR, "test"), outputs, "test")
   assert scores["f1"] == pytest.approx(2 / 3) and scores["threshold"] == "0.5"

@@ -9,6 +9,8 @@ from finetuning import splits
 from formats import conll
 import run_ner
 from tests.helpers import tiny
+from tests.helpers.unlabelled_texts import parts_of
+from tests.helpers.unlabelled_texts import written
 
 
 def task_for(tokenizer, sentences, max_seq_length=128):
@@ -136,7 +138,7 @@ def test_word_without_a_prediction_is_an_error(tokenizer):
 def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   text = "He had a fever. Cancer was not seen."
-  (example,) = task.read_unlabelled(text.encode(), "x.txt")
+  (example,) = parts_of(task, text.encode(), "x.txt")
   features = task.encode(example, False).features
   assert len(example.sentences) == 2
   outputs = oracle(task, features)
@@ -147,7 +149,7 @@ def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
       word = example.words[output["word"][at]]
       tag = "B" if word == "fever" else "I" if word in marked else "O"
       output["label"][at] = labels.index(tag)
-  found = [e.text for e in task._entities(example, outputs)]
+  found = [e.text for e in task.label(example, outputs)]
   assert found == ["fever.", "Cancer", "."]
 
 
@@ -156,7 +158,7 @@ def test_raw_text_is_split_like_the_training_set(tokenizer):
   apart = [conll.Sentence(["IL", "-", "2"], ["B", "I", "I"])] * 20
   for sentences, words in ((whole, ["IL-2"]), (apart, ["IL", "-", "2"])):
     task = task_for(tokenizer, sentences)
-    (example,) = task.read_unlabelled(b"IL-2", "x.txt")
+    (example,) = parts_of(task, b"IL-2", "x.txt")
     assert example.words == words
 
 
@@ -165,15 +167,15 @@ def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
   tagged = b"IL-2\tB\nrose\tO\n.\tO\n\nNo\tO\nTNF-\xce\xb1\tB\n.\tO\n"
   words = b"IL-2\nrose\n.\n\nNo\nTNF-\xce\xb1\n.\n"
   for data in (tagged, words):
-    first, second = task.read_unlabelled(data, "x.tsv")
+    first, second = parts_of(task, data, "x.tsv")
     assert (first.document.id, first.document.text) == ("1", "IL-2 rose .")
     assert first.words == ["IL-2", "rose", "."]
     assert second.words == ["No", "TNF-\u03b1", "."]
     assert second.spans == [(0, 2), (3, 8), (9, 10)]
     outputs = oracle(task, task.encode(second, False).features)
-    assert task._entities(second, outputs) == []
+    assert task.label(second, outputs) == []
   marked = b"###MEDLINE:7\n\n" + tagged
-  (example,) = task.read_unlabelled(marked, "x.tsv")
+  (example,) = parts_of(task, marked, "x.tsv")
   assert example.document.id == "7"
   assert example.document.text == "IL-2 rose .\nNo TNF-\u03b1 ."
   assert example.sentences == [(0, 3), (3, 6)]
@@ -182,11 +184,10 @@ def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
 def test_document_without_words_is_kept(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   data = b'{"id": "a", "text": " "}\n{"id": "b", "text": "fever"}\n'
-  examples = task.read_unlabelled(data, "x.jsonl")
+  examples = parts_of(task, data, "x.jsonl")
   outputs = [oracle(task, task.encode(e, False).features) for e in examples]
-  files = task.write_unlabelled(examples, outputs, "x")
   assert [len(o) for o in outputs] == [0, 1]
-  assert files["x.entities.jsonl"].count("\n") == 2
+  assert written(task, examples, outputs).count("\n") == 2
 
 
 # Tags without and with types.
@@ -213,10 +214,12 @@ def test_untyped_entities_have_a_type_everywhere(
   outputs = [oracle(task, task.encode(UNTYPED, False).features)]
   scores, _ = later.score([UNTYPED], outputs, "dev")
   assert list(scores["types"]) == [expected]
-  (example,) = later.read_unlabelled(b"fever", "x.txt")
-  files = later.write_unlabelled([example], outputs, "x")
-  assert "\t0\t5\tfever\t%s\n" % expected in files["x.entities.pubtator"]
-  assert 'data-type="%s"' % expected in files["x.entities.html"]
+  (example,) = parts_of(later, b"fever", "x.txt")
+  text = written(later, [example], outputs)
+  assert "\t0\t5\tfever\t%s\n" % expected in text
+  entities = later.label(example, outputs[0])
+  page = later.page([example], [entities], "x", "y")
+  assert 'data-type="%s"' % expected in page
 
 
 def test_typed_entities_keep_their_types(tokenizer):

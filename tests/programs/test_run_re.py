@@ -10,6 +10,7 @@ import pytest
 from common.errors import InputError
 import run_re
 from tests.helpers import tiny
+from tests.helpers.unlabelled_texts import parts_of
 
 BIOBERT_TRAIN = "@GENE$ causes @DISEASE$.\t1\nNo @GENE$ in @DISEASE$.\t0\n"
 BIOBERT_TEST = "index\tsentence\tlabel\n0\t@GENE$ and @DISEASE$.\t1\n"
@@ -137,7 +138,7 @@ def test_generic_corpus_needs_no_marks(tokenizer, caplog):
 
 def encoded(task, sentence):
   """Returns the Encoded of an unlabelled sentence."""
-  (example,) = task.read_unlabelled(sentence.encode("utf-8"), "x")
+  (example,) = parts_of(task, sentence.encode("utf-8"), "x")
   return task.encode(example, is_training=False)
 
 

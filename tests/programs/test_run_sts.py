@@ -9,6 +9,7 @@ import pytest
 from common.errors import InputError
 import run_sts
 from tests.helpers import tiny
+from tests.helpers.unlabelled_texts import parts_of
 
 
 def new_task(highest=4.0):
@@ -86,7 +87,7 @@ def test_pairs_without_gold_are_predicted_and_not_scored():
 
 def test_scores_of_pairs_to_label_are_left_aside():
   text = b"Patient denies fever.\tNo fever was seen.\t4.0\nA b.\tC d.\t0.5\n"
-  examples = new_task().read_unlabelled(text, "x.tsv")
+  examples = parts_of(new_task(), text, "x.tsv")
   assert [(e.id, e.texts[1]) for e in examples] == [
     ("1", "No fever was seen."),
     ("2", "C d."),

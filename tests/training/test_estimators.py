@@ -158,7 +158,6 @@ def test_a_checkpoint_without_a_variable_is_named(tmp_path):
     lambda: tf.data.Dataset.from_tensor_slices(features).batch(1),
     place,
     1,
-    "x",
   )
   with pytest.raises(InputError, match="model.ckpt: has a checkpoint of anoth"):
     next(stream)
@@ -174,8 +173,8 @@ def test_predictions_are_reordered_and_yielded_as_soon_as_possible():
         yield {"window": np.int32(window), "twice": 2 * window}
 
   windows = [1, 0, 3, 2, -1]
-  stream = estimators.predictions(Estimator(), lambda: windows, None, 4, "x")
+  stream = estimators.predictions(Estimator(), lambda: windows, None, 4)
   assert next(stream) == {"twice": 0} and taken == [1, 0]
   assert [output["twice"] for output in stream] == [2, 4, 6]
   with pytest.raises(AssertionError, match="a window was not predicted"):
-    list(estimators.predictions(Estimator(), lambda: [1, 2], None, 3, "x"))
+    list(estimators.predictions(Estimator(), lambda: [1, 2], None, 3))

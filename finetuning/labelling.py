@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels the texts of --predict_file, however many they are.
+
+Texts are read as a stream and encoded. Pools of windows are predicted together,
+in batches of similar lengths. Labels are written in the order of the texts.
+Large inputs become several files, and a run that was killed continues after the
+finished ones; see common/stripes.py.
+"""
+
+import collections
+import contextlib
+import functools
+import itertools
+import json
+import os
+import re
+import time
+
+from absl import logging
+import numpy as np
+
+from common import files
+from common import progress
+from common import stripes
+from common.errors import InputError
+from finetuning import splits
+from formats import detect
+from formats import inputs
+from formats import streams
+
+POOL_WINDOWS = 8192  # Windows to predict together: some 50 MB with outputs.
+POOL_PARTS = 50000  # A pool is full with so many texts, even blank ones.
+SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
+# The page shows the first texts of the first output file, up to these limits.
+PAGE_TEXTS = 200
+PAGE_CHARACTERS = 2000000
+
+BRAT = "brat"  # The ending of a folder with files of its own for each text.
+
+# The file of labels: `name.KIND.ENDING`, its first line or "", and what stands
+# between two texts.
+LabelFile = collections.namedtuple("LabelFile", "kind ending header separator")
+
+# A part of a text (`example`) with its windows, the stripe that it belongs to,
+# and the number of bytes of all inputs up to the end of the text.
+_Part = collections.namedtuple(
+  "_Part", "example part encoded is_last stripe end"
+)
+
+
+class Labelling:
+  """The texts to label, and where their labels go.
+
+  The first pool is read at once: a small input is thereby checked as a whole,
+  and any input gives the features of a window.
+
+  Attributes: `inputs`, a list of inputs.Input.
+  """
+
+  def __init__(self, task, patterns, folder):
+    """Finds the files; raises InputError if they cannot be read or labelled.
+
+    Args:
+      task: a harness.Task that has learned.
+      patterns: value of --predict_file.
+      folder: of the output.
+    """
+
+    def sniff(path):
+      return detect.detect(_source(path), task.unlabelled_kinds)
+
+    self._task = task
+    self._file = task.label_file()
+    self.inputs = inputs.find(patterns, sniff, "predict_file")
+    self._stem = _stem(self.inputs, patterns)
+    self._plan = stripes.Plan(self.inputs, self._paths(folder), 1)
+    self._done = 0  # Stripes that an earlier run finished.
+    self._pools = self._read()
+    self._first = next(self._pools, [])
+
+  def _paths(self, folder):
+    """Returns the paths of the output: one, or one for each SHARD_BYTES."""
+    name = os.path.join(folder, "%s.%s" % (self._stem, self._file.kind))
+    count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
+    names = [name]
+    if count > 1 and self._file.ending != BRAT:
+      names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
+    return ["%s.%s" % (name, self._file.ending) for name in names]
+
+  def windows(self):
+    """Returns the features of the windows of the first pool."""
+    return [f for item in self._first for f in item.encoded.features]
+
+  def log(self, unk_id):
+    """Logs what the first pool holds; warns if the vocabulary does not fit."""
+    examples = [item.example for item in self._first if item.is_last]
+    encoded = [item.encoded for item in self._first]
+    path = self.inputs[0].path
+    splits.log("raw", splits.collect(path, examples, encoded), unk_id)
+
+  def run(self, predict, description):
+    """Labels all texts and writes the labels, unless an earlier run did.
+
+    Args:
+      predict: function of a list of windows and a function that passes an
+        iterator on; yields the predictions of the windows in their order.
+      description: dict of what else the labels depend on.
+    """
+    earlier, is_finished = _read_earlier(self._plan, description)
+    if is_finished:
+      logging.info("nothing to do: %s is finished", self._plan.name)
+      return
+    self._done = len(earlier)
+    if self._file.ending == BRAT:
+      output = _Brat(self._plan.shards[0])
+    else:
+      output = _Shards(self._plan, self._file, description, earlier)
+    meter = _Meter(self._plan, self._done)
+    with contextlib.closing(meter), contextlib.closing(output):
+      self._write_labels(output, predict, meter)
+      output.finish()
+    meter.log()
+    more = len(self.inputs) - 1
+    logging.info(
+      "labelled %s%s: %s",
+      self.inputs[0].path,
+      " and %d more files" % more if more else "",
+      ", ".join(output.written()),
+    )
+
+  def _write_labels(self, output, predict, meter):
+    page = None if self._done else _Page()
+    for item, label in self._labels(predict, meter):
+      text = self._task.format_label(item.example, label)
+      if page and item.stripe:  # Before the first stripe is finished.
+        page = self._write_page(page)
+      elif page:
+        page.add(item.example, label, len(text))
+      output.add(item.stripe, text)
+    if page:
+      self._write_page(page)
+
+  def _labels(self, predict, meter):
+    """Yields (last _Part, label) of all texts that are not labelled yet."""
+    label = []
+    for pool in itertools.chain([self._first], self._pools):
+      pool = [item for item in pool if item.stripe >= self._done]
+      windows = [f for item in pool for f in item.encoded.features]
+      outputs = predict(windows, meter.watch(pool, windows))
+      for item in pool:
+        own = [next(outputs) for _ in item.encoded.features]
+        label = label + self._task.label(item.part, own)
+        if item.is_last:
+          yield item, label
+          label = []
+      assert next(outputs, None) is None, "a window too many"
+      meter.add(pool, windows)
+      self._first = []
+
+  def _write_page(self, page):
+    """Writes the page of a task that has one."""
+    note = "Labelled by BioALBERT"
+    if page.is_full or self._plan.stripes > 1:
+      note += ". This page shows the first %d texts." % len(page.examples)
+    text = self._task.page(page.examples, page.labels, self._stem, note)
+    if text is not None:
+      name = "%s.%s.html" % (self._stem, self._file.kind)
+      files.write_text(os.path.join(self._plan.folder, name), text)
+
+  def _read(self):
+    """Yields lists of _Parts whose windows are predicted together."""
+    pool, windows = [], 0
+    for item in self._parts():
+      pool.append(item)
+      windows += len(item.encoded.features)
+      if windows >= POOL_WINDOWS or len(pool) >= POOL_PARTS:
+        yield pool
+        pool, windows = [], 0
+    if pool:
+      yield pool
+
+  def _parts(self):
+    """Yields the _Parts of all texts that are not labelled yet."""
+    plan = self._plan
+    for number, given in enumerate(self.inputs):
+      begin, end = plan.place(number, 0), plan.place(number, given.bytes)
+      if plan.stripe(end) < self._done:
+        continue
+      for found in self._task.read_unlabelled(_source(given.path)):
+        stripe = plan.stripe(begin)
+        begin = plan.place(number, found.position)
+        if stripe >= self._done:
+          for part, is_last in _with_last(self._task.parts(found.document)):
+            encoded = self._task.encode(part, False)
+            yield _Part(found.document, part, encoded, is_last, stripe, begin)
+
+
+def _source(path):
+  return streams.Source(path, files.open_file)
+
+
+def _stem(found, patterns):
+  """Returns what the names of the output begin with.
+
+  This is the name of a single file without its endings, or that of the folder
+  of the first of several.
+  """
+  path = found[0].path
+  if len(found) > 1 or files.is_folder(patterns):
+    return os.path.basename(os.path.dirname(os.path.abspath(path))) or "texts"
+  name = re.sub(r"(\.tar)?\.t?gz$", "", os.path.basename(path))
+  return os.path.splitext(name)[0]
+
+
+def _with_last(items):
+  """Yields (item, whether it is the last) of at least one item."""
+  items = iter(items)
+  item = next(items)
+  for following in items:
+    yield item, False
+    item = following
+  yield item, True
+
+
+def _read_earlier(plan, description):
+  """Returns (stripes that an earlier run finished, whether it is finished).
+
+  A single file of output is always made anew.
+
+  Raises:
+    InputError: another command made files of these names.
+  """
+  if plan.stripes == 1:
+    return [], False
+  now = json.loads(json.dumps(description))
+  for ending in (stripes.MANIFEST, stripes.PROGRESS):
+    path = plan.beside(ending)
+    before = files.read_json(path, None, {"stripes": [{"shards": [{}]}]})
+    if before is None:
+      continue
+    for name in sorted(now):
+      if before.get(name) != now[name]:
+        raise InputError(
+          "%s: these labels were made with another value of %s; expected the "
+          "same command, or another --output_dir" % (path, name)
+        )
+    return before["stripes"], ending == stripes.MANIFEST
+  return [], False
+
+
+class _Shards:
+  """Writes texts to the files of a stripes.Plan with one lane."""
+
+  def __init__(self, plan, file, description, earlier):
+    header = file.header.encode("utf-8")
+    self._plan = plan
+    self._separator = file.separator
+    self._description = description
+    self._stripe = None  # That of the last text.
+    self._output = stripes.Output(plan, description, earlier, "texts", header)
+
+  def add(self, stripe, text):
+    """Appends a text to the file of a stripe."""
+    if stripe == self._stripe:
+      text = self._separator + text
+    self._stripe = stripe
+    self._output.add(stripe, {}, [(0, 1, text.encode("utf-8"))])
+
+  def finish(self):
+    """Gives the last file its name, and says that all are finished."""
+    self._output.finish()
+    if self._plan.stripes > 1:
+      manifest = dict(self._description, stripes=self._output.stripes)
+      files.write_json(self._plan.beside(stripes.MANIFEST), manifest)
+    files.remove(self._plan.beside(stripes.PROGRESS))
+
+  def close(self):
+    self._output.discard()
+
+  def written(self):
+    """Returns the paths of the files, or of the first and the last."""
+    shards = self._plan.shards
+    return shards if len(shards) < 3 else [shards[0], "...", shards[-1]]
+
+
+class _Brat:
+  """Writes the two files of each text to a folder."""
+
+  def __init__(self, folder):
+    self._folder = folder
+    self._names = set()
+
+  def add(self, stripe, texts):
+    """Writes {file name: text}."""
+    del stripe
+    for name, text in texts.items():
+      path = os.path.join(self._folder, name)
+      if name in self._names:
+        raise InputError(
+          "%s: found two texts with its id, expected different ones" % path
+        )
+      self._names.add(name)
+      files.write_text(path, text)
+
+  def finish(self):
+    pass
+
+  def close(self):
+    pass
+
+  def written(self):
+    return [self._folder]
+
+
+class _Page:
+  """Collects the first texts and their labels, up to the limits of a page.
+
+  Attributes: `examples`, `labels`, and `is_full`, whether a text is left out.
+  """
+
+  def __init__(self):
+    self.examples, self.labels, self.is_full = [], [], False
+    self._characters = 0
+
+  def add(self, example, label, size):
+    full = self._characters > PAGE_CHARACTERS
+    self.is_full |= full or len(self.examples) == PAGE_TEXTS
+    if not self.is_full:
+      self.examples.append(example)
+      self.labels.append(label)
+      self._characters += size
+
+
+class _Meter:
+  """Shows how far labelling is, in bytes of input."""
+
+  def __init__(self, plan, done):
+    self._total = plan.bytes
+    self._at = plan.bytes * done // plan.stripes
+    self._bar = progress.Bar(plan.bytes, "B", "labelled", self._at, scale=True)
+    self._counts = np.zeros(3)  # texts, windows, useful tokens
+    self._shown = np.zeros(3)
+    self._began = time.time()
+
+  def watch(self, pool, windows):
+    """Returns a function that passes on and shows a pool's predictions."""
+    counts = _counts(pool, windows)
+    begin = self._at
+
+    def watched(stream):
+      for number, output in enumerate(stream, 1):
+        share = min(number / len(windows), 1)
+        at = begin + int(share * (pool[-1].end - begin))
+        now = self._counts + share * counts
+        self._bar.update(
+          min(at, self._total - 1), functools.partial(self._note, now)
+        )
+        yield output
+
+    return watched
+
+  def _note(self, now, seconds):
+    texts, _, tokens = (now - self._shown) / seconds
+    self._shown = now
+    return _rates(texts, tokens)
+
+  def add(self, pool, windows):
+    """Counts a pool that is labelled."""
+    self._counts += _counts(pool, windows)
+    self._at = max([self._at] + [item.end for item in pool[-1:]])
+
+  def log(self):
+    """Logs the counts and the rates of this run."""
+    seconds = max(time.time() - self._began, 1e-3)
+    texts, windows, tokens = self._counts
+    logging.info(
+      "%d texts, %d windows, %d pieces in %s: %s",
+      *(texts, windows, tokens, progress.clock(seconds)),
+      _rates(texts / seconds, tokens / seconds),
+    )
+
+  def close(self):
+    self._bar.close()
+
+
+def _counts(pool, windows):
+  """Returns the numbers of a pool's texts, windows and pieces."""
+  texts = sum(item.is_last for item in pool)
+  pieces = sum(len(f["input_ids"]) for f in windows)
+  return np.array([texts, len(windows), pieces])
+
+
+def _rates(texts, tokens):
+  return "%.1f documents/s, %.0f useful tokens/s" % (texts, tokens)

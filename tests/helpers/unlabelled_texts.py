@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads unlabelled texts from bytes."""
+
+from formats import streams
+from formats import unlabelled
+
+
+def documents_of(data, path):
+  """Returns the Documents of a file's bytes."""
+  source = streams.of_bytes(data, path)
+  return [found.document for found in unlabelled.read(source)]
+
+
+def parts_of(task, data, path):
+  """Returns what a task encodes and labels of a file's bytes."""
+  source = streams.of_bytes(data, path)
+  return [
+    part
+    for found in task.read_unlabelled(source)
+    for part in task.parts(found.document)
+  ]
+
+
+def written(task, parts, outputs):
+  """Returns the text of a file of labels.
+
+  Args:
+    task: a harness.Task.
+    parts: its texts.
+    outputs: for each the predictions of its windows.
+  """
+  file = task.label_file()
+  pairs = zip(parts, outputs)
+  texts = [task.format_label(part, task.label(part, o)) for part, o in pairs]
+  return file.header + file.separator.join(texts)
