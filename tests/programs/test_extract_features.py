@@ -427,7 +427,7 @@ def test_an_invalid_layer_is_an_error(text, message):
   "lines, changed, message",
   [
     ([], {}, "found no text, the file is empty"),
-    (SENTENCES, {"input_file": "absent.txt"}, "absent.txt: cannot be read"),
+    (SENTENCES, {"input_file": "absent.txt"}, "absent.txt: no such file"),
     (SENTENCES, {"output_file": "x.json"}, "x.json: expected a name that ends"),
     (SENTENCES, {"layers": "7"}, "--layers=7: found '7'"),
     (SENTENCES, {"embeddings": "words"}, "expected some of token, sentence"),

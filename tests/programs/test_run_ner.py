@@ -153,6 +153,30 @@ def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
   assert found == ["fever.", "Cancer", "."]
 
 
+def test_parts_of_a_long_document_have_its_words_and_windows(
+  tokenizer, monkeypatch
+):
+  task = task_for(tokenizer, [SENTENCE], max_seq_length=8)
+  data = b"He had a fever. It was not seen of the eye. " * 3 + b"\n"
+  (whole,) = parts_of(task, data, "x.txt")
+  monkeypatch.setattr(run_ner, "PART_CHARACTERS", 50)
+  parts = parts_of(task, data, "x.txt")
+  assert [len(part.sentences) for part in parts] == [2, 2, 2]
+  assert sum((part.spans for part in parts), []) == whole.spans
+  windows = [f for part in parts for f in task.encode(part, False).features]
+  expected = task.encode(whole, False).features
+  assert [w["input_ids"].tolist() for w in windows] == [
+    w["input_ids"].tolist() for w in expected
+  ]
+  first, second = parts[:2]
+  outputs = oracle(task, task.encode(second, False).features)
+  for output in outputs:
+    output["label"][output["word"] == 3] = task.learned["labels"].index("B")
+  assert [e.start for e in task.label(second, outputs)] == [
+    second.spans[3][0]
+  ] and second.spans[3][0] > first.spans[-1][1]
+
+
 def test_raw_text_is_split_like_the_training_set(tokenizer):
   whole = [conll.Sentence(["IL-2", "x"], ["B", "O"])] * 20
   apart = [conll.Sentence(["IL", "-", "2"], ["B", "I", "I"])] * 20

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of finetuning/labelling.py, with a model that counts letters."""
+
+import gzip
+import json
+import os
+
+import numpy as np
+import pytest
+
+from common.errors import InputError
+from finetuning import harness
+from finetuning import labelling
+from formats import unlabelled
+
+
+class Letters(harness.Task):
+  """Labels a text with the number of letters of each word, a window a word."""
+
+  def __init__(self, ending="tsv"):
+    self.ending = ending
+
+  def read_unlabelled(self, source):
+    return unlabelled.read(source)
+
+  def parts(self, example):
+    middle = len(example.text) // 2
+    yield example.text[:middle]
+    yield example.text[middle:]
+
+  def encode(self, part, is_training):
+    return harness.Encoded(
+      [{"input_ids": np.full([len(word)], 5)} for word in part.split()]
+    )
+
+  def label(self, part, windows):
+    return ["%d" % window["letters"] for window in windows]
+
+  def label_file(self):
+    return labelling.LabelFile("letters", self.ending, "header\n", "---\n")
+
+  def format_label(self, example, label):
+    if self.ending == labelling.BRAT:
+      return {example.id: "+".join(label)}
+    return "%s %s\n" % (example.id, "+".join(label))
+
+  def page(self, examples, labels, title, note):
+    return "%s, %s: %s" % (title, note, " ".join(e.id for e in examples))
+
+
+def predict(windows, shown):
+  return shown(iter([{"letters": len(w["input_ids"])} for w in windows]))
+
+
+@pytest.fixture
+def texts(tmp_path):
+  """A folder with two files of ten texts each, one of them packed."""
+  folder = tmp_path / "texts"
+  folder.mkdir()
+  rows = [{"id": "t%d" % i, "text": "xx " * i} for i in range(20)]
+  lines = [json.dumps(row).encode() + b"\n" for row in rows]
+  (folder / "a.jsonl").write_bytes(b"".join(lines[:10]))
+  (folder / "b.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[10:])))
+  return folder
+
+
+@pytest.fixture
+def small(monkeypatch):
+  """Makes pools and output files small."""
+  monkeypatch.setattr(labelling, "POOL_WINDOWS", 7)
+  monkeypatch.setattr(labelling, "SHARD_BYTES", 100)
+
+
+def label(patterns, output, task=None, function=predict, name="letters"):
+  found = labelling.Labelling(task or Letters(), str(patterns), str(output))
+  found.run(function, {"task": name})
+
+
+def written(folder):
+  """Returns {name: text} of the files in a folder."""
+  return {p.name: p.read_text() for p in sorted(folder.iterdir())}
+
+
+# The sum of a text's labels is that of its halves, cut in a word or not.
+LABELS = ["t%d " % i for i in range(20)]
+
+
+def test_files_are_labelled_in_their_order_into_one_file(texts, tmp_path):
+  label(texts, tmp_path / "out")
+  found = written(tmp_path / "out")
+  assert sorted(found) == ["texts.letters.html", "texts.letters.tsv"]
+  header, text = found["texts.letters.tsv"].split("\n", 1)
+  blocks = text.split("---\n")
+  assert header == "header"
+  assert [block[: block.index(" ") + 1] for block in blocks] == LABELS
+  for number, block in enumerate(blocks[1:], 1):
+    assert sum(map(int, block.split()[1].split("+"))) == 2 * number
+
+
+@pytest.mark.parametrize(
+  "patterns, stem",
+  [
+    ("texts/a.jsonl", "a"),
+    ("texts/b*", "b"),
+    ("texts/a.jsonl,texts/b.jsonl.gz", "texts"),
+    ("texts/archive.tar.gz", "archive"),
+  ],
+)
+def test_output_is_named_after_the_file_or_its_folder(
+  texts, monkeypatch, patterns, stem
+):
+  monkeypatch.chdir(texts.parent)
+  (texts / "archive.tar.gz").write_text("A text.\n")
+  label(patterns, "out")
+  assert os.path.exists("out/%s.letters.tsv" % stem)
+
+
+@pytest.mark.usefixtures("small")
+def test_large_inputs_become_several_files_with_the_same_labels(
+  texts, tmp_path, monkeypatch
+):
+  label(texts, tmp_path / "out")
+  found = written(tmp_path / "out")
+  shards = {k: v for k, v in found.items() if "-of-" in k}
+  assert len(shards) > 3 and "texts.letters-00000-of-%05d.tsv" % len(
+    shards
+  ) in (shards)
+  manifest = json.loads(found.pop("texts.letters.tsv.manifest.json"))
+  assert manifest["task"] == "letters"
+  counts = [s["shards"][0]["texts"] for s in manifest["stripes"]]
+  assert sum(counts) == 20 and len(counts) == len(shards)
+  assert not [name for name in found if "progress" in name or "part" in name]
+  monkeypatch.setattr(labelling, "SHARD_BYTES", 1 << 20)
+  label(texts, tmp_path / "whole")
+  (whole,) = (tmp_path / "whole").glob("*.tsv")
+  blocks = [t[len("header\n") :] for _, t in sorted(shards.items())]
+  assert "---\n".join(filter(None, blocks)) == whole.read_text()[7:]
+
+
+class Killed(Exception):
+  pass
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("pools", [0, 5, 12, 20])
+def test_a_killed_run_continues_to_the_same_bytes(texts, tmp_path, pools):
+  label(texts, tmp_path / "whole")
+  calls = []
+
+  def failing(windows, shown):
+    calls.append(len(windows))
+    if len(calls) > pools:
+      raise Killed
+    return predict(windows, shown)
+
+  out = tmp_path / "out"
+  with pytest.raises(Killed):
+    label(texts, out, function=failing)
+  done = list(out.glob("*-of-*.tsv"))
+  before = [p.stat().st_mtime_ns for p in done]
+  label(texts, out)
+  assert [p.stat().st_mtime_ns for p in done] == before
+  first, second = written(tmp_path / "whole"), written(out)
+  for found in (first, second):
+    found.pop("texts.letters.tsv.manifest.json")
+  assert first == second
+
+
+@pytest.mark.usefixtures("small")
+def test_a_finished_output_is_kept_and_that_of_others_rejected(texts, tmp_path):
+  label(texts, tmp_path / "out")
+  before = written(tmp_path / "out")
+  label(texts, tmp_path / "out", function=None)
+  with pytest.raises(InputError, match="another value of task; expected the"):
+    label(texts, tmp_path / "out", name="words")
+  assert written(tmp_path / "out") == before
+
+
+def test_a_damaged_small_input_is_rejected_before_the_run(texts, tmp_path):
+  (texts / "c.jsonl").write_text('{"text": "x"}\n{"tex')
+  with pytest.raises(InputError, match="c.jsonl:2: found no JSON"):
+    labelling.Labelling(Letters(), str(texts), str(tmp_path / "out"))
+
+
+@pytest.mark.usefixtures("small")
+def test_damage_ends_a_large_run_and_leaves_no_part_of_a_file(texts, tmp_path):
+  (texts / "c.jsonl").write_text('{"text": "x"}\n{"tex')
+  with pytest.raises(InputError, match="c.jsonl:2: found no JSON"):
+    label(texts, tmp_path / "out")
+  assert not list((tmp_path / "out").glob("*.partial"))
+
+
+def test_the_page_shows_the_first_texts_and_says_so(
+  texts, tmp_path, monkeypatch
+):
+  label(texts / "a.jsonl", tmp_path)
+  page = tmp_path / "a.letters.html"
+  assert page.read_text() == "a, Labelled by BioALBERT: " + " ".join(
+    "t%d" % i for i in range(10)
+  )
+  monkeypatch.setattr(labelling, "PAGE_TEXTS", 2)
+  label(texts / "a.jsonl", tmp_path)
+  assert page.read_text() == (
+    "a, Labelled by BioALBERT. This page shows the first 2 texts.: t0 t1"
+  )
+
+
+def test_two_texts_for_one_brat_file_are_rejected(texts, tmp_path):
+  task = Letters(labelling.BRAT)
+  label(texts, tmp_path / "out", task)
+  assert (tmp_path / "out" / "texts.letters.brat" / "t3").exists()
+  (texts / "c.jsonl").write_text('{"text": "x", "id": "t3"}\n')
+  with pytest.raises(InputError, match="brat/t3: found two texts with its id"):
+    label(texts, tmp_path / "out", task)
