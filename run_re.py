@@ -96,10 +96,10 @@ class Re(sentence_tasks.OneLabel):
     self._warn_of_missing_marks(examples, path)
     return examples
 
-  def parse_unlabelled(self, data, path):
-    examples = super().parse_unlabelled(data, path)
-    self._warn_of_missing_marks(examples, path)
-    return examples
+  def blocks_to_label(self, source):
+    for examples in super().blocks_to_label(source):
+      self._warn_of_missing_marks(examples, source.path)
+      yield examples
 
   def _warn_of_missing_marks(self, examples, path):
     """Warns about rows of a known corpus that do not mark two entities."""

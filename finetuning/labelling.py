@@ -28,8 +28,10 @@ from formats import detect
 from formats import inputs
 from formats import streams
 
-POOL_WINDOWS = 8192  # Windows to predict together: some 50 MB with outputs.
-POOL_PARTS = 50000  # A pool is full with so many texts, even blank ones.
+# A pool is full with so many windows, or texts. Its batches have windows of
+# similar lengths; larger pools take more memory and are not faster.
+POOL_WINDOWS = 2048
+POOL_PARTS = 10000
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
 # The page shows the first texts of the first output file, up to these limits.
 PAGE_TEXTS = 200

@@ -106,10 +106,6 @@ class SentenceTask(harness.Task):
     weights = self.learned.get("class_weights")
     return weights and [weights[label] for label in self.learned["labels"]]
 
-  def read_rows(self, data, path):
-    """Returns the tables.Rows of a file."""
-    return tables.read_rows(data, path, dict(self.columns(), **self.gold))
-
   def is_gold(self, cell):
     """Returns whether a cell of a file to label holds a label after all."""
     try:
@@ -142,7 +138,7 @@ class SentenceTask(harness.Task):
       orders.append(texts)
       optional.append(gold)
     records = tables.records(
-      self.read_rows(data, path),
+      tables.read_rows(data, path, dict(self.columns(), **self.gold)),
       path,
       dict(self.columns(), **self.gold),
       {len(order): order for order in orders},
@@ -167,11 +163,49 @@ class SentenceTask(harness.Task):
 
   def read_unlabelled(self, source):
     """Yields the Examples of a file as Found; labels in it are left aside."""
-    examples = self.parse_unlabelled(source.whole(), source.path)
-    return unlabelled.spread(examples, source)
+    begin = 0
+    for examples in self.blocks_to_label(source):
+      size = source.position - begin
+      for number, example in enumerate(examples, 1):
+        position = begin + size * number // len(examples)
+        yield unlabelled.Found(example, example.place, position)
+      begin = source.position
 
-  def parse_unlabelled(self, data, path):
-    """Returns the Examples of a file's bytes; see `read_unlabelled`."""
+  def blocks_to_label(self, source):
+    """Yields lists of the Examples of a file; a small one is a single list."""
+    layouts, (gold,) = self._layouts_to_label(), self.gold
+    columns = self.columns()
+    is_array = unlabelled.is_array(source)
+    header, before = "", None
+    for first_line, text in tables.blocks(source, is_array):
+      if before and not header:
+        header = tables.header_of(
+          *before, columns, layouts, ["id"], gold, self.is_gold
+        )
+      rows = self.rows_to_label(
+        header + text, source.path, first_line - bool(header), is_array
+      )
+      records = tables.records(
+        rows,
+        source.path,
+        columns,
+        layouts,
+        ["id"],
+        gold=gold,
+        is_gold=self.is_gold,
+      )
+      yield [self.example(record, None) for record in records]
+      before = before or (text, rows)
+
+  def rows_to_label(self, text, path, first_line, is_array):
+    """Returns the tables.Rows of a block of a file."""
+    columns = dict(self.columns(), **self.gold)
+    if is_array:
+      return tables.read_rows(text.encode("utf-8"), path, columns)
+    return tables.rows_of_text(text, path, columns, first_line)
+
+  def _layouts_to_label(self):
+    """Returns the possible columns of tables without a header."""
     (gold,), texts = self.gold, tuple(self.texts)
     layouts = {}
     for order in (
@@ -182,16 +216,7 @@ class SentenceTask(harness.Task):
       (gold,) + texts + ("id",),
     ):
       layouts.setdefault(len(order), []).append(order)
-    records = tables.records(
-      self.read_rows(data, path),
-      path,
-      self.columns(),
-      layouts,
-      ["id"],
-      gold=gold,
-      is_gold=self.is_gold,
-    )
-    return [self.example(record, None) for record in records]
+    return layouts
 
   def encode(self, example, is_training):
     del is_training

@@ -56,7 +56,7 @@ def parse(data, path, columns, gold, split, names=()):
   Raises:
     InputError: see tables.parse; also labels in none of the notations.
   """
-  rows = read_rows(data, path, columns, gold)
+  rows = fix_header(tables.read_rows(data, path, dict(columns, **gold)))
   flags = _flag_columns(rows, columns, gold["labels"])
   wanted = {name: (name.lower(),) for name in flags} or gold
   records = tables.records(
@@ -78,14 +78,13 @@ def parse(data, path, columns, gold, split, names=()):
   return pairs
 
 
-def read_rows(data, path, columns, gold):
-  """Returns the tables.Rows of a file.
+def fix_header(rows):
+  """Returns the tables.Rows of a file after mending their header.
 
   Removes a column that only the header has: BLUE's create_hoc.py writes the
   header index, sentence1, sentence2, label above rows of an index, a sentence
   and its labels.
   """
-  rows = tables.read_rows(data, path, dict(columns, **gold))
   if len(rows) > 1 and isinstance(rows[0].cells, list):
     names, below = rows[0].cells, rows[1].cells
     if "sentence2" in names and len(below) == len(names) - 1:

@@ -35,6 +35,7 @@ Row = collections.namedtuple("Row", "place line cells")
 _CSV_CELL = re.compile(r'"[^"]*(?:""[^"]*)+"')
 # What a header's cell looks like.
 _NAME = re.compile(r"[^\W\d][\w ()/-]{0,30}")
+BLOCK = 1 << 22  # Characters of a large table to read at once.
 INDEX = ("", "unnamed: 0")  # How pandas names the column of a table's index.
 # Labels and ids have fewer words, unless the texts have more.
 _TEXT_WORDS = 3
@@ -83,8 +84,53 @@ def read_rows(data, path, columns):
     if found is not None:
       return found
   check_lines(data, path)
+  return rows_of_text(text, path, columns)
+
+
+def blocks(source, whole=False):
+  """Yields (number of its first line, text) of blocks of whole rows of a file.
+
+  A line ends a row of CSV if the quotation marks up to there are even in
+  number. Blank blocks are left out.
+
+  Args:
+    source: a streams.Source.
+    whole: whether to yield the file as one block.
+  """
+  first, lines, size, quotes = 1, [], 0, 0
+  for number, line in streams.lines(source):
+    lines.append(line)
+    size += len(line)
+    quotes += line.count('"')
+    if size >= BLOCK and quotes % 2 == 0 and not whole:
+      yield first, "".join(lines)
+      first, lines, size = number + 1, [], 0
+  if any(map(str.strip, lines)) or first == 1:
+    yield first, "".join(lines)
+
+
+def header_of(text, rows, columns, layouts, optional, gold, is_gold):
+  """Returns the line that tells the columns of a table's further blocks.
+
+  This is its header, or the names of the columns that `records` finds.
+
+  Args:
+    text: the first block.
+    rows: its Rows.
+    columns, layouts, optional, gold, is_gold: see `parse`.
+  """
+  if isinstance(rows[0].cells, dict):
+    return ""
+  if _parse_header(rows, columns):
+    return next(line for line in text.split("\n") if line.strip()) + "\n"
+  names = _choose_order(rows, columns, layouts, optional, gold, is_gold)
+  return "\t".join(name or "" for name in names) + "\n"
+
+
+def rows_of_text(text, path, columns, first_line=1):
+  """Returns the Rows of a table's text, which is no JSON array."""
   if text.lstrip()[:1] == "{":
-    lines = enumerate(text.split("\n"), 1)
+    lines = enumerate(text.split("\n"), first_line)
     places = [("%s:%d" % (path, i), i, line) for i, line in lines]
     return [
       Row(place, i, _object(parse_json_line(line, place), place))
@@ -94,7 +140,7 @@ def read_rows(data, path, columns):
   return _align(
     [
       Row("%s:%d" % (path, line), line, cells)
-      for line, cells in _split(text, path, columns)
+      for line, cells in _split(text, path, columns, first_line)
     ],
     columns,
   )
@@ -232,14 +278,14 @@ def _object(value, place):
   return {key.lower(): cell for key, cell in value.items()}
 
 
-def _split(text, path, columns):
+def _split(text, path, columns, first_line):
   """Returns (line, cells) of the rows of a text."""
   known = {spelling for group in columns.values() for spelling in group}
   delimiter = _find_delimiter(text.lstrip().split("\n")[0], known)
-  plain = _split_lines(text, delimiter)
+  plain = _split_lines(text, delimiter, first_line)
   if '"' not in text:
     return plain
-  quoted = _read_csv(text, delimiter)
+  quoted = _read_csv(text, delimiter, first_line)
   if _is_better(quoted, plain):
     logging.info("%s: read without the quotation marks of CSV", path)
     return quoted
@@ -265,12 +311,12 @@ def is_quoted(text, delimiter):
   )
 
 
-def _split_lines(text, delimiter):
+def _split_lines(text, delimiter, first_line=1):
   """Returns (line, cells) of a table without quoting."""
   lines = [line.rstrip("\r") for line in text.split("\n")]
   return [
     (i, line.split(delimiter))
-    for i, line in enumerate(lines, 1)
+    for i, line in enumerate(lines, first_line)
     if line.strip()
   ]
 
@@ -296,13 +342,13 @@ def _find_delimiter(first_line, known):
   return "\t"
 
 
-def _read_csv(text, delimiter):
+def _read_csv(text, delimiter, first_line=1):
   """Returns (line, cells) of CSV; None if a quotation mark is not CSV's."""
   cell = re.compile(
     r'(?:"([^"]*(?:""[^"]*)*)"|([^"\r\n%s]*))(%s|\r?\n|\r?\Z)'
     % (delimiter, delimiter)
   )
-  rows, cells, line, at = [], [], 1, 0
+  rows, cells, line, at = [], [], first_line, 0
   begin = at
   while at < len(text) or cells:
     match = cell.match(text, at)

@@ -213,6 +213,14 @@ def json_values(source):
   yield from _items(value, 1, source.path)
 
 
+def is_array(source):
+  """Returns whether a file is JSON that is not in lines."""
+  head = source.head()
+  return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[" and (
+    detect.detect(source, tuple(detect.KINDS)) == "json"
+  )
+
+
 def _is_json_lines(head):
   """Returns whether JSON has a value per line, by its first bytes."""
   text = head.decode("utf-8-sig", "replace").lstrip()

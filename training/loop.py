@@ -72,6 +72,7 @@ class Estimator:
     self._keep = keep_checkpoint_max
     self._summary_steps = summary_steps
     self._inference = None
+    self._restored_from = None  # A checkpoint, and when it was written.
 
   # ------------------------------------------------------------------- training
 
@@ -195,12 +196,15 @@ class Estimator:
       if found is not None:
         found.session.close()
       found = self._inference = self._inference_graph(input_fn, mode)
+      self._restored_from = None
     path = checkpoint_path or tf.train.latest_checkpoint(self.model_dir)
-    if path:
+    version = path and _version(path)
+    if not path:
+      found.session.run(found.initial)
+    elif version is None or version != self._restored_from:
       with found.session.graph.as_default():
         found.saver.restore(found.session, path)
-    else:
-      found.session.run(found.initial)
+    self._restored_from = version
     found.session.run(found.first_batch)
     return found
 
@@ -224,6 +228,15 @@ class Estimator:
         first_batch=[iterator.initializer, tf.local_variables_initializer()],
         update=update,
       )
+
+
+def _version(checkpoint):
+  """Returns what changes with each writing of a checkpoint; None: unknown."""
+  index = checkpoint + ".index"
+  if not tf.io.gfile.exists(index):
+    return None
+  written = tf.io.gfile.stat(index)
+  return checkpoint, written.mtime_nsec, written.length
 
 
 class _Initialize(tf.train.SessionRunHook):

@@ -6,6 +6,8 @@ import pytest
 
 from common.errors import InputError
 from finetuning import sentence_tasks
+from formats import streams
+from formats import tables
 from tests.helpers.unlabelled_texts import parts_of
 from tests.helpers.unlabelled_texts import written
 
@@ -115,6 +117,35 @@ def test_predictions_list_the_label_and_all_probabilities():
     "id\tsentence1\tsentence2\tlabel\tprobability\tp(no)\tp(yes)\n"
     "n\ta\tb\tyes\t0.750000\t0.250000\t0.750000\n"
   )
+
+
+ROWS = range(12)
+LARGE = [
+  "".join("a b%d\tc d\n" % i for i in ROWS),
+  "".join("%d\ta b.\tc %d d\tyes\n\n" % (i, i) for i in ROWS),
+  "pair_id\tsent2\tsent1\n" + "".join("x%d\tc d\ta b\n" % i for i in ROWS),
+  "sent1,sent2,x\n" + "".join('"a, ""b""\nc",d %d,\n' % i for i in ROWS),
+  "".join('{"sent1": "a", "sent2": "%d"}\n' % i for i in ROWS),
+  "[%s]" % ",".join('{"sent1": "a", "sent2": "%d"}\n' % i for i in ROWS),
+]
+
+
+@pytest.mark.parametrize("text", LARGE)
+def test_large_tables_are_read_in_blocks_as_if_at_once(text, monkeypatch):
+  whole = parts_of(new_task(), text.encode(), "x")
+  assert len(whole) == len(ROWS)
+  monkeypatch.setattr(tables, "BLOCK", 30)
+  source = streams.of_bytes(text.encode(), "x")
+  blocks = list(new_task().blocks_to_label(source))
+  assert (len(blocks) > 2) != text.startswith("[")
+  assert sum(blocks, []) == whole
+
+
+def test_damage_of_a_large_table_is_reported_with_its_line(monkeypatch):
+  monkeypatch.setattr(tables, "BLOCK", 30)
+  text = LARGE[0] + "a\tb\tc\n" + LARGE[0]
+  with pytest.raises(InputError, match="x:13: found 3 columns, expected 2"):
+    parts_of(new_task(), text.encode(), "x")
 
 
 def test_unlabelled_file_with_other_columns_is_rejected():
