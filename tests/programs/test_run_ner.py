@@ -159,7 +159,7 @@ def test_parts_of_a_long_document_have_its_words_and_windows(
   task = task_for(tokenizer, [SENTENCE], max_seq_length=8)
   data = b"He had a fever. It was not seen of the eye. " * 3 + b"\n"
   (whole,) = parts_of(task, data, "x.txt")
-  monkeypatch.setattr(run_ner, "PART_CHARACTERS", 50)
+  monkeypatch.setattr(run_ner.words, "PART_CHARACTERS", 50)
   parts = parts_of(task, data, "x.txt")
   assert [len(part.sentences) for part in parts] == [2, 2, 2]
   assert sum((part.spans for part in parts), []) == whole.spans
