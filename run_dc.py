@@ -43,6 +43,7 @@ from absl import logging
 import numpy as np
 
 from common.errors import InputError
+from common.errors import reject
 from common.errors import shorten
 from evaluation import metrics
 from finetuning import harness
@@ -95,11 +96,11 @@ class Dc(sentence_tasks.SentenceTask):
     logging.info("%s: %d rows, %d documents", path, len(examples), documents)
     return examples
 
-  def read_unlabelled(self, source):
+  def read_unlabelled(self, source, failed=reject):
     names = unlabelled.names_of(source)
     if names is None or set(names).intersection(*self.texts.values()):
-      return super().read_unlabelled(source)
-    return map(_found_example, unlabelled.read(source))
+      return super().read_unlabelled(source, failed)
+    return map(_found_example, unlabelled.read(source, failed))
 
   def rows_to_label(self, *args):
     return label_sets.fix_header(super().rows_to_label(*args))

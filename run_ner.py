@@ -35,6 +35,7 @@ import os
 from common import data_sets
 from common.errors import InputError
 from common.errors import first_five
+from common.errors import reject
 from evaluation import metrics
 from finetuning import harness
 from finetuning import labelling
@@ -107,12 +108,12 @@ class Ner(harness.Task):
     known = {kind_of(label) for label in self.learned["labels"]}
     return kind_of(label) in known
 
-  def read_unlabelled(self, source):
+  def read_unlabelled(self, source, failed=reject):
     """Yields Documents, and RawDocuments of files of words."""
     if detect.detect(source, self.unlabelled_kinds) == "words":
       found = conll.parse_documents(source.whole(), source.path, False)
       return unlabelled.spread(words.raw_documents(found), source)
-    return unlabelled.read(source)
+    return unlabelled.read(source, failed)
 
   def parts(self, example):
     """Returns RawDocuments that hold all sentences of a document."""

@@ -27,6 +27,25 @@ class InputError(ValueError):
     super().__init__(text)
 
 
+def reject(error):
+  """Raises an InputError: what readers do with it unless they may go on."""
+  raise error
+
+
+def until_failure(items, failed):
+  """Yields items; passes an InputError that ends them to `failed`."""
+  items = iter(items)
+  while True:
+    try:
+      item = next(items)
+    except StopIteration:
+      return
+    except InputError as error:
+      failed(error)
+      return
+    yield item
+
+
 def is_disk_full(error):
   """Returns whether an exception of any library, or its text, is about a full
   disk.

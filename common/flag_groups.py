@@ -315,6 +315,11 @@ def _define_data_flags(predict_file):
     )
   flags.DEFINE_string("predict_file", None, predict_file)
   flags.DEFINE_bool(
+    "allow_incomplete",
+    False,
+    "Leave out damaged texts of --predict_file; they are counted and listed.",
+  )
+  flags.DEFINE_bool(
     "train_on_dev", False, "Add the development set to the training set."
   )
   flags.DEFINE_float(
@@ -358,6 +363,13 @@ def _define_training_flags(num_train_epochs, train_batch_size):
     lower_bound=1,
   )
   flags.DEFINE_alias("test_batch_size", "predict_batch_size")
+  flags.DEFINE_integer(
+    "predict_batch_tokens",
+    None,
+    "Number of pieces per batch when predicting, padding included, in place of "
+    "--predict_batch_size: short inputs make larger batches.",
+    lower_bound=1,
+  )
   _define_schedule_flags(num_train_epochs)
   flags.DEFINE_enum("optimizer", "adamw", ["adamw", "lamb"], "Optimizer.")
   flags.DEFINE_bool(

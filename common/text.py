@@ -11,7 +11,7 @@ from common.errors import shorten
 
 # Bytes. No sentence, document or row of a table is as long, but a compression
 # bomb is; a line has to be in memory whole, several times.
-MAX_LINE = 1 << 24
+MAX_LINE = 1 << 25
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.I)

@@ -19,6 +19,7 @@ from common import flag_groups
 from common import progress
 from common import run_files
 from common.errors import InputError
+from common.errors import reject
 from finetuning import labelling
 from finetuning import splits
 import modeling
@@ -51,14 +52,17 @@ Training = collections.namedtuple(
 )
 
 # Flags on which labels depend, beside the model.
-_LABEL_FLAGS = ("max_seq_length", "padding", "precision", "predict_format")
+_LABEL_FLAGS = tuple(
+  "allow_incomplete max_seq_length padding precision predict_format".split()
+)
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole
 # command, for run_config.json; nothing is decided by it.
 Command = collections.namedtuple(
   "Command",
   "task_name output_dir todo data model training device max_seq_length "
-  "padding eval_batch_size predict_batch_size eval_checkpoint seed flags",
+  "padding eval_batch_size predict_batch_size predict_batch_tokens "
+  "eval_checkpoint seed flags",
 )
 
 
@@ -189,8 +193,12 @@ class Task:
 
   # ------------------------------------------------ labelling a --predict_file
 
-  def read_unlabelled(self, source):
-    """Yields the examples in a streams.Source as unlabelled.Found."""
+  def read_unlabelled(self, source, failed=reject):
+    """Yields the examples in a streams.Source as unlabelled.Found.
+
+    `failed` is called with the InputError of an example that can be left out;
+    it may return.
+    """
     raise NotImplementedError
 
   def parts(self, example):
@@ -267,7 +275,9 @@ def _run(task, command, model):
     found.pop("train", None)
   to_label = None
   if data.predict_file:
-    to_label = labelling.Labelling(task, data.predict_file, command.output_dir)
+    to_label = labelling.Labelling(
+      task, data.predict_file, command.output_dir, data.allow_incomplete
+    )
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
     for name, pair in found.items()
@@ -314,6 +324,17 @@ def check(command):
     raise InputError(
       "--use_xla compiles anew for each batch length; expected "
       "--padding=fixed with it"
+    )
+  fixed = command.device.use_tpu or command.padding == "fixed"
+  if command.predict_batch_tokens and fixed:
+    raise InputError(
+      "--predict_batch_tokens is for batches of any length; expected "
+      "--predict_batch_size with --use_tpu or --padding=fixed"
+    )
+  if data.allow_incomplete and not data.predict_file:
+    raise InputError(
+      "--allow_incomplete is for texts to label; expected it with "
+      "--predict_file, and not in run_qa.py"
     )
   if training.num_train_epochs <= 0:
     raise InputError(
@@ -647,6 +668,7 @@ def _prediction_input(run, windows, name):
     run.command.max_seq_length,
     run.device.use_tpu,
     fixed=run.command.padding == "fixed",
+    tokens=run.command.predict_batch_tokens if name != "dev" else None,
   )
 
 

@@ -23,6 +23,8 @@ from common import files
 from common import progress
 from common import stripes
 from common.errors import InputError
+from common.errors import reject
+from common.errors import until_failure
 from finetuning import splits
 from formats import detect
 from formats import inputs
@@ -33,6 +35,7 @@ from formats import streams
 POOL_WINDOWS = 2048
 POOL_PARTS = 10000
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
+LEFT_OUT = ".left_out.txt"
 # The page shows the first texts of the first output file, up to these limits.
 PAGE_TEXTS = 200
 PAGE_CHARACTERS = 2000000
@@ -59,21 +62,30 @@ class Labelling:
   Attributes: `inputs`, a list of inputs.Input.
   """
 
-  def __init__(self, task, patterns, folder):
+  def __init__(self, task, patterns, folder, allow_incomplete=False):
     """Finds the files; raises InputError if they cannot be read or labelled.
 
     Args:
       task: a harness.Task that has learned.
       patterns: value of --predict_file.
       folder: of the output.
+      allow_incomplete: whether to leave out texts that cannot be read.
     """
+    self._left_out = []  # Messages about them.
+    self._failed = self._left_out.append if allow_incomplete else reject
 
     def sniff(path):
-      return detect.detect(_source(path), task.unlabelled_kinds)
+      try:
+        return detect.detect(_source(path), task.unlabelled_kinds)
+      except InputError as error:
+        return self._failed(error)
 
     self._task = task
     self._file = task.label_file()
-    self.inputs = inputs.find(patterns, sniff, "predict_file")
+    found = inputs.find(patterns, sniff, "predict_file")
+    self.inputs = [given for given in found if given.format]
+    if not self.inputs:
+      raise self._left_out[0]
     self._stem = _stem(self.inputs, patterns)
     self._plan = stripes.Plan(self.inputs, self._paths(folder), 1)
     self._done = 0  # Stripes that an earlier run finished.
@@ -120,8 +132,14 @@ class Labelling:
     meter = _Meter(self._plan, self._done)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
+      left_out = self._list_left_out()
       output.finish()
     meter.log()
+    if left_out:
+      logging.warning(
+        "left out %d texts or rests of files, listed in %s: %s",
+        *(len(left_out), self._plan.beside(LEFT_OUT), left_out[0]),
+      )
     more = len(self.inputs) - 1
     logging.info(
       "labelled %s%s: %s",
@@ -131,8 +149,11 @@ class Labelling:
     )
 
   def _write_labels(self, output, predict, meter):
-    page = None if self._done else _Page()
+    page, stripe = None if self._done else _Page(), self._done
     for item, label in self._labels(predict, meter):
+      if item.stripe > stripe:  # It is finished next, and not read again.
+        self._list_left_out()
+        stripe = item.stripe
       text = self._task.format_label(item.example, label)
       if page and item.stripe:  # Before the first stripe is finished.
         page = self._write_page(page)
@@ -169,6 +190,18 @@ class Labelling:
       name = "%s.%s.html" % (self._stem, self._file.kind)
       files.write_text(os.path.join(self._plan.folder, name), text)
 
+  def _list_left_out(self):
+    """Writes and returns what was left out, also by an earlier run."""
+    path = self._plan.beside(LEFT_OUT)
+    before = []
+    if self._done and files.exists(path):
+      before = files.read(path).decode("utf-8").splitlines()
+    lines = list(dict.fromkeys(before + list(map(str, self._left_out))))
+    files.remove(path)
+    if lines:
+      files.write_text(path, "".join(line + "\n" for line in lines))
+    return lines
+
   def _read(self):
     """Yields lists of _Parts whose windows are predicted together."""
     pool, windows = [], 0
@@ -188,7 +221,8 @@ class Labelling:
       begin, end = plan.place(number, 0), plan.place(number, given.bytes)
       if plan.stripe(end) < self._done:
         continue
-      for found in self._task.read_unlabelled(_source(given.path)):
+      examples = self._task.read_unlabelled(_source(given.path), self._failed)
+      for found in until_failure(examples, self._failed):
         stripe = plan.stripe(begin)
         begin = plan.place(number, found.position)
         if stripe >= self._done:

@@ -12,6 +12,7 @@ from absl import logging
 import numpy as np
 
 from common.errors import InputError
+from common.errors import reject
 from common.errors import shorten
 from evaluation import metrics
 from finetuning import harness
@@ -161,8 +162,9 @@ class SentenceTask(harness.Task):
       record.place,
     )
 
-  def read_unlabelled(self, source):
+  def read_unlabelled(self, source, failed=reject):
     """Yields the Examples of a file as Found; labels in it are left aside."""
+    del failed  # A block of rows is read or not.
     begin = 0
     for examples in self.blocks_to_label(source):
       size = source.position - begin

@@ -14,6 +14,8 @@ import tarfile
 from lxml import etree
 
 from common.errors import InputError
+from common.errors import reject
+from common.errors import until_failure
 from formats import safe_xml
 from formats import streams
 
@@ -232,7 +234,7 @@ def _labelled(label, text):
 # ----------------------------------------------------------------------- JATS
 
 
-def read_jats(source, counts):
+def read_jats(source, counts, failed=reject):
   """Yields the Articles of JATS files and of tar archives of them.
 
   JATS may have any namespace and any wrapper, such as OAI's. `paragraphs` are
@@ -241,9 +243,10 @@ def read_jats(source, counts):
   paragraph follows the paragraph. Formulas, tables, notes, references,
   supplements and everything in `back` are left out; articles in other
   languages, replies and files that are not articles are counted in `counts`.
+  `failed` is called with the InputError of a file of an archive; it may return.
   """
   if source.is_tar():
-    yield from _read_archive(source, counts)
+    yield from _read_archive(source, counts, failed)
     return
   for article in _articles(source.blocks(), source.path, counts):
     yield article._replace(position=source.position)
@@ -263,7 +266,7 @@ def is_pubmed(head):
   return safe_xml.root_of(head) in _PUBMED_ROOTS
 
 
-def _read_archive(source, counts):
+def _read_archive(source, counts, failed):
   found = False
   try:
     for name, blocks, end in streams.members(source):
@@ -272,7 +275,8 @@ def _read_archive(source, counts):
         found = True
         place = "%s:%s" % (source.path, name)
         blocks = itertools.chain([first], blocks)
-        for article in _articles(blocks, place, counts):
+        found_in_file = _articles(blocks, place, counts)
+        for article in until_failure(found_in_file, failed):
           yield article._replace(position=source.position_of(end))
       else:
         counts["files in archives that are no articles"] += 1

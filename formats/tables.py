@@ -15,6 +15,7 @@ import re
 from absl import logging
 
 from common.errors import InputError
+from common.errors import reject
 from common.errors import shorten
 from common.text import check_lines
 from common.text import check_whole
@@ -168,7 +169,7 @@ def records(
   return found
 
 
-def stream(source, layout):
+def stream(source, layout, failed=reject):
   """Yields (line, {column: cell}) of the rows below a table's header.
 
   Only one row at a time is in memory. Columns are named as in the Layout.
@@ -176,6 +177,7 @@ def stream(source, layout):
   Args:
     source: a streams.Source.
     layout: its detect.Layout.
+    failed: called with the InputError of a row of another width; may return.
 
   Raises:
     InputError: there is no row, or one is malformed.
@@ -183,10 +185,12 @@ def stream(source, layout):
   line = None
   for line, cells in _stream_cells(source, layout):
     if len(cells) != len(layout.names):
-      raise InputError(
-        "%s:%d: found %s, expected %d as in the header"
-        % (source.path, line, _count(cells), len(layout.names))
+      found = source.path, line, _count(cells), len(layout.names)
+      error = InputError(
+        "%s:%d: found %s, expected %d as in the header" % found
       )
+      failed(error)
+      continue
     yield line, dict(zip(layout.names, cells))
   if line is None:
     raise InputError("%s: found a header and no rows below it" % source.path)

@@ -5,6 +5,7 @@ A path names the file in error messages; the content says what it is.
 """
 
 import collections
+import contextlib
 import json
 import re
 
@@ -13,7 +14,9 @@ from absl import logging
 from common import files
 from common.errors import InputError
 from common.errors import first_five
+from common.errors import reject
 from common.errors import shorten
+from common.errors import until_failure
 from common.text import check_whole
 from common.text import decode
 from common.text import load_json
@@ -41,7 +44,7 @@ _MAX_JSON = 1 << 28  # bytes of JSON that is not in lines
 _MAX_KNOWN = 200000  # ids to compare with: about 60 MB
 
 
-def read(source):
+def read(source, failed=reject):
   """Yields the documents of a file as Found, one at a time; ids are unique.
 
   See `stream` for the formats. An exact copy of a document is left out and
@@ -51,6 +54,9 @@ def read(source):
 
   Args:
     source: a streams.Source.
+    failed: called with the InputError of a text that can be left out: a line of
+      JSON, a row of a table, lines of PubTator, a file of an archive, and a
+      text under the id of another. It may return.
 
   Raises:
     InputError: the file has no text, is none of these formats, or is damaged.
@@ -58,8 +64,8 @@ def read(source):
   kind = detect.detect(source)
   dropped, is_empty = collections.Counter(), True
   may_repeat = kind in ("table", "pubmed", "pmc")
-  stored = stream(source, kind, dropped)
-  for found in _unique(stored, source.path, may_repeat):
+  stored = stream(source, kind, dropped, failed)
+  for found in _unique(stored, source.path, may_repeat, failed):
     is_empty = False
     yield found
   for reason, number in dropped.items():
@@ -96,7 +102,7 @@ def names_of(source):
   return None if kind in ("text", "rows") else []
 
 
-def stream(source, kind, dropped):
+def stream(source, kind, dropped, failed=reject):
   """Yields the documents of a file as Found, one at a time.
 
   - text: a document or a sentence per line.
@@ -115,19 +121,20 @@ def stream(source, kind, dropped):
     source: a streams.Source.
     kind: what detect.detect returned.
     dropped: a Counter of what was left out, by reason.
+    failed: see `read`.
   """
-  return _READERS[kind](source, dropped)
+  return _READERS[kind](source, dropped, failed)
 
 
-def _read_lines(source, dropped):
-  del dropped
+def _read_lines(source, dropped, failed):
+  del dropped, failed
   for number, line in streams.lines(source):
     if line.strip():
       document = documents.Document(str(number), line.rstrip("\r\n"), None)
       yield Found(document, _place(source, number), source.position)
 
 
-def _read_table(source, dropped):
+def _read_table(source, dropped, failed):
   del dropped
   layout = detect.layout(source)
   logging.info(
@@ -136,26 +143,34 @@ def _read_table(source, dropped):
     " and ".join(_text_columns(layout.names)) or "none",
     next((name for name in _IDS if name in layout.names), "the line"),
   )
-  for number, cells in tables.stream(source, layout):
+  for number, cells in tables.stream(source, layout, failed):
     place = _place(source, number)
     values = {name: cell or None for name, cell in cells.items()}
     document = _document_of(values, number, place)
     yield Found(document, place, source.position)
 
 
-def _read_json(source, dropped):
+def _read_json(source, dropped, failed):
   del dropped
-  for number, place, value in json_values(source):
-    for document in _json_documents(value, number, place):
-      check_whole(document.id + document.text, place)
+  for number, place, value in json_values(source, failed):
+    found = _json_documents(value, number, place)
+    for document in until_failure(found, failed):
       yield Found(document, place, source.position)
 
 
-def _read_pubtator(source, dropped):
+def _read_pubtator(source, dropped, failed):
   del dropped
   annotations = 0
+
+  @contextlib.contextmanager
+  def skipping(_):
+    try:
+      yield
+    except InputError as error:
+      failed(error)
+
   lines = (line for _, line in streams.lines(source))
-  blocks = pubtator.blocks(lines, source.path)
+  blocks = pubtator.blocks(lines, source.path, skipping)
   for number, name, title, abstract, rows in blocks:
     text = title + " " + abstract if abstract else title
     document = documents.Document(name, text, title)
@@ -164,19 +179,21 @@ def _read_pubtator(source, dropped):
   logging.info("%s: ignored %d annotations", source.path, annotations)
 
 
-def _read_bioc(source, dropped):
-  del dropped
+def _read_bioc(source, dropped, failed):
+  del dropped, failed
   for place, name, text, title in bioc.read_texts(source):
     yield Found(documents.Document(name, text, title), place, source.position)
 
 
-def _read_pubmed(source, dropped):
+def _read_pubmed(source, dropped, failed):
+  del failed
   for number, article in enumerate(articles.read_pubmed(source, dropped), 1):
     yield _found_article(article, number, " ", source.path)
 
 
-def _read_jats(source, dropped):
-  for number, article in enumerate(articles.read_jats(source, dropped), 1):
+def _read_jats(source, dropped, failed):
+  found = articles.read_jats(source, dropped, failed)
+  for number, article in enumerate(found, 1):
     yield _found_article(article, number, "\n\n", source.path)
 
 
@@ -194,7 +211,7 @@ def _titled(name, title, text):
   )
 
 
-def json_values(source):
+def json_values(source, failed=reject):
   """Yields (number, place, value) of JSON lines, or of the items of an array.
 
   JSON lines are read one by one, anything else at once.
@@ -206,11 +223,15 @@ def json_values(source):
     for number, line in streams.lines(source):
       if line.strip():
         place = _place(source, number)
-        yield from _items(parse_json_line(line, place), number, place)
+        yield from until_failure(_line_items(line, number, place), failed)
     return
   data = files.gathered(source.blocks(), source.path, _MAX_JSON)
   value = parse_json(decode(data, source.path), source.path)
   yield from _items(value, 1, source.path)
+
+
+def _line_items(line, number, place):
+  yield from _items(parse_json_line(line, place), number, place)
 
 
 def is_array(source):
@@ -245,6 +266,13 @@ def _items(value, number, place):
 
 
 def _json_documents(value, number, place):
+  """Yields the Documents of a value, without half of a surrogate pair."""
+  for document in _value_documents(value, number, place):
+    check_whole(document.id + document.text, place)
+    yield document
+
+
+def _value_documents(value, number, place):
   """Yields the Documents of a value: a string, an object or a collection."""
   if isinstance(value, str):
     yield documents.Document(str(number), value, None)
@@ -320,19 +348,21 @@ def _place(source, number):
   return "%s:%d" % (source.path, number)
 
 
-def _unique(stored, path, may_repeat):
+def _unique(stored, path, may_repeat, failed):
   """Yields Found with unique ids; see `read`."""
   known = collections.OrderedDict()  # {id: (hash of the text, place)}
   copies, renamed, names = 0, 0, []
   for found in stored:
     document, place, _ = found
     name, number, content = document.id, 1, hash(document[1:])
+    if not may_repeat and known.get(name, (content,))[0] != content:
+      error = InputError(
+        "%s: found the id %s of %s with another text, expected a different id "
+        "for each text" % (place, shorten(name, 60), known[name][1])
+      )
+      failed(error)
+      continue
     while name in known and known[name][0] != content:
-      if not may_repeat:
-        raise InputError(
-          "%s: found the id %s of %s with another text, expected a different "
-          "id for each text" % (place, shorten(name, 60), known[name][1])
-        )
       number += 1
       name = "%s#%d" % (document.id, number)
     if number > 1:

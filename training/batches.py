@@ -140,6 +140,20 @@ def epoch_batches(lengths, batch_size, seed, epoch, bucketed):
   return [batches[i] for i in random.permutation(len(batches))]
 
 
+def chunk_by_tokens(order, lengths, tokens):
+  """Splits the numbers of examples, longest first, into batches.
+
+  Each has at most `tokens` positions, padding included, or a single example.
+  `lengths` are those of the examples by number.
+  """
+  parts, first = [], 0
+  while first < len(order):
+    size = max(1, tokens // int(lengths[order[first]]))
+    parts.append(order[first : first + size])
+    first += size
+  return parts
+
+
 def chunk(order, size):
   """Splits a sequence into parts of `size`; the last may be smaller."""
   return [order[i : i + size] for i in range(0, len(order), size)]

@@ -58,7 +58,9 @@ def training_dataset(
   return _from_stream(stream, features, length)
 
 
-def prediction_dataset(features, batch_size, padding, length=None, pool=None):
+def prediction_dataset(
+  features, batch_size, padding, length=None, pool=None, tokens=None
+):
   """Returns a tf.data.Dataset in which every example comes once.
 
   An additional feature "window" has the number of the example.
@@ -71,6 +73,7 @@ def prediction_dataset(features, batch_size, padding, length=None, pool=None):
     length: pads to this length; None pads to the longest of each batch.
     pool: number of consecutive examples to sort by length together; None: all.
       Each pool is finished before the next one.
+    tokens: largest number of positions of a batch, in place of batch_size.
   """
 
   def numbered(i):
@@ -80,7 +83,10 @@ def prediction_dataset(features, batch_size, padding, length=None, pool=None):
     lengths = np.array([len(f["input_ids"]) for f in features])
     for part in batches.chunk(np.arange(len(features)), pool or len(features)):
       order = part[np.argsort(-lengths[part], kind="stable")]
-      for batch in batches.chunk(order, batch_size):
+      parts = batches.chunk(order, batch_size)
+      if tokens:
+        parts = batches.chunk_by_tokens(order, lengths, tokens)
+      for batch in parts:
         yield batches.pad_batch(list(map(numbered, batch)), padding, length)
 
   return _from_stream(stream, [numbered(0)], length)

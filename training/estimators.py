@@ -447,7 +447,14 @@ def prediction_spec(predictions, use_tpu, restore=None):
 
 
 def prediction_input(
-  features, batch_size, padding, max_seq_length, use_tpu, fixed=False, pool=None
+  features,
+  batch_size,
+  padding,
+  max_seq_length,
+  use_tpu,
+  fixed=False,
+  pool=None,
+  tokens=None,
 ):
   """Returns the input_fn that yields all windows, each with its number.
 
@@ -459,7 +466,7 @@ def prediction_input(
       each batch is as long as its longest window.
     use_tpu: whether the estimator is a TPUEstimator.
     fixed: pads all batches to max_seq_length.
-    pool: see datasets.prediction_dataset; a TPU keeps the order.
+    pool, tokens: see datasets.prediction_dataset; a TPU keeps the order.
   """
 
   def input_fn(params):
@@ -469,7 +476,7 @@ def prediction_input(
       )
     length = max_seq_length if fixed else None
     return datasets.prediction_dataset(
-      features, batch_size, padding, length, pool
+      features, batch_size, padding, length, pool, tokens
     )
 
   return input_fn

@@ -221,7 +221,7 @@ def test_published_scores_may_have_line_ends_of_every_kind():
 
 
 def test_a_published_cell_without_end_is_an_error():
-  text = HEAD + "GAD,f1,x,82,,%s,\n" % ("h" * (1 << 24 | 1))
+  text = HEAD + "GAD,f1,x,82,,%s,\n" % ("h" * (1 << 25 | 1))
   with pytest.raises(InputError, match=r"p.csv: found a damaged table \(field"):
     scoreboard.read_published(text.encode(), "p.csv")
 

@@ -9,19 +9,23 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from common.errors import reject
 from finetuning import harness
 from finetuning import labelling
+from formats import detect
 from formats import unlabelled
 
 
 class Letters(harness.Task):
   """Labels a text with the number of letters of each word, a window a word."""
 
+  unlabelled_kinds = detect.TEXTS
+
   def __init__(self, ending="tsv"):
     self.ending = ending
 
-  def read_unlabelled(self, source):
-    return unlabelled.read(source)
+  def read_unlabelled(self, source, failed=reject):
+    return unlabelled.read(source, failed)
 
   def parts(self, example):
     middle = len(example.text) // 2
@@ -71,8 +75,12 @@ def small(monkeypatch):
   monkeypatch.setattr(labelling, "SHARD_BYTES", 100)
 
 
-def label(patterns, output, task=None, function=predict, name="letters"):
-  found = labelling.Labelling(task or Letters(), str(patterns), str(output))
+def label(
+  patterns, output, task=None, function=predict, name="letters", allow=False
+):
+  found = labelling.Labelling(
+    task or Letters(), str(patterns), str(output), allow
+  )
   found.run(function, {"task": name})
 
 
@@ -212,3 +220,41 @@ def test_two_texts_for_one_brat_file_are_rejected(texts, tmp_path):
   (texts / "c.jsonl").write_text('{"text": "x", "id": "t3"}\n')
   with pytest.raises(InputError, match="brat/t3: found two texts with its id"):
     label(texts, tmp_path / "out", task)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("pools", [3, 100])
+def test_incomplete_input_is_labelled_where_it_can_be(
+  texts, tmp_path, caplog, pools
+):
+  label(texts, tmp_path / "whole")
+  with open(str(texts / "a.jsonl"), "a") as f:
+    f.write('{"tex\n{"text": 1}\n{"id": "t3", "text": "other"}\n')
+  (texts / "b.xml").write_text("<PubmedArticleSet><PubmedArticle></Pub")
+  (texts / "c.htm").write_text("<html></html>")
+  calls = []
+
+  def failing(windows, shown):
+    calls.append(windows)
+    if len(calls) > pools:
+      raise Killed
+    return predict(windows, shown)
+
+  out = tmp_path / "out"
+  try:
+    label(texts, out, function=failing, allow=True)
+  except Killed:
+    label(texts, out, allow=True)
+  found = written(out)
+  lines = found["texts.letters.tsv.left_out.txt"].splitlines()
+  places = ["a.jsonl:11", "a.jsonl:12", "a.jsonl:13", "b.xml:1", "c.htm"]
+  assert len(lines) == 5
+  assert all(any(place in line for line in lines) for place in places)
+  assert "left out 5 texts or rests of files" in caplog.text
+
+  def rows(files):
+    shards = [text for name, text in sorted(files.items()) if "-of-" in name]
+    rows = "".join(shards).replace("header\n", "").replace("---\n", "")
+    return rows.splitlines()
+
+  assert rows(found) == rows(written(tmp_path / "whole"))

@@ -77,7 +77,7 @@ def test_text_without_line_ends_does_not_fill_the_memory(tmp_path):
   blocks = [bytes(b"word " * 200000)] * 200
   found = read_in_200_mb(tmp_path / "a.gz", "streams.lines(source)", blocks)
   assert found.endswith(
-    "a.gz:1: found a line of more than 16777216 bytes, expected shorter lines\n"
+    "a.gz:1: found a line of more than 33554432 bytes, expected shorter lines\n"
   )
 
 

@@ -132,3 +132,9 @@ def test_two_texts_are_joined_as_in_pretraining():
   single = batches.sequence_features(Ids, [7])
   assert list(single["input_ids"]) == [2, 7, 3]
   assert not single["segment_ids"].any()
+
+
+def test_batches_of_a_number_of_pieces_include_their_padding():
+  lengths = np.array([3, 9, 2, 4, 30, 1])
+  parts = batches.chunk_by_tokens(np.argsort(-lengths), lengths, 10)
+  assert [part.tolist() for part in parts] == [[4], [1], [3, 0], [2, 5]]
