@@ -160,6 +160,7 @@ from formats import inputs as input_files
 from pretraining import instances
 from pretraining import manifests
 from pretraining import shards
+from pretraining import sources
 import tokenization
 
 # What makes the shards: `num_workers` processes on this machine (None: one per

@@ -183,8 +183,12 @@ class Ner(harness.Task):
     return {name + ".txt": text, name + ".ann": annotations}
 
   def page(self, examples, labels, title, note):
+    shown = "Labelled by BioALBERT. Point at an entity to see its score."
     return entity_files.to_html(
-      list(map(_document_of, examples)), labels, "Entities in " + title, note
+      list(map(_document_of, examples)),
+      labels,
+      "Entities in " + title,
+      " ".join(filter(None, [shown, note])),
     )
 
   def label(self, example, windows):

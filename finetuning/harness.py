@@ -226,7 +226,10 @@ class Task:
     raise NotImplementedError
 
   def page(self, examples, labels, title, note):
-    """Returns a page of HTML that shows labels, or None."""
+    """Returns a page of HTML that shows labels, or None.
+
+    `note` says which texts are shown if these are not all.
+    """
     del examples, labels, title, note
 
 

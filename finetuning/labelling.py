@@ -182,9 +182,9 @@ class Labelling:
 
   def _write_page(self, page):
     """Writes the page of a task that has one."""
-    note = "Labelled by BioALBERT"
+    note = ""
     if page.is_full or self._plan.stripes > 1:
-      note += ". This page shows the first %d texts." % len(page.examples)
+      note = "This page shows the first %d texts." % len(page.examples)
     text = self._task.page(page.examples, page.labels, self._stem, note)
     if text is not None:
       name = "%s.%s.html" % (self._stem, self._file.kind)

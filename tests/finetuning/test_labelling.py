@@ -203,14 +203,10 @@ def test_the_page_shows_the_first_texts_and_says_so(
 ):
   label(texts / "a.jsonl", tmp_path)
   page = tmp_path / "a.letters.html"
-  assert page.read_text() == "a, Labelled by BioALBERT: " + " ".join(
-    "t%d" % i for i in range(10)
-  )
+  assert page.read_text() == "a, : " + " ".join("t%d" % i for i in range(10))
   monkeypatch.setattr(labelling, "PAGE_TEXTS", 2)
   label(texts / "a.jsonl", tmp_path)
-  assert page.read_text() == (
-    "a, Labelled by BioALBERT. This page shows the first 2 texts.: t0 t1"
-  )
+  assert page.read_text() == ("a, This page shows the first 2 texts.: t0 t1")
 
 
 def test_two_texts_for_one_brat_file_are_rejected(texts, tmp_path):
