@@ -44,6 +44,7 @@ class Bar:
 
   def skip(self, at):
     """Moves to a count that an earlier run reached; no rate includes it."""
+    self._is_new = True
     self._initial = self._at = at
     self._began = self._reported = time.time()
     self._bar.initial = self._bar.n = at
@@ -59,14 +60,23 @@ class Bar:
   def update(self, at, note=None):
     """Moves to a count, and reports if LOG_SECONDS have passed.
 
+    The time to go is reckoned from the first update on, because a graph may be
+    compiled before it.
+
     `note` maps the seconds since the last report to the text that replaces the
     rate; with a note there is also a report at the end.
     """
     self._bar.update(at - self._at)
     self._at = at
     now = time.time()
+    was_new, self._is_new = self._is_new, False
+    if was_new:
+      self._initial, self._began = at, now
+      if not note:  # Notes have rates of their own, of all updates.
+        self._reported = now
     seconds = now - self._reported
-    if seconds >= LOG_SECONDS or (note and at >= self._total):
+    is_due = seconds >= LOG_SECONDS and not was_new
+    if is_due or (note and at >= self._total):
       self._reported = now
       self._report(note(max(seconds, 1e-3)) if note else "", now)
 

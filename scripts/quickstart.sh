@@ -70,8 +70,8 @@ with open("configs/published_scores.csv", encoding="utf-8") as f:
     if row["data_set"] == "NCBI-disease" and row["model"] in MODELS
   ]
 print(
-  "whole test set, exact entities: precision %.3f, recall %.3f, F1 %.3f (this "
-  "model has 2 million weights; published F1 of models with 110 million: %s)"
+  "standard test set, whole entities: precision %.3f, recall %.3f, F1 %.3f with "
+  "2 million weights; published F1 with 110 million: %s"
   % (test["precision"], test["recall"], test["f1"], ", ".join(published))
 )
 END
@@ -81,7 +81,7 @@ print_next_steps() {
   say "training, scores and labels took $1 s; everything is in $OUTPUT"
   say "the diseases in six abstracts of the test set: open this in a browser:"
   say "  $OUTPUT/abstracts.entities.html"
-  say "next, with the published weights:"
+  say "next, with the published weights (hours on a CPU):"
   say "  source $(basename "$(venv_of "$TENSORFLOW")")/bin/activate"
   say "  bash scripts/download.sh BioALBERT-base-PubMed"
   say "  python run_ner.py --bioalbert_dir=weights/BioALBERT-base-PubMed" \

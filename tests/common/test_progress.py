@@ -48,20 +48,40 @@ def test_durations_read_like_a_clock(seconds, text):
 
 def test_without_a_terminal_a_line_is_logged_every_ten_seconds(clock, caplog):
   bar = progress.Bar(10, "step")
-  for at, seconds in ((1, 6), (2, 6), (3, 6), (4, 6)):
-    clock.now += seconds
+  for at in range(1, 6):
+    clock.now += 6
     bar.update(at)
   assert caplog.messages == [
-    "2 of 10 steps, 0.167 steps/s, 0:48 to go",
-    "4 of 10 steps, 0.167 steps/s, 0:36 to go",
+    "3 of 10 steps, 0.167 steps/s, 0:42 to go",
+    "5 of 10 steps, 0.167 steps/s, 0:30 to go",
   ]
+
+
+@pytest.mark.parametrize(
+  "note, line",
+  [
+    (None, "11 of 20 steps, 1 steps/s, 0:09 to go"),
+    (lambda seconds: "%d s" % seconds, "2 of 20 steps, 121 s, 0:18 to go"),
+  ],
+  ids=["rate", "note"],
+)
+def test_the_first_step_says_nothing_about_the_time_to_go(
+  clock, caplog, note, line
+):
+  """A graph is compiled before it."""
+  bar = progress.Bar(20, "step")
+  for at, seconds in enumerate([120] + [1] * 10, 1):
+    clock.now += seconds
+    bar.update(at, note)
+  assert caplog.messages == [line]
 
 
 def test_counts_of_bytes_are_scaled(clock, caplog):
   bar = progress.Bar(5e7, "B", scale=True)
-  clock.now += 10
   bar.update(1e7)
-  assert caplog.messages == ["10.0MB of 50.0MB, 1.00MB/s, 0:40 to go"]
+  clock.now += 10
+  bar.update(2e7)
+  assert caplog.messages == ["20.0MB of 50.0MB, 1.00MB/s, 0:30 to go"]
 
 
 def test_a_note_replaces_the_rate_and_is_reported_at_the_end(clock, caplog):
@@ -76,10 +96,11 @@ def test_rates_leave_out_earlier_runs_and_other_work(clock, caplog):
   bar = progress.Bar(10, "step", initial=4)
   clock.now += 5
   bar.skip(6)
+  bar.update(7)
   clock.now += 100
   bar.leave_out(90)
   bar.update(8)
-  assert caplog.messages == ["8 of 10 steps, 0.2 steps/s, 0:10 to go"]
+  assert caplog.messages == ["8 of 10 steps, 0.1 steps/s, 0:20 to go"]
 
 
 def test_shown_yields_all_items_and_logs_their_number(clock, caplog):
@@ -89,8 +110,7 @@ def test_shown_yields_all_items_and_logs_their_number(clock, caplog):
     clock.now += 6
   assert found == list("abcd")
   assert caplog.messages == [
-    "x.txt: 2 of 4 windows, 0.167 windows/s, 0:12 to go",
-    "x.txt: 4 of 4 windows, 0.167 windows/s, 0:00 to go",
+    "x.txt: 3 of 4 windows, 0.167 windows/s, 0:06 to go",
   ]
 
 
