@@ -207,8 +207,8 @@ def _check_torch(folder, expected, batch, place):
   missing = transformers_check.missing_packages()
   if missing:
     logging.warning(
-      "check: not compared with transformers because %s is not installed; pip "
-      "install -r requirements-export.txt",
+      "check: not compared with transformers, for want of %s; pip install -r "
+      "requirements-export.txt",
       " and ".join(missing),
     )
     return False
