@@ -52,9 +52,7 @@ Training = collections.namedtuple(
 )
 
 # Flags on which labels depend, beside the model.
-_LABEL_FLAGS = tuple(
-  "allow_incomplete max_seq_length padding precision predict_format".split()
-)
+_LABEL_FLAGS = ("max_seq_length", "padding", "precision", "predict_format")
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole
 # command, for run_config.json; nothing is decided by it.

@@ -172,7 +172,7 @@ class Labelling:
       outputs = predict(windows, meter.watch(pool, windows))
       for item in pool:
         own = [next(outputs) for _ in item.encoded.features]
-        label = label + self._task.label(item.part, own)
+        label += self._task.label(item.part, own)
         if item.is_last:
           yield item, label
           label = []
