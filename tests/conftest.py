@@ -9,6 +9,8 @@ import pytest
 # later, and SentencePiece's trainer crashes on it.
 import sentencepiece  # noqa: F401
 
+# Must come before TensorFlow, too, which then leaves out Keras.
+from common import quiet  # noqa: F401
 from tests.helpers import REPO
 from tests.helpers import SPM
 from tests.helpers import tiny

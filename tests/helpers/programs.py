@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs programs from a shell, on a small corpus and a small model."""
 
+import atexit
 import functools
 import json
+import multiprocessing
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -14,6 +17,7 @@ import tempfile
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import progress
 import modeling
 from tests.helpers import REPO
 from tests.helpers import SPM
@@ -36,54 +40,112 @@ QUICK = (
 _NOT_OURS = re.compile(r"[IWEF]\d{4} |WARNING: |\d{4}-\d\d-\d\d |.*Warning: ")
 
 
+# Imports the libraries once. A program then starts in a fork of that process,
+# where importing them again takes no time.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+  [
+    "common.quiet",
+    "sentencepiece",
+    "tensorflow.compat.v1",
+    "finetuning.harness",
+    "pretraining.harness",
+  ]
+)
+
+
 def run(program, arguments, folder=REPO, code=0):
   """Runs a program and returns (stdout, stderr).
 
   Checks its exit code, and that no library prints to standard error.
   """
+  with tempfile.TemporaryDirectory() as logs:
+    paths = [os.path.join(logs, name) for name in ("stdout", "stderr")]
+    process = _FORKS.Process(
+      target=_run_into_files,
+      args=(program, arguments.split(), str(folder), paths),
+    )
+    process.start()
+    process.join()
+    texts = []
+    for path in paths:
+      with open(path, encoding="utf-8") as f:
+        texts.append(f.read())
+  _check(process.exitcode, texts[1], code)
+  return tuple(texts)
+
+
+def run_afresh(program, arguments):
+  """Does the same in a process that imports everything itself."""
   process = subprocess.run(
     [sys.executable, os.path.join(REPO, program)] + arguments.split(),
-    cwd=str(folder),
+    cwd=REPO,
     capture_output=True,
     encoding="utf-8",
   )
-  assert process.returncode == code, process.stderr[-3000:]
-  lines = process.stderr.splitlines()
-  assert [line for line in lines if _NOT_OURS.match(line)] == []
+  _check(process.returncode, process.stderr, 0)
   return process.stdout, process.stderr
 
 
-# Logs every step, so that tests need not wait for a log line.
-STEPWISE = f"""
-import runpy, sys
-sys.argv = sys.argv[1:]
-sys.path.insert(0, "{REPO}")
-from common import progress
-progress.LOG_SECONDS = 0
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
+def _check(found, log, code):
+  """Checks an exit code, and that no library printed into a log."""
+  assert found == code, log[-3000:]
+  assert [x for x in log.splitlines() if _NOT_OURS.match(x)] == []
 
 
 def stop_at(program, arguments, text, number):
   """Starts a program and sends a signal at a log line with a text.
 
-  Returns (log, exit code).
+  It logs every step, so that tests need not wait for a log line. Returns
+  (log, exit code).
   """
-  process = subprocess.Popen(
-    [sys.executable, "-c", STEPWISE, os.path.join(REPO, program)]
-    + arguments.split(),
-    stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
-    encoding="utf-8",
+  reader, writer = _FORKS.Pipe(duplex=False)
+  process = _FORKS.Process(
+    target=_run_stepwise, args=(program, arguments.split(), writer)
   )
+  process.start()
+  writer.close()
   log, sent = "", False
-  with process.stdout:
-    for line in process.stdout:
+  with reader, open(reader.fileno(), encoding="utf-8", closefd=False) as lines:
+    for line in lines:
       log += line
       if text in line and not sent:
-        process.send_signal(number)
+        os.kill(process.pid, number)
         sent = True
-  return log, process.wait()
+  process.join()
+  return log, process.exitcode
+
+
+def _run_into_files(program, arguments, folder, paths):
+  """Runs a program whose standard output and error are files."""
+  for path, number in zip(paths, (1, 2)):
+    with open(path, "wb") as f:
+      os.dup2(f.fileno(), number)
+  os.chdir(folder)
+  _run_as_main(program, arguments)
+
+
+def _run_stepwise(program, arguments, pipe):
+  """Runs a program that logs every step into a pipe."""
+  os.dup2(pipe.fileno(), 1)
+  os.dup2(pipe.fileno(), 2)
+  pipe.close()
+  progress.LOG_SECONDS = 0
+  _run_as_main(program, arguments)
+
+
+def _run_as_main(program, arguments):
+  """Runs a program as the shell does, to the end of this process."""
+  sys.argv = [os.path.join(REPO, program)] + arguments
+  sys.path[0] = os.path.dirname(sys.argv[0])
+  code = 0
+  try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+  except SystemExit as e:
+    code = e.code
+  finally:
+    atexit._run_exitfuncs()  # Which a fork skips.
+  sys.exit(code or 0)
 
 
 def kill_at(program, arguments, text):

@@ -22,6 +22,7 @@ from tests.helpers.programs import PUBLISHED
 from tests.helpers.programs import QUICK
 from tests.helpers.programs import kill_at
 from tests.helpers.programs import run
+from tests.helpers.programs import run_afresh
 from tests.helpers.programs import squad
 from tests.helpers.programs import stop_at
 from tests.helpers.programs import variables
@@ -44,7 +45,7 @@ def trained(tmp_path_factory):
   )
   command = PUBLISHED.format(**folders) + QUICK
   folders["command"] = command
-  folders["log"] = run("run_ner.py", command)[1]
+  folders["log"] = run_afresh("run_ner.py", command)[1]
   return folders
 
 
