@@ -138,6 +138,7 @@ def _run_as_main(program, arguments):
   """Runs a program as the shell does, to the end of this process."""
   sys.argv = [os.path.join(REPO, program)] + arguments
   sys.path[0] = os.path.dirname(sys.argv[0])
+  multiprocessing.set_start_method(None, force=True)  # As at the start.
   code = 0
   try:
     runpy.run_path(sys.argv[0], run_name="__main__")
