@@ -9,9 +9,10 @@
 #   --                pass the rest to pytest: scripts/test.sh tf2 -- -k metrics
 #
 # First creates the environments (scripts/setup.sh --dev), two at a time. Prints
-# the ten slowest tests of each TensorFlow. Fails if a test fails or if no Python
-# is found. If the variable CI is set, it also fails if the Python for one of
-# these TensorFlows is missing.
+# the ten slowest tests of each TensorFlow. The tests marked "once", of corpora
+# and shell scripts, run on the first TensorFlow only. Fails if a test fails or if
+# no Python is found. If the variable CI is set, it also fails if the Python for
+# one of these TensorFlows is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -53,7 +54,7 @@ set_up() {
 }
 
 # Runs the tests and adds a line to REPORT; false if anything failed.
-test_on() {  # test_on TENSORFLOW
+test_on() {  # test_on TENSORFLOW MARKERS
   local python version start=$SECONDS outcome=passed
   python=$(venv_of "$1")/bin/python
   is_ready "$1" dev || {
@@ -64,7 +65,7 @@ test_on() {  # test_on TENSORFLOW
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
   "$python" -m pytest -q --numprocesses=4 --dist=loadfile \
-    --max-worker-restart=2 --durations=10 \
+    --max-worker-restart=2 --durations=10 -m "$2" \
     ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
@@ -72,14 +73,15 @@ test_on() {  # test_on TENSORFLOW
 }
 
 main() {
-  local tensorflow
+  local tensorflow markers=''
   REPORT='' FAILED=0
   parse_arguments "$@"
   cd "$REPO"
   skip_missing
   if [ -n "$TENSORFLOWS" ]; then set_up; fi
   for tensorflow in $TENSORFLOWS; do
-    test_on "$tensorflow" || FAILED=1
+    test_on "$tensorflow" "$markers" || FAILED=1
+    markers='not once'
   done
   printf '\n%s' "$REPORT"
   [ -n "$TENSORFLOWS" ] || die "no Python was found, so nothing was tested"

@@ -133,6 +133,7 @@ def real_files(shared, dataset):
   return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dataset", sorted(REAL))
 def test_damage_to_a_real_corpus_is_reported_or_harmless(
   tmp_path, shared, dataset

@@ -14,6 +14,8 @@ from common.errors import InputError
 from formats import conll
 from tests.helpers import corpus_files
 
+pytestmark = pytest.mark.once
+
 # {data set: its words in train, dev and test}
 WORDS = {
   "bc5cdr-disease": (118170, 117453, 124750),

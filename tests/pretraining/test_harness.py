@@ -191,12 +191,11 @@ def test_resumed_run_ends_as_one_without_a_break(folder):
     OF_TRAINED,
     num_accumulation_steps=3,
     keep_checkpoint_max=0,
-    save_checkpoints_steps=1,
   )
   run(folder, **flags)
   output = folder / "output"
   whole = variables(output / "model.ckpt-4")
-  for path in list(output.glob("model.ckpt-[34]*")):
+  for path in list(output.glob("model.ckpt-4*")):
     path.unlink()
   (output / "training_state.json").unlink()
   run(folder, **flags)

@@ -17,6 +17,8 @@ from tests.helpers import REPO
 from tests.helpers import benchmark_folder
 from tests.helpers import programs
 
+pytestmark = pytest.mark.once
+
 BASH = benchmark_folder.BASH
 SWEEP = "benchmark.sh"
 SLURM = "benchmark_slurm.sh"
