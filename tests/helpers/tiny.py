@@ -2,6 +2,7 @@
 """Runs a fine-tuning program in this process, on a model of one thin layer."""
 
 import contextlib
+import functools
 import json
 import types
 from unittest import mock
@@ -40,13 +41,14 @@ def small_graphs():
       _do_not_optimize(config)
     start(self, target, graph, config)
 
+  save = functools.partialmethod(tf.train.Saver.save, write_meta_graph=False)
   with contextlib.ExitStack() as stack:
     for patch in (
       mock.patch.object(devices, "session_config", session_config),
       mock.patch.object(tf.Session, "__init__", start_session),
       mock.patch.object(training_util, "write_graph"),
       mock.patch.object(tf.summary.FileWriter, "add_graph"),
-      mock.patch.object(tf.train.Saver, "export_meta_graph"),
+      mock.patch.object(tf.train.Saver, "save", save),
       mock.patch.object(training_run.Run, "fuses_training", False),
     ):
       stack.enter_context(patch)
