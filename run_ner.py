@@ -60,6 +60,7 @@ class Ner(harness.Task):
   metric = "f1"
   kinds = ("words",)
   unlabelled_kinds = detect.TEXTS + ("words",)
+  label_kind = "entities"
 
   def __init__(
     self,
@@ -170,7 +171,7 @@ class Ner(harness.Task):
 
   def label_file(self):
     separator = "\n" if self.predict_format == "pubtator" else ""
-    return labelling.LabelFile("entities", self.predict_format, "", separator)
+    return labelling.LabelFile("", separator)
 
   def format_label(self, example, label):
     document = _document_of(example)

@@ -101,6 +101,8 @@ class Task:
   # Kinds of files (see detect.py) that `read` and `read_unlabelled` take.
   kinds = ("table", "rows", "json")
   unlabelled_kinds = ("text", "table", "rows", "json")
+  label_kind = "predictions"  # What a --predict_file's labels are called.
+  predict_format = None  # Their format; set by tasks that label.
 
   def read(self, data, path, split):
     """Returns the examples in a file's bytes, gold labels included.
@@ -216,7 +218,10 @@ class Task:
     raise NotImplementedError
 
   def label_file(self):
-    """Returns the labelling.LabelFile to write; logs what all labels share."""
+    """Returns the labelling.LabelFile to write; logs what all labels share.
+
+    Its name is that of the texts, `label_kind` and `predict_format`.
+    """
     raise NotImplementedError
 
   def format_label(self, example, label):

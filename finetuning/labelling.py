@@ -42,9 +42,8 @@ PAGE_CHARACTERS = 2000000
 
 BRAT = "brat"  # The ending of a folder with files of its own for each text.
 
-# The file of labels: `name.KIND.ENDING`, its first line or "", and what stands
-# between two texts.
-LabelFile = collections.namedtuple("LabelFile", "kind ending header separator")
+# What a file of labels begins with, and what stands between two texts.
+LabelFile = collections.namedtuple("LabelFile", "header separator")
 
 # A part of a text (`example`) with its windows, the stripe that it belongs to,
 # and the number of bytes of all inputs up to the end of the text.
@@ -81,7 +80,6 @@ class Labelling:
         return self._failed(error)
 
     self._task = task
-    self._file = task.label_file()
     found = inputs.find(patterns, sniff, "predict_file")
     self.inputs = [given for given in found if given.format]
     if not self.inputs:
@@ -94,12 +92,12 @@ class Labelling:
 
   def _paths(self, folder):
     """Returns the paths of the output: one, or one for each SHARD_BYTES."""
-    name = os.path.join(folder, "%s.%s" % (self._stem, self._file.kind))
+    name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
     count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
     names = [name]
-    if count > 1 and self._file.ending != BRAT:
+    if count > 1 and self._task.predict_format != BRAT:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
-    return ["%s.%s" % (name, self._file.ending) for name in names]
+    return ["%s.%s" % (name, self._task.predict_format) for name in names]
 
   def windows(self):
     """Returns the features of the windows of the first pool."""
@@ -125,10 +123,11 @@ class Labelling:
       logging.info("nothing to do: %s is finished", self._plan.name)
       return
     self._done = len(earlier)
-    if self._file.ending == BRAT:
+    if self._task.predict_format == BRAT:
       output = _Brat(self._plan.shards[0])
     else:
-      output = _Shards(self._plan, self._file, description, earlier)
+      file = self._task.label_file()
+      output = _Shards(self._plan, file, description, earlier)
     meter = _Meter(self._plan, self._done)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
@@ -187,7 +186,7 @@ class Labelling:
       note = "This page shows the first %d texts." % len(page.examples)
     text = self._task.page(page.examples, page.labels, self._stem, note)
     if text is not None:
-      name = "%s.%s.html" % (self._stem, self._file.kind)
+      name = "%s.%s.html" % (self._stem, self._task.label_kind)
       files.write_text(os.path.join(self._plan.folder, name), text)
 
   def _list_left_out(self):

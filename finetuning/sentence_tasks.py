@@ -255,7 +255,7 @@ class SentenceTask(harness.Task):
     header = ""
     if self.predict_format == "tsv":
       header = tables.to_tsv([self._label_columns()])
-    return labelling.LabelFile("predictions", self.predict_format, header, "")
+    return labelling.LabelFile(header, "")
 
   def format_label(self, example, answer):
     row = [example.id] + list(example.texts) + answer

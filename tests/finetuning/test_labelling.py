@@ -20,9 +20,10 @@ class Letters(harness.Task):
   """Labels a text with the number of letters of each word, a window a word."""
 
   unlabelled_kinds = detect.TEXTS
+  label_kind = "letters"
 
-  def __init__(self, ending="tsv"):
-    self.ending = ending
+  def __init__(self, predict_format="tsv"):
+    self.predict_format = predict_format
 
   def read_unlabelled(self, source, failed=reject):
     return unlabelled.read(source, failed)
@@ -41,10 +42,10 @@ class Letters(harness.Task):
     return ["%d" % window["letters"] for window in windows]
 
   def label_file(self):
-    return labelling.LabelFile("letters", self.ending, "header\n", "---\n")
+    return labelling.LabelFile("header\n", "---\n")
 
   def format_label(self, example, label):
-    if self.ending == labelling.BRAT:
+    if self.predict_format == labelling.BRAT:
       return {example.id: "+".join(label)}
     return "%s %s\n" % (example.id, "+".join(label))
 

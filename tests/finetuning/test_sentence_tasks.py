@@ -112,7 +112,7 @@ def test_predictions_list_the_label_and_all_probabilities():
   task = new_task()
   examples = parts_of(task, b"n\ta\tb\n", "x")
   outputs = [[{"probabilities": np.array([0.25, 0.75], np.float32)}]]
-  assert task.label_file()[:2] == ("predictions", "tsv")
+  assert (task.label_kind, task.predict_format) == ("predictions", "tsv")
   assert written(task, examples, outputs) == (
     "id\tsentence1\tsentence2\tlabel\tprobability\tp(no)\tp(yes)\n"
     "n\ta\tb\tyes\t0.750000\t0.250000\t0.750000\n"
