@@ -86,6 +86,7 @@ class Labelling:
       raise self._left_out[0]
     self._stem = _stem(self.inputs, patterns)
     self._plan = stripes.Plan(self.inputs, self._paths(folder), 1)
+    self._pages = []  # Paths of pages written.
     self._done = 0  # Stripes that an earlier run finished.
     self._pools = self._read()
     self._first = next(self._pools, [])
@@ -144,7 +145,7 @@ class Labelling:
       "labelled %s%s: %s",
       self.inputs[0].path,
       " and %d more files" % more if more else "",
-      ", ".join(output.written()),
+      ", ".join(output.written() + self._pages),
     )
 
   def _write_labels(self, output, predict, meter):
@@ -187,7 +188,8 @@ class Labelling:
     text = self._task.page(page.examples, page.labels, self._stem, note)
     if text is not None:
       name = "%s.%s.html" % (self._stem, self._task.label_kind)
-      files.write_text(os.path.join(self._plan.folder, name), text)
+      self._pages = [os.path.join(self._plan.folder, name)]
+      files.write_text(self._pages[0], text)
 
   def _list_left_out(self):
     """Writes and returns what was left out, also by an earlier run."""

@@ -268,7 +268,10 @@ def test_training_folder_alone_is_enough_to_predict(trained, tmp_path):
     "--predict_file=%s --output_dir=%s --max_seq_length=32"
     % (tmp_path / "x.txt", trained["output"]),
   )
-  assert "labelled" in log and "training from" not in log
+  written = [
+    "%s/x.entities.%s" % (trained["output"], e) for e in ("jsonl", "html")
+  ]
+  assert "x.txt: " + ", ".join(written) in log and "training from" not in log
   config = json.loads((trained["output"] / "run_config.json").read_text())
   # The record of the training stays.
   assert config["training"]["learning_rate"] == 3e-3
