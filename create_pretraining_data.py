@@ -156,7 +156,6 @@ from common import processes
 from common import progress
 from common import stripes
 from common.errors import InputError
-from formats import inputs as input_files
 from pretraining import instances
 from pretraining import manifests
 from pretraining import shards
@@ -299,17 +298,6 @@ def create(plan, encoding, description, runner):
   warn_of_unknown(counts, "all inputs")
 
 
-def _find_inputs(patterns, format):
-  """Returns the inputs.Inputs of --input_file; detects the format "auto"."""
-
-  def sniff(path):
-    if format != "auto":
-      return format
-    return sources.sniff(path, open_file=files.open_file)
-
-  return input_files.find(patterns, sniff, "input_file")
-
-
 def _find_tokenizer(config):
   """Returns the FullTokenizer that the flags name."""
   folder = config.bioalbert_dir
@@ -334,7 +322,7 @@ def main(_):
   runner = Runner(config.num_workers, config.runner, config.beam_options)
   check_runner(runner)
   prepared = prepare(
-    _find_inputs(config.input_file, config.input_format),
+    sources.find_inputs(config.input_file, config.input_format, "input_file"),
     _find_tokenizer(config),
     flag_groups.pick(config, instances.Settings),
     config.split_sentences,

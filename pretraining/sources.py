@@ -12,9 +12,11 @@ import collections
 import functools
 import re
 
+from common import files
 from common.errors import InputError
 from formats import articles
 from formats import detect
+from formats import inputs
 from formats import splitting
 from formats import streams
 from formats import tables
@@ -61,6 +63,17 @@ def sniff(path, open_file=open):
   if kind == "table" and _holds_notes(detect.layout(source).names):
     return "mimic"
   return kind
+
+
+def find_inputs(patterns, format, flag):
+  """Returns the inputs.Inputs of a flag; detects the format "auto"."""
+
+  def sniff_unless_given(path):
+    if format != "auto":
+      return format
+    return sniff(path, open_file=files.open_file)
+
+  return inputs.find(patterns, sniff_unless_given, flag)
 
 
 def _holds_notes(names):

@@ -41,7 +41,6 @@ import sentencepiece
 
 from common import errors
 from common import files
-from pretraining import shards
 from pretraining import sources
 import tokenization
 
@@ -63,7 +62,7 @@ def sentences(inputs, lower, counts):
   """Yields the sentences of all inputs, prepared as for a model.
 
   Args:
-    inputs: list of shards.Inputs.
+    inputs: list of inputs.Inputs.
     lower: whether to lower-case.
     counts: Counter of sentences, and of what was dropped, by reason.
   """
@@ -86,7 +85,7 @@ def train(options):
 
   The same sentences, options and threads give the same bytes.
   """
-  inputs = shards.find_inputs(options.input, options.input_format)
+  inputs = sources.find_inputs(options.input, options.input_format, "input")
   model_file, vocab_file = (
     options.output_prefix + end for end in (".model", ".vocab")
   )

@@ -17,7 +17,8 @@ from tests.helpers import reference
 @pytest.mark.parametrize("model", ["base", "groups"])
 def test_six_updates_equal_the_reference(model, optimizer):
   expected = reference.reference("train_" + optimizer, model)
-  with tf.Graph().as_default(), tf.Session() as session:
+  optimizing = tf.ConfigProto()  # As users run it.
+  with tf.Graph().as_default(), tf.Session(config=optimizing) as session:
     loss = reference.pretraining_outputs(model)["total_loss"]
     modeling.restore(os.path.join(reference.REFERENCE, model, "model.ckpt"))
     train_op = optimization.create_optimizer(

@@ -47,7 +47,6 @@ def small_graphs():
       mock.patch.object(devices, "session_config", session_config),
       mock.patch.object(tf.Session, "__init__", start_session),
       mock.patch.object(training_util, "write_graph"),
-      mock.patch.object(tf.summary.FileWriter, "add_graph"),
       mock.patch.object(tf.train.Saver, "save", save),
       mock.patch.object(training_run.Run, "fuses_training", False),
     ):
