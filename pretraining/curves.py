@@ -4,14 +4,10 @@
 import collections
 import contextlib
 
-import matplotlib
 import tensorflow.compat.v1 as tf
 
 from common.errors import InputError
 from pretraining import tfrecords
-
-matplotlib.use("Agg")  # Works without a screen.
-from matplotlib import pyplot  # noqa: E402
 
 
 def read(folder):
@@ -59,9 +55,12 @@ def draw(path, names, lines):
   names = [n for n in names if any(n in points for points in lines.values())]
   if not names:
     return False
-  figure, panels = pyplot.subplots(
-    -(-len(names) // 2), 2, figsize=(11, 3.5 * -(-len(names) // 2)), dpi=100
-  )
+  # Only the end of a run draws, and importing this takes half a second.
+  from matplotlib.figure import Figure
+
+  rows = -(-len(names) // 2)
+  figure = Figure(figsize=(11, 3.5 * rows), dpi=100)
+  panels = figure.subplots(rows, 2)
   for panel, name in zip(panels.flat, names):
     for what, points in lines.items():
       if name in points:
@@ -81,5 +80,4 @@ def draw(path, names, lines):
   figure.tight_layout()
   with tf.io.gfile.GFile(path, "wb") as f:
     figure.savefig(f, format="png")
-  pyplot.close(figure)
   return True
