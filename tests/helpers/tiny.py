@@ -2,7 +2,6 @@
 """Runs a fine-tuning program in this process, on a model of one thin layer."""
 
 import contextlib
-import functools
 import json
 import types
 from unittest import mock
@@ -21,7 +20,7 @@ from training import run as training_run
 def small_graphs():
   """Skips half of the work of training a small model in this process.
 
-  That is writing the graph to files, compiling fused operations, and optimizing
+  That is writing graph.pbtxt, compiling fused operations, and optimizing
   each graph before its first run (mixed precision is such an optimization and
   stays). Tests that start a program from a shell cover all three.
   """
@@ -41,13 +40,11 @@ def small_graphs():
       _do_not_optimize(config)
     start(self, target, graph, config)
 
-  save = functools.partialmethod(tf.train.Saver.save, write_meta_graph=False)
   with contextlib.ExitStack() as stack:
     for patch in (
       mock.patch.object(devices, "session_config", session_config),
       mock.patch.object(tf.Session, "__init__", start_session),
       mock.patch.object(training_util, "write_graph"),
-      mock.patch.object(tf.train.Saver, "save", save),
       mock.patch.object(training_run.Run, "fuses_training", False),
     ):
       stack.enter_context(patch)
