@@ -10,7 +10,7 @@
 #                     else output/quickstart in the checkout)
 #
 # Creates the environment, fine-tunes the bundled small ALBERT on the NCBI
-# disease corpus for about three minutes on two cores, scores it on the test set
+# disease corpus for two to three minutes on two cores, scores it on the test set
 # beside published models, and labels the texts in examples/abstracts.txt. For
 # better scores use the published weights; the last lines of the output give the
 # commands.
@@ -36,17 +36,17 @@ parse_arguments() {
 }
 
 train_and_score() {  # train_and_score PYTHON
-  say "fine-tuning models/bioalbert-small on examples/ncbi-disease: about three" \
-    "minutes on two cores"
+  say "fine-tuning models/bioalbert-small on examples/ncbi-disease: two to" \
+    "three minutes on two cores"
   "$1" run_ner.py \
     --do_train=true --do_eval=true --do_predict=true \
     --data_dir=examples/ncbi-disease \
     --bioalbert_dir=models/bioalbert-small \
     --predict_file=examples/abstracts.txt \
     --max_seq_length=128 \
-    --num_train_epochs=3 \
+    --num_train_epochs=2 \
     --train_batch_size=16 \
-    --learning_rate=2e-4 \
+    --learning_rate=3e-4 \
     --eval_batch_size=32 \
     --predict_batch_size=32 \
     --precision=auto \
