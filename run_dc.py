@@ -136,9 +136,7 @@ class Dc(sentence_tasks.SentenceTask):
   def encode(self, example, is_training):
     del is_training
     ids = self.tokenizer.encode(example.texts[0])
-    windows = batches.windows(
-      [1] * len(ids), self.room, int(self.room * batches.OVERLAP)
-    )
+    windows = batches.windows([1] * len(ids), self.room)
     return harness.Encoded(
       [self.features(example, ids[w.first : w.last]) for w in windows]
     )

@@ -80,7 +80,7 @@ def classify(document, learned, tokenizer, length, url):
   room = length - 1 - expected  # [CLS], and a [SEP] after each text.
   if learned["task"] == "dc":  # Windows, as in run_dc.py.
     ids = tokenizer.encode(document.text)
-    spans = batches.windows([1] * len(ids), room, int(room * batches.OVERLAP))
+    spans = batches.windows([1] * len(ids), room)
     rows = [[ids[span.first : span.last]] for span in spans]
   elif len(texts) != expected or sum(map(len, rows[0])) > room:
     raise InputError(

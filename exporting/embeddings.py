@@ -190,9 +190,7 @@ def encode(text, tokenizer, max_seq_length):
   room = max_seq_length - 1 - len(parts)  # [CLS], and a [SEP] after each.
   return pieces, [
     _features(tokenizer, pieces.ids, border, window)
-    for window in batches.windows(
-      [1] * len(pieces.ids), room, int(room * batches.OVERLAP)
-    )
+    for window in batches.windows([1] * len(pieces.ids), room)
   ]
 
 

@@ -697,7 +697,8 @@ def _describe_labels(run, checkpoint):
   """Returns what labels depend on, to be kept beside them."""
   flags = run.command.flags
   hashes = dict(run.description["sha256"])
-  hashes[checkpoint] = model_folder.hash_checkpoint(checkpoint)
+  if checkpoint not in hashes:
+    hashes[checkpoint] = model_folder.hash_checkpoint(checkpoint)
   return {
     "task": run.task.name,
     "flags": {name: flags[name] for name in _LABEL_FLAGS},

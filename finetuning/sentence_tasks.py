@@ -167,10 +167,7 @@ class SentenceTask(harness.Task):
     del failed  # A block of rows is read or not.
     begin = 0
     for examples in self.blocks_to_label(source):
-      size = source.position - begin
-      for number, example in enumerate(examples, 1):
-        position = begin + size * number // len(examples)
-        yield unlabelled.Found(example, example.place, position)
+      yield from unlabelled.spread(examples, source, begin)
       begin = source.position
 
   def blocks_to_label(self, source):

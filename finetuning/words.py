@@ -107,8 +107,7 @@ def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
   features = []
   for first, last in sentences:
     lengths = [len(p) for p in pieces[first:last]]
-    overlap = int(room * batches.OVERLAP)
-    for window in batches.windows(lengths, room, overlap):
+    for window in batches.windows(lengths, room):
       features.append(_features(tokenizer, pieces, labels, first, window))
   return features
 

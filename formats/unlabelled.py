@@ -77,13 +77,14 @@ def read(source, failed=reject):
     )
 
 
-def spread(examples, source):
-  """Yields the examples of a file that was read at once as Found.
+def spread(examples, source, begin=0):
+  """Yields examples that were read at once as Found.
 
-  Their positions are spread evenly.
+  Their positions are spread evenly between `begin` and that of the source.
   """
+  size = source.position - begin
   for number, example in enumerate(examples, 1):
-    position = source.position * number // len(examples)
+    position = begin + size * number // len(examples)
     yield Found(example, source.path, position)
 
 

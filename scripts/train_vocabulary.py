@@ -62,7 +62,7 @@ def sentences(inputs, lower, counts):
   """Yields the sentences of all inputs, prepared as for a model.
 
   Args:
-    inputs: list of inputs.Inputs.
+    inputs: list of inputs.Input.
     lower: whether to lower-case.
     counts: Counter of sentences, and of what was dropped, by reason.
   """

@@ -45,7 +45,7 @@ def sequence_features(tokenizer, first, second=None):
   }
 
 
-def windows(lengths, room, overlap):
+def windows(lengths, room, overlap=None):
   """Covers words that may be too long for one input with overlapping windows.
 
   Every word is an own word of exactly one window, the one in which it has more
@@ -56,11 +56,14 @@ def windows(lengths, room, overlap):
     lengths: number of pieces of each word, at most `room`.
     room: number of pieces per window.
     overlap: number of pieces that a window shares with the previous one: as
-      many whole words as fit. The last window may share more.
+      many whole words as fit. The last window may share more. None: the share
+      OVERLAP of `room`.
 
   Returns:
     List of Window.
   """
+  if overlap is None:
+    overlap = int(room * OVERLAP)
   spans = [_fill(lengths, 0, room)]
   while spans[-1][1] < len(lengths):
     first, last = spans[-1]

@@ -2,7 +2,6 @@
 """Tests which shard instances go to."""
 
 import collections
-import os
 
 import pytest
 
@@ -10,18 +9,10 @@ from common import stripes
 from common.errors import InputError
 from formats import inputs
 from pretraining import shards
+from tests.common.test_stripes import plan_of
 from tests.helpers import SPM
 from tests.helpers.pretraining_files import SETTINGS
 import tokenization
-
-
-def plan_of(sizes, num_shards, copies, folder=""):
-  found = [inputs.Input("in-%d" % i, n, "text") for i, n in enumerate(sizes)]
-  paths = [
-    os.path.join(str(folder), "x-%05d-of-%05d" % (i, num_shards))
-    for i in range(num_shards)
-  ]
-  return stripes.Plan(found, paths, copies)
 
 
 def encoded(number, stripe, copies):
