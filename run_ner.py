@@ -38,7 +38,7 @@ from common.errors import first_five
 from common.errors import reject
 from evaluation import metrics
 from finetuning import harness
-from finetuning import labelling
+from finetuning import label_files
 from finetuning import words
 from formats import conll
 from formats import detect
@@ -171,7 +171,7 @@ class Ner(harness.Task):
 
   def label_file(self):
     separator = "\n" if self.predict_format == "pubtator" else ""
-    return labelling.LabelFile("", separator)
+    return label_files.LabelFile("", separator)
 
   def format_label(self, example, label):
     document = _document_of(example)

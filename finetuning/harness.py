@@ -218,7 +218,7 @@ class Task:
     raise NotImplementedError
 
   def label_file(self):
-    """Returns the labelling.LabelFile to write; logs what all labels share.
+    """Returns the label_files.LabelFile to write; logs what all labels share.
 
     Its name is that of the texts, `label_kind` and `predict_format`.
     """

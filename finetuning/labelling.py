@@ -11,7 +11,6 @@ import collections
 import contextlib
 import functools
 import itertools
-import json
 import os
 import re
 import time
@@ -25,6 +24,7 @@ from common import stripes
 from common.errors import InputError
 from common.errors import reject
 from common.errors import until_failure
+from finetuning import label_files
 from finetuning import splits
 from formats import detect
 from formats import inputs
@@ -36,14 +36,6 @@ POOL_WINDOWS = 2048
 POOL_PARTS = 10000
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
 LEFT_OUT = ".left_out.txt"
-# The page shows the first texts of the first output file, up to these limits.
-PAGE_TEXTS = 200
-PAGE_CHARACTERS = 2000000
-
-BRAT = "brat"  # The ending of a folder with files of its own for each text.
-
-# What a file of labels begins with, and what stands between two texts.
-LabelFile = collections.namedtuple("LabelFile", "header separator")
 
 # A part of a text (`example`) with its windows, the stripe that it belongs to,
 # and the number of bytes of all inputs up to the end of the text.
@@ -96,7 +88,7 @@ class Labelling:
     name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
     count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
     names = [name]
-    if count > 1 and self._task.predict_format != BRAT:
+    if count > 1 and self._task.predict_format != label_files.BRAT:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
     return ["%s.%s" % (name, self._task.predict_format) for name in names]
 
@@ -119,16 +111,16 @@ class Labelling:
         iterator on; yields the predictions of the windows in their order.
       description: dict of what else the labels depend on.
     """
-    earlier, is_finished = _read_earlier(self._plan, description)
+    earlier, is_finished = label_files.read_earlier(self._plan, description)
     if is_finished:
       logging.info("nothing to do: %s is finished", self._plan.name)
       return
     self._done = len(earlier)
-    if self._task.predict_format == BRAT:
-      output = _Brat(self._plan.shards[0])
+    if self._task.predict_format == label_files.BRAT:
+      output = label_files.Brat(self._plan.shards[0])
     else:
       file = self._task.label_file()
-      output = _Shards(self._plan, file, description, earlier)
+      output = label_files.Shards(self._plan, file, description, earlier)
     meter = _Meter(self._plan, self._done)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
@@ -149,7 +141,7 @@ class Labelling:
     )
 
   def _write_labels(self, output, predict, meter):
-    page, stripe = None if self._done else _Page(), self._done
+    page, stripe = None if self._done else label_files.Page(), self._done
     for item, label in self._labels(predict, meter):
       if item.stripe > stripe:  # It is finished next, and not read again.
         self._list_left_out()
@@ -257,115 +249,6 @@ def _with_last(items):
     yield item, False
     item = following
   yield item, True
-
-
-def _read_earlier(plan, description):
-  """Returns (stripes that an earlier run finished, whether it is finished).
-
-  A single file of output is always made anew.
-
-  Raises:
-    InputError: another command made files of these names.
-  """
-  if plan.stripes == 1:
-    return [], False
-  now = json.loads(json.dumps(description))
-  for ending in (stripes.MANIFEST, stripes.PROGRESS):
-    path = plan.beside(ending)
-    before = files.read_json(path, None, {"stripes": [{"shards": [{}]}]})
-    if before is None:
-      continue
-    for name in sorted(now):
-      if before.get(name) != now[name]:
-        raise InputError(
-          "%s: these labels were made with another value of %s; expected the "
-          "same command, or another --output_dir" % (path, name)
-        )
-    return before["stripes"], ending == stripes.MANIFEST
-  return [], False
-
-
-class _Shards:
-  """Writes texts to the files of a stripes.Plan with one lane."""
-
-  def __init__(self, plan, file, description, earlier):
-    header = file.header.encode("utf-8")
-    self._plan = plan
-    self._separator = file.separator
-    self._description = description
-    self._stripe = None  # That of the last text.
-    self._output = stripes.Output(plan, description, earlier, "texts", header)
-
-  def add(self, stripe, text):
-    """Appends a text to the file of a stripe."""
-    if stripe == self._stripe:
-      text = self._separator + text
-    self._stripe = stripe
-    self._output.add(stripe, {}, [(0, 1, text.encode("utf-8"))])
-
-  def finish(self):
-    """Gives the last file its name, and says that all are finished."""
-    self._output.finish()
-    if self._plan.stripes > 1:
-      manifest = dict(self._description, stripes=self._output.stripes)
-      files.write_json(self._plan.beside(stripes.MANIFEST), manifest)
-    files.remove(self._plan.beside(stripes.PROGRESS))
-
-  def close(self):
-    self._output.discard()
-
-  def written(self):
-    """Returns the paths of the files, or of the first and the last."""
-    shards = self._plan.shards
-    return shards if len(shards) < 3 else [shards[0], "...", shards[-1]]
-
-
-class _Brat:
-  """Writes the two files of each text to a folder."""
-
-  def __init__(self, folder):
-    self._folder = folder
-    self._names = set()
-
-  def add(self, stripe, texts):
-    """Writes {file name: text}."""
-    del stripe
-    for name, text in texts.items():
-      path = os.path.join(self._folder, name)
-      if name in self._names:
-        raise InputError(
-          "%s: found two texts with its id, expected different ones" % path
-        )
-      self._names.add(name)
-      files.write_text(path, text)
-
-  def finish(self):
-    pass
-
-  def close(self):
-    pass
-
-  def written(self):
-    return [self._folder]
-
-
-class _Page:
-  """Collects the first texts and their labels, up to the limits of a page.
-
-  Attributes: `examples`, `labels`, and `is_full`, whether a text is left out.
-  """
-
-  def __init__(self):
-    self.examples, self.labels, self.is_full = [], [], False
-    self._characters = 0
-
-  def add(self, example, label, size):
-    full = self._characters > PAGE_CHARACTERS
-    self.is_full |= full or len(self.examples) == PAGE_TEXTS
-    if not self.is_full:
-      self.examples.append(example)
-      self.labels.append(label)
-      self._characters += size
 
 
 class _Meter:

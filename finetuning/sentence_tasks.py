@@ -16,7 +16,7 @@ from common.errors import reject
 from common.errors import shorten
 from evaluation import metrics
 from finetuning import harness
-from finetuning import labelling
+from finetuning import label_files
 from formats import tables
 from formats import unlabelled
 from training import batches
@@ -252,7 +252,7 @@ class SentenceTask(harness.Task):
     header = ""
     if self.predict_format == "tsv":
       header = tables.to_tsv([self._label_columns()])
-    return labelling.LabelFile(header, "")
+    return label_files.LabelFile(header, "")
 
   def format_label(self, example, answer):
     row = [example.id] + list(example.texts) + answer

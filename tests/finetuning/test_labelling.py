@@ -11,6 +11,7 @@ import pytest
 from common.errors import InputError
 from common.errors import reject
 from finetuning import harness
+from finetuning import label_files
 from finetuning import labelling
 from formats import detect
 from formats import unlabelled
@@ -42,10 +43,10 @@ class Letters(harness.Task):
     return ["%d" % window["letters"] for window in windows]
 
   def label_file(self):
-    return labelling.LabelFile("header\n", "---\n")
+    return label_files.LabelFile("header\n", "---\n")
 
   def format_label(self, example, label):
-    if self.predict_format == labelling.BRAT:
+    if self.predict_format == label_files.BRAT:
       return {example.id: "+".join(label)}
     return "%s %s\n" % (example.id, "+".join(label))
 
@@ -205,13 +206,13 @@ def test_the_page_shows_the_first_texts_and_says_so(
   label(texts / "a.jsonl", tmp_path)
   page = tmp_path / "a.letters.html"
   assert page.read_text() == "a, : " + " ".join("t%d" % i for i in range(10))
-  monkeypatch.setattr(labelling, "PAGE_TEXTS", 2)
+  monkeypatch.setattr(label_files, "PAGE_TEXTS", 2)
   label(texts / "a.jsonl", tmp_path)
   assert page.read_text() == ("a, This page shows the first 2 texts.: t0 t1")
 
 
 def test_two_texts_for_one_brat_file_are_rejected(texts, tmp_path):
-  task = Letters(labelling.BRAT)
+  task = Letters(label_files.BRAT)
   label(texts, tmp_path / "out", task)
   assert (tmp_path / "out" / "texts.letters.brat" / "t3").exists()
   (texts / "c.jsonl").write_text('{"text": "x", "id": "t3"}\n')
