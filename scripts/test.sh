@@ -9,10 +9,10 @@
 #   --                pass the rest to pytest: scripts/test.sh tf2 -- -k metrics
 #
 # First creates the environments (scripts/setup.sh --dev), two at a time. Prints
-# the ten slowest tests of each TensorFlow. The tests marked "once", of corpora
-# and shell scripts, run on the first TensorFlow only. Fails if a test fails or if
-# no Python is found. If the variable CI is set, it also fails if the Python for
-# one of these TensorFlows is missing.
+# the ten slowest tests of each TensorFlow. Tests marked "once" run on the first
+# TensorFlow only: they are slow and do not depend on it. Fails if a test fails or
+# if no Python is found. If the variable CI is set, it also fails if the Python
+# for one of these TensorFlows is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -77,6 +77,7 @@ main() {
   REPORT='' FAILED=0
   parse_arguments "$@"
   cd "$REPO"
+  export PYTHONDONTWRITEBYTECODE=  # Else each process compiles all files again.
   skip_missing
   if [ -n "$TENSORFLOWS" ]; then set_up; fi
   for tensorflow in $TENSORFLOWS; do

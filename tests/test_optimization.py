@@ -14,7 +14,9 @@ from tests.helpers import reference
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
-@pytest.mark.parametrize("model", ["base", "groups"])
+@pytest.mark.parametrize(
+  "model", ["base", pytest.param("groups", marks=pytest.mark.once)]
+)
 def test_six_updates_equal_the_reference(model, optimizer):
   expected = reference.reference("train_" + optimizer, model)
   optimizing = tf.ConfigProto()  # As users run it.

@@ -480,6 +480,7 @@ def test_a_wordpiece_ends_at_every_cut(words, text, cuts, expected, reason):
   assert found == expected.split(), reason
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("lower", [True, False])
 def test_a_cut_changes_only_the_piece_that_it_splits(words, lower):
   model = tokenization.FullTokenizer(None, lower, PUBMED_8K + ".model")

@@ -489,6 +489,7 @@ def write_all(texts, folder):
   return str(folder)
 
 
+@pytest.mark.once
 def test_a_brat_folder_trains_run_ner(make, tmp_path):
   data = write_all(make(several(30)), tmp_path / "data")
   results = tiny.run(
@@ -498,6 +499,7 @@ def test_a_brat_folder_trains_run_ner(make, tmp_path):
   assert results["test"]["gold"] == 6
 
 
+@pytest.mark.once
 def test_a_biored_like_pubtator_folder_trains_run_re(make, tmp_path):
   found = {
     "%s.PubTator" % split: "\n".join(

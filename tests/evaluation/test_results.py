@@ -213,6 +213,7 @@ def test_an_error_names_missing_predictions_and_gold_answers(tmp_path):
     outcomes(tmp_path, "QA", "mrr")
 
 
+@pytest.mark.once
 def test_the_output_of_run_qa_is_read(tmp_path):
   data = tmp_path / "data"
   data.mkdir()

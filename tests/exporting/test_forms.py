@@ -57,13 +57,16 @@ def export(form, folder, target, version=1, check=True):
     forms.export_model(form, model_folders.load(str(folder)), target)
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-  """{task: folder of a model after two steps of fine-tuning or pretrained}."""
-  root = tmp_path_factory.mktemp("models")
-  folders = {"pretrained": SMALL}
-  for task, (program, text, flags) in TASKS.items():
-    folder = root / task
+class Models(dict):
+  """{task: folder of a model}, fine-tuned for two steps when first needed."""
+
+  def __init__(self, root):
+    super().__init__(pretrained=SMALL)
+    self._root = root
+
+  def __missing__(self, task):
+    program, text, flags = TASKS[task]
+    folder = self._root / task
     folder.mkdir()
     (folder / "train").write_text(text)
     test = {"test_file": str(folder / "train")} if task == "re" else {}
@@ -74,11 +77,22 @@ def models(tmp_path_factory):
       train_step=2,
       **dict(flags, **test),
     )
-    folders[task] = str(folder / "output")
-  return folders
+    self[task] = str(folder / "output")
+    return self[task]
 
 
-EVERY = pytest.mark.parametrize("task", sorted(TASKS) + ["pretrained"])
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+  return Models(tmp_path_factory.mktemp("models"))
+
+
+EVERY = pytest.mark.parametrize(
+  "task",
+  ["ner", "pretrained"]
+  + [
+    pytest.param(t, marks=pytest.mark.once) for t in sorted(TASKS) if t != "ner"
+  ],
+)
 NEEDS_TRANSFORMERS = pytest.mark.skipif(
   bool(transformers_check.missing_packages()),
   reason="needs requirements-export.txt",
@@ -131,6 +145,7 @@ def read(folder, name):
     return f.read()
 
 
+@pytest.mark.once
 def test_versions_share_a_folder_with_nothing_else(models, tmp_path):
   for version in (1, 2):
     export("saved_model", models["sts"], tmp_path, version, check=False)
@@ -146,6 +161,7 @@ def test_versions_share_a_folder_with_nothing_else(models, tmp_path):
   assert sorted(os.listdir(str(tmp_path))) == ["1", "2", "notes.txt"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("form", ["saved_model", "folder"])
 def test_an_export_that_computes_something_else_is_not_written(
   models, tmp_path, form
@@ -165,6 +181,7 @@ def test_nan_never_equals_nan():
 # ---------------------------------------------------------------- transformers
 
 
+@pytest.mark.once
 @EVERY
 def test_converting_there_and_back_restores_the_model(models, tmp_path, task):
   # What both checks compare takes longer than the conversion.
@@ -188,6 +205,7 @@ def test_converting_there_and_back_restores_the_model(models, tmp_path, task):
   np.testing.assert_array_equal(*ids)
 
 
+@pytest.mark.once
 def test_the_card_explains_marks_unknown_to_their_tokenizer(models, tmp_path):
   export("transformers", models["re"], tmp_path / "x", check=False)
   assert "`gene` for `@GENE$`" in read(tmp_path / "x", "README.md")
@@ -254,7 +272,7 @@ def test_a_model_saved_by_transformers_is_imported(tmp_path):
 
 def test_weights_of_another_config_are_an_error(models, tmp_path):
   folder = tmp_path / "theirs"
-  export("transformers", models["sts"], folder, check=False)
+  export("transformers", models["ner"], folder, check=False)
   config = json.loads(read(folder, "config.json"))
   config["intermediate_size"] = 128
   (folder / "config.json").write_text(json.dumps(config))
@@ -296,6 +314,7 @@ def test_a_folder_has_no_training_state(models, tmp_path):
   )
 
 
+@pytest.mark.once
 def test_an_exported_folder_predicts_as_the_original(models, tmp_path):
   export("folder", models["dc"], tmp_path / "x", check=False)
   (tmp_path / "new.txt").write_text("no fever in the lung\n")
@@ -315,6 +334,7 @@ def test_an_exported_folder_predicts_as_the_original(models, tmp_path):
   assert tables[0] == tables[1] and tables[0].count("\n") == 2
 
 
+@pytest.mark.once
 def test_an_exported_folder_can_be_exported_again(models, tmp_path):
   export("folder", models["dc"], tmp_path / "x", check=False)
   export("folder", tmp_path / "x", tmp_path / "y", check=False)
@@ -331,14 +351,13 @@ def program(arguments, folder, code=0):
 
 
 def test_the_program_exports_and_logs_its_check(models, tmp_path):
-  _, log = program(
-    "--bioalbert_dir=%s --format=folder --output_dir=x" % models["qa"], tmp_path
-  )
+  command = "--bioalbert_dir=%s --format=folder --output_dir=x" % models["ner"]
+  _, log = program(command, tmp_path)
   assert "check: max absolute difference 0.0e+00" in log
   assert "MB; exported: 0.9" in log and "written: x" in log
   assert "tensorflow/" not in log
   sums = read(tmp_path / "x", "SHA256SUMS").splitlines()
-  assert len(sums) == 7
+  assert len(sums) == 8
   for line in sums:
     digest, name = line.split("  ")
     data = (tmp_path / "x" / name).read_bytes()

@@ -139,6 +139,7 @@ def test_checkpoint_without_task_weights_cannot_predict(go, folders, tmp_path):
     go(output_dir=str(tmp_path), predict_file=str(tmp_path / "x.txt"))
 
 
+@pytest.mark.once
 def test_padding_does_not_change_predictions(go, copy):
   predictions = set()
   for padding in ("bucketed", "longest", "fixed"):
@@ -181,6 +182,7 @@ def test_rerun_scores_the_last_unscored_checkpoint(go, copy):
   assert (copy / "model.ckpt-best.index").exists()
 
 
+@pytest.mark.once
 def test_prediction_tokenizes_as_in_training(go, tmp_path, monkeypatch):
   go(do_lower_case=True, spm_digit_comma_fix=True)
   asked = []
@@ -213,6 +215,7 @@ def test_prediction_tokenizes_as_in_training(go, tmp_path, monkeypatch):
   ]
 
 
+@pytest.mark.once
 def test_train_on_dev_adds_the_development_set_and_keeps_no_best(go, tmp_path):
   go(train_on_dev=True, do_eval=True, do_predict=False)
   kept = state.TrainingState(str(tmp_path / "output"))
@@ -220,6 +223,7 @@ def test_train_on_dev_adds_the_development_set_and_keeps_no_best(go, tmp_path):
   assert not (tmp_path / "output" / "model.ckpt-best.index").exists()
 
 
+@pytest.mark.once
 def test_train_step_counts_updates_rather_than_micro_batches(go, tmp_path):
   go(train_step=3, num_accumulation_steps=2, warmup_step=1, do_predict=False)
   assert state.TrainingState(str(tmp_path / "output")).step() == 3
@@ -235,6 +239,7 @@ def test_flatten_joins_nested_names_and_drops_text():
   assert harness.flatten(scores) == {"f1": 0.5, "types.A b.f1": 1}
 
 
+@pytest.mark.once
 def test_empty_development_set_triggers_a_warning(go, tmp_path, caplog):
   (tmp_path / "dev.tsv").write_bytes(b"")
   results = go(
@@ -257,6 +262,7 @@ def test_empty_development_set_stops_runs_that_need_it(go, tmp_path, changed):
     go(dev_file=str(tmp_path / "dev.tsv"), do_eval=True, **changed)
 
 
+@pytest.mark.once
 def test_dev_fraction_holds_out_a_development_set(go, folders, tmp_path):
   shutil.copytree(str(folders / "data"), str(tmp_path / "data"))
   os.remove(str(tmp_path / "data" / "devel.tsv"))
@@ -324,6 +330,7 @@ def test_the_log_shows_numbers_and_undefined_scores_only(caplog):
   ]
 
 
+@pytest.mark.once
 def test_undefined_scores_are_null_and_choose_no_checkpoint(
   go, folders, tmp_path, caplog
 ):

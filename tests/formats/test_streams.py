@@ -66,6 +66,7 @@ def read_in_200_mb(path, read, blocks):
   ).stdout
 
 
+@pytest.mark.once
 def test_elements_outside_records_leave_memory(tmp_path):
   record = b"<PubmedArticle><AbstractText>A.</AbstractText></PubmedArticle>"
   blocks = [b"<x/>" * 50000 + record] * 40  # 240 MB as a tree
@@ -73,6 +74,7 @@ def test_elements_outside_records_leave_memory(tmp_path):
   assert read_in_200_mb(tmp_path / "a.gz", PUBMED, blocks) == "40\n"
 
 
+@pytest.mark.once
 def test_text_without_line_ends_does_not_fill_the_memory(tmp_path):
   blocks = [bytes(b"word " * 200000)] * 200
   found = read_in_200_mb(tmp_path / "a.gz", "streams.lines(source)", blocks)

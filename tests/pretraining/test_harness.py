@@ -242,6 +242,7 @@ def test_optimizer_state_continues_the_schedule(trained, folder):
   assert variables(folder / "output" / "model.ckpt-4")["global_step"] == 4
 
 
+@pytest.mark.once
 def test_all_groups_can_start_from_the_first(trained, folder):
   config = dict(CONFIG, num_hidden_layers=2, num_hidden_groups=2)
   (folder / "albert_config.json").write_text(json.dumps(config))
@@ -258,6 +259,7 @@ def test_all_groups_can_start_from_the_first(trained, folder):
     np.testing.assert_array_equal(start[name], source)
 
 
+@pytest.mark.once
 def test_without_sentence_order_its_weights_do_not_change(folder):
   run(folder, use_sop=False)
   start = variables(folder / "output" / "model.ckpt-0")
@@ -290,6 +292,7 @@ def manifest(folder, **flags):
   }
 
 
+@pytest.mark.once
 def test_folder_provides_its_shards_and_its_vocabulary(folder):
   data = folder / "data"
   data.mkdir()
@@ -334,6 +337,7 @@ def test_shard_cut_short_is_rejected_with_the_manifest(folder, cut):
   assert not (folder / "output").exists()
 
 
+@pytest.mark.once
 def test_huge_record_length_is_rejected_instead_of_believed(folder):
   (folder / "manifest.json").write_text(json.dumps(manifest(folder)))
   data = (folder / "train").read_bytes()
@@ -344,6 +348,7 @@ def test_huge_record_length_is_rejected_instead_of_believed(folder):
     run(folder)
 
 
+@pytest.mark.once
 def test_dynamic_masking_uses_the_vocabulary_beside_the_files(folder):
   config = dict(CONFIG, vocab_size=8000)
   (folder / "albert_config.json").write_text(json.dumps(config))
@@ -423,6 +428,7 @@ def test_evaluating_needs_a_checkpoint(folder):
     run(folder, do_train=False, do_eval=True)
 
 
+@pytest.mark.once
 def test_damaged_file_is_named_with_its_offset(folder):
   data = (folder / "train").read_bytes()
   (folder / "train").write_bytes(data[:1000] + b"x" + data[1001:])

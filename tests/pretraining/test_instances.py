@@ -468,6 +468,7 @@ def test_masked_runs_have_lengths_near_those_drawn(words):
   assert abs(means[False] - 26 / 11) < 0.25
 
 
+@pytest.mark.once
 def test_every_word_is_as_likely_to_be_masked_as_any_other(words):
   settings = PLAIN._replace(dupe_factor=4)
   found, _ = make(words, [sentences(30, 30)] * 2500, settings)

@@ -670,6 +670,7 @@ def peak(repo, path, format):
   return tuple(map(int, out.split()))
 
 
+@pytest.mark.once
 @pytest.mark.skipif(
   not os.path.exists("/proc/self/status"), reason="no /proc to read memory from"
 )

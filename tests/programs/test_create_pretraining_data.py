@@ -232,6 +232,7 @@ def test_another_flag_for_the_same_output_is_rejected(made, text):
   assert "with --random_seed=12345, this command has --random_seed=7;" in said
 
 
+@pytest.mark.once
 def test_two_outputs_live_in_one_folder(made, text, tmp_path):
   small = tmp_path / "small.txt"
   small.write_text("Fever was seen.\nIt went.\n\n")
@@ -280,6 +281,7 @@ def test_a_text_without_instances_is_rejected(tmp_path):
   assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.once
 def test_the_vocabulary_is_found_in_a_model_folder(text, tmp_path):
   said, _ = run(
     text,
@@ -305,6 +307,7 @@ def test_flags_without_effect_are_rejected(text, tmp_path, flag, message):
   assert message in said
 
 
+@pytest.mark.once
 def test_beam_makes_the_same_shards_and_counts(made, text, tmp_path):
   pytest.importorskip(
     "apache_beam", reason="Apache Beam (requirements-beam.txt) is not installed"

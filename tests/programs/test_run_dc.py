@@ -329,6 +329,7 @@ def write_corpus(folder, sizes):
     (folder / name).write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.once
 def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):
   data = tmp_path / "data"
   write_corpus(data, {"train.tsv": 64, "dev.tsv": 12, "test.tsv": 12})

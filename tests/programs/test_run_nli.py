@@ -85,6 +85,7 @@ def test_pairs_without_consensus_are_skipped_and_counted(task, caplog):
   assert "left out 1 of 2 pairs" in caplog.text
 
 
+@pytest.mark.once
 def test_trivial_mednli_corpus_is_learned(tmp_path):
   random = np.random.RandomState(0)
   words = dict(zip(LABELS, ("no", "with", "the")))

@@ -276,6 +276,7 @@ def test_unknown_pieces_of_marks_are_expected(tokenizer):
   assert encoded(task, sentence).expected_unknown == unknown == 2
 
 
+@pytest.mark.once
 def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):
   data = tmp_path / "data"
   write_data(data, {"train.tsv": 64, "test.tsv": 16})

@@ -94,6 +94,7 @@ def test_scores_of_pairs_to_label_are_left_aside():
   ]
 
 
+@pytest.mark.once
 def test_trivial_corpus_is_learned_and_pairs_are_scored(tmp_path):
   random = np.random.RandomState(0)
   data = tmp_path / "data"

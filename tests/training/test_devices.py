@@ -302,6 +302,7 @@ def pages(repo, kind):
   return int(subprocess.check_output(command, cwd=repo))
 
 
+@pytest.mark.once
 @pytest.mark.skipif(
   platform.libc_ver()[0] != "glibc", reason="only glibc's heap is set"
 )
