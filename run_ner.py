@@ -17,7 +17,7 @@ def define_flags():
     max_seq_length=128, num_train_epochs=10.0, train_batch_size=32
   )
   flags.DEFINE_string("task_name", "NER", "Name of the data in results.json.")
-  flag_groups.define_predict_format_flag(["jsonl", "pubtator", "brat"])
+  flag_groups.define_predict_format_flag(["jsonl", "pubtator", "bioc", "brat"])
   flags.DEFINE_string(
     "entity_type",
     None,
@@ -45,6 +45,12 @@ from formats import detect
 from formats import entity_files
 from formats import unlabelled
 from training import heads
+
+_WRITERS = {
+  "jsonl": entity_files.to_jsonl,
+  "pubtator": entity_files.to_pubtator,
+  "bioc": entity_files.to_bioc,
+}
 
 RESULT_FILES = {
   "dev": "NER_result_conll_dev.txt",
@@ -170,18 +176,19 @@ class Ner(harness.Task):
     return scores, files
 
   def label_file(self):
-    separator = "\n" if self.predict_format == "pubtator" else ""
-    return label_files.LabelFile("", separator)
+    if self.predict_format == "brat":
+      return None
+    ends = ("", "")
+    if self.predict_format == "bioc":
+      ends = (entity_files.BIOC_HEADER, entity_files.BIOC_FOOTER)
+    return label_files.LabelFile(*ends)
 
   def format_label(self, example, label):
     document = _document_of(example)
-    if self.predict_format == "jsonl":
-      return entity_files.to_jsonl([document], [label])
-    if self.predict_format == "pubtator":
-      return entity_files.to_pubtator([document], [label])
-    name = entity_files.brat_name(document.id)
-    text, annotations = entity_files.to_brat(document, label)
-    return {name + ".txt": text, name + ".ann": annotations}
+    if self.predict_format == "brat":
+      text, annotations = entity_files.to_brat(document, label)
+      return document.id, {".txt": text, ".ann": annotations}
+    return _WRITERS[self.predict_format]([document], [label])
 
   def page(self, examples, labels, title, note):
     shown = "Labelled by BioALBERT. Point at an entity to see its score."
@@ -234,6 +241,11 @@ def main(_):
     raise InputError(
       "--entity_type=%s: found nothing to train, expected it with --do_train, "
       "which saves it in task.json" % values.entity_type
+    )
+  if values.predict_gzip and values.predict_format == "brat":
+    raise InputError(
+      "--predict_gzip: brat reads no compressed files; expected another "
+      "--predict_format with it"
     )
   model = harness.load_model(command)
   task = Ner(

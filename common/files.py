@@ -17,6 +17,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 
 from absl import logging
@@ -150,6 +151,13 @@ def size(path):
   return os.path.getsize(path)
 
 
+def total_size(path):
+  """Returns the size of a file, or of the files in a folder, in bytes."""
+  if not is_folder(path):
+    return size(path)
+  return sum(size(os.path.join(path, name)) for name in list_names(path))
+
+
 def make_folder(path):
   """Makes a folder and its parents if they do not exist."""
   if is_remote(path):
@@ -165,6 +173,12 @@ def close_safely(file):
   if hasattr(file, "fileno"):
     os.fsync(file.fileno())
   file.close()
+
+
+def flush_folder(path):
+  """Flushes the files of a folder to disk, so that they survive a power cut."""
+  if not is_remote(path):
+    os.sync()  # One flush for all: a flush of each takes four times as long.
 
 
 def rename(source, target):
@@ -189,6 +203,17 @@ def remove(path):
         gfile.remove(path)
   elif os.path.exists(path):
     os.remove(path)
+
+
+def remove_folder(path):
+  """Removes a folder and its files if it exists."""
+  if not is_folder(path):
+    return
+  if is_remote(path):
+    with _gfile() as gfile:
+      gfile.rmtree(path)
+  else:
+    shutil.rmtree(path)
 
 
 def read(path, limit=MAX_BYTES):

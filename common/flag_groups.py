@@ -320,6 +320,11 @@ def _define_data_flags(predict_file):
     "Leave out damaged texts of --predict_file; they are counted and listed.",
   )
   flags.DEFINE_bool(
+    "predict_gzip",
+    False,
+    "Compress the predictions for --predict_file as .gz; not with brat.",
+  )
+  flags.DEFINE_bool(
     "train_on_dev", False, "Add the development set to the training set."
   )
   flags.DEFINE_float(

@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import time
+import zlib
 
 from common import files
 from common.errors import InputError
@@ -35,7 +36,7 @@ class Plan:
     self.inputs = inputs
     self.shards = shards
     self.folder, first = os.path.split(shards[0])
-    self.name = re.sub(r"-0{5}-of-\d{5}(?=\.\w+$|$)", "", first)
+    self.name = re.sub(r"-0{5}-of-\d{5}(?=(\.\w+)*$)", "", first)
     count = len(shards)
     self.lanes = max(
       n for n in range(1, min(count, copies) + 1) if count % n == 0
@@ -69,6 +70,36 @@ def write_progress(plan, description, stripes):
   files.write_json(plan.beside(PROGRESS), dict(description, stripes=stripes))
 
 
+class File:
+  """Writes a shard that is a file."""
+
+  def __init__(self, path, header=b"", footer=b"", is_gzip=False):
+    """Opens the file, which begins with a header and is to end with a footer.
+
+    gzip is without a time and a name, so equal content has equal bytes.
+    """
+    self._path = path
+    self._footer = footer
+    self._packer = zlib.compressobj(wbits=31) if is_gzip else None
+    self._file = files.open_file(path, "wb")
+    self.write(header)
+
+  def write(self, data):
+    self._file.write(self._packer.compress(data) if self._packer else data)
+
+  def finish(self):
+    """Closes the file, which then survives a power cut."""
+    self.write(self._footer)
+    if self._packer:
+      self._file.write(self._packer.flush())
+    files.close_safely(self._file)
+
+  def discard(self):
+    """Removes the file."""
+    self._file.close()
+    files.remove(self._path)
+
+
 class Output:
   """Writes the shards of a run on one machine, one stripe after another.
 
@@ -80,18 +111,21 @@ class Output:
   "seconds": float, "shards": [{"file", UNIT, "bytes"}]}.
   """
 
-  def __init__(self, plan, description, stripes, unit, header=b""):
+  def __init__(self, plan, description, stripes, unit, open_shard=File):
     """Continues after the stripes that an earlier run finished.
 
-    `unit` names what the shards hold, such as "instances". Each shard begins
-    with a header.
+    Args:
+      plan, description, stripes: see write_progress.
+      unit: what the shards hold, such as "instances".
+      open_shard: function of a path that returns a File, or what writes a shard
+        in the same way.
     """
     self._plan = plan
     self._description = description
     self._unit = unit
-    self._header = header
+    self._open_shard = open_shard
     self.stripes = list(stripes)
-    self._files = {}  # lane -> open file, of the stripe at work
+    self._files = {}  # lane -> open shard, of the stripe at work
     self._begin()
     for stripe in self.stripes:
       for shard in stripe["shards"]:
@@ -105,14 +139,13 @@ class Output:
     self._since = time.time()
     self._counts = collections.Counter()
     self._units = [0] * self._plan.lanes
-    self._bytes = [len(self._header)] * self._plan.lanes
 
   def _recover(self, shard):
     """Makes sure that a finished shard has its final name."""
     path = os.path.join(self._plan.folder, shard["file"])
     for candidate in (path, _partial(path)):
       if files.exists(candidate):
-        if files.size(candidate) == shard["bytes"]:
+        if files.total_size(candidate) == shard["bytes"]:
           if candidate != path:
             files.rename(candidate, path)
           return
@@ -127,7 +160,7 @@ class Output:
     Args:
       stripe: its number.
       counts: {what: number} to add to the record of the stripe.
-      parts: (lane, number of units, bytes) of what to write.
+      parts: (lane, number of units, what to write, such as bytes).
     """
     while len(self.stripes) < stripe:
       self._finish_stripe()
@@ -136,7 +169,6 @@ class Output:
     for lane, units, data in parts:
       self._files[lane].write(data)
       self._units[lane] += units
-      self._bytes[lane] += len(data)
 
   def finish(self):
     while len(self.stripes) < self._plan.stripes:
@@ -156,9 +188,8 @@ class Output:
 
   def discard(self):
     """Removes unfinished shards."""
-    for lane, file in self._files.items():
-      file.close()
-      files.remove(_partial(self._path(lane)))
+    for file in self._files.values():
+      file.discard()
     self._files = {}
 
   def _path(self, lane):
@@ -167,21 +198,23 @@ class Output:
   def _open(self):
     for lane in range(self._plan.lanes):
       if lane not in self._files:
-        path = _partial(self._path(lane))
-        self._files[lane] = files.open_file(path, "wb")
-        self._files[lane].write(self._header)
+        self._files[lane] = self._open_shard(_partial(self._path(lane)))
 
   def _finish_stripe(self):
     self._open()
     paths = [self._path(lane) for lane in range(self._plan.lanes)]
     for lane in range(self._plan.lanes):
-      files.close_safely(self._files.pop(lane))
+      self._files.pop(lane).finish()
     record = {
       "counts": dict(sorted(self._counts.items())),
       "seconds": time.time() - self._since,
       "shards": [
-        {"file": os.path.basename(path), self._unit: units, "bytes": size}
-        for path, units, size in zip(paths, self._units, self._bytes)
+        {
+          "file": os.path.basename(path),
+          self._unit: units,
+          "bytes": files.total_size(_partial(path)),
+        }
+        for path, units in zip(paths, self._units)
       ],
     }
     self.stripes.append(record)

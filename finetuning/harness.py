@@ -220,12 +220,16 @@ class Task:
   def label_file(self):
     """Returns the label_files.LabelFile to write; logs what all labels share.
 
-    Its name is that of the texts, `label_kind` and `predict_format`.
+    Its name is that of the texts, `label_kind` and `predict_format`. None
+    stands for a folder with files of each text.
     """
     raise NotImplementedError
 
   def format_label(self, example, label):
-    """Returns the text to write of an example, or brat's {file name: text}."""
+    """Returns the text to write of an example.
+
+    For a folder: (id of the example, {ending of a file: its text}).
+    """
     raise NotImplementedError
 
   def page(self, examples, labels, title, note):
@@ -282,7 +286,11 @@ def _run(task, command, model):
   to_label = None
   if data.predict_file:
     to_label = labelling.Labelling(
-      task, data.predict_file, command.output_dir, data.allow_incomplete
+      task,
+      data.predict_file,
+      command.output_dir,
+      data.allow_incomplete,
+      data.predict_gzip,
     )
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
@@ -337,11 +345,12 @@ def check(command):
       "--predict_batch_tokens is for batches of any length; expected "
       "--predict_batch_size with --use_tpu or --padding=fixed"
     )
-  if data.allow_incomplete and not data.predict_file:
-    raise InputError(
-      "--allow_incomplete is for texts to label; expected it with "
-      "--predict_file, and not in run_qa.py"
-    )
+  for flag in ("allow_incomplete", "predict_gzip"):
+    if getattr(data, flag) and not data.predict_file:
+      raise InputError(
+        "--%s is for texts to label; expected it with --predict_file, and not "
+        "in run_qa.py" % flag
+      )
   if training.num_train_epochs <= 0:
     raise InputError(
       "--num_train_epochs is %s, expected more than 0"

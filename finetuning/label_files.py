@@ -2,21 +2,32 @@
 """Writes the labels of texts: files in the plan of stripes.py, and a page."""
 
 import collections
+import functools
 import json
 import os
+
+from absl import logging
 
 from common import files
 from common import stripes
 from common.errors import InputError
+from formats import entity_files
 
 # The page shows the first texts of the first output file, up to these limits.
 PAGE_TEXTS = 200
 PAGE_CHARACTERS = 2000000
 
-BRAT = "brat"  # The ending of a folder with files of its own for each text.
+# How file names of formats end, where this is not their name.
+_ENDINGS = {"bioc": "bioc.xml"}
 
-# What a file of labels begins with, and what stands between two texts.
-LabelFile = collections.namedtuple("LabelFile", "header separator")
+# What a file of labels begins and ends with.
+LabelFile = collections.namedtuple("LabelFile", "header footer")
+
+
+def ending(predict_format, is_gzip):
+  """Returns how the name of a file of labels ends."""
+  packed = ".gz" if is_gzip else ""
+  return _ENDINGS.get(predict_format, predict_format) + packed
 
 
 def read_earlier(plan, description):
@@ -25,8 +36,20 @@ def read_earlier(plan, description):
   A single file of output is always made anew.
 
   Raises:
-    InputError: another command made files of these names.
+    InputError: another command made files of these names, or there is a folder
+      of these names.
   """
+  earlier, is_finished = _read_stripes(plan, description)
+  for path in plan.shards[len(earlier) :]:
+    if files.is_folder(path):
+      raise InputError(
+        "%s: is there already, perhaps with corrections; expected no such "
+        "folder: move it, or give another --output_dir" % path
+      )
+  return earlier, is_finished
+
+
+def _read_stripes(plan, description):
   if plan.stripes == 1:
     return [], False
   now = json.loads(json.dumps(description))
@@ -46,22 +69,24 @@ def read_earlier(plan, description):
 
 
 class Shards:
-  """Writes texts to the files of a stripes.Plan with one lane."""
+  """Writes texts to the files or folders of a stripes.Plan with one lane."""
 
-  def __init__(self, plan, file, description, earlier):
-    header = file.header.encode("utf-8")
+  def __init__(self, plan, file, description, earlier, is_gzip):
+    """Takes a LabelFile, or None for folders with files of each text."""
+    opener = Folder
+    if file:
+      ends = [text.encode("utf-8") for text in file]
+      opener = functools.partial(
+        stripes.File, header=ends[0], footer=ends[1], is_gzip=is_gzip
+      )
     self._plan = plan
-    self._separator = file.separator
     self._description = description
-    self._stripe = None  # That of the last text.
-    self._output = stripes.Output(plan, description, earlier, "texts", header)
+    self._output = stripes.Output(plan, description, earlier, "texts", opener)
 
-  def add(self, stripe, text):
-    """Appends a text to the file of a stripe."""
-    if stripe == self._stripe:
-      text = self._separator + text
-    self._stripe = stripe
-    self._output.add(stripe, {}, [(0, 1, text.encode("utf-8"))])
+  def add(self, stripe, label):
+    """Adds what Task.format_label returns to a stripe."""
+    data = label.encode("utf-8") if isinstance(label, str) else label
+    self._output.add(stripe, {}, [(0, 1, data)])
 
   def finish(self):
     """Gives the last file its name, and says that all are finished."""
@@ -80,33 +105,42 @@ class Shards:
     return shards if len(shards) < 3 else [shards[0], "...", shards[-1]]
 
 
-class Brat:
-  """Writes the two files of each text to a folder."""
+class Folder:
+  """Writes a shard that is a folder with files of each text; see stripes.File.
 
-  def __init__(self, folder):
-    self._folder = folder
+  Another text with the id of one in the folder gets the name of id#2.
+  """
+
+  def __init__(self, path):
+    self._path = path
     self._names = set()
+    self._renamed = 0
+    files.remove_folder(path)  # What a killed run left.
+    files.make_folder(path)
 
-  def add(self, stripe, texts):
-    """Writes {file name: text}."""
-    del stripe
-    for name, text in texts.items():
-      path = os.path.join(self._folder, name)
-      if name in self._names:
-        raise InputError(
-          "%s: found two texts with its id, expected different ones" % path
-        )
-      self._names.add(name)
-      files.write_text(path, text)
+  def write(self, data):
+    """Writes (id of a text, {ending: text of the file})."""
+    name, texts = data
+    own, number = entity_files.brat_name(name), 1
+    while own in self._names:
+      number += 1
+      own = entity_files.brat_name("%s#%d" % (name, number))
+    self._names.add(own)
+    self._renamed += number > 1
+    for end, text in texts.items():
+      with files.open_file(os.path.join(self._path, own + end), "wb") as f:
+        f.write(text.encode("utf-8"))
 
   def finish(self):
-    pass
+    files.flush_folder(self._path)
+    if self._renamed:
+      logging.warning(
+        "%s: %d texts have the id of another and got a number",
+        *(self._path, self._renamed),
+      )
 
-  def close(self):
-    pass
-
-  def written(self):
-    return [self._folder]
+  def discard(self):
+    files.remove_folder(self._path)
 
 
 class Page:
@@ -119,10 +153,12 @@ class Page:
     self.examples, self.labels, self.is_full = [], [], False
     self._characters = 0
 
-  def add(self, example, label, size):
+  def add(self, example, label, written):
+    """Adds a text; `written` is what Task.format_label returned."""
     full = self._characters > PAGE_CHARACTERS
     self.is_full |= full or len(self.examples) == PAGE_TEXTS
     if not self.is_full:
       self.examples.append(example)
       self.labels.append(label)
-      self._characters += size
+      texts = [written] if isinstance(written, str) else written[1].values()
+      self._characters += sum(map(len, texts))

@@ -53,7 +53,9 @@ class Labelling:
   Attributes: `inputs`, a list of inputs.Input.
   """
 
-  def __init__(self, task, patterns, folder, allow_incomplete=False):
+  def __init__(
+    self, task, patterns, folder, allow_incomplete=False, is_gzip=False
+  ):
     """Finds the files; raises InputError if they cannot be read or labelled.
 
     Args:
@@ -61,6 +63,7 @@ class Labelling:
       patterns: value of --predict_file.
       folder: of the output.
       allow_incomplete: whether to leave out texts that cannot be read.
+      is_gzip: whether to compress the labels.
     """
     self._left_out = []  # Messages about them.
     self._failed = self._left_out.append if allow_incomplete else reject
@@ -72,6 +75,7 @@ class Labelling:
         return self._failed(error)
 
     self._task = task
+    self._is_gzip = is_gzip
     found = inputs.find(patterns, sniff, "predict_file")
     self.inputs = [given for given in found if given.format]
     if not self.inputs:
@@ -88,9 +92,10 @@ class Labelling:
     name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
     count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
     names = [name]
-    if count > 1 and self._task.predict_format != label_files.BRAT:
+    if count > 1:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
-    return ["%s.%s" % (name, self._task.predict_format) for name in names]
+    ending = label_files.ending(self._task.predict_format, self._is_gzip)
+    return ["%s.%s" % (name, ending) for name in names]
 
   def windows(self):
     """Returns the features of the windows of the first pool."""
@@ -116,11 +121,9 @@ class Labelling:
       logging.info("nothing to do: %s is finished", self._plan.name)
       return
     self._done = len(earlier)
-    if self._task.predict_format == label_files.BRAT:
-      output = label_files.Brat(self._plan.shards[0])
-    else:
-      file = self._task.label_file()
-      output = label_files.Shards(self._plan, file, description, earlier)
+    output = label_files.Shards(
+      self._plan, self._task.label_file(), description, earlier, self._is_gzip
+    )
     meter = _Meter(self._plan, self._done)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
@@ -146,12 +149,12 @@ class Labelling:
       if item.stripe > stripe:  # It is finished next, and not read again.
         self._list_left_out()
         stripe = item.stripe
-      text = self._task.format_label(item.example, label)
+      written = self._task.format_label(item.example, label)
       if page and item.stripe:  # Before the first stripe is finished.
         page = self._write_page(page)
       elif page:
-        page.add(item.example, label, len(text))
-      output.add(item.stripe, text)
+        page.add(item.example, label, written)
+      output.add(item.stripe, written)
     if page:
       self._write_page(page)
 

@@ -20,6 +20,7 @@ _TITLES = ("title", "front")  # Types of a title's passage; PMC has the latter.
 # Infons with the concepts of a relation in BioRED, and those without any.
 _ENDS = ("entity1", "entity2")
 _NO_ENDS = ("relation", "type", "novel", "score")
+_NO_CONCEPTS = ("type", "score")  # Infons of an annotation.
 _EXPECTED = "a BioC collection with documents, passages and annotations"
 
 
@@ -272,7 +273,7 @@ def _mention(name, infons, spans, covered, text, place):
       "%s: found an annotation without %s, expected one"
       % (place, "a location" if kind else "a type")
     )
-  others = [infon for key, infon in infons.items() if key != "type"]
+  others = [text for key, text in infons.items() if key not in _NO_CONCEPTS]
   concepts = annotated.split_concepts(*others)
   return annotated.mention(text, name, kind, pairs, covered, place, concepts)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes predicted entities as JSON lines, PubTator, brat or an HTML page.
+"""Writes predicted entities as JSON lines, PubTator, BioC, brat or a page.
 
 Every function takes documents with id, text and title (None or the beginning
 of the text), and for each document the list of its entities, and returns text.
@@ -14,12 +14,25 @@ import html
 import json
 import re
 import urllib.parse
+from xml.sax import saxutils
 
 from common import html_page
 
 UNTYPED = "entity"  # Written in place of an empty type.
 
 Entity = collections.namedtuple("Entity", "start end type score text")
+
+# BioC's XML around its documents. It has no date: the same texts and the same
+# model give the same bytes.
+BIOC_HEADER = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE collection SYSTEM "BioC.dtd">
+<collection>
+<source>BioALBERT</source>
+<date></date>
+<key>score: mean probability of the words of an annotation</key>
+"""
+BIOC_FOOTER = "</collection>\n"
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # File systems allow names of 255 bytes; this leaves room for an ending.
 _MAX_NAME = 200
@@ -89,9 +102,9 @@ def to_jsonl(documents, entities):
 def to_pubtator(documents, entities):
   """Returns PubTator: a title, an abstract and annotations per document.
 
-  A document without a title has its whole text in the title line. Tabs and
-  line ends become spaces, which keeps the offsets; "|", "%" and white space in
-  ids are percent-encoded.
+  A blank line ends each document. A document without a title has its whole
+  text in the title line. Tabs and line ends become spaces, which keeps the
+  offsets; "|", "%" and white space in ids are percent-encoded.
   """
   blocks = []
   for document, found in zip(documents, entities):
@@ -106,8 +119,53 @@ def to_pubtator(documents, entities):
       text, kind = _one_line(entity.text), _one_line(_shown_type(entity))
       row = (name, entity.start, entity.end, text, kind)
       lines.append("%s\t%d\t%d\t%s\t%s" % row)
-    blocks.append("\n".join(lines) + "\n")
-  return "\n".join(blocks)
+    blocks.append("\n".join(lines) + "\n\n")
+  return "".join(blocks)
+
+
+def to_bioc(documents, entities):
+  """Returns documents in BioC's XML, to stand between BIOC_HEADER and _FOOTER.
+
+  A document with a title has two passages, "title" and "abstract" as in
+  PubTator, any other one, "text". Characters that XML forbids become spaces.
+  """
+  return "".join(
+    "<document>\n<id>%s</id>\n%s</document>\n"
+    % (_xml(document.id), "".join(_passages(document, found)))
+    for document, found in zip(documents, entities)
+  )
+
+
+def _passages(document, entities):
+  """Yields the passages of a document in BioC's XML."""
+  numbered = [("T%d" % i, entity) for i, entity in enumerate(entities, 1)]
+  parts = _paragraphs(document, "abstract") or [("text", 0, 0)]
+  for kind, start, end in parts:
+    yield (
+      '<passage>\n<infon key="type">%s</infon>\n<offset>%d</offset>\n'
+      "<text>%s</text>\n" % (kind, start, _xml(document.text[start:end]))
+    )
+    for name, entity in numbered:
+      if start <= entity.start < end:
+        yield (
+          '<annotation id="%s">\n<infon key="type">%s</infon>\n'
+          '<infon key="score">%s</infon>\n'
+          '<location offset="%d" length="%d"/>\n<text>%s</text>\n'
+          "</annotation>\n"
+        ) % (
+          name,
+          _xml(_shown_type(entity)),
+          round(float(entity.score), 4),
+          entity.start,
+          entity.end - entity.start,
+          _xml(entity.text),
+        )
+    yield "</passage>\n"
+
+
+def _xml(text):
+  """Returns a text as XML, in which a reader finds it unchanged."""
+  return saxutils.escape(_NO_XML.sub(" ", text), {"\r": "&#13;"})
 
 
 def to_brat(document, entities):
@@ -173,6 +231,19 @@ def to_html(documents, entities, title, note):
   return html_page.page(title, _STYLE + _type_styles(len(kinds)), body)
 
 
+def _paragraphs(document, rest):
+  """Returns (name, start, end) of the parts of a text that are not empty.
+
+  They are its title and the rest, which has the name `rest`, or all the text.
+  """
+  size = len(document.text)
+  parts = [("text", 0, size)]
+  if document.title is not None:
+    border = len(document.title)
+    parts = [("title", 0, border), (rest, border + 1, size)]
+  return [part for part in parts if part[1] < part[2]]
+
+
 def _shown_type(entity):
   return entity.type or UNTYPED
 
@@ -200,17 +271,10 @@ def _type_styles(number):
 
 def _article(document, entities, classes):
   """Returns the HTML of a document, with its title as a separate paragraph."""
-  size = len(document.text)
-  if document.title is None:
-    parts = [("text", 0, size)]
-  else:
-    border = len(document.title)
-    parts = [("title", 0, border), ("text", border + 1, size)]
   paragraphs = "".join(
     '<p class="%s">%s</p>\n'
     % (name, _marked(document.text, start, end, entities, classes))
-    for name, start, end in parts
-    if start < end
+    for name, start, end in _paragraphs(document, "text")
   )
   count = _count(len(entities), "entity", "entities")
   heading = "<h2>%s <span>%s</span></h2>" % (html.escape(document.id), count)

@@ -40,9 +40,9 @@ FREE_FLAGS = frozenset(
   "list_threshold master max_answer_length max_eval_steps n_best_size "
   "negative_label null_score_diff_threshold num_tpu_cores output_dir precision "
   "predict_batch_size predict_batch_tokens predict_file predict_format "
-  "recompute save_checkpoints_steps spm_model_file task_name test_file "
-  "tpu_name tpu_zone train_file tune_threshold use_tpu use_xla verbose_logging "
-  "vocab_file".split()
+  "predict_gzip recompute save_checkpoints_steps spm_model_file task_name "
+  "test_file tpu_name tpu_zone train_file tune_threshold use_tpu use_xla "
+  "verbose_logging vocab_file".split()
 )
 
 # The fields are the flags of flag_groups.define_model_flags.

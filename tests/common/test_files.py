@@ -41,6 +41,20 @@ def test_removing_a_file_twice_is_no_error(folder):
   assert not files.exists(path)
 
 
+def test_a_folder_of_files_is_measured_renamed_and_removed(folder):
+  old, new = os.path.join(folder, "old"), os.path.join(folder, "new")
+  for name in ("a", "b"):
+    files.write(os.path.join(old, name), b"123")
+  files.flush_folder(old)
+  files.rename(old, new)
+  assert not files.exists(old)
+  assert files.total_size(new) == 6
+  assert files.total_size(os.path.join(new, "a")) == 3
+  files.remove_folder(new)
+  files.remove_folder(new)
+  assert not files.exists(new)
+
+
 def test_the_size_of_a_missing_file_is_an_oserror(folder):
   with pytest.raises(OSError, match="absent"):
     files.size(os.path.join(folder, "absent"))

@@ -2,6 +2,7 @@
 """Tests of common/stripes.py, and of what a killed run leaves."""
 
 import collections
+import gzip
 import os
 
 import pytest
@@ -115,6 +116,28 @@ def test_a_kill_before_the_new_names_costs_nothing(tmp_path):
   path.rename(str(path) + ".partial")
   stripes.Output(plan, DESCRIPTION, before, "lines")
   assert path.read_bytes() == b"110"
+
+
+def test_shards_are_compressed_between_header_and_footer(tmp_path):
+  path = tmp_path / "x.gz"
+  for _ in range(2):
+    file = stripes.File(str(path), b"<", b">", is_gzip=True)
+    file.write(b"a" * 1000)
+    file.finish()
+    packed = path.read_bytes()
+    assert gzip.decompress(packed) == b"<" + b"a" * 1000 + b">"
+  assert len(packed) < 100 and packed[4:8] == bytes(4)  # No time.
+  file = stripes.File(str(path))
+  file.discard()
+  assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.bioc.xml.gz", "x"])
+def test_the_name_of_an_output_has_no_number(name):
+  stem, *endings = name.split(".")
+  first = ".".join([stem + "-00000-of-00012"] + endings)
+  plan = stripes.Plan([inputs.Input("in", 1, "text")], ["out/" + first], 1)
+  assert plan.beside(".end") == "out/%s.end" % name
 
 
 def test_a_changed_finished_shard_is_named(tmp_path):

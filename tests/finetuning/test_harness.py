@@ -98,6 +98,8 @@ def test_missing_model_files_are_listed(go, tmp_path):
     ({"do_train": False, "do_predict": False}, "nothing to do"),
     ({"distribution": "mirrored"}, "several GPUs and TensorFlow sees 0"),
     ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
+    ({"allow_incomplete": True}, "--allow_incomplete is for texts to label"),
+    ({"predict_gzip": True}, "--predict_gzip is for texts to label"),
     ({"early_stopping_patience": 1}, "needs --do_eval"),
     ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
     ({"init_checkpoint": "nowhere"}, "nowhere: no checkpoint there"),

@@ -14,6 +14,7 @@ from finetuning import harness
 from finetuning import label_files
 from finetuning import labelling
 from formats import detect
+from formats import streams
 from formats import unlabelled
 
 
@@ -43,11 +44,13 @@ class Letters(harness.Task):
     return ["%d" % window["letters"] for window in windows]
 
   def label_file(self):
-    return label_files.LabelFile("header\n", "---\n")
+    if self.predict_format == "brat":
+      return None
+    return label_files.LabelFile("header\n", "footer\n")
 
   def format_label(self, example, label):
-    if self.predict_format == label_files.BRAT:
-      return {example.id: "+".join(label)}
+    if self.predict_format == "brat":
+      return example.id, {".ann": "+".join(label)}
     return "%s %s\n" % (example.id, "+".join(label))
 
   def page(self, examples, labels, title, note):
@@ -78,17 +81,27 @@ def small(monkeypatch):
 
 
 def label(
-  patterns, output, task=None, function=predict, name="letters", allow=False
+  patterns,
+  output,
+  task=None,
+  function=predict,
+  name="letters",
+  allow=False,
+  is_gzip=False,
 ):
   found = labelling.Labelling(
-    task or Letters(), str(patterns), str(output), allow
+    task or Letters(), str(patterns), str(output), allow, is_gzip
   )
   found.run(function, {"task": name})
 
 
 def written(folder):
-  """Returns {name: text} of the files in a folder."""
-  return {p.name: p.read_text() for p in sorted(folder.iterdir())}
+  """Returns {path in a folder: text} of the files in it."""
+  return {
+    str(p.relative_to(folder)): streams.unpacked(p.read_bytes(), "").decode()
+    for p in sorted(folder.rglob("*"))
+    if p.is_file()
+  }
 
 
 # The sum of a text's labels is that of its halves, cut in a word or not.
@@ -99,12 +112,11 @@ def test_files_are_labelled_in_their_order_into_one_file(texts, tmp_path):
   label(texts, tmp_path / "out")
   found = written(tmp_path / "out")
   assert sorted(found) == ["texts.letters.html", "texts.letters.tsv"]
-  header, text = found["texts.letters.tsv"].split("\n", 1)
-  blocks = text.split("---\n")
-  assert header == "header"
-  assert [block[: block.index(" ") + 1] for block in blocks] == LABELS
-  for number, block in enumerate(blocks[1:], 1):
-    assert sum(map(int, block.split()[1].split("+"))) == 2 * number
+  header, *rows, footer, end = found["texts.letters.tsv"].split("\n")
+  assert (header, footer, end) == ("header", "footer", "")
+  assert [row[: row.index(" ") + 1] for row in rows] == LABELS
+  for number, row in enumerate(rows[1:], 1):
+    assert sum(map(int, row.split()[1].split("+"))) == 2 * number
 
 
 @pytest.mark.parametrize(
@@ -143,8 +155,15 @@ def test_large_inputs_become_several_files_with_the_same_labels(
   monkeypatch.setattr(labelling, "SHARD_BYTES", 1 << 20)
   label(texts, tmp_path / "whole")
   (whole,) = (tmp_path / "whole").glob("*.tsv")
-  blocks = [t[len("header\n") :] for _, t in sorted(shards.items())]
-  assert "---\n".join(filter(None, blocks)) == whole.read_text()[7:]
+  assert rows_of(shards) == rows_of({"-of-": whole.read_text()})
+
+
+def rows_of(files):
+  """Returns the rows of all shards among {path: text}."""
+  shards = [text for name, text in sorted(files.items()) if "-of-" in name]
+  assert all(t.startswith("header\n") for t in shards)
+  assert all(t.endswith("footer\n") for t in shards)
+  return "".join(t[len("header\n") : -len("footer\n")] for t in shards)
 
 
 class Killed(Exception):
@@ -152,9 +171,21 @@ class Killed(Exception):
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("pools", [0, 5, 12, 20])
-def test_a_killed_run_continues_to_the_same_bytes(texts, tmp_path, pools):
-  label(texts, tmp_path / "whole")
+@pytest.mark.parametrize(
+  "form, is_gzip, pools",
+  [
+    ("tsv", False, 0),
+    ("tsv", False, 5),
+    ("tsv", False, 20),
+    ("tsv", True, 12),
+    ("brat", False, 12),
+  ],
+)
+def test_a_killed_run_continues_to_the_same_bytes(
+  texts, tmp_path, form, is_gzip, pools
+):
+  given = {"task": Letters(form), "is_gzip": is_gzip}
+  label(texts, tmp_path / "whole", **given)
   calls = []
 
   def failing(windows, shown):
@@ -165,15 +196,34 @@ def test_a_killed_run_continues_to_the_same_bytes(texts, tmp_path, pools):
 
   out = tmp_path / "out"
   with pytest.raises(Killed):
-    label(texts, out, function=failing)
-  done = list(out.glob("*-of-*.tsv"))
+    label(texts, out, function=failing, **given)
+  done = [p for p in out.rglob("*-of-*") if p.is_file()]
   before = [p.stat().st_mtime_ns for p in done]
-  label(texts, out)
+  label(texts, out, **given)
   assert [p.stat().st_mtime_ns for p in done] == before
-  first, second = written(tmp_path / "whole"), written(out)
-  for found in (first, second):
-    found.pop("texts.letters.tsv.manifest.json")
-  assert first == second
+  first, second = bytes_of(tmp_path / "whole"), bytes_of(out)
+  assert first == second and len(first) > 3
+
+
+def bytes_of(folder):
+  """Returns {path: bytes} of the labels in a folder, and of a page."""
+  return {
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in folder.rglob("*")
+    if path.is_file() and not path.name.endswith(".manifest.json")
+  }
+
+
+def test_compressed_labels_are_the_same_inside_and_named_gz(texts, tmp_path):
+  label(texts, tmp_path / "plain")
+  label(texts, tmp_path / "out", is_gzip=True)
+  packed = (tmp_path / "out" / "texts.letters.tsv.gz").read_bytes()
+  assert (
+    packed[:10] == b"\x1f\x8b\x08" + bytes(6) + b"\x03"
+  )  # No time, no name.
+  assert list(written(tmp_path / "out").values()) == list(
+    written(tmp_path / "plain").values()
+  )
 
 
 @pytest.mark.usefixtures("small")
@@ -211,13 +261,23 @@ def test_the_page_shows_the_first_texts_and_says_so(
   assert page.read_text() == ("a, This page shows the first 2 texts.: t0 t1")
 
 
-def test_two_texts_for_one_brat_file_are_rejected(texts, tmp_path):
-  task = Letters(label_files.BRAT)
-  label(texts, tmp_path / "out", task)
-  assert (tmp_path / "out" / "texts.letters.brat" / "t3").exists()
+def test_a_folder_of_labels_is_whole_and_never_replaced(texts, tmp_path):
   (texts / "c.jsonl").write_text('{"text": "x", "id": "t3"}\n')
-  with pytest.raises(InputError, match="brat/t3: found two texts with its id"):
-    label(texts, tmp_path / "out", task)
+  out = tmp_path / "out"
+
+  def failing(windows, shown):
+    raise Killed
+
+  with pytest.raises(Killed):
+    label(texts, out, Letters("brat"), failing)
+  assert not list(out.glob("*.brat"))
+  label(texts, out, Letters("brat"))
+  found = {n: t for n, t in written(out).items() if n.endswith(".ann")}
+  assert len(found) == 21 and found["texts.letters.brat/t3%232.ann"] == "1"
+  (out / "texts.letters.brat" / "t3.ann").write_text("corrected")
+  with pytest.raises(InputError, match="letters.brat: is there already"):
+    label(texts, out, Letters("brat"))
+  assert (out / "texts.letters.brat" / "t3.ann").read_text() == "corrected"
 
 
 @pytest.mark.usefixtures("small")
@@ -249,10 +309,4 @@ def test_incomplete_input_is_labelled_where_it_can_be(
   assert len(lines) == 5
   assert all(any(place in line for line in lines) for place in places)
   assert "left out 5 texts or rests of files" in caplog.text
-
-  def rows(files):
-    shards = [text for name, text in sorted(files.items()) if "-of-" in name]
-    rows = "".join(shards).replace("header\n", "").replace("---\n", "")
-    return rows.splitlines()
-
-  assert rows(found) == rows(written(tmp_path / "whole"))
+  assert rows_of(found) == rows_of(written(tmp_path / "whole"))

@@ -165,7 +165,12 @@ def json_document(**changed):
   """Returns a document in BioC's JSON with an annotation in a sentence."""
   annotation = {
     "id": 7,
-    "infons": {"type": "Gene", "identifier": "12;p|SUB|G|12|V", "score": 1},
+    "infons": {
+      "type": "Gene",
+      "identifier": "12;p|SUB|G|12|V",
+      "n": 1,
+      "score": 0.5,
+    },
     "locations": [{"offset": 4, "length": 4}],
     "text": "rats",
   }

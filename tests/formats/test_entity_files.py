@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from formats import bioc
 from formats import documents
 from formats import entity_files
 from formats import pubtator
@@ -102,7 +103,58 @@ def test_pubtator_has_title_abstract_and_a_blank_line_between_documents():
     "\n"
     "3|t|Nothing.\n"
     "3|a|\n"
+    "\n"
   )
+
+
+def bioc_of(found, entities):
+  text = entity_files.to_bioc(found, entities)
+  text = entity_files.BIOC_HEADER + text + entity_files.BIOC_FOOTER
+  return text.encode("utf-8")
+
+
+def test_bioc_keeps_ids_texts_titles_and_entities():
+  found, entities = sample()
+  again = bioc.parse(bioc_of(found, entities), "out.xml")
+  assert [d[:3] for d in again] == [tuple(d) for d in found]
+  for items, read in zip(entities, again):
+    assert [(m.spans, m.type, m.concepts) for m in read.mentions] == [
+      (((e.start, e.end),), e.type or "entity", ()) for e in items
+    ]
+    names = [m.id for m in read.mentions]
+    assert names == ["T%d" % i for i in range(1, len(names) + 1)]
+
+
+def test_bioc_has_passages_with_their_annotations():
+  found, entities = sample()
+  text = bioc_of(found[:1], [entities[0][1:3]]).decode()
+  assert (
+    "<collection>\n<source>BioALBERT</source>\n<date></date>\n<key>" in text
+  )
+  assert text.endswith(
+    "<document>\n<id>12</id>\n<passage>\n"
+    '<infon key="type">title</infon>\n<offset>0</offset>\n'
+    "<text>\u03b2-APC &amp; FAP.</text>\n"
+    '<annotation id="T1">\n<infon key="type">Disease</infon>\n'
+    '<infon key="score">0.5</infon>\n<location offset="8" length="3"/>\n'
+    "<text>FAP</text>\n</annotation>\n</passage>\n<passage>\n"
+    '<infon key="type">abstract</infon>\n<offset>13</offset>\n'
+    "<text>In FAP, CRC rose.</text>\n"
+    '<annotation id="T2">\n<infon key="type">Disease</infon>\n'
+    '<infon key="score">0.5</infon>\n<location offset="16" length="3"/>\n'
+    "<text>FAP</text>\n</annotation>\n</passage>\n</document>\n</collection>\n"
+  )
+
+
+def test_bioc_has_spaces_for_what_xml_forbids_and_a_passage_always():
+  text = "a\x0cb\x00<\ufffe]]>\x85"
+  found = [documents.Document(name, text, None) for name in ("1", "2")]
+  found[1] = found[1]._replace(text="")
+  data = bioc_of(found, [[entity(text, 0, 3)], []])
+  first, second = bioc.parse(data, "out.xml")
+  assert (first.text, second.text) == ("a b < ]]>\x85", "")
+  assert first.mentions[0].text == "a b"
+  assert data.count(b"<passage>") == 2
 
 
 def test_brat_entities_across_line_ends_are_fragments():
@@ -253,6 +305,6 @@ def test_real_annotations_survive_a_round_trip(shared):
   assert written == ["\t".join(row[:5]) for row in rows if len(row) > 4]
 
 
-@pytest.mark.parametrize("write", ["to_jsonl", "to_pubtator"])
+@pytest.mark.parametrize("write", ["to_jsonl", "to_pubtator", "to_bioc"])
 def test_no_documents_give_no_lines(write):
   assert getattr(entity_files, write)([], []) == ""

@@ -32,4 +32,4 @@ def written(task, parts, outputs):
   file = task.label_file()
   pairs = zip(parts, outputs)
   texts = [task.format_label(part, task.label(part, o)) for part, o in pairs]
-  return file.header + file.separator.join(texts)
+  return file.header + "".join(texts) + file.footer

@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf
 
 from evaluation import results
 from formats import entity_files
+from formats import streams
 import run_ner
 from tests import test_layering
 from tests.helpers import REPO
@@ -219,6 +220,7 @@ def predict(trained, tmp_path, name, text, form):
     predict_file=str(tmp_path / name),
     output_dir=str(tmp_path / "out"),
     predict_format=form,
+    predict_gzip=form == "pubtator",
     do_train=None,
   )
   return tmp_path / "out"
@@ -241,13 +243,14 @@ def test_entities_of_raw_text_keep_its_characters(trained, tmp_path):
   assert page.count("lung cancer") >= 1 and "http" not in page.split("<body")[1]
 
 
-def test_pubtator_input_gives_pubtator_output(trained, tmp_path):
+def test_pubtator_input_gives_compressed_pubtator_output(trained, tmp_path):
   text = "7|t|Lung cancer\n7|a|The patients had fever.\n"
   output = predict(trained, tmp_path, "x.pubtator", text, "pubtator")
-  written = (output / "x.entities.pubtator").read_bytes()
+  packed = (output / "x.entities.pubtator.gz").read_bytes()
+  written = streams.unpacked(packed, "x")
   assert b"7\t0\t11\tLung cancer\tDisease" in written
   assert b"7\t29\t34\tfever\tSign" in written
-  parsed = documents_of(written, "x")
+  parsed = documents_of(packed, "x")
   assert parsed == documents_of(text.encode(), "x")
 
 

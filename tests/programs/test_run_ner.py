@@ -6,6 +6,7 @@ import pytest
 
 from common.errors import InputError
 from finetuning import splits
+from formats import bioc
 from formats import conll
 import run_ner
 from tests.helpers import tiny
@@ -233,17 +234,24 @@ def test_untyped_entities_have_a_type_everywhere(
   task = run_ner.Ner(tokenizer, 32, "jsonl", asked, known)
   task.learned = task.learn([UNTYPED])
   assert task.learned["entity_type"] == expected
-  later = run_ner.Ner(tokenizer, 32, "pubtator", known_type="Gene")
+  later = run_ner.Ner(tokenizer, 32, "bioc", known_type="Gene")
   later.learned = task.learned  # As task.json keeps it.
   outputs = [oracle(task, task.encode(UNTYPED, False).features)]
   scores, _ = later.score([UNTYPED], outputs, "dev")
   assert list(scores["types"]) == [expected]
   (example,) = parts_of(later, b"fever", "x.txt")
-  text = written(later, [example], outputs)
-  assert "\t0\t5\tfever\t%s\n" % expected in text
+  text = written(later, [example] * 2, outputs * 2)
+  for document in bioc.parse(text.encode("utf-8"), "x.xml"):
+    (mention,) = document.mentions
+    assert (mention.type, mention.text) == (expected, "fever")
   entities = later.label(example, outputs[0])
   page = later.page([example], [entities], "x", "y")
   assert 'data-type="%s"' % expected in page
+
+
+def test_brat_is_not_compressed(tmp_path):
+  with pytest.raises(InputError, match="--predict_gzip: brat reads no"):
+    tiny.run(run_ner, tmp_path, predict_format="brat", predict_gzip=True)
 
 
 def test_typed_entities_keep_their_types(tokenizer):
