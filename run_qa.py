@@ -2,9 +2,8 @@
 r"""Answers questions from a text: fine-tunes ALBERT on SQuAD or on BioASQ's
 factoid, list and yes/no questions, and computes the official scores.
 
-Reads SQuAD 1.1 and 2.0, BioBERT's files of BioASQ questions and BioASQ's own
-JSON. Questions without gold answers may also be JSON lines or a table. The
-usual recipe fine-tunes on SQuAD first:
+Reads SQuAD 1.1 and 2.0, BioBERT's files of BioASQ questions, BioASQ's own JSON,
+JSON lines and tables. The usual recipe fine-tunes on SQuAD first:
 
   python run_qa.py --task_name=squad --bioalbert_dir=weights \
     --train_file=train-v1.1.json --output_dir=output/squad
@@ -32,7 +31,16 @@ def define_flags():
     max_seq_length=384,
     num_train_epochs=3.0,
     train_batch_size=32,
-    predict_file="Questions to answer; scored if the file has gold answers.",
+    predict_file="Questions to answer: files, globs or folders, separated by "
+    "commas; scored if they have gold answers.",
+  )
+  flags.DEFINE_enum(
+    "predict_format",
+    "json",
+    ["json", "jsonl"],
+    "Format of the answers to --predict_file. json: SQuAD's and BioASQ's "
+    "documents, made of all answers at the end. jsonl: a question per line, "
+    "written as they come, to several files if there are many; not scored.",
   )
   flags.DEFINE_enum(
     "task_name",
@@ -43,7 +51,7 @@ def define_flags():
   flags.DEFINE_string(
     "golden_file",
     None,
-    "BioASQ JSON file with the gold answers of the test set.",
+    "BioASQ JSON file with the gold answers of the questions to answer.",
   )
   for name, default, text in (
     ("doc_stride", 128, "Number of pieces between the starts of two windows."),
@@ -85,10 +93,12 @@ import numpy as np
 
 from common import files
 from common.errors import InputError
+from common.errors import reject
 from common.errors import shorten
 from evaluation import bioasq
 from evaluation import metrics
 from finetuning import harness
+from finetuning import label_files
 from finetuning import spans
 from formats import questions
 from training import batches
@@ -96,21 +106,22 @@ from training import heads
 
 UNKNOWN = -1  # Not counted in the loss.
 YES_NO = ("no", "yes")  # By label id.
-SHOWN = 5  # Lost answers that are named without --verbose_logging.
+SHOWN = 5  # Lost answers and truncated questions that are named.
 
 # The flags of the same names.
 Options = collections.namedtuple(
   "Options",
   "task_name max_seq_length max_query_length doc_stride n_best_size "
   "max_answer_length list_threshold version_2_with_negative "
-  "null_score_diff_threshold verbose_logging",
+  "null_score_diff_threshold verbose_logging predict_format",
 )
 
 
 class QuestionTask(harness.Task):
   """Questions about texts, which are split into windows."""
 
-  kinds = ("json", "table", "rows")
+  kinds = unlabelled_kinds = ("json", "table", "rows")
+  label_kind = "answers"
   split_names = {
     "train": ("train.json",),
     "dev": ("dev.json", "devel.json"),
@@ -128,6 +139,8 @@ class QuestionTask(harness.Task):
     self.tokenizer = tokenizer
     self.options = options
     self.golden = golden
+    self.predict_format = options.predict_format
+    self._truncated = 0  # Questions so far.
     self.kind = options.task_name.split("-")[-1]
     self.metric = METRICS[options.task_name]
     room = options.max_seq_length - options.max_query_length - 3
@@ -168,7 +181,7 @@ class QuestionTask(harness.Task):
   def group(self, example):
     if self.kind == "squad":
       return example.context
-    return bioasq.question_id(example.id)
+    return questions.question_id(example.id)
 
   def windows(self, question, pieces):
     """Yields (features, batches.Window) for the Pieces of a text."""
@@ -182,10 +195,11 @@ class QuestionTask(harness.Task):
       yield batches.sequence_features(self.tokenizer, query, ids), window
 
   def warn_if_truncated(self, question):
-    """Returns whether a question is too long; warns if it is."""
+    """Returns whether a question is too long; warns of the first ones."""
     size = len(self.tokenizer.encode(question.text))
     most = self.options.max_query_length
-    if size > most:
+    self._truncated += size > most
+    if size > most and self._truncated <= SHOWN:
       logging.warning(
         "question %s: truncated from %d pieces to --max_query_length=%d",
         *(question.id, size, most),
@@ -193,42 +207,48 @@ class QuestionTask(harness.Task):
     return size > most
 
   def score(self, examples, outputs, split):
-    pairs = zip(examples, outputs)
-    n_bests = {q.id: self.n_best(q, windows) for q, windows in pairs}
-    files = {"nbest_predictions.json": n_bests}
-    odds = {}
-    if self.unanswerable:
-      odds = {name: spans.null_odds(n_best) for name, n_best in n_bests.items()}
-      files["null_odds.json"] = odds
-    threshold = self.options.null_score_diff_threshold
-    predictions = {
-      name: spans.choose(n_best, odds.get(name), threshold)
-      for name, n_best in n_bests.items()
-    }
-    files["predictions.json"] = predictions
+    n_bests = [self.n_best(*pair) for pair in zip(examples, outputs)]
+    return self._score(examples, n_bests, split)
+
+  def _score(self, examples, n_bests, split):
+    """Does what `score` does, with the best answers to each example."""
+    found = self._documents(examples, n_bests)
     if self.kind == "squad":
-      scores = squad_scores(examples, list(predictions.values()))
+      scores = squad_scores(examples, list(found["predictions"].values()))
     else:
-      answers = self._exact_answers(examples, n_bests.values())
-      files["BioASQform_BioASQ-answer.json"] = bioasq.submission(
-        self.kind, answers
-      )
+      answers = self._exact_answers(examples, n_bests)
+      found["BioASQform_BioASQ-answer"] = bioasq.submission(self.kind, answers)
       scores = self._bioasq_scores(examples, answers, split)
     prefix = "dev_" if split == "dev" else ""
     return scores, {
-      prefix + name: json.dumps(value, indent=4) + "\n"
-      for name, value in files.items()
+      "%s%s.json" % (prefix, name): json.dumps(value, indent=4) + "\n"
+      for name, value in found.items()
     }
+
+  def _documents(self, examples, n_bests):
+    """Returns the content of SQuAD's documents by their names."""
+    by_id = {q.id: n_best for q, n_best in zip(examples, n_bests)}
+    found, odds = {"nbest_predictions": by_id}, {}
+    if self.unanswerable:
+      odds = {name: spans.null_odds(n_best) for name, n_best in by_id.items()}
+      found["null_odds"] = odds
+    threshold = self.options.null_score_diff_threshold
+    found["predictions"] = {
+      name: spans.choose(n_best, odds.get(name), threshold)
+      for name, n_best in by_id.items()
+    }
+    return found
 
   def _exact_answers(self, examples, n_bests):
     """Returns {question id: exact answer}, from all texts of a question."""
-    groups = bioasq.by_question([(q.id, q.text) for q in examples], n_bests)
-    return {
-      name: bioasq.exact_answer(
-        self.kind, bioasq.pool(group), self.options.list_threshold
-      )
-      for name, group in groups.items()
-    }
+    pairs = [(q.id, q.text) for q in examples]
+    groups = questions.by_question(pairs, n_bests)
+    return {name: self._exact_answer(group) for name, group in groups.items()}
+
+  def _exact_answer(self, n_bests):
+    """Returns the exact answer to a question, from those of its texts."""
+    pooled = bioasq.pool(n_bests)
+    return bioasq.exact_answer(self.kind, pooled, self.options.list_threshold)
 
   def _bioasq_scores(self, examples, answers, split):
     """Returns the official scores, with the gold of --golden_file if given."""
@@ -236,10 +256,10 @@ class QuestionTask(harness.Task):
     if gold is not None:
       for sentence in bioasq.mismatches(gold, answers):
         logging.warning("--golden_file: %s", sentence)
-    elif examples[0].answers is None:
+    elif not _have_answers(examples):
       return {}
     else:
-      groups = bioasq.by_question(
+      groups = questions.by_question(
         [(q.id, q.text) for q in examples], [q.answers for q in examples]
       )
       gold = {
@@ -247,6 +267,37 @@ class QuestionTask(harness.Task):
         for name, group in groups.items()
       }
     return bioasq.scores(gold, answers)[self.kind]
+
+  def read_unlabelled(self, source, failed=reject):
+    return questions.read(source, self.kind, failed)
+
+  def parts(self, example):
+    return example.questions
+
+  def label(self, part, windows):
+    return [self.n_best(part, windows)]
+
+  def label_file(self):
+    return label_files.LabelFile("", "")
+
+  def format_label(self, example, label):
+    """Returns a line of JSON, or (questions.Asked, n-bests) for all together.
+
+    The line has all that the documents say of a question.
+    """
+    if self.predict_format == label_files.JSON:
+      return example, label
+    row = {"id": example.id, "question": example.questions[0].text}
+    if self.kind != "squad":
+      row.update(type=self.kind, exact_answer=self._exact_answer(label))
+    row.update(self._documents(example.questions, label))
+    return json.dumps(row) + "\n"
+
+  def score_labels(self, labels):
+    asked = [q for example, _ in labels for q in example.questions]
+    examples = questions.numbered(asked)  # Files may share ids.
+    n_bests = [n_best for _, label in labels for n_best in label]
+    return self._score(examples, n_bests, "test")
 
 
 class Span(QuestionTask):
@@ -415,16 +466,25 @@ def answer_spans(question):
   return list(dict.fromkeys(span for span in found if span is not None))
 
 
+def _have_answers(examples):
+  """Returns whether examples can be scored, which all gold answers allow."""
+  return bool(examples) and all(q.answers is not None for q in examples)
+
+
 def squad_scores(examples, predicted):
   """Returns the official scores of SQuAD; {} without gold answers."""
-  if examples[0].answers is None:
+  if not _have_answers(examples):
     return {}
   gold = [[t for a in q.answers for t in a.synonyms] for q in examples]
   return metrics.squad_scores(gold, predicted)
 
 
-def take_predict_file_as_test(command):
-  """Returns a Command with --predict_file as the test set, as in BERT."""
+def as_in_bert(command):
+  """Returns a Command with BERT's meaning of --predict_file.
+
+  This is the test set: it is answered unless --do_predict=false, and beside
+  training only where there is a --train_file.
+  """
   todo, data = command.todo, command.data
   if not data.predict_file:
     return command
@@ -435,10 +495,25 @@ def take_predict_file_as_test(command):
     )
   if todo.do_train is None:
     todo = todo._replace(do_train=bool(data.train_file))
-  if todo.do_predict is None:
-    todo = todo._replace(do_predict=True)
-  data = data._replace(test_file=data.predict_file, predict_file=None)
+  if todo.do_predict is False:
+    data = data._replace(predict_file=None)
+  todo = todo._replace(do_predict=False)
   return command._replace(todo=todo, data=data)
+
+
+def check_format(values):
+  """Rejects flags that go with one format of answers; raises InputError."""
+  is_whole = values.predict_format == label_files.JSON
+  if values.predict_gzip and is_whole:
+    raise InputError(
+      "--predict_gzip is for answers in lines; expected --predict_format=jsonl "
+      "with it"
+    )
+  if values.golden_file and values.predict_file and not is_whole:
+    raise InputError(
+      "--golden_file=%s: answers are scored all together; expected "
+      "--predict_format=json with it" % values.golden_file
+    )
 
 
 def read_golden(path, task_name):
@@ -455,7 +530,8 @@ def read_golden(path, task_name):
 
 def main(_):
   values = flag_groups.values()
-  command = take_predict_file_as_test(harness.read_command(values))
+  command = as_in_bert(harness.read_command(values))
+  check_format(values)
   golden = read_golden(values.golden_file, values.task_name)
   model = harness.load_model(command)
   task = YesNo if values.task_name == "bioasq-yesno" else Span

@@ -18,7 +18,6 @@ MAX_CHARACTERS = 100  # BioBERT's and BioASQ's limit for an exact answer.
 MAX_FACTOID_ANSWERS = 5
 TYPES = ("yesno", "factoid", "list")
 
-_SNIPPET_NUMBER = re.compile(r"_\d{3,}$")
 # In the order in which the official measure prints them.
 _FIGURES = [
   (kind, name)
@@ -30,16 +29,6 @@ _FIGURES = [
   )
   for name in names.split()
 ]
-
-
-def question_id(pair_id):
-  """Returns a question's id, given the id of the question and a snippet.
-
-  BioBERT's files number the snippets of a question with three digits or more:
-  "56c073fcef6e394741000020_003" -> "56c073fcef6e394741000020". An id of any
-  other form is the question's own.
-  """
-  return _SNIPPET_NUMBER.sub("", pair_id)
 
 
 def find_files(folder, name, kind):
@@ -65,27 +54,6 @@ def find_files(folder, name, kind):
       % (folder, os.path.basename(train), stem)
     )
   return train, tests
-
-
-def by_question(pairs, values):
-  """Returns {question id: [the value of each of its pairs]}, in order.
-
-  If question_id would merge different questions, the ids are not in BioBERT's
-  form, and each pair is a question of its own.
-
-  Args:
-    pairs: (id, text of the question), one for each question and snippet.
-    values: one for each pair.
-  """
-  texts, groups = {}, {}
-  for name, text in pairs:
-    texts.setdefault(question_id(name), set()).add(text)
-  for (name, _), value in zip(pairs, values):
-    shared = question_id(name)
-    if len(texts[shared]) == 1:
-      name = shared
-    groups.setdefault(name, []).append(value)
-  return groups
 
 
 def pool(n_bests):

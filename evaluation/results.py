@@ -391,7 +391,7 @@ def _gold_answers(folder, kind):
     for q in questions.parse(files.read(test), test, kind)
     if q.answers is not None
   ]
-  groups = bioasq.by_question(
+  groups = questions.by_question(
     [(q.id, q.text) for q in found], [q.answers for q in found]
   )
   return {n: (kind, questions.exact_answer(g)) for n, g in groups.items()}

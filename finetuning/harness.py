@@ -51,8 +51,14 @@ Training = collections.namedtuple(
   defaults=(None,),
 )
 
-# Flags on which labels depend, beside the model.
-_LABEL_FLAGS = ("max_seq_length", "padding", "precision", "predict_format")
+# Flags of some programs on which labels depend, beside the model.
+_LABEL_FLAGS = (
+  "max_seq_length padding precision predict_format task_name doc_stride "
+  "max_query_length n_best_size max_answer_length list_threshold "
+  "null_score_diff_threshold"
+).split()
+# What the files of scores are called.
+_SCORE_FILES = {"dev": "eval_results.txt", "test": "test_results.txt"}
 
 # What a fine-tuning command asks for. `flags` is {name: value} of the whole
 # command, for run_config.json; nothing is decided by it.
@@ -228,7 +234,15 @@ class Task:
   def format_label(self, example, label):
     """Returns the text to write of an example.
 
-    For a folder: (id of the example, {ending of a file: its text}).
+    For a folder: (id of the example, {ending of a file: its text}). For the
+    format label_files.JSON: what `score_labels` takes.
+    """
+    raise NotImplementedError
+
+  def score_labels(self, labels):
+    """Returns what `score` does of a test set, from all of its labels.
+
+    Called for the format label_files.JSON, whose files hold them together.
     """
     raise NotImplementedError
 
@@ -348,8 +362,7 @@ def check(command):
   for flag in ("allow_incomplete", "predict_gzip"):
     if getattr(data, flag) and not data.predict_file:
       raise InputError(
-        "--%s is for texts to label; expected it with --predict_file, and not "
-        "in run_qa.py" % flag
+        "--%s is for texts to label; expected it with --predict_file" % flag
       )
   if training.num_train_epochs <= 0:
     raise InputError(
@@ -454,13 +467,16 @@ class _Run(training_run.Run):
       )
     results = dict(self.results, task_name=self.command.task_name)
     if todo.do_eval:
-      results["dev"] = self._score("dev", "eval_results.txt")
+      results["dev"] = self._score("dev")
     if todo.do_predict:
-      results["test"] = self._score("test", "test_results.txt")
+      results["test"] = self._score("test")
     if todo.do_eval or todo.do_predict:
       files.write_json(self.path(run_files.RESULTS), results)
-    if self.command.data.predict_file:
-      _label(self)
+    if self.to_label:
+      scores = _label(self)
+      if scores is not None:
+        results["test"] = scores
+        files.write_json(self.path(run_files.RESULTS), results)
     return results
 
   def _flat(self, name):
@@ -623,7 +639,7 @@ class _Run(training_run.Run):
     stream = iter(list(found))
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]
 
-  def _score(self, name, results_name):
+  def _score(self, name):
     """Scores a split, writes its files, returns its part of results.json."""
     examples = self.splits[name].examples
     checkpoint = _choose_checkpoint(self)
@@ -633,14 +649,18 @@ class _Run(training_run.Run):
       if calibrated:
         self.task.learned = dict(self.task.learned, **calibrated)
         self._write_learned()
-    scores, texts = self.task.score(examples, outputs, name)
+    scored = self.task.score(examples, outputs, name)
+    return self.write_scores(name, checkpoint, *scored)
+
+  def write_scores(self, name, checkpoint, scores, texts):
+    """Writes what `score` returned; returns its part of results.json."""
     step = state.checkpoint_step(checkpoint)
     found = {"checkpoint": checkpoint, "global_step": step}
     report = self.task.report(scores) if scores else None
     if report:
       texts[name + "_report.txt"] = report
     if scores:
-      texts[results_name] = _results_text(scores, found)
+      texts[_SCORE_FILES[name]] = _results_text(scores, found)
     _write_texts(self.folder, texts)
     logging.info("written to %s: %s", self.folder, ", ".join(texts))
     place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
@@ -688,7 +708,11 @@ def _prediction_input(run, windows, name):
 
 
 def _label(run):
-  """Labels the texts of --predict_file and writes the labels."""
+  """Labels the texts of --predict_file and writes the labels.
+
+  Returns:
+    The part of results.json about them; None if they are not scored.
+  """
   checkpoint = _choose_checkpoint(run)
   windows = []  # Of the pool to predict; so the graph is built once.
   input_fn = _prediction_input(run, windows, "raw")
@@ -699,7 +723,10 @@ def _label(run):
       run.estimator, input_fn, checkpoint, len(pool), shown
     )
 
-  run.to_label.run(predict, _describe_labels(run, checkpoint))
+  labels = run.to_label.run(predict, _describe_labels(run, checkpoint))
+  if labels is None:
+    return None
+  return run.write_scores("test", checkpoint, *run.task.score_labels(labels))
 
 
 def _describe_labels(run, checkpoint):
@@ -710,7 +737,7 @@ def _describe_labels(run, checkpoint):
     hashes[checkpoint] = model_folder.hash_checkpoint(checkpoint)
   return {
     "task": run.task.name,
-    "flags": {name: flags[name] for name in _LABEL_FLAGS},
+    "flags": {name: flags[name] for name in _LABEL_FLAGS if name in flags},
     "learned": run.task.learned,
     "inputs": [given._asdict() for given in run.to_label.inputs],
     "sha256": hashes,

@@ -19,6 +19,7 @@ PAGE_CHARACTERS = 2000000
 
 # How file names of formats end, where this is not their name.
 _ENDINGS = {"bioc": "bioc.xml"}
+JSON = "json"  # Documents that are made of all labels at the end.
 
 # What a file of labels begins and ends with.
 LabelFile = collections.namedtuple("LabelFile", "header footer")
@@ -70,6 +71,8 @@ def _read_stripes(plan, description):
 
 class Shards:
   """Writes texts to the files or folders of a stripes.Plan with one lane."""
+
+  labels = None  # They are in files.
 
   def __init__(self, plan, file, description, earlier, is_gzip):
     """Takes a LabelFile, or None for folders with files of each text."""
@@ -143,6 +146,26 @@ class Folder:
     files.remove_folder(self._path)
 
 
+class Whole:
+  """Keeps the labels of all texts in `labels`, for others to write."""
+
+  def __init__(self):
+    self.labels = []
+
+  def add(self, stripe, label):
+    del stripe
+    self.labels.append(label)
+
+  def finish(self):
+    pass
+
+  def close(self):
+    pass
+
+  def written(self):
+    return ["%d labels" % len(self.labels)]
+
+
 class Page:
   """Collects the first texts and their labels, up to the limits of a page.
 
@@ -153,12 +176,10 @@ class Page:
     self.examples, self.labels, self.is_full = [], [], False
     self._characters = 0
 
-  def add(self, example, label, written):
-    """Adds a text; `written` is what Task.format_label returned."""
+  def add(self, example, label):
     full = self._characters > PAGE_CHARACTERS
     self.is_full |= full or len(self.examples) == PAGE_TEXTS
     if not self.is_full:
       self.examples.append(example)
       self.labels.append(label)
-      texts = [written] if isinstance(written, str) else written[1].values()
-      self._characters += sum(map(len, texts))
+      self._characters += len(repr((example, label)))

@@ -24,6 +24,7 @@ from common import stripes
 from common.errors import InputError
 from common.errors import reject
 from common.errors import until_failure
+from common.text import size_text
 from finetuning import label_files
 from finetuning import splits
 from formats import detect
@@ -35,6 +36,7 @@ from formats import streams
 POOL_WINDOWS = 2048
 POOL_PARTS = 10000
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
+WHOLE_BYTES = 1 << 28  # Stored bytes of input whose labels may be kept.
 LEFT_OUT = ".left_out.txt"
 
 # A part of a text (`example`) with its windows, the stripe that it belongs to,
@@ -92,10 +94,22 @@ class Labelling:
     name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
     count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
     names = [name]
-    if count > 1:
+    form = self._task.predict_format
+    if form == label_files.JSON:
+      self._reject_large()
+    elif count > 1:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
-    ending = label_files.ending(self._task.predict_format, self._is_gzip)
+    ending = label_files.ending(form, self._is_gzip)
     return ["%s.%s" % (name, ending) for name in names]
+
+  def _reject_large(self):
+    size = sum(given.bytes for given in self.inputs)
+    if size > WHOLE_BYTES:
+      raise InputError(
+        "--predict_format=json is made at the end, of all answers, for at most "
+        "%s of input; found %s, expected --predict_format=jsonl"
+        % (size_text(WHOLE_BYTES), size_text(size))
+      )
 
   def windows(self):
     """Returns the features of the windows of the first pool."""
@@ -103,10 +117,10 @@ class Labelling:
 
   def log(self, unk_id):
     """Logs what the first pool holds; warns if the vocabulary does not fit."""
-    examples = [item.example for item in self._first if item.is_last]
+    parts = [item.part for item in self._first]
     encoded = [item.encoded for item in self._first]
     path = self.inputs[0].path
-    splits.log("raw", splits.collect(path, examples, encoded), unk_id)
+    splits.log("raw", splits.collect(path, parts, encoded), unk_id)
 
   def run(self, predict, description):
     """Labels all texts and writes the labels, unless an earlier run did.
@@ -115,15 +129,16 @@ class Labelling:
       predict: function of a list of windows and a function that passes an
         iterator on; yields the predictions of the windows in their order.
       description: dict of what else the labels depend on.
+
+    Returns:
+      The labels of the format label_files.JSON, which are not written here.
     """
     earlier, is_finished = label_files.read_earlier(self._plan, description)
     if is_finished:
       logging.info("nothing to do: %s is finished", self._plan.name)
-      return
+      return None
     self._done = len(earlier)
-    output = label_files.Shards(
-      self._plan, self._task.label_file(), description, earlier, self._is_gzip
-    )
+    output = self._output(description, earlier)
     meter = _Meter(self._plan, self._done)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
@@ -142,6 +157,15 @@ class Labelling:
       " and %d more files" % more if more else "",
       ", ".join(output.written() + self._pages),
     )
+    return output.labels
+
+  def _output(self, description, earlier):
+    """Returns what takes the labels; see label_files.py."""
+    if self._task.predict_format == label_files.JSON:
+      return label_files.Whole()
+    return label_files.Shards(
+      self._plan, self._task.label_file(), description, earlier, self._is_gzip
+    )
 
   def _write_labels(self, output, predict, meter):
     page, stripe = None if self._done else label_files.Page(), self._done
@@ -153,7 +177,7 @@ class Labelling:
       if page and item.stripe:  # Before the first stripe is finished.
         page = self._write_page(page)
       elif page:
-        page.add(item.example, label, written)
+        page.add(item.example, label)
       output.add(item.stripe, written)
     if page:
       self._write_page(page)
@@ -261,8 +285,8 @@ class _Meter:
     self._total = plan.bytes
     self._at = plan.bytes * done // plan.stripes
     self._bar = progress.Bar(plan.bytes, "B", "labelled", self._at, scale=True)
-    self._counts = np.zeros(3)  # texts, windows, useful tokens
-    self._shown = np.zeros(3)
+    self._counts = np.zeros(4)  # texts, windows, useful tokens, truncated
+    self._shown = np.zeros(4)
     self._began = time.time()
 
   def watch(self, pool, windows):
@@ -283,7 +307,7 @@ class _Meter:
     return watched
 
   def _note(self, now, seconds):
-    texts, _, tokens = (now - self._shown) / seconds
+    texts, _, tokens, _ = (now - self._shown) / seconds
     self._shown = now
     return _rates(texts, tokens)
 
@@ -295,22 +319,25 @@ class _Meter:
   def log(self):
     """Logs the counts and the rates of this run."""
     seconds = max(time.time() - self._began, 1e-3)
-    texts, windows, tokens = self._counts
+    texts, windows, tokens, truncated = self._counts
     logging.info(
       "%d texts, %d windows, %d pieces in %s: %s",
       *(texts, windows, tokens, progress.clock(seconds)),
       _rates(texts / seconds, tokens / seconds),
     )
+    if truncated:
+      logging.warning("truncated %d inputs with too many pieces", truncated)
 
   def close(self):
     self._bar.close()
 
 
 def _counts(pool, windows):
-  """Returns the numbers of a pool's texts, windows and pieces."""
+  """Returns the numbers of a pool's texts, windows, pieces and truncations."""
   texts = sum(item.is_last for item in pool)
   pieces = sum(len(f["input_ids"]) for f in windows)
-  return np.array([texts, len(windows), pieces])
+  truncated = sum(item.encoded.truncated for item in pool)
+  return np.array([texts, len(windows), pieces, truncated])
 
 
 def _rates(texts, tokens):

@@ -52,7 +52,7 @@ TEXT_COLUMNS = (
   "note_text report"
 ).split()
 # The first columns of texts that come in pairs.
-_PAIRS = "sent1 text_a premise".split()
+_PAIRS = "sent1 text_a premise question".split()
 
 _LINES = 200  # At most so many lines are looked at.
 _CSV_NAME = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)

@@ -10,6 +10,7 @@ the file.
 import collections
 import contextlib
 import functools
+import itertools
 import json
 import re
 import unicodedata
@@ -17,16 +18,21 @@ import unicodedata
 from absl import logging
 
 from common.errors import InputError
+from common.errors import reject
 from common.errors import shorten
+from common.errors import until_failure
 from common.text import decode
 from common.text import load_json
 from common.text import parse_json_line
 from formats import tables
+from formats import unlabelled
 
 # A question about one context. `answers` is None if the file gives none, "yes"
 # or "no" for a yesno question, else a list of Answer; an empty list means that
 # the context is known to contain no answer.
 Question = collections.namedtuple("Question", "id text context answers")
+# All Questions that ask the same of several contexts, and the id of that.
+Asked = collections.namedtuple("Asked", "id questions")
 # An answer's spellings, all of them correct, and the offset in the context of
 # the only one; None if the file does not give it.
 Answer = collections.namedtuple("Answer", "synonyms start")
@@ -46,6 +52,9 @@ _COLUMNS = {
 }
 _OPTIONAL = ("id", "answers", "is_impossible")
 _LAYOUTS = {3: ("id", "question", "context"), 2: ("question", "context")}
+_SNIPPET_NUMBER = re.compile(r"_\d{3,}$")
+_DOCUMENT = re.compile(rb'^[^\n]*"(?:data|questions)"\s*:\s*\[')
+BLOCK = 1 << 22  # Characters of JSON lines to read at once.
 
 
 def parse(
@@ -82,6 +91,11 @@ def parse(
     found = _from_bioasq(root, path, kind, needs_answers, skipping)
   else:
     found = _from_squad(root, path, kind)
+  return _checked(found, path, needs_answers)
+
+
+def _checked(found, path, needs_answers=False):
+  """Returns the Questions of (place, Question) pairs; see `parse`."""
   _check_ids(found)
   lacking = [place for place, q in found if q.answers is None]
   if lacking and needs_answers:
@@ -96,6 +110,81 @@ def parse(
   if lacking:
     return [q._replace(answers=None) for _, q in found]
   return [q for _, q in found]
+
+
+def read(source, kind, failed=reject):
+  """Yields the questions of a file as Found, each with an Asked.
+
+  The contexts of a question belong together if they follow each other. In SQuAD
+  each is a question of its own. JSON lines are read in blocks, a line being a
+  row as in `parse` or one of BioASQ's questions. Other files are read at once.
+
+  Args:
+    source: a streams.Source.
+    kind: one of KINDS.
+    failed: called with the InputError of a line or a question of BioASQ that
+      can be left out. It may return.
+  """
+  begin = 0
+  for block in _blocks(source, kind, failed):
+    asked = [Asked(question.id, [question]) for question in block]
+    if kind != "squad":
+      asked = _with_contexts(block)
+    yield from unlabelled.spread(asked, source, begin)
+    begin = source.position
+
+
+def _with_contexts(questions):
+  """Returns the Asked of Questions; those of one follow each other."""
+  groups = by_question([(q.id, q.text) for q in questions], questions)
+  names = {q.id: name for name, group in groups.items() for q in group}
+  runs = itertools.groupby(questions, lambda question: names[question.id])
+  return [Asked(name, list(run)) for name, run in runs]
+
+
+def _blocks(source, kind, failed):
+  """Yields lists of the Questions of a file; a small file is a single list."""
+  head = source.head()
+  if _DOCUMENT.match(head) or not unlabelled.is_json_lines(head):
+    skipping = functools.partial(_skipping, failed)
+    yield parse(source.whole(), source.path, kind, skipping=skipping)
+    return
+  found, size = [], 0
+  for number, place, value in unlabelled.json_values(source, failed):
+    pairs = until_failure(_line_pairs(value, number, place, kind), failed)
+    for place, question in pairs:
+      if size >= BLOCK and not _are_one(question, found[-1][1]):
+        yield _checked(_numbered(found), source.path)
+        found, size = [], 0
+      found.append((place, question))
+      size += len(question.context)
+  if found:
+    yield _checked(_numbered(found), source.path)
+
+
+def _are_one(question, other):
+  """Returns whether two Questions may be one, about two contexts."""
+  return question_id(question.id) == question_id(other.id)
+
+
+@contextlib.contextmanager
+def _skipping(failed, _):
+  """Passes an InputError to `failed`."""
+  try:
+    yield
+  except InputError as error:
+    failed(error)
+
+
+def _line_pairs(value, number, place, kind):
+  """Yields (place, Question) of a row, or of one of BioASQ's questions."""
+  cells = tables.object_of(value, place)
+  if "snippets" not in cells:
+    row = tables.Row(place, number, cells)
+    yield _pair(*_records([row], place), kind)
+  elif cells.get("type") == kind:
+    root = {"questions": [value]}
+    yield from _from_bioasq(root, place, kind, False, contextlib.nullcontext)
 
 
 def parse_exact_answers(data, path, submitted=False):
@@ -154,6 +243,49 @@ def locate(context, answer):
     for is_part, span in _occurrences(context, text):
       found.append((is_part, i, abs(span[0] - start), span))
   return min(found)[-1] if found else None
+
+
+def numbered(questions):
+  """Returns Questions with a number behind each id that repeats (_000)."""
+  total = collections.Counter(question.id for question in questions)
+  seen, found = collections.Counter(), []
+  for question in questions:
+    name = question.id
+    number = "_%03d" % seen[name] if total[name] > 1 else ""
+    seen[name] += 1
+    found.append(question._replace(id=name + number))
+  return found
+
+
+def question_id(pair_id):
+  """Returns a question's id, given the id of the question and a snippet.
+
+  BioBERT's files number the snippets of a question with three digits or more:
+  "56c073fcef6e394741000020_003" -> "56c073fcef6e394741000020". An id of any
+  other form is the question's own.
+  """
+  return _SNIPPET_NUMBER.sub("", pair_id)
+
+
+def by_question(pairs, values):
+  """Returns {question id: [the value of each of its pairs]}, in order.
+
+  If question_id would merge different questions, the ids are not in BioBERT's
+  form, and each pair is a question of its own.
+
+  Args:
+    pairs: (id, text of the question), one for each question and snippet.
+    values: one for each pair.
+  """
+  texts, groups = {}, {}
+  for name, text in pairs:
+    texts.setdefault(question_id(name), set()).add(text)
+  for (name, _), value in zip(pairs, values):
+    shared = question_id(name)
+    if len(texts[shared]) == 1:
+      name = shared
+    groups.setdefault(name, []).append(value)
+  return groups
 
 
 def exact_answer(answers):
@@ -251,22 +383,30 @@ def _is_flat(root):
 
 def _from_rows(rows, path, kind):
   """Returns (place, Question) pairs of the Rows of a table."""
-  records = tables.records(
+  return _numbered([_pair(record, kind) for record in _records(rows, path)])
+
+
+def _records(rows, path):
+  return tables.records(
     rows, path, _COLUMNS, _LAYOUTS, _OPTIONAL, lists=("answers",)
   )
-  names = [r.values["id"] or str(r.line) for r in records]
-  total, seen = collections.Counter(names), collections.Counter()
-  found = []
-  for name, record in zip(names, records):
-    number = "_%03d" % seen[name] if total[name] > 1 else ""
-    seen[name] += 1
-    text, context = record.values["question"], record.values["context"]
-    answers = _row_answers(record, kind)
-    pair = Question(name + number, text, context, answers)
-    found.append((record.place, pair))
-  if all(q.answers == [] for _, q in found):  # A test set with hidden answers.
-    return [(place, q._replace(answers=None)) for place, q in found]
-  return found
+
+
+def _pair(record, kind):
+  """Returns the (place, Question) of a row, with the id in the file."""
+  name = record.values["id"] or str(record.line)
+  text, context = record.values["question"], record.values["context"]
+  answers = _row_answers(record, kind)
+  return record.place, Question(name, text, context, answers)
+
+
+def _numbered(pairs):
+  """Returns the (place, Question) pairs of a table with numbered ids."""
+  places, found = zip(*pairs)
+  found = numbered(found)
+  if all(q.answers == [] for q in found):  # A test set with hidden answers.
+    found = [q._replace(answers=None) for q in found]
+  return list(zip(places, found))
 
 
 def _row_answers(record, kind):

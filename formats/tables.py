@@ -134,7 +134,7 @@ def rows_of_text(text, path, columns, first_line=1):
     lines = enumerate(text.split("\n"), first_line)
     places = [("%s:%d" % (path, i), i, line) for i, line in lines]
     return [
-      Row(place, i, _object(parse_json_line(line, place), place))
+      Row(place, i, object_of(parse_json_line(line, place), place))
       for place, i, line in places
       if line.strip()
     ]
@@ -268,12 +268,12 @@ def rows_of(values, place):
   """Returns the Rows of a list of JSON objects; `place` is that of the list."""
   places = ["%s[%d]" % (place, i) for i in range(len(values))]
   return [
-    Row(where, i, _object(value, where))
+    Row(where, i, object_of(value, where))
     for i, (where, value) in enumerate(zip(places, values), 1)
   ]
 
 
-def _object(value, place):
+def object_of(value, place):
   """Returns an object of JSON with its keys in lower case."""
   if not isinstance(value, dict):
     raise InputError(

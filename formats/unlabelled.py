@@ -220,7 +220,7 @@ def json_values(source, failed=reject):
   Raises:
     InputError: it is no JSON, or too large to be read at once.
   """
-  if _is_json_lines(source.head()):
+  if is_json_lines(source.head()):
     for number, line in streams.lines(source):
       if line.strip():
         place = _place(source, number)
@@ -243,7 +243,7 @@ def is_array(source):
   )
 
 
-def _is_json_lines(head):
+def is_json_lines(head):
   """Returns whether JSON has a value per line, by its first bytes."""
   text = head.decode("utf-8-sig", "replace").lstrip()
   first, feed, _ = text.partition("\n")

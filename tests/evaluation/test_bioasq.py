@@ -192,34 +192,6 @@ def test_the_f1_of_a_class_that_gold_lacks_is_undefined():
   assert "f1_no undefined" in bioasq.report(results)
 
 
-@pytest.mark.parametrize(
-  "pair, question",
-  [
-    ("56c073fcef6e394741000020_003", "56c073fcef6e394741000020"),
-    ("q_1234", "q"),
-    ("a_b_000", "a_b"),
-    ("q_12", "q_12"),
-    ("q_003x", "q_003x"),
-    ("123", "123"),
-    ("q-003", "q-003"),
-    ("56c073fcef6e394741000020", "56c073fcef6e394741000020"),
-  ],
-)
-def test_the_number_of_a_snippet_is_cut_off_an_id(pair, question):
-  assert bioasq.question_id(pair) == question
-
-
-def test_pairs_are_grouped_by_question_in_order():
-  pairs = [("b_000", "B?"), ("a_000", "A?"), ("b_001", "B?"), ("c", "C?")]
-  groups = bioasq.by_question(pairs, [1, 2, 3, 4])
-  assert list(groups.items()) == [("b", [1, 3]), ("a", [2]), ("c", [4])]
-
-
-def test_questions_whose_ids_only_look_numbered_stay_apart():
-  pairs = [("q_001", "Who?"), ("q_002", "Where?"), ("q_003", "Where?")]
-  assert list(bioasq.by_question(pairs, "abc")) == ["q_001", "q_002", "q_003"]
-
-
 def entries(*pairs):
   return [{"text": t, "probability": p} for t, p in pairs]
 
@@ -258,8 +230,8 @@ def test_pooling_gives_the_same_submission_as_biobert(shared):
     n_bests = json.load(f)
   with open(os.path.join(folder, "4B1_BioASQform_BioASQ-answer.json")) as f:
     expected = json.load(f)
-  pairs = [(name, bioasq.question_id(name)) for name in n_bests]
-  groups = bioasq.by_question(pairs, n_bests.values())
+  pairs = [(name, questions.question_id(name)) for name in n_bests]
+  groups = questions.by_question(pairs, n_bests.values())
   answers = {
     name: bioasq.exact_answer("factoid", bioasq.pool(group), 0)
     for name, group in groups.items()

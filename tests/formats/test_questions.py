@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import InputError
 from formats import questions
+from formats import streams
 from formats.questions import Answer
 from formats.questions import Question
 
@@ -498,3 +499,114 @@ def test_tables_may_have_answers():
   assert questions.parse(text, "x", "squad")[0].answers == [(("kinase",), None)]
   text = b"question,context,answer\nIs it?,No kinase.,No\n"
   assert questions.parse(text, "x", "yesno")[0].answers == "no"
+
+
+@pytest.mark.parametrize(
+  "pair, question",
+  [
+    ("56c073fcef6e394741000020_003", "56c073fcef6e394741000020"),
+    ("q_1234", "q"),
+    ("a_b_000", "a_b"),
+    ("q_12", "q_12"),
+    ("q_003x", "q_003x"),
+    ("123", "123"),
+    ("q-003", "q-003"),
+    ("56c073fcef6e394741000020", "56c073fcef6e394741000020"),
+  ],
+)
+def test_the_number_of_a_snippet_is_cut_off_an_id(pair, question):
+  assert questions.question_id(pair) == question
+
+
+def test_pairs_are_grouped_by_question_in_order():
+  pairs = [("b_000", "B?"), ("a_000", "A?"), ("b_001", "B?"), ("c", "C?")]
+  groups = questions.by_question(pairs, [1, 2, 3, 4])
+  assert list(groups.items()) == [("b", [1, 3]), ("a", [2]), ("c", [4])]
+
+
+def test_questions_whose_ids_only_look_numbered_stay_apart():
+  pairs = [("q_001", "Who?"), ("q_002", "Where?"), ("q_003", "Where?")]
+  assert list(questions.by_question(pairs, "abc")) == [
+    "q_001",
+    "q_002",
+    "q_003",
+  ]
+
+
+# ------------------------------------------------------------------ streaming
+
+ROWS = [
+  {"id": "a", "question": "Who?", "context": "He."},
+  {"id": "a", "question": "Who?", "context": "She."},
+  {"id": "b_000", "question": "What?", "context": "It."},
+  {"id": "b_001", "question": "What?", "context": "That."},
+  {"id": "a", "question": "Who?", "context": "They."},
+]
+
+
+def read(value, kind="factoid", **options):
+  """Returns [(id, [(id, context)])] of a file's questions."""
+  text = value
+  if isinstance(value, list):
+    text = "".join(json.dumps(row) + "\n" for row in value)
+  elif isinstance(value, dict):
+    text = json.dumps(value)
+  source = streams.of_bytes(text.encode("utf-8"), "x.json")
+  found = list(questions.read(source, kind, **options))
+  positions = [f.position for f in found]
+  assert positions == sorted(positions) and positions[-1] <= len(text)
+  return [
+    (f.document.id, [(q.id, q.context) for q in f.document.questions])
+    for f in found
+  ]
+
+
+def test_contexts_that_follow_each_other_belong_to_one_question():
+  assert read(ROWS) == [
+    ("a", [("a_000", "He."), ("a_001", "She.")]),
+    ("b", [("b_000", "It."), ("b_001", "That.")]),
+    ("a", [("a_002", "They.")]),
+  ]
+  assert [len(pairs) for _, pairs in read(ROWS, "squad")] == [1] * 5
+
+
+def test_a_block_of_lines_ends_with_a_question(monkeypatch):
+  monkeypatch.setattr(questions, "BLOCK", 1)
+  rows = [
+    dict(row, id="c" if i == 4 else row["id"]) for i, row in enumerate(ROWS)
+  ]
+  assert read(rows) == [
+    ("a", [("a_000", "He."), ("a_001", "She.")]),
+    ("b", [("b_000", "It."), ("b_001", "That.")]),
+    ("c", [("c", "They.")]),
+  ]
+
+
+@pytest.mark.parametrize("form", ["document", "lines"])
+def test_a_question_of_bioasq_has_its_snippets(form):
+  value = BIOASQ if form == "document" else BIOASQ["questions"][:3]
+  found = read(value)
+  assert found[0] == ("56", [("56_000", "It is JNK."), ("56_001", "So it is.")])
+  assert read(value, "yesno") == [("57", [("57_000", "It is JNK.")])]
+
+
+def test_documents_and_tables_are_read_whole():
+  assert read(SQUAD, "squad") == [
+    ("a", [("a", "JNK is a kinase.")]),
+    ("7", [("7", "JNK is a kinase.")]),
+  ]
+  table = "id,question,context\na,Who?,He.\n"
+  assert read(table) == [("a", [("a", "He.")])]
+
+
+def test_lines_that_cannot_be_read_are_left_out_if_wanted():
+  lines = "".join(json.dumps(row) + "\n" for row in ROWS[:2])
+  damaged = lines + '{"id": "c", "question": "Who?"}\n{"id":\n' + lines
+  with pytest.raises(InputError, match="x.json:3: found no context"):
+    read(damaged)
+  errors = []
+  (found,) = read(damaged, failed=errors.append)
+  assert len(found[1]) == 4
+  assert ["x.json:3" in str(errors[0]), "x.json:4" in str(errors[1])] == [
+    True
+  ] * 2

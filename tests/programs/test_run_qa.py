@@ -10,6 +10,7 @@ import pytest
 
 from common import flag_groups
 from common.errors import InputError
+from finetuning import labelling
 from finetuning import spans
 from formats import questions
 from formats.questions import Answer
@@ -113,35 +114,6 @@ def go(tmp_path):
   return run
 
 
-def test_factoid_questions_are_learned_and_scored_by_the_golden_file(
-  go, tmp_path
-):
-  golden = {
-    "questions": [
-      {"id": "q%d" % i, "type": "factoid", "exact_answer": [["x", "FEVER"]]}
-      for i in range(4)
-    ]
-  }
-  (tmp_path / "golden.json").write_text(json.dumps(golden))
-  results = go(
-    train_file=write_questions(tmp_path / "a.json", "factoid", 40, 0),
-    predict_file=write_questions(tmp_path / "c.json", "factoid", 8, 2),
-    golden_file=str(tmp_path / "golden.json"),
-    do_train=None,
-    learning_rate=1e-2,
-    num_train_epochs=4.0,
-  )
-  assert results["test"]["strict"] == results["test"]["mrr"] == 1.0
-  assert results["test"]["answered"] == 4
-  output = tmp_path / "output"
-  assert set(read_json(output / "predictions.json").values()) == {"fever"}
-  n_best = read_json(output / "nbest_predictions.json")["q0_000"]
-  assert sum(e["probability"] for e in n_best) == pytest.approx(1)
-  submission = read_json(output / "BioASQform_BioASQ-answer.json")
-  assert [q["id"] for q in submission["questions"]] == ["q0", "q1", "q2", "q3"]
-  assert submission["questions"][0]["exact_answer"][0] == ["fever"]
-
-
 def test_yesno_questions_are_learned(go, tmp_path):
   results = go(
     task_name="bioasq-yesno",
@@ -158,7 +130,8 @@ def test_yesno_questions_are_learned(go, tmp_path):
   assert (output / "labels.txt").read_text() == "no\nyes\n"
 
 
-def test_squad_2_is_learned_with_unanswerable_questions(go, tmp_path, caplog):
+def test_squad_2_is_learned_and_then_bioasq(go, tmp_path, caplog):
+  """The usual recipe, with BioBERT's --predict_file and --golden_file."""
   caplog.set_level("INFO")
   results = go(
     task_name="squad",
@@ -173,15 +146,33 @@ def test_squad_2_is_learned_with_unanswerable_questions(go, tmp_path, caplog):
   odds = read_json(output / "null_odds.json")
   assert odds["q0_000"] > 0 > odds["q0_001"]
   assert not (output / "BioASQform_BioASQ-answer.json").exists()
+  golden = [
+    {"id": "q%d" % i, "type": "factoid", "exact_answer": [["x", "FEVER"]]}
+    for i in range(4)
+  ]
+  (tmp_path / "golden.json").write_text(json.dumps({"questions": golden}))
   caplog.clear()
-  go(  # Fine-tunes further on BioASQ, as is usual.
-    train_file=write_questions(tmp_path / "d.json", "factoid", 8, 0),
+  go(
+    train_file=write_questions(tmp_path / "d.json", "factoid", 16, 0),
+    predict_file=write_questions(tmp_path / "e.json", "factoid", 8, 2),
+    golden_file=str(tmp_path / "golden.json"),
     bioalbert_dir=str(output),
     output_dir=str(tmp_path / "bioasq"),
-    train_step=1,
+    do_train=None,
+    num_train_epochs=1.0,
   )
   assert "restored 27 variables" in caplog.text
   assert "new, with random weights: none" in caplog.text
+  output = tmp_path / "bioasq"
+  scores = read_json(output / "results.json")["test"]
+  assert scores["strict"] == scores["mrr"] == 1.0 and scores["answered"] == 4
+  assert "mrr = 1.0" in (output / "test_results.txt").read_text()
+  assert set(read_json(output / "predictions.json").values()) == {"fever"}
+  n_best = read_json(output / "nbest_predictions.json")["q0_000"]
+  assert sum(e["probability"] for e in n_best) == pytest.approx(1)
+  submission = read_json(output / "BioASQform_BioASQ-answer.json")
+  assert [q["id"] for q in submission["questions"]] == ["q0", "q1", "q2", "q3"]
+  assert submission["questions"][0]["exact_answer"][0] == ["fever"]
 
 
 @pytest.mark.parametrize(
@@ -205,6 +196,14 @@ def test_squad_2_is_learned_with_unanswerable_questions(go, tmp_path, caplog):
       "--golden_file=g: is for BioASQ's questions",
     ),
     ({"golden_file": "nowhere"}, "nowhere: cannot be read"),
+    (
+      {"golden_file": "g", "predict_file": "b", "predict_format": "jsonl"},
+      "--golden_file=g: answers are scored all together; expected",
+    ),
+    (
+      {"predict_gzip": True, "predict_file": "b"},
+      "--predict_gzip is for answers in lines",
+    ),
     ({"train_file": "nowhere"}, "nowhere: cannot be read"),
     ({"do_train": True}, "--do_train needs --data_dir, or --train_file"),
   ],
@@ -433,6 +432,97 @@ def test_questions_and_paragraphs_are_held_out_whole(new_task):
   assert new_task().group(a) == new_task().group(b) == "q"
   squad = new_task(task_name="squad")
   assert squad.group(a) == "x" and squad.group(b) == "y"
+
+
+# --------------------------------------------------- answering a --predict_file
+
+
+@pytest.fixture
+def questions_to_answer(tmp_path):
+  """A folder with JSON lines, BioASQ's document and a table of questions."""
+  folder = tmp_path / "asked"
+  folder.mkdir()
+  rows = [
+    {"id": "q%d" % (i // 3), "question": "What?", "context": "no fever %d" % i}
+    for i in range(30)
+  ]
+  (folder / "a.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+  snippets = [{"text": "fever"}, {"text": "the fever had"}]
+  asked = {"id": "b", "type": "factoid", "body": "What?", "snippets": snippets}
+  (folder / "b.json").write_text(json.dumps({"questions": [asked]}))
+  (folder / "c.csv").write_text("id,question,context\nq1,What?,with fever\n")
+  return folder
+
+
+def answer(task, folder, output, allow_incomplete=False):
+  """Answers as a model that is sure of all words; returns what is kept."""
+  found = labelling.Labelling(task, str(folder), str(output), allow_incomplete)
+  return found.run(lambda windows, shown: shown(iter(oracle(windows))), {})
+
+
+def lines_of(folder):
+  """Returns the lines of the files of answers in a folder."""
+  paths = sorted(folder.glob("*.jsonl"))
+  return [json.loads(x) for p in paths for x in p.read_text().splitlines()]
+
+
+def test_lines_of_answers_have_what_the_documents_have(
+  new_task, questions_to_answer, tmp_path
+):
+  task = new_task(predict_format="jsonl", **SMALL)
+  assert answer(task, questions_to_answer, tmp_path / "lines") is None
+  lines = lines_of(tmp_path / "lines")
+  names = ["q%d" % i for i in range(10)] + ["b", "q1"]
+  assert [line["id"] for line in lines] == names
+  assert [len(x["predictions"]) for x in lines] == [3] * 10 + [2, 1]
+  whole = new_task(**SMALL)
+  scores, files = whole.score_labels(
+    answer(whole, questions_to_answer, tmp_path / "whole")
+  )
+  assert not scores and not list(tmp_path.glob("whole/*"))
+  submission = json.loads(files["BioASQform_BioASQ-answer.json"])["questions"]
+  answers = {q["id"]: q["exact_answer"] for q in submission}
+  for line in lines:
+    assert line["type"] == "factoid" and line["question"] == "What?"
+    if line["id"] != "q1":  # Of two files: one question in the documents.
+      assert line["exact_answer"] == answers[line["id"]]
+  for name in ("predictions", "nbest_predictions"):
+    document = json.loads(files[name + ".json"])
+    for line in lines[:1] + lines[2:-1]:
+      assert line[name].items() <= document.items()
+    assert len(document) == sum(len(line[name]) for line in lines)
+
+
+def test_many_questions_become_several_files(
+  new_task, questions_to_answer, tmp_path, monkeypatch
+):
+  task = new_task(predict_format="jsonl", **SMALL)
+  answer(task, questions_to_answer, tmp_path / "one")
+  monkeypatch.setattr(labelling, "SHARD_BYTES", 500)
+  answer(task, questions_to_answer, tmp_path / "several")
+  assert len(list((tmp_path / "several").glob("*-of-*.jsonl"))) > 3
+  assert lines_of(tmp_path / "several") == lines_of(tmp_path / "one")
+  monkeypatch.setattr(labelling, "WHOLE_BYTES", 500)
+  with pytest.raises(InputError, match="of all answers, for at most 0.0 MB of"):
+    answer(new_task(**SMALL), questions_to_answer, tmp_path / "whole")
+
+
+def test_damaged_questions_are_left_out_if_wanted(
+  new_task, questions_to_answer, tmp_path
+):
+  with open(str(questions_to_answer / "a.jsonl"), "a") as f:
+    f.write('{"id": "x", "question": "What?"}\n')
+  (questions_to_answer / "d.json").write_text('{"data": [1]}')
+  task = new_task(predict_format="jsonl", **SMALL)
+  with pytest.raises(InputError, match="a.jsonl:31: found no context"):
+    answer(task, questions_to_answer, tmp_path / "out")
+  answer(task, questions_to_answer, tmp_path / "out", allow_incomplete=True)
+  assert len(lines_of(tmp_path / "out")) == 12
+  (path,) = (tmp_path / "out").glob("*.left_out.txt")
+  found = path.read_text().splitlines()
+  assert len(found) == 2
+  assert "a.jsonl:31: found no context" in found[0]
+  assert "d.json: data[0]: found '1', expected an object" in found[1]
 
 
 # --------------------------------------------------------------------- scoring
