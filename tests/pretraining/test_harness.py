@@ -30,7 +30,7 @@ REFERENCE = os.path.join(FIXTURES, "reference_model")
 
 
 # Flags of the run that the fixture `trained` makes.
-OF_TRAINED = {"num_train_steps": 4}
+OF_TRAINED = {"num_train_steps": 4, "num_accumulation_steps": 3}
 
 
 def results(folder):
@@ -94,7 +94,11 @@ def reference(tmp_path, request):
 OF_REFERENCE = dict(max_seq_length=32, max_predictions_per_seq=6)
 
 
-@pytest.mark.parametrize("reference", ["base", "groups"], indirect=True)
+@pytest.mark.parametrize(
+  "reference",
+  ["base", pytest.param("groups", marks=pytest.mark.once)],
+  indirect=True,
+)
 def test_losses_and_accuracies_equal_the_reference(reference):
   run(
     reference,
@@ -164,7 +168,9 @@ def test_run_leaves_checkpoints_curves_and_results(trained):
   assert results(trained)["global_step"] == str(best[0])
 
 
-def test_same_command_resumes_and_leaves_a_finished_run_alone(copy, caplog):
+def test_same_command_resumes_without_a_break_and_leaves_a_finished_run_alone(
+  trained, copy, caplog
+):
   output = copy / "output"
   for path in output.glob("model.ckpt-4*"):
     path.unlink()
@@ -174,7 +180,9 @@ def test_same_command_resumes_and_leaves_a_finished_run_alone(copy, caplog):
     run(copy, **OF_TRAINED)
   lines = [r.getMessage() for r in caplog.records]
   assert "training from step 2 to 4" in lines
-  assert "4" in steps_of(copy)
+  whole = variables(trained / "output" / "model.ckpt-4")
+  for name, value in variables(output / "model.ckpt-4").items():
+    np.testing.assert_array_equal(value, whole[name], err_msg=name)
   last = (output / "model.ckpt-4.index").stat().st_mtime_ns
   run(copy, **OF_TRAINED)
   assert (output / "model.ckpt-4.index").stat().st_mtime_ns == last
@@ -184,23 +192,6 @@ def test_output_folder_in_use_is_refused(folder):
   with files.locked(str(folder / "output")):
     with pytest.raises(InputError, match="output: another run is writing"):
       run(folder)
-
-
-def test_resumed_run_ends_as_one_without_a_break(folder):
-  flags = dict(
-    OF_TRAINED,
-    num_accumulation_steps=3,
-    keep_checkpoint_max=0,
-  )
-  run(folder, **flags)
-  output = folder / "output"
-  whole = variables(output / "model.ckpt-4")
-  for path in list(output.glob("model.ckpt-4*")):
-    path.unlink()
-  (output / "training_state.json").unlink()
-  run(folder, **flags)
-  for name, value in variables(output / "model.ckpt-4").items():
-    np.testing.assert_array_equal(value, whole[name], err_msg=name)
 
 
 def test_output_folder_of_another_run_is_rejected(copy):
@@ -232,7 +223,7 @@ def test_optimizer_state_continues_the_schedule(trained, folder):
     folder,
     init_checkpoint=str(first),
     init_optimizer_state=True,
-    num_train_steps=4,
+    **OF_TRAINED,
   )
   before = variables(first)
   start = variables(folder / "output" / "model.ckpt-2")
