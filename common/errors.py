@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The error that users can fix, and how its messages quote what they found."""
 
+import contextlib
 import errno
 import re
 
@@ -30,6 +31,15 @@ class InputError(ValueError):
 def reject(error):
   """Raises an InputError: what readers do with it unless they may go on."""
   raise error
+
+
+@contextlib.contextmanager
+def caught(failed):
+  """Passes an InputError of its block to `failed`."""
+  try:
+    yield
+  except InputError as error:
+    failed(error)
 
 
 def until_failure(items, failed):

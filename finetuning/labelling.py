@@ -69,6 +69,7 @@ class Labelling:
     """
     self._left_out = []  # Messages about them.
     self._failed = self._left_out.append if allow_incomplete else reject
+    self._failed_rest = self._leave_out_rest if allow_incomplete else reject
 
     def sniff(path):
       try:
@@ -110,6 +111,10 @@ class Labelling:
         "%s of input; found %s, expected --predict_format=jsonl"
         % (size_text(WHOLE_BYTES), size_text(size))
       )
+
+  def _leave_out_rest(self, error):
+    """Notes an error after which a file cannot be read on."""
+    self._failed("%s; so the rest of this file is left out" % error)
 
   def windows(self):
     """Returns the features of the windows of the first pool."""
@@ -242,7 +247,7 @@ class Labelling:
       if plan.stripe(end) < self._done:
         continue
       examples = self._task.read_unlabelled(_source(given.path), self._failed)
-      for found in until_failure(examples, self._failed):
+      for found in until_failure(examples, self._failed_rest):
         stripe = plan.stripe(begin)
         begin = plan.place(number, found.position)
         if stripe >= self._done:

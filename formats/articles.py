@@ -14,6 +14,7 @@ import tarfile
 from lxml import etree
 
 from common.errors import InputError
+from common.errors import caught
 from common.errors import reject
 from common.errors import until_failure
 from formats import safe_xml
@@ -177,14 +178,15 @@ def _without(match):
 # --------------------------------------------------------------------- PubMed
 
 
-def read_pubmed(source, counts):
+def read_pubmed(source, counts, failed=reject):
   """Yields the Articles of PubMed's XML, also those without an abstract.
 
   `paragraphs` are the parts of the abstract, each after its label ("METHODS: We
   ..."), as PubMed shows them. Brackets around a translated title are removed.
   English abstracts in OtherAbstract follow. Abstracts in other languages and
   the list of deleted records are left out and counted in `counts`. A record
-  issued twice appears twice.
+  issued twice appears twice. `failed` is called with the InputError of a
+  record; it may return.
   """
   tags = _RECORDS + ("DeleteCitation",)
   elements = safe_xml.elements(
@@ -194,7 +196,8 @@ def read_pubmed(source, counts):
     if element.tag == "DeleteCitation":
       counts["records listed as deleted"] += len(element)
     else:
-      yield _record(element, source, counts)
+      with caught(failed):
+        yield _record(element, source, counts)
 
 
 def _record(record, source, counts):
@@ -243,12 +246,13 @@ def read_jats(source, counts, failed=reject):
   paragraph follows the paragraph. Formulas, tables, notes, references,
   supplements and everything in `back` are left out; articles in other
   languages, replies and files that are not articles are counted in `counts`.
-  `failed` is called with the InputError of a file of an archive; it may return.
+  `failed` is called with the InputError of an article, or of the rest of a file
+  of an archive; it may return.
   """
   if source.is_tar():
     yield from _read_archive(source, counts, failed)
     return
-  for article in _articles(source.blocks(), source.path, counts):
+  for article in _articles(source.blocks(), source.path, counts, failed):
     yield article._replace(position=source.position)
 
 
@@ -275,7 +279,7 @@ def _read_archive(source, counts, failed):
         found = True
         place = "%s:%s" % (source.path, name)
         blocks = itertools.chain([first], blocks)
-        found_in_file = _articles(blocks, place, counts)
+        found_in_file = _articles(blocks, place, counts, failed)
         for article in until_failure(found_in_file, failed):
           yield article._replace(position=source.position_of(end))
       else:
@@ -292,7 +296,7 @@ def _read_archive(source, counts, failed):
     )
 
 
-def _articles(blocks, place, counts):
+def _articles(blocks, place, counts, failed):
   """Yields the Articles of a file, with None as position."""
   elements = safe_xml.elements(
     blocks,
@@ -305,9 +309,10 @@ def _articles(blocks, place, counts):
   )
   for element in elements:
     _remove_namespace(element)
-    article = _article(element, place, counts)
-    if article:
-      yield article
+    with caught(failed):
+      article = _article(element, place, counts)
+      if article:
+        yield article
 
 
 def _remove_namespace(article):

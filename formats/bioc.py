@@ -9,6 +9,8 @@ import contextlib
 import json
 
 from common.errors import InputError
+from common.errors import caught
+from common.errors import reject
 from common.errors import shorten
 from common.text import check_shape
 from common.text import check_whole
@@ -58,19 +60,21 @@ def parse(
   return documents
 
 
-def read_texts(source):
+def read_texts(source, failed=reject):
   """Yields (place, id, text, title or None) of the documents of BioC's XML.
 
-  Only one document at a time is in memory; see `parse` for the text.
+  Only one document at a time is in memory; see `parse` for the text. `failed`
+  is called with the InputError of a document; it may return.
   """
   elements = safe_xml.elements(
     source.blocks(), source.path, ("document",), ("collection",), _EXPECTED
   )
   for element in elements:
-    safe_xml.check_entities(element, source.path)
-    name = safe_xml.child_text(element, "id", source.path)
-    place = safe_xml.place(element, source.path)
-    yield (place, name) + _text(element, source.path)
+    with caught(failed):
+      safe_xml.check_entities(element, source.path)
+      name = safe_xml.child_text(element, "id", source.path)
+      place = safe_xml.place(element, source.path)
+      yield (place, name) + _text(element, source.path)
 
 
 def json_text(document, place):

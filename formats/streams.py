@@ -6,6 +6,7 @@ raise InputError with path and line.
 """
 
 import collections
+import contextlib
 import functools
 import io
 import itertools
@@ -15,6 +16,7 @@ import zlib
 from common import files
 from common import text
 from common.errors import InputError
+from common.errors import reject
 
 BLOCK = 1 << 16  # bytes to read from the stored file at once
 MAX_LINE = text.MAX_LINE
@@ -41,11 +43,21 @@ def unpacked(data, path):
   return of_bytes(data, path).whole()
 
 
-def lines(source):
+def lines(source, failed=reject):
   """Yields (number, line with its line feed) of a file in UTF-8.
 
-  A byte order mark before the first line is left out.
+  A byte order mark before the first line is left out. `failed` is called with
+  the InputError of a line that is not UTF-8; if it returns, that is left out.
   """
+  for number, line in lines_or_errors(source):
+    if isinstance(line, InputError):
+      failed(line)
+    else:
+      yield number, line
+
+
+def lines_or_errors(source):
+  """Yields what `lines` does, and the InputErrors in place of lines."""
   rest, number = b"", 1
   for block in itertools.chain(source.blocks(), [b""]):
     data = rest + block
@@ -53,14 +65,25 @@ def lines(source):
     rest = data[end:]
     if len(rest) > MAX_LINE:
       raise text.endless_line(source.path, number)
-    decoded = _decode(data[:end], source.path, number)
-    for line in io.StringIO(decoded, "\n"):
-      yield number, line.lstrip("\ufeff") if number == 1 else line
+    for line in _decoded(data[:end], source.path, number):
+      if number == 1 and isinstance(line, str):
+        line = line.lstrip("\ufeff")
+      yield number, line
       number += 1
 
 
-def _decode(data, path, first_line):
-  """Decodes complete lines; `first_line` is the number of the first."""
+def _decoded(data, path, first_line):
+  """Returns an iterable of complete lines, or InputErrors in their place."""
+  with contextlib.suppress(UnicodeDecodeError):
+    if b"\0" not in data:
+      return io.StringIO(data.decode("utf-8"), "\n")
+  return [
+    _decode_line(line, "%s:%d" % (path, number))
+    for number, line in enumerate(io.BytesIO(data), first_line)
+  ]
+
+
+def _decode_line(data, place):
   wrong = data.find(b"\0")
   try:
     decoded = data.decode("utf-8")
@@ -69,9 +92,9 @@ def _decode(data, path, first_line):
   if wrong < 0:
     return decoded
   why = "no text has" if data[wrong] == 0 else "is not UTF-8"
-  raise InputError(
-    "%s:%d: found byte 0x%02x, which %s, expected text in UTF-8"
-    % (path, first_line + data.count(b"\n", 0, wrong), data[wrong], why)
+  return InputError(
+    "%s: found byte 0x%02x, which %s, expected text in UTF-8"
+    % (place, data[wrong], why)
   )
 
 

@@ -8,23 +8,21 @@ ignored.
 """
 
 import collections
-import csv
 import json
 import re
 
 from absl import logging
 
 from common.errors import InputError
+from common.errors import caught
 from common.errors import reject
 from common.errors import shorten
 from common.text import check_lines
 from common.text import check_whole
 from common.text import decode
 from common.text import parse_json_line
+from formats import csv_rows
 from formats import streams
-
-# The module's own limit of a cell is shorter than many a clinical note.
-csv.field_size_limit(streams.MAX_LINE)
 
 # `place` is "file:line", for messages; `line` counts from 1; `values` maps the
 # names of columns to strings, or to None where a row has no value.
@@ -177,65 +175,36 @@ def stream(source, layout, failed=reject):
   Args:
     source: a streams.Source.
     layout: its detect.Layout.
-    failed: called with the InputError of a row of another width; may return.
+    failed: called with the InputError of a row that is damaged or of another
+      width; may return.
 
   Raises:
     InputError: there is no row, or one is malformed.
   """
   line = None
-  for line, cells in _stream_cells(source, layout):
-    if len(cells) != len(layout.names):
-      found = source.path, line, _count(cells), len(layout.names)
-      error = InputError(
-        "%s:%d: found %s, expected %d as in the header" % found
-      )
-      failed(error)
-      continue
+  read_rows = csv_rows.stream if layout.quoted else _plain_rows
+  rows = read_rows(source, layout.delimiter, len(layout.names), failed)
+  next(rows, None)
+  for line, cells in rows:
     yield line, dict(zip(layout.names, cells))
   if line is None:
     raise InputError("%s: found a header and no rows below it" % source.path)
 
 
-def _stream_cells(source, layout):
-  """Yields (line, cells) of the rows below a header."""
-  if not layout.quoted:
-    lines = ((i, line.rstrip("\r\n")) for i, line in streams.lines(source))
-    rows = ((i, s.split(layout.delimiter)) for i, s in lines if s.strip())
-    next(rows)
-    may_warn = True
-    for line, cells in rows:
-      if may_warn and any(map(_CSV_CELL.fullmatch, cells)):
-        _warn_of_quotes("%s:%d" % (source.path, line))
-        may_warn = False
+def _plain_rows(source, delimiter, width, failed):
+  """Yields (line, cells) of a table without quoting; see csv_rows.stream."""
+  may_warn = True
+  for line, text in streams.lines(source, failed):
+    if not text.strip():
+      continue
+    place, cells = "%s:%d" % (source.path, line), text.rstrip("\r\n")
+    cells = cells.split(delimiter)
+    if may_warn and any(map(_CSV_CELL.fullmatch, cells)):
+      _warn_of_quotes(place)
+      may_warn = False
+    with caught(failed):
+      csv_rows.reject_width(cells, width, place)
       yield line, cells
-    return
-  size = 0
-
-  def lines_of_rows():
-    nonlocal size
-    for _, text in streams.lines(source):
-      size += len(text)
-      if size > streams.MAX_LINE:
-        raise InputError(
-          "%s:%d: found a row of more than %d characters, expected shorter rows"
-          % (source.path, line, streams.MAX_LINE)
-        )
-      yield text
-
-  reader = csv.reader(lines_of_rows(), delimiter=layout.delimiter, strict=True)
-  header, line = None, 1
-  try:
-    for cells in reader:
-      if header is None:
-        header = cells or None
-      elif cells:
-        yield line, cells
-      line, size = reader.line_num + 1, 0
-  except csv.Error as error:
-    raise InputError(
-      "%s:%d: found a damaged row (%s), expected quotes around a text and "
-      "doubled inside it" % (source.path, line, error)
-    ) from error
 
 
 def to_tsv(rows):
@@ -289,7 +258,7 @@ def _split(text, path, columns, first_line):
   plain = _split_lines(text, delimiter, first_line)
   if '"' not in text:
     return plain
-  quoted = _read_csv(text, delimiter, first_line)
+  quoted = csv_rows.read(text, delimiter, first_line)
   if _is_better(quoted, plain):
     logging.info("%s: read without the quotation marks of CSV", path)
     return quoted
@@ -311,7 +280,7 @@ def _warn_of_quotes(place):
 def is_quoted(text, delimiter):
   """Returns whether a table quotes cells as CSV does."""
   return '"' in text and _is_better(
-    _read_csv(text, delimiter), _split_lines(text, delimiter)
+    csv_rows.read(text, delimiter), _split_lines(text, delimiter)
   )
 
 
@@ -344,29 +313,6 @@ def _find_delimiter(first_line, known):
     if "\t" not in first_line and len(cells) > 1 and known.intersection(cells):
       return delimiter
   return "\t"
-
-
-def _read_csv(text, delimiter, first_line=1):
-  """Returns (line, cells) of CSV; None if a quotation mark is not CSV's."""
-  cell = re.compile(
-    r'(?:"([^"]*(?:""[^"]*)*)"|([^"\r\n%s]*))(%s|\r?\n|\r?\Z)'
-    % (delimiter, delimiter)
-  )
-  rows, cells, line, at = [], [], first_line, 0
-  begin = at
-  while at < len(text) or cells:
-    match = cell.match(text, at)
-    if not match:
-      return None
-    quoted, bare, end = match.groups()
-    cells.append(bare if quoted is None else quoted.replace('""', '"'))
-    at = match.end()
-    if end != delimiter:
-      if len(cells) > 1 or cells[0].strip():
-        rows.append((line, cells))
-      line += text.count("\n", begin, at)
-      cells, begin = [], at
-  return rows
 
 
 def _align(rows, columns):
@@ -423,7 +369,7 @@ def _from_cells(rows, path, columns, layouts, optional, gold):
       line = "the header" if names else "line %d" % first.line
       raise InputError(
         "%s: found %s, expected %d as in %s"
-        % (row.place, _count(row.cells), width, line)
+        % (row.place, csv_rows.count(row.cells), width, line)
       )
   if not names:
     _reject_unknown_header(rows, columns, layouts)
@@ -531,7 +477,11 @@ def _possible_orders(rows, columns, layouts, optional, gold):
     return rows[0].cells, every[-1]
   raise InputError(
     "%s: found %s, expected %s"
-    % (rows[0].place, _count(rows[0].cells), _describe(columns, layouts))
+    % (
+      rows[0].place,
+      csv_rows.count(rows[0].cells),
+      _describe(columns, layouts),
+    )
   )
 
 
@@ -583,7 +533,7 @@ def _fits(table, order, gold, is_gold):
 def _describe_texts(table, cells, unclear):
   """Returns a description of columns in a wrong order, for error messages."""
   if unclear:
-    return "found %s that cannot be told apart" % _count(cells)
+    return "found %s that cannot be told apart" % csv_rows.count(cells)
   words = list(map(_mean_words, table))
   longest = words.index(max(words))
   return "found the texts in column %d of %d (%s)" % (
@@ -640,10 +590,6 @@ def _describe(columns, layouts):
   if not orders:
     return header + ", or JSON lines"
   return "%s, or without one the columns %s" % (header, " or ".join(orders))
-
-
-def _count(cells):
-  return "1 column" if len(cells) == 1 else "%d columns" % len(cells)
 
 
 def _cell(value):

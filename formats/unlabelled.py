@@ -5,7 +5,6 @@ A path names the file in error messages; the content says what it is.
 """
 
 import collections
-import contextlib
 import json
 import re
 
@@ -13,6 +12,7 @@ from absl import logging
 
 from common import files
 from common.errors import InputError
+from common.errors import caught
 from common.errors import first_five
 from common.errors import reject
 from common.errors import shorten
@@ -128,8 +128,8 @@ def stream(source, kind, dropped, failed=reject):
 
 
 def _read_lines(source, dropped, failed):
-  del dropped, failed
-  for number, line in streams.lines(source):
+  del dropped
+  for number, line in streams.lines(source, failed):
     if line.strip():
       document = documents.Document(str(number), line.rstrip("\r\n"), None)
       yield Found(document, _place(source, number), source.position)
@@ -154,24 +154,15 @@ def _read_table(source, dropped, failed):
 def _read_json(source, dropped, failed):
   del dropped
   for number, place, value in json_values(source, failed):
-    found = _json_documents(value, number, place)
-    for document in until_failure(found, failed):
+    for document in _json_documents(value, number, place, failed):
       yield Found(document, place, source.position)
 
 
 def _read_pubtator(source, dropped, failed):
   del dropped
   annotations = 0
-
-  @contextlib.contextmanager
-  def skipping(_):
-    try:
-      yield
-    except InputError as error:
-      failed(error)
-
   lines = (line for _, line in streams.lines(source))
-  blocks = pubtator.blocks(lines, source.path, skipping)
+  blocks = pubtator.blocks(lines, source.path, lambda _: caught(failed))
   for number, name, title, abstract, rows in blocks:
     text = title + " " + abstract if abstract else title
     document = documents.Document(name, text, title)
@@ -181,14 +172,14 @@ def _read_pubtator(source, dropped, failed):
 
 
 def _read_bioc(source, dropped, failed):
-  del dropped, failed
-  for place, name, text, title in bioc.read_texts(source):
+  del dropped
+  for place, name, text, title in bioc.read_texts(source, failed):
     yield Found(documents.Document(name, text, title), place, source.position)
 
 
 def _read_pubmed(source, dropped, failed):
-  del failed
-  for number, article in enumerate(articles.read_pubmed(source, dropped), 1):
+  found = articles.read_pubmed(source, dropped, failed)
+  for number, article in enumerate(found, 1):
     yield _found_article(article, number, " ", source.path)
 
 
@@ -221,7 +212,7 @@ def json_values(source, failed=reject):
     InputError: it is no JSON, or too large to be read at once.
   """
   if is_json_lines(source.head()):
-    for number, line in streams.lines(source):
+    for number, line in streams.lines(source, failed):
       if line.strip():
         place = _place(source, number)
         yield from until_failure(_line_items(line, number, place), failed)
@@ -266,29 +257,28 @@ def _items(value, number, place):
     yield number, "%s, record %d" % (place, number), item
 
 
-def _json_documents(value, number, place):
-  """Yields the Documents of a value, without half of a surrogate pair."""
-  for document in _value_documents(value, number, place):
-    check_whole(document.id + document.text, place)
-    yield document
-
-
-def _value_documents(value, number, place):
+def _json_documents(value, number, place, failed):
   """Yields the Documents of a value: a string, an object or a collection."""
+  parts = bioc.json_documents(value)
+  make = _bioc_document if parts else _value_document
+  for part in parts or [value]:
+    with caught(failed):
+      document = make(part, number, place)
+      check_whole(document.id + document.text, place)
+      yield document
+
+
+def _value_document(value, number, place):
+  """Returns the Document of a string or an object."""
   if isinstance(value, str):
-    yield documents.Document(str(number), value, None)
-    return
+    return documents.Document(str(number), value, None)
   if not isinstance(value, dict):
     raise InputError(
       '%s: found %s, expected an object with a string under "text"'
       % (place, shorten(json.dumps(value), 60))
     )
-  parts = bioc.json_documents(value)
-  for part in parts:
-    yield _bioc_document(part, number, place)
-  if not parts:
-    values = {name.lower(): item for name, item in value.items()}
-    yield _document_of(values, number, place)
+  values = {name.lower(): item for name, item in value.items()}
+  return _document_of(values, number, place)
 
 
 def _bioc_document(value, number, place):
