@@ -242,11 +242,6 @@ def main(_):
       "--entity_type=%s: found nothing to train, expected it with --do_train, "
       "which saves it in task.json" % values.entity_type
     )
-  if values.predict_gzip and values.predict_format == "brat":
-    raise InputError(
-      "--predict_gzip: brat reads no compressed files; expected another "
-      "--predict_format with it"
-    )
   model = harness.load_model(command)
   task = Ner(
     model.tokenizer,

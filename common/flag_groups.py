@@ -322,7 +322,8 @@ def _define_data_flags(predict_file):
   flags.DEFINE_bool(
     "predict_gzip",
     False,
-    "Compress the predictions for --predict_file as .gz; not with brat.",
+    "Compress the predictions for --predict_file as .gz; not with the "
+    "formats brat and json.",
   )
   flags.DEFINE_bool(
     "train_on_dev", False, "Add the development set to the training set."

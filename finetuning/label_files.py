@@ -20,13 +20,22 @@ PAGE_CHARACTERS = 2000000
 # How file names of formats end, where this is not their name.
 _ENDINGS = {"bioc": "bioc.xml"}
 JSON = "json"  # Documents that are made of all labels at the end.
+_NEVER_GZIP = ("brat", JSON)
 
 # What a file of labels begins and ends with.
 LabelFile = collections.namedtuple("LabelFile", "header footer")
 
 
 def ending(predict_format, is_gzip):
-  """Returns how the name of a file of labels ends."""
+  """Returns how the name of a file of labels ends.
+
+  Raises InputError for a format that cannot be compressed.
+  """
+  if is_gzip and predict_format in _NEVER_GZIP:
+    raise InputError(
+      "--predict_gzip: found --predict_format=%s, whose readers take no "
+      "compressed files; expected another format" % predict_format
+    )
   packed = ".gz" if is_gzip else ""
   return _ENDINGS.get(predict_format, predict_format) + packed
 

@@ -18,6 +18,7 @@ import unicodedata
 from absl import logging
 
 from common.errors import InputError
+from common.errors import caught
 from common.errors import reject
 from common.errors import shorten
 from common.errors import until_failure
@@ -146,8 +147,9 @@ def _blocks(source, kind, failed):
   """Yields lists of the Questions of a file; a small file is a single list."""
   head = source.head()
   if _DOCUMENT.match(head) or not unlabelled.is_json_lines(head):
-    skipping = functools.partial(_skipping, failed)
-    yield parse(source.whole(), source.path, kind, skipping=skipping)
+    yield parse(
+      source.whole(), source.path, kind, skipping=lambda _: caught(failed)
+    )
     return
   found, size = [], 0
   for number, place, value in unlabelled.json_values(source, failed):
@@ -165,15 +167,6 @@ def _blocks(source, kind, failed):
 def _are_one(question, other):
   """Returns whether two Questions may be one, about two contexts."""
   return question_id(question.id) == question_id(other.id)
-
-
-@contextlib.contextmanager
-def _skipping(failed, _):
-  """Passes an InputError to `failed`."""
-  try:
-    yield
-  except InputError as error:
-    failed(error)
 
 
 def _line_pairs(value, number, place, kind):

@@ -54,9 +54,9 @@ def read(source, failed=reject):
 
   Args:
     source: a streams.Source.
-    failed: called with the InputError of a text that can be left out: a line of
-      JSON, a row of a table, lines of PubTator, a file of an archive, and a
-      text under the id of another. It may return.
+    failed: called with the InputError of a text that can be left out: a line, a
+      row of a table, lines of PubTator, a document of BioC, a record of PubMed,
+      an article, and a text under the id of another. It may return.
 
   Raises:
     InputError: the file has no text, is none of these formats, or is damaged.
@@ -260,10 +260,13 @@ def _items(value, number, place):
 def _json_documents(value, number, place, failed):
   """Yields the Documents of a value: a string, an object or a collection."""
   parts = bioc.json_documents(value)
-  make = _bioc_document if parts else _value_document
-  for part in parts or [value]:
+  for index, part in enumerate(parts or [value], 1):
     with caught(failed):
-      document = make(part, number, place)
+      if parts:
+        part_place = "%s, document %d" % (place, index)
+        document = _bioc_document(part, number, part_place)
+      else:
+        document = _value_document(value, number, place)
       check_whole(document.id + document.text, place)
       yield document
 

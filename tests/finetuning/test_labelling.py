@@ -261,6 +261,13 @@ def test_the_page_shows_the_first_texts_and_says_so(
   assert page.read_text() == ("a, This page shows the first 2 texts.: t0 t1")
 
 
+@pytest.mark.parametrize("form", ["brat", "json"])
+def test_some_formats_are_never_compressed(texts, tmp_path, form):
+  message = "--predict_gzip: found --predict_format=%s" % form
+  with pytest.raises(InputError, match=message):
+    label(texts, tmp_path / "out", Letters(form), is_gzip=True)
+
+
 def test_a_folder_of_labels_is_whole_and_never_replaced(texts, tmp_path):
   (texts / "c.jsonl").write_text('{"text": "x", "id": "t3"}\n')
   out = tmp_path / "out"
@@ -308,5 +315,7 @@ def test_incomplete_input_is_labelled_where_it_can_be(
   places = ["a.jsonl:11", "a.jsonl:12", "a.jsonl:13", "b.xml:1", "c.htm"]
   assert len(lines) == 5
   assert all(any(place in line for line in lines) for place in places)
+  rests = [line.endswith("the rest of this file is left out") for line in lines]
+  assert rests == ["b.xml" in line for line in lines]
   assert "left out 5 texts or rests of files" in caplog.text
   assert rows_of(found) == rows_of(written(tmp_path / "whole"))

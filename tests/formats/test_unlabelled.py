@@ -5,11 +5,13 @@ import gzip
 import json
 import logging
 import os
+import re
 
 import pytest
 
 from common import errors
 from formats import documents
+from formats import streams
 from formats import unlabelled
 from tests.helpers.unlabelled_texts import documents_of
 
@@ -230,7 +232,7 @@ SHAPES = [
   ),
   ("[1, 2]", "a:1, record 1: found '1', expected an object"),
   ("[[1], [2]]", "a:1, record 1: found '[1]', expected an object"),
-  ('{"documents": [{"passages": [{"text": "x"}]}]}', "a:1: found passages of"),
+  ('{"documents": [{"passages": [{"text": "x"}]}]}', "a:1, document 1: found"),
   ('[{"text": "x"}, ', "a:1:17: damaged JSON (Expecting value"),
   ("# x\n1|t|A.\n1|a|B.\n", "a:1: found '# x', expected id|t|title, then"),
   ("id,text\n", "a: found a header and no rows below it"),
@@ -246,6 +248,44 @@ def test_other_shapes_are_rejected_with_what_they_hold(data, message):
   with pytest.raises(errors.InputError) as raised:
     documents_of(data.encode(), "a")
   assert str(raised.value).startswith(message)
+
+
+DAMAGED = [
+  # content with a text One, damage and a text Two; messages about the damage
+  ("One\n\udcff\nTwo\n", ["a:2: found byte 0xff"]),
+  ('{"text": "One"}\n\udcff\n"x\n{"text": "Two"}\n', ["a:2: f", "a:3: f"]),
+  ("id\ttext\n1\tOne\n2\n3\t\udcff\n4\tTwo\n", ["a:3: f", "a:4: f"]),
+  ('id,text\n1,One\n2,"x"y\n3,Two\n', ["a:3: found a damaged row"]),
+]
+
+
+@pytest.mark.parametrize(("data", "messages"), DAMAGED)
+def test_local_damage_leaves_out_a_text_and_not_the_rest(data, messages):
+  failed = []
+  source = streams.of_bytes(data.encode("utf-8", "surrogateescape"), "a")
+  found = [f.document.text for f in unlabelled.read(source, failed.append)]
+  assert found == ["One", "Two"]
+  assert len(failed) == len(messages)
+  assert all(map(str.startswith, map(str, failed), messages)), failed
+
+
+def test_a_damaged_document_of_a_collection_is_left_out():
+  json_bioc = {"documents": BIOC_JSON["documents"] + [{"passages": 5}]}
+  json_bioc["documents"] += [dict(BIOC_JSON["documents"][0], id="9")]
+  entity = "<!DOCTYPE PubmedArticleSet SYSTEM 'x'>" + PUBMED.replace(
+    "A title", "&unknown;"
+  )
+  for data, number in (
+    (BIOC.replace("<id>7<", "<id> <"), 1),
+    (json.dumps(json_bioc), 2),
+    (entity, 1),
+  ):
+    failed = []
+    source = streams.of_bytes(data.encode(), "a")
+    assert len(list(unlabelled.read(source, failed.append))) == number, data
+    assert len(failed) == 1 and re.match(
+      "a:(1|2|1, document 2): found", str(failed[0])
+    )
 
 
 def test_copies_and_repeated_ids_are_logged(caplog):

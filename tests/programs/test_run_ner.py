@@ -249,11 +249,6 @@ def test_untyped_entities_have_a_type_everywhere(
   assert 'data-type="%s"' % expected in page
 
 
-def test_brat_is_not_compressed(tmp_path):
-  with pytest.raises(InputError, match="--predict_gzip: brat reads no"):
-    tiny.run(run_ner, tmp_path, predict_format="brat", predict_gzip=True)
-
-
 def test_typed_entities_keep_their_types(tokenizer):
   task = run_ner.Ner(tokenizer, 32, "jsonl", known_type="Disease")
   assert "entity_type" not in task.learn([TYPED])
