@@ -102,8 +102,8 @@ class Dc(sentence_tasks.SentenceTask):
       return super().read_unlabelled(source, failed)
     return map(_found_example, unlabelled.read(source, failed))
 
-  def rows_to_label(self, *args):
-    return label_sets.fix_header(super().rows_to_label(*args))
+  def mend_rows(self, rows):
+    return label_sets.fix_header(rows)
 
   def is_gold(self, cell):
     aspects = r"\d+_[01](\s*,\s*\d+_[01])*"

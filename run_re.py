@@ -60,6 +60,7 @@ from absl import logging
 
 from common.errors import InputError
 from common.errors import first_five
+from common.errors import reject
 from finetuning import harness
 from finetuning import sentence_tasks
 
@@ -96,8 +97,8 @@ class Re(sentence_tasks.OneLabel):
     self._warn_of_missing_marks(examples, path)
     return examples
 
-  def blocks_to_label(self, source):
-    for examples in super().blocks_to_label(source):
+  def blocks_to_label(self, source, failed=reject):
+    for examples in super().blocks_to_label(source, failed):
       self._warn_of_missing_marks(examples, source.path)
       yield examples
 

@@ -164,44 +164,31 @@ class SentenceTask(harness.Task):
 
   def read_unlabelled(self, source, failed=reject):
     """Yields the Examples of a file as Found; labels in it are left aside."""
-    del failed  # A block of rows is read or not.
     begin = 0
-    for examples in self.blocks_to_label(source):
+    for examples in self.blocks_to_label(source, failed):
       yield from unlabelled.spread(examples, source, begin)
       begin = source.position
 
-  def blocks_to_label(self, source):
+  def blocks_to_label(self, source, failed=reject):
     """Yields lists of the Examples of a file; a small one is a single list."""
-    layouts, (gold,) = self._layouts_to_label(), self.gold
-    columns = self.columns()
+    columns, (gold,) = self.columns(), self.gold
+    known = dict(columns, **self.gold)
+    how = (columns, self._layouts_to_label(), ["id"])
     is_array = unlabelled.is_array(source)
-    header, before = "", None
-    for first_line, text in tables.blocks(source, is_array):
-      if before and not header:
-        header = tables.header_of(
-          *before, columns, layouts, ["id"], gold, self.is_gold
-        )
-      rows = self.rows_to_label(
-        header + text, source.path, first_line - bool(header), is_array
-      )
+    header, first = [], None
+    for rows in tables.row_blocks(source, known, is_array, failed):
+      if first and not header:
+        header = tables.header_of(first, *how, gold, self.is_gold)
+      rows = self.mend_rows(tables.align(header + rows, known))
       records = tables.records(
-        rows,
-        source.path,
-        columns,
-        layouts,
-        ["id"],
-        gold=gold,
-        is_gold=self.is_gold,
+        rows, source.path, *how, (), gold, self.is_gold, failed
       )
       yield [self.example(record, None) for record in records]
-      before = before or (text, rows)
+      first = first or rows
 
-  def rows_to_label(self, text, path, first_line, is_array):
-    """Returns the tables.Rows of a block of a file."""
-    columns = dict(self.columns(), **self.gold)
-    if is_array:
-      return tables.read_rows(text.encode("utf-8"), path, columns)
-    return tables.rows_of_text(text, path, columns, first_line)
+  def mend_rows(self, rows):
+    """Returns the tables.Rows of a block, from its header on, mended."""
+    return rows
 
   def _layouts_to_label(self):
     """Returns the possible columns of tables without a header."""

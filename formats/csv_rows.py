@@ -4,6 +4,7 @@
 import bisect
 import collections
 import csv
+import io
 import itertools
 import re
 
@@ -34,12 +35,26 @@ def read(text, delimiter, first_line=1):
 
 
 def reject_width(cells, width, place, error=InputError):
-  """Raises an error for a row of another width than its header."""
-  if len(cells) != width:
+  """Raises an error for a row of another width than the first one.
+
+  There may be more cells if they are empty.
+  """
+  if len(cells) < width or any(map(str.strip, cells[width:])):
     raise error(
-      "%s: found %s, expected %d as in the header"
+      "%s: found %s, expected %d as in the first row"
       % (place, count(cells), width)
     )
+
+
+def width_of(head, delimiter):
+  """Returns the number of cells of a table's rows; None if it is not certain.
+
+  The first row may lack the name of an index, or end in empty cells.
+  """
+  reader = csv.reader(io.StringIO(head), delimiter=delimiter)
+  rows = list(itertools.islice(filter(None, reader), 2))
+  widths = {len(row) for row in rows}
+  return widths.pop() if len(widths) == 1 and rows[0][-1].strip() else None
 
 
 def count(cells):

@@ -8,6 +8,7 @@ ignored.
 """
 
 import collections
+import functools
 import json
 import re
 
@@ -86,44 +87,98 @@ def read_rows(data, path, columns):
   return rows_of_text(text, path, columns)
 
 
-def blocks(source, whole=False):
-  """Yields (number of its first line, text) of blocks of whole rows of a file.
+def row_blocks(source, columns, is_array, failed=reject):
+  """Yields lists of Rows, each of about BLOCK characters of a file.
 
-  A line ends a row of CSV if the quotation marks up to there are even in
-  number. Blank blocks are left out.
+  The first rows decide how all of them are read; see `read_rows`.
 
   Args:
     source: a streams.Source.
-    whole: whether to yield the file as one block.
+    columns: see `parse`.
+    is_array: whether it is an array of JSON, which is one list.
+    failed: called with the InputError of a row; may return.
   """
-  first, lines, size, quotes = 1, [], 0, 0
-  for number, line in streams.lines(source):
+  if is_array:
+    yield rows_of(_parse_array(source), source.path + ": ", failed)
+    return
+  rows, size, is_empty = [], 0, True
+  for row, length in _sized_rows(source, columns, failed):
+    rows.append(row)
+    size += length
+    if size >= BLOCK:
+      yield rows
+      rows, size, is_empty = [], 0, False
+  if rows or is_empty:
+    yield rows
+
+
+def _parse_array(source):
+  return parse_json_line(decode(source.whole(), source.path), source.path)
+
+
+def _sized_rows(source, columns, failed):
+  """Yields (Row, number of its characters) of a file that is no JSON array."""
+  head = _first_block(source)
+  if head.lstrip()[:1] == "{":
+    for number, line in streams.lines(source, failed):
+      place = "%s:%d" % (source.path, number)
+      with caught(failed):
+        if line.strip():
+          cells = object_of(parse_json_line(line, place), place)
+          yield Row(place, number, cells), len(line)
+    return
+  delimiter = _find_delimiter(head.lstrip().split("\n")[0], _known(columns))
+  read, width = _plain_rows, None
+  if _is_csv(head, delimiter):
+    read, width = csv_rows.stream, csv_rows.width_of(head, delimiter)
+  for line, cells in read(source, delimiter, width, failed):
+    place = "%s:%d" % (source.path, line)
+    yield Row(place, line, cells), sum(map(len, cells))
+
+
+def _first_block(source):
+  """Returns the first lines of a file, if possible up to the end of a row."""
+  lines, size, quotes = [], 0, 0
+  for _, line in streams.lines(source, lambda _: None):
     lines.append(line)
     size += len(line)
     quotes += line.count('"')
-    if size >= BLOCK and quotes % 2 == 0 and not whole:
-      yield first, "".join(lines)
-      first, lines, size = number + 1, [], 0
-  if any(map(str.strip, lines)) or first == 1:
-    yield first, "".join(lines)
+    if size >= (BLOCK if quotes % 2 == 0 else 2 * BLOCK):
+      break
+  return "".join(lines)
 
 
-def header_of(text, rows, columns, layouts, optional, gold, is_gold):
-  """Returns the line that tells the columns of a table's further blocks.
+def _is_csv(head, delimiter):
+  """Returns whether the first rows of a table are CSV, perhaps with damage.
 
-  This is its header, or the names of the columns that `records` finds.
+  Commas inside of cells, which need CSV's quotes, make its lines uneven.
+  """
+  if is_quoted(head, delimiter):
+    return True
+  if delimiter == "\t":
+    return False
+  widths = {len(cells) for _, cells in _split_lines(head, delimiter)}
+  return '"' not in head or len(widths) > 1
+
+
+def header_of(rows, columns, layouts, optional, gold, is_gold):
+  """Returns a list of the Row that tells the columns of a table's other blocks.
+
+  This is its header, or the names of the columns that `records` finds. JSON
+  needs none.
 
   Args:
-    text: the first block.
-    rows: its Rows.
+    rows: those of the first block.
     columns, layouts, optional, gold, is_gold: see `parse`.
   """
   if isinstance(rows[0].cells, dict):
-    return ""
+    return []
   if _parse_header(rows, columns):
-    return next(line for line in text.split("\n") if line.strip()) + "\n"
-  names = _choose_order(rows, columns, layouts, optional, gold, is_gold)
-  return "\t".join(name or "" for name in names) + "\n"
+    return rows[:1]
+  names = _choose_order(
+    rows, columns, _lists_of(layouts), optional, gold, is_gold
+  )
+  return [rows[0]._replace(cells=[name or "?" for name in names])]
 
 
 def rows_of_text(text, path, columns, first_line=1):
@@ -136,7 +191,7 @@ def rows_of_text(text, path, columns, first_line=1):
       for place, i, line in places
       if line.strip()
     ]
-  return _align(
+  return align(
     [
       Row("%s:%d" % (path, line), line, cells)
       for line, cells in _split(text, path, columns, first_line)
@@ -146,25 +201,47 @@ def rows_of_text(text, path, columns, first_line=1):
 
 
 def records(
-  rows, path, columns, layouts, optional=(), lists=(), gold=None, is_gold=None
+  rows,
+  path,
+  columns,
+  layouts,
+  optional=(),
+  lists=(),
+  gold=None,
+  is_gold=None,
+  failed=reject,
 ):
-  """Returns the Records of a list of Row; see `parse`."""
-  layouts = {
-    width: orders if isinstance(orders, list) else [orders]
-    for width, orders in layouts.items()
-  }
+  """Returns the Records of a list of Row; see `parse`.
+
+  `failed` is called with the InputError of a row; it may return.
+  """
+  layouts = _lists_of(layouts)
   if not rows:
     raise InputError(
       "%s: found no rows, the file is empty, expected %s"
       % (path, _describe(columns, layouts))
     )
   if isinstance(rows[0].cells, dict):
-    found = [_from_object(row, columns, lists) for row in rows]
+    make = functools.partial(_from_object, columns=columns, lists=lists)
   else:
-    found = _from_cells(rows, path, columns, layouts, optional, (gold, is_gold))
-  for record in found:
-    _check(record, optional)
+    rows, make = _below_header(
+      rows, path, columns, layouts, optional, (gold, is_gold)
+    )
+  found = []
+  for row in rows:
+    with caught(failed):
+      record = make(row)
+      _check(record, optional)
+      found.append(record)
   return found
+
+
+def _lists_of(layouts):
+  """Returns layouts with a list of orders for each number of cells."""
+  return {
+    width: orders if isinstance(orders, list) else [orders]
+    for width, orders in layouts.items()
+  }
 
 
 def stream(source, layout, failed=reject):
@@ -203,7 +280,7 @@ def _plain_rows(source, delimiter, width, failed):
       _warn_of_quotes(place)
       may_warn = False
     with caught(failed):
-      csv_rows.reject_width(cells, width, place)
+      csv_rows.reject_width(cells, width or len(cells), place)
       yield line, cells
 
 
@@ -233,13 +310,17 @@ def _read_array(text, path):
   return rows_of(values, path + ": ")
 
 
-def rows_of(values, place):
-  """Returns the Rows of a list of JSON objects; `place` is that of the list."""
-  places = ["%s[%d]" % (place, i) for i in range(len(values))]
-  return [
-    Row(where, i, object_of(value, where))
-    for i, (where, value) in enumerate(zip(places, values), 1)
-  ]
+def rows_of(values, place, failed=reject):
+  """Returns the Rows of a list of JSON objects; `place` is that of the list.
+
+  `failed` is called with the InputError of a value; it may return.
+  """
+  rows = []
+  for number, value in enumerate(values, 1):
+    where = "%s[%d]" % (place, number - 1)
+    with caught(failed):
+      rows.append(Row(where, number, object_of(value, where)))
+  return rows
 
 
 def object_of(value, place):
@@ -253,8 +334,7 @@ def object_of(value, place):
 
 def _split(text, path, columns, first_line):
   """Returns (line, cells) of the rows of a text."""
-  known = {spelling for group in columns.values() for spelling in group}
-  delimiter = _find_delimiter(text.lstrip().split("\n")[0], known)
+  delimiter = _find_delimiter(text.lstrip().split("\n")[0], _known(columns))
   plain = _split_lines(text, delimiter, first_line)
   if '"' not in text:
     return plain
@@ -267,6 +347,11 @@ def _split(text, path, columns, first_line):
       _warn_of_quotes("%s:%d" % (path, line))
       break
   return plain
+
+
+def _known(columns):
+  """Returns all spellings of the names of columns."""
+  return {spelling for group in columns.values() for spelling in group}
 
 
 def _warn_of_quotes(place):
@@ -315,16 +400,18 @@ def _find_delimiter(first_line, known):
   return "\t"
 
 
-def _align(rows, columns):
+def align(rows, columns):
   """Returns Rows without empty cells in excess at their ends.
 
   A header with one name less than all rows lacks that of the index, as R writes
   it.
   """
-  if len(rows) < 2:
+  if len(rows) < 2 or isinstance(rows[0].cells, dict):
     return rows
   first = [cell.strip().lower() for cell in rows[0].cells]
   narrowest = min(len(row.cells) for row in rows)
+  # Narrower rows than the first one without its empty cells are damaged.
+  narrowest = max(narrowest, len(_cut(rows[0].cells, 1)))
   rows = [
     row._replace(cells=_cut(row.cells, narrowest))
     if len(row.cells) > narrowest
@@ -345,8 +432,8 @@ def _cut(cells, width):
   return cells[:end]
 
 
-def _from_cells(rows, path, columns, layouts, optional, gold):
-  """Returns the Records of rows of cells."""
+def _below_header(rows, path, columns, layouts, optional, gold):
+  """Returns (the rows below a header, function that makes a Record of one)."""
   names, first = _parse_header(rows, columns), rows[0]
   if names:
     known = set(names).union(optional)
@@ -364,22 +451,23 @@ def _from_cells(rows, path, columns, layouts, optional, gold):
     if not rows:
       raise InputError("%s: found a header and no rows below it" % path)
   width = len(first.cells)
-  for row in rows:
+  header = "the header" if names else "line %d" % first.line
+  if not names:
+    fitting = [row for row in rows if len(row.cells) == width]
+    _reject_unknown_header(fitting, columns, layouts)
+    names = _choose_order(fitting, columns, layouts, optional, *gold)
+
+  def make(row):
     if len(row.cells) != width:
-      line = "the header" if names else "line %d" % first.line
       raise InputError(
         "%s: found %s, expected %d as in %s"
-        % (row.place, csv_rows.count(row.cells), width, line)
+        % (row.place, csv_rows.count(row.cells), width, header)
       )
-  if not names:
-    _reject_unknown_header(rows, columns, layouts)
-    names = _choose_order(rows, columns, layouts, optional, *gold)
-  found = []
-  for row in rows:
     values = {n: None for n in columns}
     values.update((n, c) for n, c in zip(names, row.cells) if n in values)
-    found.append(Record(row.place, row.line, values))
-  return found
+    return Record(row.place, row.line, values)
+
+  return rows, make
 
 
 def _parse_header(rows, columns):

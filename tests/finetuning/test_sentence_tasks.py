@@ -148,6 +148,43 @@ def test_damage_of_a_large_table_is_reported_with_its_line(monkeypatch):
     parts_of(new_task(), text.encode(), "x")
 
 
+DAMAGE = [
+  # number of LARGE, damage behind its third line (or row of JSON), its message
+  (0, "a\tb\tc\n", "x:4: found 3 columns, expected 2 as in line 1"),
+  (0, "a\t\udcff\n", "x:4: found byte 0xff"),
+  (1, "a\n", "x:7: found 1 column, expected 4 as in"),
+  (2, "x\tc\t\n", "x:4: found no sentence1, expected one in every row"),
+  (3, '"a"b,c,\n', "x:6: found a damaged row"),
+  (3, "a,b,c,d\n", "x:6: found 4 columns, expected 3 as in the first row"),
+  (4, '{"sent1": "a"}\n', "x:4: found no sentence2"),
+  (4, '{"sent1": \n', "x:4: found no JSON"),
+  (5, "7,", "x: [3]: found '7', expected an object"),
+]
+
+
+@pytest.mark.parametrize("size", [30, 1 << 20])
+@pytest.mark.parametrize("number, damage, message", DAMAGE)
+def test_a_damaged_row_alone_is_left_out(
+  number, damage, message, size, monkeypatch
+):
+  text = LARGE[number]
+  whole = parts_of(new_task(), text.encode(), "x")
+  lines = text.splitlines(True)
+  at = {1: 6, 3: 5}.get(number, 3)
+  if number == 5:
+    lines[at] = "," + damage + lines[at][1:]
+  else:
+    lines[at:at] = [damage]
+  monkeypatch.setattr(tables, "BLOCK", size)
+  data = "".join(lines).encode("utf-8", "surrogateescape")
+  failed = []
+  blocks = new_task().blocks_to_label(
+    streams.of_bytes(data, "x"), failed.append
+  )
+  assert [e.texts for e in sum(blocks, [])] == [e.texts for e in whole]
+  assert len(failed) == 1 and str(failed[0]).startswith(message), failed
+
+
 def test_unlabelled_file_with_other_columns_is_rejected():
   with pytest.raises(InputError, match="x:1: found 1 column, expected a head"):
     parts_of(new_task(), b"only one text\n", "x")

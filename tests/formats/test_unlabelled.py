@@ -236,7 +236,7 @@ SHAPES = [
   ('[{"text": "x"}, ', "a:1:17: damaged JSON (Expecting value"),
   ("# x\n1|t|A.\n1|a|B.\n", "a:1: found '# x', expected id|t|title, then"),
   ("id,text\n", "a: found a header and no rows below it"),
-  ("id\ttext\n1\n", "a:2: found 1 column, expected 2 as in the header"),
+  ("id\ttext\n1\n", "a:2: found 1 column, expected 2 as in the first row"),
   ('id,text\n1,"One.\n', "a:2: found a damaged row"),
   ("<PubmedArticleSet></PubmedArticleSet>", "a: found no text in PubMed's XML"),
   ("<collection><document><id>1</id></collection>", "a:1: found damaged XML"),
