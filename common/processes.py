@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls a function in several processes and keeps the order of its results.
+"""Calls functions in other processes.
 
 Workers are new interpreters that import only what they need. They end with the
 process that started them, even if it is killed, and ignore Ctrl-C and SIGTERM,
@@ -7,6 +7,7 @@ which are that process' affair.
 """
 
 import contextlib
+import functools
 from multiprocessing import connection
 import os
 import signal
@@ -68,6 +69,21 @@ def ordered_map(make, arguments, tasks, num_workers):
           idle.append(worker)
       else:
         return
+
+
+def call_apart(function, argument):
+  """Returns function(argument), called in a process of its own.
+
+  For libraries that do not work in the same process as TensorFlow. Raises what
+  `ordered_map` raises.
+  """
+  with _workers(1, functools.partial, [function]) as (pipe,):
+    with _death_explained(1):
+      pipe.send(argument)
+      result, error = pipe.recv()
+  if error is not None:
+    raise error
+  return result
 
 
 @contextlib.contextmanager
@@ -152,5 +168,7 @@ def _death_explained(num_workers):
   except (EOFError, ConnectionError):
     raise InputError(
       "a worker process was killed, as happens when memory runs out; expected "
-      "fewer --num_workers than %d" % num_workers
+      "more memory"
+      + (", or fewer --num_workers than %d" % num_workers)
+      * (num_workers > 1)
     ) from None

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs Hugging Face transformers on an export, to compare the outputs.
 
-This needs PyTorch and transformers (requirements-export.txt).
+This needs PyTorch and transformers (requirements-export.txt), which run in a
+process of their own: the compiler in builds of PyTorch for GPUs crashes in one
+where TensorFlow 2.21 is loaded.
 """
 
 import importlib
+import importlib.util
 import os
 
 import numpy as np
 
 from common import files
+from common import processes
 from common.errors import InputError
 from common.errors import first_five
 from exporting import transformers_files
 
 
 def missing_packages():
-  """Returns which of torch and transformers cannot be imported."""
-  missing = []
-  for name in ("torch", "transformers"):
-    try:
-      importlib.import_module(name)
-    except ImportError:
-      missing.append(name)
-  return missing
+  """Returns which of torch and transformers are not installed."""
+  names = ("torch", "transformers")
+  return [name for name in names if not importlib.util.find_spec(name)]
 
 
 def forward(folder, batch):
@@ -32,6 +31,11 @@ def forward(folder, batch):
   Raises:
     InputError: the folder lacks a weight of the class that config.json names.
   """
+  return processes.call_apart(_forward, (folder, batch))
+
+
+def _forward(task):
+  folder, batch = task
   torch = importlib.import_module("torch")
   path = os.path.join(folder, transformers_files.CONFIG)
   shape = {"architectures": [str]}
@@ -77,6 +81,11 @@ def _load(name, folder):
 
 def piece_ids(folder, texts):
   """Returns transformers' ids of each text, without [CLS] and [SEP]."""
+  return processes.call_apart(_piece_ids, (folder, texts))
+
+
+def _piece_ids(task):
+  folder, texts = task
   transformers = importlib.import_module("transformers")
   tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
   return [tokenizer(t, add_special_tokens=False)["input_ids"] for t in texts]

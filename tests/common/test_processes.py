@@ -129,6 +129,15 @@ def test_a_killed_worker_is_an_input_error():
     list(processes.ordered_map(Telling, (), [0, "end", 0], 2))
 
 
+def test_a_function_is_called_in_a_process_of_its_own():
+  tell = Telling()
+  assert processes.call_apart(tell, 0)[0] != os.getpid()
+  with pytest.raises(InputError, match="a bad chunk"):
+    processes.call_apart(tell, "fail")
+  with pytest.raises(InputError, match="expected more memory$"):
+    processes.call_apart(tell, "end")
+
+
 def test_workers_end_when_the_caller_stops_early():
   results = processes.ordered_map(Telling, (), iter(lambda: 0, 1), 2)
   pids = {next(results)[0] for _ in range(5)}

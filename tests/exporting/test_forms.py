@@ -12,6 +12,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from common import processes
 from common.errors import InputError
 from exporting import forms
 from exporting import model_folders
@@ -25,6 +26,7 @@ import run_sts
 from tests.helpers import REPO
 from tests.helpers import programs
 from tests.helpers import tiny
+from tests.helpers import transformers_model
 
 SMALL = os.path.join(REPO, "models", "bioalbert-small")
 TASKS = {
@@ -239,29 +241,14 @@ def test_transformers_computes_the_same_outputs(models, tmp_path, task):
 @NEEDS_TRANSFORMERS
 def test_a_model_saved_by_transformers_is_imported(tmp_path):
   """In groups of blocks, and also as pytorch_model.bin."""
-  import torch
-  import transformers
-
-  config = transformers.AlbertConfig(
-    vocab_size=8000,
-    embedding_size=16,
-    hidden_size=32,
-    num_hidden_layers=4,
-    num_hidden_groups=2,
-    inner_group_num=2,
-    num_attention_heads=2,
-    intermediate_size=64,
-    initializer_range=0.2,
-  )
-  model = transformers.AlbertForPreTraining(config)
   folder = tmp_path / "theirs"
-  model.save_pretrained(str(folder))
+  processes.call_apart(transformers_model.save, str(folder))
   shutil.copy(
     os.path.join(SMALL, "pubmed-8k.model"), str(folder / "spiece.model")
   )
   export("checkpoint", folder, tmp_path / "a")
-  torch.save(model.state_dict(), str(folder / "pytorch_model.bin"))
   os.remove(str(folder / "model.safetensors"))
+  (folder / "other" / "pytorch_model.bin").rename(folder / "pytorch_model.bin")
   export("checkpoint", folder, tmp_path / "b")
   a, b = (model_folders.load(str(tmp_path / n)) for n in "ab")
   assert a.head == "pretraining"
