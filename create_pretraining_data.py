@@ -172,8 +172,10 @@ Runner = collections.namedtuple(
 def run_here(plan, encoding, description, earlier, num_workers):
   """Writes the shards on this machine; returns their stripes.Outcome.
 
-  `earlier` has the records of the stripes that a killed run has finished.
+  `earlier` has the records of the stripes that a killed run has finished. A
+  single process is this one.
   """
+  workers = num_workers if num_workers > 1 else 0
   files.make_folder(plan.folder)
   dropped = collections.Counter()
   bar = progress.Bar(plan.bytes, "B", scale=True)
@@ -182,7 +184,7 @@ def run_here(plan, encoding, description, earlier, num_workers):
     tasks = unfinished_chunks(plan, len(earlier), dropped, bar)
     try:
       with contextlib.closing(
-        processes.ordered_map(shards.Encoder, encoding, tasks, num_workers)
+        processes.ordered_map(shards.Encoder, encoding, tasks, workers)
       ) as results:
         for i, encoded in enumerate(results):
           if i == 0:
@@ -214,11 +216,8 @@ def warn_of_unknown(counts, name):
 
 
 def default_workers(plan):
-  """Returns the number of workers: one per core, or fewer for little text."""
-  cores = os.cpu_count() or 1
-  if hasattr(os, "sched_getaffinity"):
-    cores = len(os.sched_getaffinity(0))  # Those that this process may use.
-  return min(cores, 1 + plan.bytes // shards.CHUNK_CHARACTERS)
+  """Returns the number of processes: one per core, fewer for little text."""
+  return min(processes.cores(), 1 + plan.bytes // shards.CHUNK_CHARACTERS)
 
 
 def check_runner(runner):

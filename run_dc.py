@@ -46,13 +46,13 @@ from common.errors import InputError
 from common.errors import reject
 from common.errors import shorten
 from evaluation import metrics
+from finetuning import encoding
 from finetuning import harness
 from finetuning import sentence_tasks
 from formats import detect
 from formats import label_sets
 from formats import tables
 from formats import unlabelled
-from training import batches
 from training import heads
 
 TUNED = "tuned on the development set"
@@ -71,6 +71,7 @@ class Dc(sentence_tasks.SentenceTask):
   gold = {"labels": ("labels", "label")}
   metric = "f1"
   unlabelled_kinds = detect.TEXTS + ("rows",)
+  encoder_class = encoding.LongTexts
 
   def __init__(
     self,
@@ -131,14 +132,6 @@ class Dc(sentence_tasks.SentenceTask):
     return dict(
       self.learned_weights({x: w or 1.0 for x, w in balanced.items()}),
       labels=sorted(labels, key=label_sets.order),
-    )
-
-  def encode(self, example, is_training):
-    del is_training
-    ids = self.tokenizer.encode(example.texts[0])
-    windows = batches.windows([1] * len(ids), self.room)
-    return harness.Encoded(
-      [self.features(example, ids[w.first : w.last]) for w in windows]
     )
 
   def gold_features(self, example):

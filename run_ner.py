@@ -37,6 +37,7 @@ from common.errors import InputError
 from common.errors import first_five
 from common.errors import reject
 from evaluation import metrics
+from finetuning import encoding
 from finetuning import harness
 from finetuning import label_files
 from finetuning import words
@@ -123,24 +124,26 @@ class Ner(harness.Task):
     return unlabelled.read(source, failed)
 
   def parts(self, example):
-    """Returns RawDocuments that hold all sentences of a document."""
+    """Returns Passages of a Document, with their shares."""
     if isinstance(example, words.RawDocument):
-      return [example]
-    return words.parts_of(example, self.learned["inner_punctuation"])
+      return [(example, 1)]
+    return words.passages(example)
+
+  def encoder(self):
+    inner_punctuation = self.learned["inner_punctuation"]
+    return words.Encoder(self.tokenizer, self.max_seq_length, inner_punctuation)
 
   def encode(self, example, is_training):
     del is_training
-    label_ids, sentences = None, [(0, len(example.words))]
-    if isinstance(example, words.RawDocument):
-      sentences = example.sentences
-    elif example.labels:
+    label_ids = None
+    if example.labels:
       ids = {label: i for i, label in enumerate(self.learned["labels"])}
       # A label that only a test set has cannot be learned, but is scored.
       label_ids = [ids.get(label, words.NO_LABEL) for label in example.labels]
-    return harness.Encoded(
+    return encoding.Encoded(
       words.encode(
         example.words,
-        sentences,
+        [(0, len(example.words))],
         self.tokenizer,
         self.max_seq_length,
         label_ids,
@@ -154,15 +157,16 @@ class Ner(harness.Task):
     )
     return loss, dict(predictions, word=features["word"])
 
-  def _labels(self, example, windows):
-    """Returns ([label], [probability]) of all words of an example."""
-    return words.join_windows(
-      len(example.words), windows, self.learned["labels"]
-    )
+  def _labels(self, count, windows):
+    """Returns ([label], [probability]) of so many words."""
+    return words.join_windows(count, windows, self.learned["labels"])
 
   def score(self, sentences, outputs, split):
     gold = [s.labels for s in sentences]
-    predicted = [self._labels(s, o)[0] for s, o in zip(sentences, outputs)]
+    predicted = [
+      self._labels(len(sentence.words), windows)[0]
+      for sentence, windows in zip(sentences, outputs)
+    ]
     text = conll.format_predictions(sentences, predicted)
     files = {RESULT_FILES[split]: text}
     if None in gold:
@@ -200,10 +204,9 @@ class Ner(harness.Task):
     )
 
   def label(self, example, windows):
-    """Returns the entities of a document or a part of it."""
-    return words.entities(
-      example, *self._labels(example, windows), self._shown_type("")
-    )
+    """Returns the entities of a RawDocument."""
+    found = self._labels(len(example.spans), windows)
+    return words.entities(example, *found, self._shown_type(""))
 
 
 def _document_of(example):

@@ -97,6 +97,7 @@ from common.errors import reject
 from common.errors import shorten
 from evaluation import bioasq
 from evaluation import metrics
+from finetuning import encoding
 from finetuning import harness
 from finetuning import label_files
 from finetuning import spans
@@ -272,7 +273,8 @@ class QuestionTask(harness.Task):
     return questions.read(source, self.kind, failed)
 
   def parts(self, example):
-    return example.questions
+    for number, question in enumerate(example.questions, 1):
+      yield question, number / len(example.questions)
 
   def label(self, part, windows):
     return [self.n_best(part, windows)]
@@ -347,7 +349,7 @@ class Span(QuestionTask):
   def encode(self, question, is_training):
     truncated = self.warn_if_truncated(question)
     if not is_training:
-      return harness.Encoded(self._features(question, None), truncated)
+      return encoding.Encoded(self._features(question, None), truncated)
     found = []
     for span in answer_spans(question):
       features = self._features(question, span)
@@ -357,7 +359,7 @@ class Span(QuestionTask):
           "question %s: no window holds the answer %s, so it is not trained on",
           *(question.id, shorten(question.context[slice(*span)])),
         )
-    return harness.Encoded(found, truncated)
+    return encoding.Encoded(found, truncated)
 
   def _features(self, question, span):
     """Returns the features of all windows of a question.
@@ -440,7 +442,7 @@ class YesNo(QuestionTask):
       dict(f, label_ids=np.array(label, np.int32))
       for f, _ in self.windows(question, pieces)
     ]
-    return harness.Encoded(features, self.warn_if_truncated(question))
+    return encoding.Encoded(features, self.warn_if_truncated(question))
 
   def head(self, sequence, pooled, features, is_training):
     del sequence

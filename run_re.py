@@ -53,7 +53,6 @@ def define_flags():
 if __name__ == "__main__":  # Before the imports that take seconds.
   flag_groups.parse(define_flags)
 
-import itertools
 import re
 
 from absl import logging
@@ -62,11 +61,9 @@ from common.errors import InputError
 from common.errors import first_five
 from common.errors import reject
 from finetuning import harness
+from finetuning import marked_texts
 from finetuning import sentence_tasks
 
-# Stands for an entity: @GENE$, @drug_n$, or @CHEM-GENE$ for two that overlap.
-# MARK.split returns the marks at the odd indices.
-MARK = re.compile(r"(@[A-Za-z][\w-]*\$)")
 UNUSED = re.compile(r"\[unused\d+\]")  # BERT's spare pieces
 
 
@@ -150,7 +147,7 @@ class Re(sentence_tasks.OneLabel):
     used |= {tokenizer.cls_id, tokenizer.sep_id}
     marks = set()
     for example in examples:
-      parts = MARK.split(example.texts[0])
+      parts = marked_texts.MARK.split(example.texts[0])
       marks.update(mark.lower() for mark in parts[1::2])
       for part in parts[::2]:
         used.update(tokenizer.encode(part))
@@ -165,80 +162,20 @@ class Re(sentence_tasks.OneLabel):
       )
     return dict(zip(sorted(marks), free))
 
-  def encode(self, example, is_training):
-    del is_training
-    parts, expected_unknown = MARK.split(example.texts[0]), 0
-    if self.learned["entity_marks"] == "words":
-      parts[1::2] = [mark[1:-1].replace("_", " ") for mark in parts[1::2]]
-    if self.learned["entity_marks"] == "tokens":
-      ids, core = self._own_ids(parts)
-    else:
-      ids, core = self._plain_ids(parts)
-      expected_unknown = self._count_unknown(parts[1::2])
-    truncated = len(ids) > self.room
-    if truncated:
-      ids = cut_around(ids, core, self.room)
-    features = [self.features(example, ids)]
-    return harness.Encoded(features, truncated, expected_unknown)
-
-  def _count_unknown(self, marks):
-    """Returns how many pieces of marks are unknown: ALBERT's @ of @GENE$."""
-    return sum(
-      self.tokenizer.encode(mark).count(self.tokenizer.unk_id) for mark in marks
+  def encoder(self):
+    return marked_texts.MarkedTexts(
+      self.tokenizer,
+      self.room,
+      self.gold_features(sentence_tasks.NO_GOLD),
+      self.learned["entity_marks"],
+      self.learned.get("mark_ids"),
     )
-
-  def _own_ids(self, parts):
-    """Returns the ids with a piece per mark, and the range of the marks."""
-    mark_ids = self.learned["mark_ids"]
-    ids, marks = [], []
-    for part in parts:
-      if part.lower() in mark_ids:
-        marks.append(len(ids))
-        ids.append(mark_ids[part.lower()])
-      else:
-        # Later texts may contain a piece that now stands for a mark.
-        ids += [
-          self.tokenizer.unk_id if i in mark_ids.values() else i
-          for i in self.tokenizer.encode(part)
-        ]
-    return ids, (marks[0], marks[-1] + 1) if marks else (0, 0)
-
-  def _plain_ids(self, parts):
-    """Returns the ids of a text, and the range of its marks.
-
-    The range is computed only if the text is too long.
-    """
-    text = "".join(parts)
-    ids = self.tokenizer.encode(text)
-    if len(ids) <= self.room or len(parts) == 1:
-      return ids, (0, 0)
-    borders = list(itertools.accumulate(len(part) for part in parts))
-    pieces = self.tokenizer.tokenize_with_offsets(text)
-    inside = [
-      i
-      for i, (start, end) in enumerate(zip(pieces.starts, pieces.ends))
-      if end > borders[0] and start < borders[-2]
-    ]
-    return ids, (inside[0], inside[-1] + 1)
 
 
 def marks_two(text):
   """Returns whether a sentence marks two entities; they may overlap."""
-  marks = MARK.findall(text)
+  marks = marked_texts.MARK.findall(text)
   return len(marks) > 1 or any("-" in mark for mark in marks)
-
-
-def cut_around(ids, core, room):
-  """Returns `room` of the ids, with the range `core` [first, end) centred.
-
-  If the range itself is too long, its middle is dropped.
-  """
-  first, end = core
-  if end - first > room:
-    return ids[first : first + room - room // 2] + ids[end - room // 2 : end]
-  start = first - (room - (end - first)) // 2
-  start = max(0, min(start, len(ids) - room))
-  return ids[start : start + room]
 
 
 def main(_):

@@ -319,6 +319,14 @@ def _define_data_flags(predict_file):
     False,
     "Leave out damaged texts of --predict_file; they are counted and listed.",
   )
+  flags.DEFINE_integer(
+    "num_workers",
+    None,
+    "Processes that split and tokenize the texts of --predict_file beside the "
+    "model; 0: the model's process does it. Default: by the amount of text, at "
+    "most one per further core.",
+    lower_bound=0,
+  )
   flags.DEFINE_bool(
     "predict_gzip",
     False,

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls functions in other processes.
+"""Calls functions in other processes, or ahead in a thread.
 
 Workers are new interpreters that import only what they need. They end with the
 process that started them, even if it is killed, and ignore Ctrl-C and SIGTERM,
 which are that process' affair.
 """
 
+from concurrent import futures
 import contextlib
 import functools
 from multiprocessing import connection
@@ -34,12 +35,12 @@ def ordered_map(make, arguments, tasks, num_workers):
 
   `make` is called once in each worker; its arguments, the tasks and results are
   pickled. To bound the memory, at most two tasks per worker are read ahead of
-  the last result. One worker is this process.
+  the last result. Without workers, this process calls f.
 
   Raises:
     InputError: a worker was killed. Errors of f are passed on.
   """
-  if num_workers == 1:
+  if not num_workers:
     function = make(*arguments)
     for task in tasks:
       yield function(task)
@@ -84,6 +85,26 @@ def call_apart(function, argument):
   if error is not None:
     raise error
   return result
+
+
+def one_ahead(items):
+  """Yields the items of a generator; a thread makes the next one meanwhile."""
+  end = object()
+  with contextlib.closing(items), futures.ThreadPoolExecutor(1) as thread:
+    made = thread.submit(next, items, end)
+    while True:
+      item = made.result()
+      if item is end:
+        return
+      made = thread.submit(next, items, end)
+      yield item
+
+
+def cores():
+  """Returns the number of cores that this process may use."""
+  if hasattr(os, "sched_getaffinity"):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -59,7 +59,8 @@ def ask(url, rows):
 
 def find_entities(document, learned, tokenizer, length, url):
   """Returns a document's line of JSON, as run_ner.py writes it."""
-  example = words.split_document(document, learned["inner_punctuation"])
+  passage = words.Passage(document, sentences=None, offset=0)
+  example = words.split_passage(passage, learned["inner_punctuation"])
   rows = words.encode(example.words, example.sentences, tokenizer, length)
   windows = [
     {"word": row["word"], "label": p.argmax(-1), "probability": p.max(-1)}

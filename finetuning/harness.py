@@ -31,13 +31,6 @@ from training import progress as training_progress
 from training import run as training_run
 from training import state
 
-# An encoded example: `features` is a list of feature dicts, one per window;
-# `truncated` tells whether it was cut short. `expected_unknown` counts unknown
-# pieces that do not point to a wrong vocabulary.
-Encoded = collections.namedtuple(
-  "Encoded", ["features", "truncated", "expected_unknown"], defaults=(False, 0)
-)
-
 # Below all scores: an undefined one never makes a checkpoint the best.
 UNDEFINED_RANK = -1.0
 
@@ -146,7 +139,7 @@ class Task:
     del example
 
   def encode(self, example, is_training):
-    """Returns an example as Encoded.
+    """Returns an example as encoding.Encoded.
 
     Args:
       example: as read.
@@ -208,17 +201,24 @@ class Task:
     raise NotImplementedError
 
   def parts(self, example):
-    """Yields what `encode` and `label` take of an example: at least one part.
+    """Yields (part, share of the example up to its end); the last share is 1.
 
     A long text in parts need not be in memory with all its windows.
     """
-    yield example
+    yield example, 1
+
+  def encoder(self):
+    """Returns a function of a list of parts that returns their Encoded.
+
+    Workers get it pickled, so its module imports no TensorFlow. None: `encode`
+    is called instead, in this process.
+    """
 
   def label(self, part, windows):
     """Returns the label of a part as a list; those of all parts are joined.
 
     Args:
-      part: of an example, from `parts`.
+      part: of an example, from `parts` or from its Encoded.
       windows: the predictions of its windows.
     """
     raise NotImplementedError
@@ -305,6 +305,7 @@ def _run(task, command, model):
       command.output_dir,
       data.allow_incomplete,
       data.predict_gzip,
+      data.num_workers,
     )
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
@@ -359,8 +360,8 @@ def check(command):
       "--predict_batch_tokens is for batches of any length; expected "
       "--predict_batch_size with --use_tpu or --padding=fixed"
     )
-  for flag in ("allow_incomplete", "predict_gzip"):
-    if getattr(data, flag) and not data.predict_file:
+  for flag in ("allow_incomplete", "predict_gzip", "num_workers"):
+    if getattr(data, flag) not in (None, False) and not data.predict_file:
       raise InputError(
         "--%s is for texts to label; expected it with --predict_file" % flag
       )

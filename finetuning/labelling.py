@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Labels the texts of --predict_file, however many they are.
 
-Texts are read as a stream and encoded. Pools of windows are predicted together,
-in batches of similar lengths. Labels are written in the order of the texts.
+Texts are read as a stream and encoded, by other processes for many texts. Pools
+of windows are predicted together, in batches of similar lengths; the next pool
+is prepared meanwhile. Labels are written in the order of the texts.
 Large inputs become several files, and a run that was killed continues after the
 finished ones; see common/stripes.py.
 """
@@ -19,12 +20,14 @@ from absl import logging
 import numpy as np
 
 from common import files
+from common import processes
 from common import progress
 from common import stripes
 from common.errors import InputError
 from common.errors import reject
 from common.errors import until_failure
 from common.text import size_text
+from finetuning import encoding
 from finetuning import label_files
 from finetuning import splits
 from formats import detect
@@ -35,14 +38,22 @@ from formats import streams
 # similar lengths; larger pools take more memory and are not faster.
 POOL_WINDOWS = 2048
 POOL_PARTS = 10000
+# What a worker encodes at once ends after so many parts, or bytes of input.
+BLOCK_PARTS = 50
+BLOCK_BYTES = 1 << 16
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
 WHOLE_BYTES = 1 << 28  # Stored bytes of input whose labels may be kept.
 LEFT_OUT = ".left_out.txt"
 
-# A part of a text (`example`) with its windows, the stripe that it belongs to,
-# and the number of bytes of all inputs up to the end of the text.
+# By default there is a worker for so many bytes of input, but not more than can
+# keep a fast GPU busy.
+WORKER_BYTES = 4 << 20
+MAX_WORKERS = 8
+
+# A part of a text (`example`), the stripe that it belongs to, the number of
+# bytes of all inputs up to its end, and its Encoded.
 _Part = collections.namedtuple(
-  "_Part", "example part encoded is_last stripe end"
+  "_Part", "example part is_last stripe end encoded", defaults=(None,)
 )
 
 
@@ -56,7 +67,13 @@ class Labelling:
   """
 
   def __init__(
-    self, task, patterns, folder, allow_incomplete=False, is_gzip=False
+    self,
+    task,
+    patterns,
+    folder,
+    allow_incomplete=False,
+    is_gzip=False,
+    num_workers=None,
   ):
     """Finds the files; raises InputError if they cannot be read or labelled.
 
@@ -66,6 +83,8 @@ class Labelling:
       folder: of the output.
       allow_incomplete: whether to leave out texts that cannot be read.
       is_gzip: whether to compress the labels.
+      num_workers: number of processes that encode; 0: this one does; None: by
+        the size of the input.
     """
     self._left_out = []  # Messages about them.
     self._failed = self._left_out.append if allow_incomplete else reject
@@ -87,7 +106,13 @@ class Labelling:
     self._plan = stripes.Plan(self.inputs, self._paths(folder), 1)
     self._pages = []  # Paths of pages written.
     self._done = 0  # Stripes that an earlier run finished.
-    self._pools = self._read()
+    self._encode = task.encoder()
+    self._num_workers = num_workers
+    if num_workers is None:
+      self._num_workers = _default_workers(self._plan.bytes)
+    if not self._encode:
+      self._encode, self._num_workers = _encode_here(task), 0
+    self._pools = processes.one_ahead(self._read())
     self._first = next(self._pools, [])
 
   def _paths(self, folder):
@@ -138,6 +163,10 @@ class Labelling:
     Returns:
       The labels of the format label_files.JSON, which are not written here.
     """
+    with contextlib.closing(self._pools):
+      return self._run(predict, description)
+
+  def _run(self, predict, description):
     earlier, is_finished = label_files.read_earlier(self._plan, description)
     if is_finished:
       logging.info("nothing to do: %s is finished", self._plan.name)
@@ -230,7 +259,7 @@ class Labelling:
   def _read(self):
     """Yields lists of _Parts whose windows are predicted together."""
     pool, windows = [], 0
-    for item in self._parts():
+    for item in self._encoded():
       pool.append(item)
       windows += len(item.encoded.features)
       if windows >= POOL_WINDOWS or len(pool) >= POOL_PARTS:
@@ -238,6 +267,24 @@ class Labelling:
         pool, windows = [], 0
     if pool:
       yield pool
+
+  def _encoded(self):
+    """Yields the _Parts of all texts that are not labelled yet, encoded."""
+    blocks = collections.deque()  # Those that workers have.
+
+    def tasks():
+      for block in _blocks(self._parts()):
+        blocks.append(block)
+        yield [item.part for item in block]
+
+    results = processes.ordered_map(
+      encoding.Packer, [self._encode], tasks(), self._num_workers
+    )
+    with contextlib.closing(results):
+      for result in results:
+        for item, encoded in zip(blocks.popleft(), encoding.unpack(result)):
+          part = item.part if encoded.part is None else encoded.part
+          yield item._replace(part=part, encoded=encoded._replace(part=None))
 
   def _parts(self):
     """Yields the _Parts of all texts that are not labelled yet."""
@@ -248,12 +295,35 @@ class Labelling:
         continue
       examples = self._task.read_unlabelled(_source(given.path), self._failed)
       for found in until_failure(examples, self._failed_rest):
-        stripe = plan.stripe(begin)
-        begin = plan.place(number, found.position)
+        stripe, end = plan.stripe(begin), plan.place(number, found.position)
         if stripe >= self._done:
-          for part, is_last in _with_last(self._task.parts(found.document)):
-            encoded = self._task.encode(part, False)
-            yield _Part(found.document, part, encoded, is_last, stripe, begin)
+          for part, share in self._task.parts(found.document):
+            at = begin + int(share * (end - begin))
+            yield _Part(found.document, part, share == 1, stripe, at)
+        begin = end
+
+
+def _encode_here(task):
+  """Returns what encodes parts for a task that has no encoder."""
+  return lambda parts: [task.encode(part, False) for part in parts]
+
+
+def _blocks(parts):
+  """Yields lists of _Parts for a worker to encode."""
+  block = []
+  for part in parts:
+    block.append(part)
+    is_long = part.end - block[0].end >= BLOCK_BYTES
+    if is_long or len(block) >= BLOCK_PARTS:
+      yield block
+      block = []
+  if block:
+    yield block
+
+
+def _default_workers(size):
+  """Returns the number of workers for so many bytes of input."""
+  return min(MAX_WORKERS, processes.cores() - 1, size // WORKER_BYTES)
 
 
 def _source(path):
@@ -271,16 +341,6 @@ def _stem(found, patterns):
     return os.path.basename(os.path.dirname(os.path.abspath(path))) or "texts"
   name = re.sub(r"(\.tar)?\.t?gz$", "", os.path.basename(path))
   return os.path.splitext(name)[0]
-
-
-def _with_last(items):
-  """Yields (item, whether it is the last) of at least one item."""
-  items = iter(items)
-  item = next(items)
-  for following in items:
-    yield item, False
-    item = following
-  yield item, True
 
 
 class _Meter:

@@ -15,15 +15,16 @@ from common.errors import InputError
 from common.errors import reject
 from common.errors import shorten
 from evaluation import metrics
+from finetuning import encoding
 from finetuning import harness
 from finetuning import label_files
 from formats import tables
 from formats import unlabelled
-from training import batches
 from training import heads
 
 # texts: one or two strings. gold: None without a label. place: file:line.
 Example = collections.namedtuple("Example", "id texts gold place")
+NO_GOLD = Example("", (), None, "")
 
 ID = ("index", "id", "guid", "pair_id", "pairid", "uid", "idx", "pmid")
 ONE = {"sentence": ("sentence", "text", "sentence1")}
@@ -70,6 +71,7 @@ class SentenceTask(harness.Task):
   texts = ONE  # {column of a text: its spellings}
   gold = {"label": ("label", "labels")}  # The gold column.
   asked_weights = None  # The value of --class_weights.
+  encoder_class = encoding.Texts
 
   def __init__(self, tokenizer, max_seq_length, predict_format="tsv"):
     self.tokenizer = tokenizer
@@ -206,17 +208,14 @@ class SentenceTask(harness.Task):
 
   def encode(self, example, is_training):
     del is_training
-    ids = [self.tokenizer.encode(text) for text in example.texts]
-    truncated = sum(map(len, ids)) > self.room
-    if truncated:
-      ids = shorten_longest(ids, self.room)
-    return harness.Encoded([self.features(example, *ids)], truncated)
+    (encoded,) = self.encoder()([example])
+    gold = self.gold_features(example)
+    windows = [dict(window, **gold) for window in encoded.features]
+    return encoded._replace(features=windows)
 
-  def features(self, example, *ids):
-    """Returns the features of an example's pieces."""
-    return dict(
-      batches.sequence_features(self.tokenizer, *ids),
-      **self.gold_features(example),
+  def encoder(self):
+    return self.encoder_class(
+      self.tokenizer, self.room, self.gold_features(NO_GOLD)
     )
 
   def write_predictions(self, examples, answers, split):
@@ -365,17 +364,6 @@ def is_collapsed(gold, predicted, split):
       shorten(str(predicted[0])),
     )
   return collapsed
-
-
-def shorten_longest(ids, room):
-  """Truncates rows of ids to `room` in total, always the longest row.
-
-  Of equally long rows it truncates the last, as the ALBERT release does.
-  """
-  ids = [list(row) for row in ids]
-  while sum(map(len, ids)) > room:
-    max(reversed(ids), key=len).pop()
-  return ids
 
 
 def _check_all_or_none(examples, gold):

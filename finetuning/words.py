@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 
 from evaluation import metrics
+from finetuning import encoding
 from formats import documents
 from formats import entity_files
 from training import batches
@@ -20,38 +21,48 @@ PADDING = {"label_ids": NO_LABEL, "word": NO_LABEL}
 # A longer document becomes parts of about so many characters.
 PART_CHARACTERS = 1 << 16
 
-# A document or a part of it, without labels. spans: the words' characters
-# [start, end); sentences: their words [first, last).
+# A document or a part of it, without labels. words: strings, None once they
+# are encoded; spans: the words' characters [start, end) in `document`;
+# sentences: their words [first, last); offset: number of characters of the
+# whole document before this part.
 RawDocument = collections.namedtuple(
-  "RawDocument", "document words spans sentences"
+  "RawDocument", "document words spans sentences offset", defaults=(0,)
 )
 
+# A document or a part of it that is not split into words. sentences: their
+# characters [start, end); None: it is not split into sentences either.
+Passage = collections.namedtuple("Passage", "document sentences offset")
 
-def parts_of(document, inner_punctuation):
-  """Yields RawDocuments that together hold all sentences of a Document."""
-  part = []
+
+def passages(document):
+  """Yields (Passage, share of the document up to its end) of a Document."""
+  text, name = document.text, document.id
+  if len(text) <= PART_CHARACTERS:
+    yield Passage(document, None, 0), 1
+    return
+  begin, sentences = 0, []
   for start, end in documents.split_sentences(document):
-    if part and end - part[0][0] > PART_CHARACTERS:
-      yield split_document(document, inner_punctuation, part)
-      part = []
-    part.append((start, end))
-  yield split_document(document, inner_punctuation, part)
+    if sentences and end - begin > PART_CHARACTERS:
+      part = documents.Document(name, text[begin:start], None)
+      yield Passage(part, sentences, begin), start / len(text)
+      begin, sentences = start, []
+    sentences.append((start - begin, end - begin))
+  part = documents.Document(name, text[begin:], None)
+  yield Passage(part, sentences, begin), 1
 
 
-def split_document(document, inner_punctuation, sentence_spans=None):
-  """Returns the RawDocument of a documents.Document; see documents.words_of.
-
-  It holds the sentences with these spans; None: all.
-  """
-  if sentence_spans is None:
-    sentence_spans = documents.split_sentences(document)
-  spans, sentences = [], []
-  for start, end in sentence_spans:
-    first = len(spans)
-    spans += documents.words_of(document.text, start, end, inner_punctuation)
-    sentences.append((first, len(spans)))
-  words = [document.text[start:end] for start, end in spans]
-  return RawDocument(document, words, spans, sentences)
+def split_passage(passage, inner_punctuation):
+  """Returns the RawDocument of a Passage; see documents.words_of."""
+  document, sentences, offset = passage
+  if sentences is None:
+    sentences = documents.split_sentences(document)
+  text, spans, ends = document.text, [], []
+  for start, end in sentences:
+    spans += documents.words_of(text, start, end, inner_punctuation)
+    ends.append(len(spans))
+  words = [text[start:end] for start, end in spans]
+  ranges = list(zip([0] + ends, ends))
+  return RawDocument(document, words, spans, ranges, offset)
 
 
 def raw_documents(parsed):
@@ -84,6 +95,28 @@ def _join_words(name, sentences):
   )
 
 
+class Encoder:
+  """Encodes Passages and RawDocuments, in this process or another."""
+
+  def __init__(self, tokenizer, max_seq_length, inner_punctuation):
+    self._tokenizer = tokenizer
+    self._max_seq_length = max_seq_length
+    self._inner_punctuation = inner_punctuation
+
+  def __call__(self, parts):
+    """Returns the Encoded of parts; labels need their RawDocuments."""
+    return list(map(self._encode, parts))
+
+  def _encode(self, part):
+    if isinstance(part, Passage):
+      part = split_passage(part, self._inner_punctuation)
+    features = encode(
+      part.words, part.sentences, self._tokenizer, self._max_seq_length
+    )
+    # The words themselves would only be sent back.
+    return encoding.Encoded(features, part=part._replace(words=None))
+
+
 def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
   """Returns the features of all windows of sentences, in order.
 
@@ -94,38 +127,62 @@ def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
   Args:
     words: strings.
     sentences: (first word, end) of each sentence.
-    tokenizer: has encode, cls_id, sep_id and unk_id.
+    tokenizer: has encode_each, cls_id, sep_id and unk_id.
     max_seq_length: largest S.
     label_ids: a number per word; None for none.
   """
   room = max_seq_length - 2  # [CLS] and [SEP]
   # At least one piece, so that each word gets a label.
-  pieces = [
-    tokenizer.encode(word)[:room] or [tokenizer.unk_id] for word in words
+  unknown = [tokenizer.unk_id]
+  pieces = [ids[:room] or unknown for ids in tokenizer.encode_each(words)]
+  lengths = list(map(len, pieces))
+  windows = [
+    [first + number for number in window]
+    for first, last in sentences
+    for window in batches.windows(lengths[first:last], room)
   ]
-  labels = label_ids or [NO_LABEL] * len(words)
-  features = []
-  for first, last in sentences:
-    lengths = [len(p) for p in pieces[first:last]]
-    for window in batches.windows(lengths, room):
-      features.append(_features(tokenizer, pieces, labels, first, window))
-  return features
+  if not windows:
+    return []
+  labels = np.full(len(words) + 1, NO_LABEL, np.int32)
+  if label_ids is not None:
+    labels[:-1] = label_ids
+  return _features(tokenizer, pieces, lengths, labels, np.array(windows))
 
 
-def _features(tokenizer, pieces, label_ids, sentence, window):
-  """Returns the features of a window of the sentence from word `sentence`."""
-  ids, word, labels = [], [NO_LABEL], [NO_LABEL]  # Of [CLS].
-  for i in range(sentence + window.first, sentence + window.last):
-    own = window.own <= i - sentence < window.own_last
-    rest = [NO_LABEL] * (len(pieces[i]) - 1)
-    ids += pieces[i]
-    word += [i if own else NO_LABEL] + rest
-    labels += [label_ids[i] if own else NO_LABEL] + rest
-  return dict(
-    batches.sequence_features(tokenizer, ids),
-    word=np.array(word + [NO_LABEL], np.int32),  # And of [SEP].
-    label_ids=np.array(labels + [NO_LABEL], np.int32),
+def _features(tokenizer, pieces, lengths, labels, windows):
+  """Returns the features of windows, which are computed together.
+
+  Args:
+    tokenizer: see `encode`.
+    pieces: the ids of each word.
+    lengths: their numbers.
+    labels: int32 per word, and NO_LABEL as that of word number -1.
+    windows: batches.Window of words, int [windows, 4].
+  """
+  begins = np.append(0, np.cumsum(lengths))  # Of the pieces of each word.
+  ids = np.fromiter(itertools.chain.from_iterable(pieces), np.int32, begins[-1])
+  word = np.full(len(ids), NO_LABEL, np.int32)  # Of each piece.
+  word[begins[:-1]] = np.arange(len(lengths))
+  first, last, own, own_last = begins[windows].T
+  sizes = last - first
+  ends = np.cumsum(sizes + 2)
+  # Where the pieces of all windows come from, and where they go.
+  origin = batches.ranges(first, sizes)
+  place = batches.ranges(ends - sizes - 1, sizes)
+  is_own = (origin >= np.repeat(own, sizes)) & (
+    origin < np.repeat(own_last, sizes)
   )
+  values = {
+    "input_ids": np.full(ends[-1], tokenizer.sep_id, np.int32),
+    "input_mask": np.ones(ends[-1], np.int32),
+    "segment_ids": np.zeros(ends[-1], np.int32),
+    "word": np.full(ends[-1], NO_LABEL, np.int32),
+  }
+  values["input_ids"][ends - sizes - 2] = tokenizer.cls_id
+  values["input_ids"][place] = ids[origin]
+  values["word"][place] = np.where(is_own, word[origin], NO_LABEL)
+  values["label_ids"] = labels[values["word"]]
+  return batches.split(values, ends)
 
 
 def join_windows(count, windows, names):
@@ -164,8 +221,8 @@ def entities(example, labels, probabilities, untyped):
       start, stop = example.spans[first][0], example.spans[last - 1][1]
       found.append(
         entity_files.Entity(
-          start,
-          stop,
+          example.offset + start,
+          example.offset + stop,
           kind or untyped,
           metrics.mean(probabilities[first:last]),
           example.document.text[start:stop],

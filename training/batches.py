@@ -45,6 +45,24 @@ def sequence_features(tokenizer, first, second=None):
   }
 
 
+def split(values, ends):
+  """Returns a dict for each row of {name: values of all rows, joined}.
+
+  `ends` are the ends of the rows; a row's values are views.
+  """
+  ends = np.asarray(ends).tolist()
+  return [
+    {name: value[begin:end] for name, value in values.items()}
+    for begin, end in zip([0] + ends, ends)
+  ]
+
+
+def ranges(begins, sizes):
+  """Concatenates ranges: begins [5, 0], sizes [2, 3] -> [5, 6, 0, 1, 2]."""
+  ends = np.cumsum(sizes)
+  return np.repeat(begins - (ends - sizes), sizes) + np.arange(sizes.sum())
+
+
 def windows(lengths, room, overlap=None):
   """Covers words that may be too long for one input with overlapping windows.
 

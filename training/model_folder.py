@@ -38,9 +38,10 @@ FREE_FLAGS = frozenset(
   "eval_batch_size eval_file eval_checkpoint folds gcp_project golden_file "
   "init_checkpoint input_file iterations_per_loop keep_checkpoint_max "
   "list_threshold master max_answer_length max_eval_steps n_best_size "
-  "negative_label null_score_diff_threshold num_tpu_cores output_dir precision "
-  "predict_batch_size predict_batch_tokens predict_file predict_format "
-  "predict_gzip recompute save_checkpoints_steps spm_model_file task_name "
+  "negative_label null_score_diff_threshold num_tpu_cores num_workers "
+  "output_dir precision predict_batch_size predict_batch_tokens predict_file "
+  "predict_format predict_gzip recompute save_checkpoints_steps spm_model_file "
+  "task_name "
   "test_file tpu_name tpu_zone train_file tune_threshold use_tpu use_xla "
   "verbose_logging vocab_file".split()
 )

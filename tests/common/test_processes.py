@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -85,18 +86,18 @@ def has_ended(pid):
   return False
 
 
-@pytest.mark.parametrize("num_workers", [1, 3])
+@pytest.mark.parametrize("num_workers", [0, 1, 3])
 def test_results_come_in_the_order_of_their_tasks(num_workers):
   results = processes.ordered_map(Slow, (100,), range(20), num_workers)
   assert list(results) == list(range(100, 120))
 
 
-def test_one_worker_is_this_process():
-  assert next(processes.ordered_map(Telling, (), [0], 1))[0] == os.getpid()
+def test_without_workers_this_process_works():
+  assert next(processes.ordered_map(Telling, (), [0], 0))[0] == os.getpid()
 
 
 def test_workers_are_other_processes_without_tensorflow():
-  pid, has_tensorflow = next(processes.ordered_map(Telling, (), [0], 2))
+  pid, has_tensorflow = next(processes.ordered_map(Telling, (), [0], 1))
   assert pid != os.getpid()
   assert not has_tensorflow
 
@@ -157,3 +158,34 @@ def test_a_finished_program_leaves_no_process():
     assert len(parent.communicate()[0].splitlines()) == 2
   with pytest.raises(ProcessLookupError):
     os.killpg(parent.pid, 0)
+
+
+def test_one_item_is_made_ahead_and_not_more():
+  made, second = [], threading.Event()
+
+  def items():
+    try:
+      for number in range(9):
+        made.append(number)
+        if number == 1:
+          second.set()
+        yield number
+    finally:
+      made.append("closed")
+
+  ahead = processes.one_ahead(items())
+  assert next(ahead) == 0 and second.wait(10)
+  ahead.close()
+  assert made == [0, 1, "closed"]
+  assert list(processes.one_ahead(items())) == list(range(9))
+
+
+def test_errors_of_what_is_made_ahead_come_in_their_turn():
+  def items():
+    yield 1
+    raise InputError("a bad item")
+
+  ahead = processes.one_ahead(items())
+  assert next(ahead) == 1
+  with pytest.raises(InputError, match="a bad item"):
+    next(ahead)

@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 
-import numpy as np
 import pytest
 
 from common.errors import InputError
@@ -16,6 +15,7 @@ from finetuning import labelling
 from formats import detect
 from formats import streams
 from formats import unlabelled
+from tests.helpers import unlabelled_texts
 
 
 class Letters(harness.Task):
@@ -32,13 +32,11 @@ class Letters(harness.Task):
 
   def parts(self, example):
     middle = len(example.text) // 2
-    yield example.text[:middle]
-    yield example.text[middle:]
+    yield example.text[:middle], 0.5
+    yield example.text[middle:], 1
 
-  def encode(self, part, is_training):
-    return harness.Encoded(
-      [{"input_ids": np.full([len(word)], 5)} for word in part.split()]
-    )
+  def encoder(self):
+    return unlabelled_texts.encode_letters
 
   def label(self, part, windows):
     return ["%d" % window["letters"] for window in windows]
@@ -88,9 +86,10 @@ def label(
   name="letters",
   allow=False,
   is_gzip=False,
+  num_workers=None,
 ):
   found = labelling.Labelling(
-    task or Letters(), str(patterns), str(output), allow, is_gzip
+    task or Letters(), str(patterns), str(output), allow, is_gzip, num_workers
   )
   found.run(function, {"task": name})
 
@@ -234,6 +233,30 @@ def test_a_finished_output_is_kept_and_that_of_others_rejected(texts, tmp_path):
   with pytest.raises(InputError, match="another value of task; expected the"):
     label(texts, tmp_path / "out", name="words")
   assert written(tmp_path / "out") == before
+
+
+@pytest.mark.usefixtures("small")
+def test_workers_write_the_same_labels(texts, tmp_path, monkeypatch):
+  monkeypatch.setattr(labelling, "BLOCK_PARTS", 3)
+  with open(str(texts / "a.jsonl"), "a") as f:
+    f.write('{"tex\n')
+  for num_workers in (0, 2):
+    out = tmp_path / str(num_workers)
+    with pytest.raises(InputError, match="a.jsonl:11: found no JSON"):
+      label(texts, out, num_workers=num_workers)
+    label(texts, out, allow=True, num_workers=num_workers)
+  first, second = written(tmp_path / "0"), written(tmp_path / "2")
+  for found in (first, second):
+    found.pop("texts.letters.tsv.manifest.json")  # Has times.
+  assert first == second
+
+
+def test_small_inputs_need_no_worker(monkeypatch):
+  monkeypatch.setattr(labelling.processes, "cores", lambda: 64)
+  sizes = [1 << 20, 9 << 20, 1 << 40]
+  assert [labelling._default_workers(size) for size in sizes] == [0, 2, 8]
+  monkeypatch.setattr(labelling.processes, "cores", lambda: 1)
+  assert labelling._default_workers(1 << 40) == 0
 
 
 def test_a_damaged_small_input_is_rejected_before_the_run(texts, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from finetuning import encoding
 from finetuning import sentence_tasks
 from formats import streams
 from formats import tables
@@ -20,6 +21,10 @@ class Letters:
   @staticmethod
   def encode(text):
     return [ord(letter) for letter in text]
+
+  @classmethod
+  def encode_all(cls, texts):
+    return list(map(cls.encode, texts))
 
 
 class Pairs(sentence_tasks.OneLabel):
@@ -45,7 +50,7 @@ def new_task(max_seq_length=10):
 )
 def test_longest_text_is_truncated_first_and_at_its_end(sizes, room, left):
   ids = [list(range(size)) for size in sizes]
-  cut = sentence_tasks.shorten_longest(ids, room)
+  cut = encoding.shorten_longest(ids, room)
   assert [list(range(size)) for size in left] == cut
   assert tuple(map(len, ids)) == sizes  # The input is unchanged.
 
@@ -53,9 +58,9 @@ def test_longest_text_is_truncated_first_and_at_its_end(sizes, room, left):
 def test_truncated_pairs_are_counted_and_fill_the_input():
   task = new_task(max_seq_length=10)
   short, long = task.read(b"ab\tcd\tyes\nabcdef\tghijk\tno\n", "x", "train")
-  (features,), truncated, _ = task.encode(short, False)
+  (features,), truncated, *_ = task.encode(short, False)
   assert not truncated and features["label_id"] == 1
-  (features,), truncated, _ = task.encode(long, False)
+  (features,), truncated, *_ = task.encode(long, False)
   assert truncated and len(features["input_ids"]) == 10
   expected = [1] + Letters.encode("abcd") + [2] + Letters.encode("ghi") + [2]
   assert list(features["input_ids"]) == expected

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads unlabelled texts from bytes."""
+"""Reads unlabelled texts from bytes; works without TensorFlow."""
 
+import numpy as np
+
+from finetuning import encoding
 from formats import streams
 from formats import unlabelled
 
@@ -17,7 +20,7 @@ def parts_of(task, data, path):
   return [
     part
     for found in task.read_unlabelled(source)
-    for part in task.parts(found.document)
+    for part, _ in task.parts(found.document)
   ]
 
 
@@ -33,3 +36,13 @@ def written(task, parts, outputs):
   pairs = zip(parts, outputs)
   texts = [task.format_label(part, task.label(part, o)) for part, o in pairs]
   return file.header + "".join(texts) + file.footer
+
+
+def encode_letters(parts):
+  """Returns the Encoded of strings: a window per word, with its letters."""
+  return [
+    encoding.Encoded(
+      [{"input_ids": np.full([len(w)], 5, np.int32)} for w in part.split()]
+    )
+    for part in parts
+  ]

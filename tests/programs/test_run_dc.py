@@ -160,7 +160,7 @@ def test_windows_of_a_long_text_cover_every_piece(tokenizer):
   task = task_of(["a", "b"], tokenizer)
   text = " ".join("p%d grows" % i for i in range(60))
   (example,) = read(text + "\tb\n")
-  windows, truncated, _ = task.encode(example, False)
+  windows, truncated, *_ = task.encode(example, False)
   assert len(windows) > 3 and not truncated
   ids, covered = tokenizer.encode(text), []
   for window in windows:

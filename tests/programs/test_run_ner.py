@@ -6,8 +6,10 @@ import pytest
 
 from common.errors import InputError
 from finetuning import splits
+from finetuning import words
 from formats import bioc
 from formats import conll
+from formats import documents
 import run_ner
 from tests.helpers import tiny
 from tests.helpers.unlabelled_texts import parts_of
@@ -18,6 +20,23 @@ def task_for(tokenizer, sentences, max_seq_length=128):
   task = run_ner.Ner(tokenizer, max_seq_length, "jsonl")
   task.learned = task.learn(sentences)
   return task
+
+
+def raw_documents(task, data, path):
+  """Returns the RawDocuments of a file, with their words."""
+  inner_punctuation = task.learned["inner_punctuation"]
+  return [
+    words.split_passage(part, inner_punctuation)
+    if isinstance(part, words.Passage)
+    else part
+    for part in parts_of(task, data, path)
+  ]
+
+
+def windows_of(task, part):
+  """Returns the features of an unlabelled part."""
+  (encoded,) = task.encoder()([part])
+  return encoded.features
 
 
 def oracle(task, features):
@@ -64,6 +83,7 @@ def test_input_begins_with_cls_and_ends_with_sep(tokenizer):
   assert ids[0] == tokenizer.cls_id and ids[-1] == tokenizer.sep_id
   assert features["input_mask"].tolist() == [1] * len(ids)
   assert features["segment_ids"].tolist() == [0] * len(ids)
+  assert {value.dtype for value in features.values()} == {np.dtype(np.int32)}
 
 
 def test_words_without_labels_are_predicted_and_not_scored(tokenizer):
@@ -96,10 +116,10 @@ def test_types_that_the_training_set_lacks_cannot_be_predicted(
 @pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
 def test_small_windows_lose_no_label(tokenizer, max_seq_length):
   random = np.random.RandomState(max_seq_length)
-  words = ["fever", "retinoblastoma", "p53", "\u200b", "x" * 300, "of"]
+  known = ["fever", "retinoblastoma", "p53", "\u200b", "x" * 300, "of"]
   sentences = []
   for n in (1, 5, 40, 200):
-    drawn = [words[i] for i in random.randint(len(words), size=n)]
+    drawn = [known[i] for i in random.randint(len(known), size=n)]
     labels = ["BIO"[i] for i in random.randint(3, size=n)]
     sentences.append(conll.Sentence(drawn, labels))
   task = task_for(tokenizer, sentences, max_seq_length)
@@ -139,8 +159,8 @@ def test_word_without_a_prediction_is_an_error(tokenizer):
 def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   text = "He had a fever. Cancer was not seen."
-  (example,) = parts_of(task, text.encode(), "x.txt")
-  features = task.encode(example, False).features
+  (example,) = raw_documents(task, text.encode(), "x.txt")
+  features = windows_of(task, example)
   assert len(example.sentences) == 2
   outputs = oracle(task, features)
   marked = {"fever", ".", "Cancer"}  # Only the first may be a B.
@@ -159,48 +179,62 @@ def test_parts_of_a_long_document_have_its_words_and_windows(
 ):
   task = task_for(tokenizer, [SENTENCE], max_seq_length=8)
   data = b"He had a fever. It was not seen of the eye. " * 3 + b"\n"
-  (whole,) = parts_of(task, data, "x.txt")
-  monkeypatch.setattr(run_ner.words, "PART_CHARACTERS", 50)
-  parts = parts_of(task, data, "x.txt")
+  (whole,) = raw_documents(task, data, "x.txt")
+  monkeypatch.setattr(words, "PART_CHARACTERS", 50)
+  parts = raw_documents(task, data, "x.txt")
   assert [len(part.sentences) for part in parts] == [2, 2, 2]
-  assert sum((part.spans for part in parts), []) == whole.spans
-  windows = [f for part in parts for f in task.encode(part, False).features]
-  expected = task.encode(whole, False).features
-  assert [w["input_ids"].tolist() for w in windows] == [
-    w["input_ids"].tolist() for w in expected
+  spans = [
+    (part.offset + start, part.offset + end)
+    for part in parts
+    for start, end in part.spans
   ]
-  first, second = parts[:2]
-  outputs = oracle(task, task.encode(second, False).features)
+  assert spans == whole.spans
+  windows = [f for part in parts for f in windows_of(task, part)]
+  assert [w["input_ids"].tolist() for w in windows] == [
+    w["input_ids"].tolist() for w in windows_of(task, whole)
+  ]
+  second = parts[1]
+  outputs = oracle(task, windows_of(task, second))
   for output in outputs:
     output["label"][output["word"] == 3] = task.learned["labels"].index("B")
-  assert [e.start for e in task.label(second, outputs)] == [
-    second.spans[3][0]
-  ] and second.spans[3][0] > first.spans[-1][1]
+  (entity,) = task.label(second, outputs)
+  text = whole.document.text
+  assert entity.text == text[entity.start : entity.end] == "fever"
+  assert entity.start > len(parts[0].document.text)
+
+
+def test_parts_say_how_much_of_the_document_they_end(tokenizer, monkeypatch):
+  task = task_for(tokenizer, [SENTENCE])
+  document = documents.Document("1", "He had it. " * 100, None)
+  assert [share for _, share in task.parts(document)] == [1]
+  monkeypatch.setattr(words, "PART_CHARACTERS", 500)
+  shares = [share for _, share in task.parts(document)]
+  assert shares == pytest.approx([0.45, 0.9, 1])
 
 
 def test_raw_text_is_split_like_the_training_set(tokenizer):
   whole = [conll.Sentence(["IL-2", "x"], ["B", "O"])] * 20
   apart = [conll.Sentence(["IL", "-", "2"], ["B", "I", "I"])] * 20
-  for sentences, words in ((whole, ["IL-2"]), (apart, ["IL", "-", "2"])):
+  for sentences, expected in ((whole, ["IL-2"]), (apart, ["IL", "-", "2"])):
     task = task_for(tokenizer, sentences)
-    (example,) = parts_of(task, b"IL-2", "x.txt")
-    assert example.words == words
+    (example,) = raw_documents(task, b"IL-2", "x.txt")
+    assert example.words == expected
 
 
 def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   tagged = b"IL-2\tB\nrose\tO\n.\tO\n\nNo\tO\nTNF-\xce\xb1\tB\n.\tO\n"
-  words = b"IL-2\nrose\n.\n\nNo\nTNF-\xce\xb1\n.\n"
-  for data in (tagged, words):
-    first, second = parts_of(task, data, "x.tsv")
+  bare = b"IL-2\nrose\n.\n\nNo\nTNF-\xce\xb1\n.\n"
+  for data in (tagged, bare):
+    first, second = raw_documents(task, data, "x.tsv")
     assert (first.document.id, first.document.text) == ("1", "IL-2 rose .")
     assert first.words == ["IL-2", "rose", "."]
     assert second.words == ["No", "TNF-\u03b1", "."]
     assert second.spans == [(0, 2), (3, 8), (9, 10)]
-    outputs = oracle(task, task.encode(second, False).features)
+    outputs = oracle(task, windows_of(task, second))
     assert task.label(second, outputs) == []
   marked = b"###MEDLINE:7\n\n" + tagged
-  (example,) = parts_of(task, marked, "x.tsv")
+  (example,) = raw_documents(task, marked, "x.tsv")
   assert example.document.id == "7"
   assert example.document.text == "IL-2 rose .\nNo TNF-\u03b1 ."
   assert example.sentences == [(0, 3), (3, 6)]
@@ -209,8 +243,8 @@ def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
 def test_document_without_words_is_kept(tokenizer):
   task = task_for(tokenizer, [SENTENCE])
   data = b'{"id": "a", "text": " "}\n{"id": "b", "text": "fever"}\n'
-  examples = parts_of(task, data, "x.jsonl")
-  outputs = [oracle(task, task.encode(e, False).features) for e in examples]
+  examples = raw_documents(task, data, "x.jsonl")
+  outputs = [oracle(task, windows_of(task, e)) for e in examples]
   assert [len(o) for o in outputs] == [0, 1]
   assert written(task, examples, outputs).count("\n") == 2
 
@@ -239,7 +273,7 @@ def test_untyped_entities_have_a_type_everywhere(
   outputs = [oracle(task, task.encode(UNTYPED, False).features)]
   scores, _ = later.score([UNTYPED], outputs, "dev")
   assert list(scores["types"]) == [expected]
-  (example,) = parts_of(later, b"fever", "x.txt")
+  (example,) = raw_documents(later, b"fever", "x.txt")
   text = written(later, [example] * 2, outputs * 2)
   for document in bioc.parse(text.encode("utf-8"), "x.xml"):
     (mention,) = document.mentions

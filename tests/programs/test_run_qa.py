@@ -375,7 +375,7 @@ def test_answer_longer_than_a_window_warns_and_is_skipped(new_task, caplog):
 def test_long_question_is_truncated_counted_and_named(new_task, caplog):
   question = question_of(CONTEXT, [], text="Which protein is it? " * 9)
   task = new_task(**SMALL)
-  found, truncated, _ = task.encode(question, is_training=False)
+  found, truncated, *_ = task.encode(question, is_training=False)
   assert truncated
   assert "question a_000: truncated from" in caplog.text
   assert {int((f["segment_ids"] == 0).sum()) for f in found} == {8}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from finetuning import marked_texts
 import run_re
 from tests.helpers import tiny
 from tests.helpers.unlabelled_texts import parts_of
@@ -138,8 +139,8 @@ def test_generic_corpus_needs_no_marks(tokenizer, caplog):
 
 def encoded(task, sentence):
   """Returns the Encoded of an unlabelled sentence."""
-  (example,) = parts_of(task, sentence.encode("utf-8"), "x")
-  return task.encode(example, is_training=False)
+  (found,) = task.encoder()(parts_of(task, sentence.encode("utf-8"), "x"))
+  return found
 
 
 def ids_of(task, sentence):
@@ -195,7 +196,7 @@ def test_long_sentence_is_truncated_around_its_marks_and_counted(
 
 
 def test_marks_too_far_apart_are_both_kept(tokenizer):
-  kept = run_re.cut_around(list(range(100)), (10, 90), 6)
+  kept = marked_texts.cut_around(list(range(100)), (10, 90), 6)
   assert kept == [10, 11, 12, 87, 88, 89]
 
 
@@ -204,7 +205,7 @@ def test_cut_around_fills_the_room_in_order(size):
   random = np.random.RandomState(size)
   first, end = sorted(random.randint(0, size + 1, 2))
   for room in range(1, size + 1):
-    ids = run_re.cut_around(list(range(size)), (first, end), room)
+    ids = marked_texts.cut_around(list(range(size)), (first, end), room)
     assert len(ids) == room == len(set(ids)) and ids == sorted(ids)
 
 

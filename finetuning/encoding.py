@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encodes examples of one or two texts, here or in worker processes.
+
+Works without TensorFlow: workers do not import it.
+"""
+
+import collections
+import itertools
+
+import numpy as np
+
+from training import batches
+
+# An encoded example: `features` is a list of feature dicts, one per window;
+# `truncated` tells whether it was cut short. `expected_unknown` counts unknown
+# pieces that do not point to a wrong vocabulary. `part` is what Task.label
+# takes in place of the part that was encoded; None: that part.
+Encoded = collections.namedtuple(
+  "Encoded",
+  "features truncated expected_unknown part",
+  defaults=(False, 0, None),
+)
+
+
+class Texts:
+  """Encodes examples with `texts`; truncates the longest text if needed."""
+
+  def __init__(self, tokenizer, room, no_gold):
+    """Makes an encoder, which is pickled for workers.
+
+    Args:
+      tokenizer: a FullTokenizer.
+      room: largest number of pieces, besides [CLS] and [SEP].
+      no_gold: the features of an example without gold.
+    """
+    self.tokenizer = tokenizer
+    self.room = room
+    self._no_gold = no_gold
+
+  def __call__(self, examples):
+    """Returns the Encoded of examples."""
+    texts = [text for example in examples for text in example.texts]
+    ids = iter(self.tokenizer.encode_all(texts))
+    return [
+      self.encoded(list(itertools.islice(ids, len(example.texts))))
+      for example in examples
+    ]
+
+  def encoded(self, ids):
+    """Returns the Encoded of a list of ids per text."""
+    truncated = sum(map(len, ids)) > self.room
+    if truncated:
+      ids = shorten_longest(ids, self.room)
+    return Encoded([self.features(*ids)], truncated)
+
+  def features(self, *ids):
+    """Returns the features of a window with these pieces."""
+    found = batches.sequence_features(self.tokenizer, *ids)
+    return dict(found, **self._no_gold)
+
+
+class LongTexts(Texts):
+  """Encodes texts of any length as windows."""
+
+  def encoded(self, ids):
+    (ids,) = ids
+    windows = batches.windows([1] * len(ids), self.room)
+    return Encoded([self.features(ids[w.first : w.last]) for w in windows])
+
+
+def shorten_longest(ids, room):
+  """Truncates rows of ids to `room` in total, always the longest row.
+
+  Of equally long rows it truncates the last, as the ALBERT release does.
+  """
+  ids = [list(row) for row in ids]
+  while sum(map(len, ids)) > room:
+    max(reversed(ids), key=len).pop()
+  return ids
+
+
+# --------------------------------------------------- between two processes
+
+
+class Packer:
+  """Encodes blocks of parts, and packs what it returns to be pickled.
+
+  The many small arrays of windows would take longer than encoding does.
+  """
+
+  def __init__(self, encode):
+    """Takes what a Task.encoder returned."""
+    self._encode = encode
+
+  def __call__(self, parts):
+    """Returns what `unpack` takes."""
+    encoded = self._encode(parts)
+    windows = [window for e in encoded for window in e.features]
+    pieces, others = {}, {}
+    for name, value in windows[0].items() if windows else ():
+      values = [window[name] for window in windows]
+      if batches.is_padded(value):
+        pieces[name] = np.concatenate(values)
+      else:
+        others[name] = np.stack(values)
+    lengths = [len(window["input_ids"]) for window in windows]
+    counted = [e._replace(features=len(e.features)) for e in encoded]
+    return counted, lengths, pieces, others
+
+
+def unpack(packed):
+  """Returns the list of Encoded that a Packer packed."""
+  counted, lengths, pieces, others = packed
+  windows = batches.split(pieces, np.cumsum(lengths))
+  for name, values in others.items():
+    for window, value in zip(windows, values):
+      window[name] = value
+  rest = iter(windows)
+  return [
+    e._replace(features=list(itertools.islice(rest, e.features)))
+    for e in counted
+  ]
