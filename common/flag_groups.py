@@ -333,6 +333,13 @@ def _define_data_flags(predict_file):
     "Compress the predictions for --predict_file as .gz; not with the "
     "formats brat and json.",
   )
+  flags.DEFINE_string(
+    "predict_part",
+    None,
+    "Label a part of --predict_file: 3/64 is the third of 64 jobs, counted "
+    "from 1 as in sbatch --array=1-64. They share --output_dir and may run on "
+    "many machines; the last one writes the manifest.",
+  )
   flags.DEFINE_bool(
     "train_on_dev", False, "Add the development set to the training set."
   )

@@ -16,24 +16,45 @@ import zlib
 
 from common import files
 from common.errors import InputError
+from common.errors import shorten
 
 MANIFEST = ".manifest.json"
 PROGRESS = ".progress.json"
+
+# One of several jobs that share a plan: number 1 to `count`.
+Part = collections.namedtuple("Part", "number count")
+WHOLE = Part(1, 1)
 
 # What a run reports about its output.
 Outcome = collections.namedtuple("Outcome", "counts shards dropped seconds")
 
 
+def parse_part(text, flag):
+  """Returns the Part that a flag such as "3/64" names; of None it is WHOLE."""
+  if text is None:
+    return WHOLE
+  match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", text)
+  part = Part(*map(int, match.groups())) if match else Part(0, 0)
+  if not 1 <= part.number <= part.count:
+    raise InputError(
+      "--%s: found %s, expected 1/64 to 64/64 for one of 64 jobs"
+      % (flag, shorten(text))
+    )
+  return part
+
+
 class Plan:
-  """Assigns ranges of the inputs to shards.
+  """Assigns ranges of the inputs to shards, and ranges of stripes to parts.
 
   Attributes: `inputs` (Inputs in their order), `shards` (paths), `folder` (of
   the shards), `name` (of the output: its first shard's, without the number),
-  `bytes` (of all inputs), `lanes`, `stripes`.
+  `bytes` (of all inputs), `lanes`, `stripes`, `part`, and the stripes of this
+  part, from `first` to before `last`.
   """
 
-  def __init__(self, inputs, shards, copies):
+  def __init__(self, inputs, shards, copies, part=WHOLE):
     self.inputs = inputs
+    self.part = part
     self.shards = shards
     self.folder, first = os.path.split(shards[0])
     self.name = re.sub(r"-0{5}-of-\d{5}(?=(\.\w+)*$)", "", first)
@@ -42,6 +63,7 @@ class Plan:
       n for n in range(1, min(count, copies) + 1) if count % n == 0
     )
     self.stripes = count // self.lanes
+    self.first, self.last = self.range(part)
     ends = list(itertools.accumulate(i.bytes for i in inputs))
     self.bytes = ends[-1]
     self._begins = [0] + ends
@@ -49,6 +71,18 @@ class Plan:
   def beside(self, ending):
     """Returns the path of a file that comes with the shards."""
     return os.path.join(self.folder, self.name + ending)
+
+  def range(self, part):
+    """Returns the first stripe of a part, and that after its last."""
+    number, count = part
+    return self.stripes * (number - 1) // count, self.stripes * number // count
+
+  def own(self, ending, part=None):
+    """Returns the path of a file of a part that comes with the shards."""
+    number, count = part or self.part
+    if count > 1:
+      ending = ".part-%d-of-%d%s" % (number, count, ending)
+    return self.beside(ending)
 
   def place(self, file, position):
     """Returns the number of bytes of all inputs before a place in a file."""
@@ -67,7 +101,7 @@ def write_progress(plan, description, stripes):
 
   `stripes` are the records of the finished stripes, see Output.
   """
-  files.write_json(plan.beside(PROGRESS), dict(description, stripes=stripes))
+  files.write_json(plan.own(PROGRESS), dict(description, stripes=stripes))
 
 
 class File:
@@ -101,7 +135,7 @@ class File:
 
 
 class Output:
-  """Writes the shards of a run on one machine, one stripe after another.
+  """Writes the shards of a plan's part, one stripe after another.
 
   A stripe's shards are first complete under temporary names, then the progress
   file says so, then they get their names. A shard with its name is therefore
@@ -162,7 +196,7 @@ class Output:
       counts: {what: number} to add to the record of the stripe.
       parts: (lane, number of units, what to write, such as bytes).
     """
-    while len(self.stripes) < stripe:
+    while self._at() < stripe:
       self._finish_stripe()
     self._open()
     self._counts.update(counts)
@@ -171,7 +205,7 @@ class Output:
       self._units[lane] += units
 
   def finish(self):
-    while len(self.stripes) < self._plan.stripes:
+    while self._at() < self._plan.last:
       self._finish_stripe()
 
   def outcome(self, dropped):
@@ -192,8 +226,12 @@ class Output:
       file.discard()
     self._files = {}
 
+  def _at(self):
+    """Returns the number of the stripe at work."""
+    return self._plan.first + len(self.stripes)
+
   def _path(self, lane):
-    return self._plan.shards[self._plan.shard(len(self.stripes), lane)]
+    return self._plan.shards[self._plan.shard(self._at(), lane)]
 
   def _open(self):
     for lane in range(self._plan.lanes):

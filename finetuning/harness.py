@@ -18,6 +18,7 @@ from common import files
 from common import flag_groups
 from common import progress
 from common import run_files
+from common import stripes
 from common.errors import InputError
 from common.errors import reject
 from finetuning import labelling
@@ -270,8 +271,17 @@ def run(task, command, model):
   """
   command = _decide(command, task.split_names)
   check(command)
-  with training_run.locked(command.output_dir, command.device):
+  with _locked(command):
     return _run(task, command, model)
+
+
+def _locked(command):
+  """Locks the output folder, or what is one job's of it."""
+  part = command.data.predict_part
+  if part:
+    name = ".in_use-part-%d-of-%d" % stripes.parse_part(part, "predict_part")
+    return files.locked(command.output_dir, name)
+  return training_run.locked(command.output_dir, command.device)
 
 
 def _run(task, command, model):
@@ -306,6 +316,7 @@ def _run(task, command, model):
       data.allow_incomplete,
       data.predict_gzip,
       data.num_workers,
+      stripes.parse_part(data.predict_part, "predict_part"),
     )
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
@@ -360,10 +371,22 @@ def check(command):
       "--predict_batch_tokens is for batches of any length; expected "
       "--predict_batch_size with --use_tpu or --padding=fixed"
     )
-  for flag in ("allow_incomplete", "predict_gzip", "num_workers"):
+  for flag in (
+    "allow_incomplete",
+    "predict_gzip",
+    "num_workers",
+    "predict_part",
+  ):
     if getattr(data, flag) not in (None, False) and not data.predict_file:
       raise InputError(
         "--%s is for texts to label; expected it with --predict_file" % flag
+      )
+  if data.predict_part:
+    stripes.parse_part(data.predict_part, "predict_part")
+    if any(todo):
+      raise InputError(
+        "--predict_part is for jobs that only label; expected no --do_train, "
+        "--do_eval or --do_predict with it"
       )
   if training.num_train_epochs <= 0:
     raise InputError(
@@ -454,7 +477,8 @@ class _Run(training_run.Run):
   def go(self):
     """Does what the command asks; returns the content of results.json."""
     todo = self.command.todo
-    if self.is_chief():
+    part = stripes.parse_part(self.command.data.predict_part, "predict_part")
+    if self.is_chief() and part.number == 1:
       self._write_description()
     self.start()
     if todo.do_train:
@@ -512,7 +536,8 @@ class _Run(training_run.Run):
     """Returns the content of run_config.json."""
     command, model = self.command, self.model
     paths = [split.path for split in self.splits.values()]
-    paths += [i.path for i in self.to_label.inputs] if self.to_label else []
+    if self.to_label:
+      paths += [given.path for given in self.to_label.own_inputs()]
     hashes = {path: files.sha256(path) for path in paths}
     hashes.update(model.hashes)
     if self.initial:

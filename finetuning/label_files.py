@@ -11,6 +11,7 @@ from absl import logging
 from common import files
 from common import stripes
 from common.errors import InputError
+from common.errors import first_five
 from formats import entity_files
 
 # The page shows the first texts of the first output file, up to these limits.
@@ -50,7 +51,7 @@ def read_earlier(plan, description):
       of these names.
   """
   earlier, is_finished = _read_stripes(plan, description)
-  for path in plan.shards[len(earlier) :]:
+  for path in plan.shards[plan.first + len(earlier) : plan.last]:
     if files.is_folder(path):
       raise InputError(
         "%s: is there already, perhaps with corrections; expected no such "
@@ -62,20 +63,32 @@ def read_earlier(plan, description):
 def _read_stripes(plan, description):
   if plan.stripes == 1:
     return [], False
-  now = json.loads(json.dumps(description))
-  for ending in (stripes.MANIFEST, stripes.PROGRESS):
-    path = plan.beside(ending)
-    before = files.read_json(path, None, {"stripes": [{"shards": [{}]}]})
+  finished = _read_like(plan.beside(stripes.MANIFEST), description)
+  if finished:
+    return finished["stripes"], True
+  begun = _read_like(plan.own(stripes.PROGRESS), description)
+  return begun["stripes"] if begun else [], False
+
+
+def _read_like(path, description):
+  """Returns the content of a manifest or the like; None if there is none.
+
+  Raises InputError if it is about another command. Parts know the hashes of
+  their own inputs only.
+  """
+  before = files.read_json(path, None, {"stripes": [{"shards": [{}]}]})
+  for name, value in json.loads(json.dumps(description)).items():
     if before is None:
-      continue
-    for name in sorted(now):
-      if before.get(name) != now[name]:
-        raise InputError(
-          "%s: these labels were made with another value of %s; expected the "
-          "same command, or another --output_dir" % (path, name)
-        )
-    return before["stripes"], ending == stripes.MANIFEST
-  return [], False
+      break
+    found = before.get(name)
+    if name == "sha256" and isinstance(found, dict):
+      found = {key: found.get(key) for key in value}
+    if found != value:
+      raise InputError(
+        "%s: these labels were made with another value of %s; expected the "
+        "same command, or another --output_dir" % (path, name)
+      )
+  return before
 
 
 class Shards:
@@ -101,19 +114,50 @@ class Shards:
     self._output.add(stripe, {}, [(0, 1, data)])
 
   def finish(self):
-    """Gives the last file its name, and says that all are finished."""
+    """Gives the last file its name; the last part writes the manifest."""
     self._output.finish()
-    if self._plan.stripes > 1:
-      manifest = dict(self._description, stripes=self._output.stripes)
-      files.write_json(self._plan.beside(stripes.MANIFEST), manifest)
-    files.remove(self._plan.beside(stripes.PROGRESS))
+    plan = self._plan
+    parts = [
+      stripes.Part(i + 1, plan.part.count) for i in range(plan.part.count)
+    ]
+    found = [self._read_part(part) for part in parts]
+    if None in found:
+      logging.info(
+        "this was part %d of %d; not finished: %s",
+        *plan.part,
+        first_five([str(p.number) for p, f in zip(parts, found) if f is None]),
+      )
+      return
+    if plan.stripes > 1:
+      manifest = dict(
+        self._description,
+        sha256={k: v for f in found for k, v in f.get("sha256", {}).items()},
+        stripes=[stripe for f in found for stripe in f["stripes"]],
+      )
+      path = plan.own(stripes.MANIFEST)  # Other parts may finish as well.
+      files.write_json(path, manifest)
+      files.rename(path, plan.beside(stripes.MANIFEST))
+    for part in parts:
+      files.remove(plan.own(stripes.PROGRESS, part))
+
+  def _read_part(self, part):
+    """Returns what a part's progress file holds; None: it is not finished."""
+    first, last = self._plan.range(part)
+    if first == last:
+      return {"stripes": []}
+    description = dict(self._description)
+    if part != self._plan.part:
+      description.pop("sha256", None)
+    path = self._plan.own(stripes.PROGRESS, part)
+    found = _read_like(path, description)
+    return found if found and len(found["stripes"]) == last - first else None
 
   def close(self):
     self._output.discard()
 
   def written(self):
     """Returns the paths of the files, or of the first and the last."""
-    shards = self._plan.shards
+    shards = self._plan.shards[self._plan.first : self._plan.last]
     return shards if len(shards) < 3 else [shards[0], "...", shards[-1]]
 
 

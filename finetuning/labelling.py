@@ -74,6 +74,7 @@ class Labelling:
     allow_incomplete=False,
     is_gzip=False,
     num_workers=None,
+    part=stripes.WHOLE,
   ):
     """Finds the files; raises InputError if they cannot be read or labelled.
 
@@ -85,6 +86,7 @@ class Labelling:
       is_gzip: whether to compress the labels.
       num_workers: number of processes that encode; 0: this one does; None: by
         the size of the input.
+      part: the stripes.Part that this job labels.
     """
     self._left_out = []  # Messages about them.
     self._failed = self._left_out.append if allow_incomplete else reject
@@ -103,9 +105,9 @@ class Labelling:
     if not self.inputs:
       raise self._left_out[0]
     self._stem = _stem(self.inputs, patterns)
-    self._plan = stripes.Plan(self.inputs, self._paths(folder), 1)
+    self._plan = stripes.Plan(self.inputs, self._paths(folder, part), 1, part)
     self._pages = []  # Paths of pages written.
-    self._done = 0  # Stripes that an earlier run finished.
+    self._start = self._plan.first  # The stripe after those already finished.
     self._encode = task.encoder()
     self._num_workers = num_workers
     if num_workers is None:
@@ -115,7 +117,7 @@ class Labelling:
     self._pools = processes.one_ahead(self._read())
     self._first = next(self._pools, [])
 
-  def _paths(self, folder):
+  def _paths(self, folder, part):
     """Returns the paths of the output: one, or one for each SHARD_BYTES."""
     name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
     count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
@@ -123,6 +125,7 @@ class Labelling:
     form = self._task.predict_format
     if form == label_files.JSON:
       self._reject_large()
+      self._reject_part(part)
     elif count > 1:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
     ending = label_files.ending(form, self._is_gzip)
@@ -140,6 +143,23 @@ class Labelling:
   def _leave_out_rest(self, error):
     """Notes an error after which a file cannot be read on."""
     self._failed("%s; so the rest of this file is left out" % error)
+
+  def _reject_part(self, part):
+    if part != stripes.WHOLE:
+      raise InputError(
+        "--predict_part=%d/%d: found --predict_format=json, which is made of "
+        "all answers; expected --predict_format=jsonl" % part
+      )
+
+  def own_inputs(self):
+    """Returns the Inputs that this part reads."""
+    plan, found = self._plan, []
+    for number, given in enumerate(self.inputs):
+      first = plan.stripe(plan.place(number, 0))
+      last = plan.stripe(plan.place(number, given.bytes))
+      if first < plan.last and plan.first <= last:
+        found.append(given)
+    return found
 
   def windows(self):
     """Returns the features of the windows of the first pool."""
@@ -171,9 +191,16 @@ class Labelling:
     if is_finished:
       logging.info("nothing to do: %s is finished", self._plan.name)
       return None
-    self._done = len(earlier)
+    if self._plan.first == self._plan.last:
+      logging.info(
+        "nothing to do: found %d files of labels to write, none of which is "
+        "for part %d of %d",
+        *(self._plan.stripes, *self._plan.part),
+      )
+      return None
+    self._start = self._plan.first + len(earlier)
     output = self._output(description, earlier)
-    meter = _Meter(self._plan, self._done)
+    meter = _Meter(self._plan, self._start)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
       left_out = self._list_left_out()
@@ -182,7 +209,7 @@ class Labelling:
     if left_out:
       logging.warning(
         "left out %d texts or rests of files, listed in %s: %s",
-        *(len(left_out), self._plan.beside(LEFT_OUT), left_out[0]),
+        *(len(left_out), self._plan.own(LEFT_OUT), left_out[0]),
       )
     more = len(self.inputs) - 1
     logging.info(
@@ -202,7 +229,7 @@ class Labelling:
     )
 
   def _write_labels(self, output, predict, meter):
-    page, stripe = None if self._done else label_files.Page(), self._done
+    page, stripe = None if self._start else label_files.Page(), self._start
     for item, label in self._labels(predict, meter):
       if item.stripe > stripe:  # It is finished next, and not read again.
         self._list_left_out()
@@ -220,7 +247,9 @@ class Labelling:
     """Yields (last _Part, label) of all texts that are not labelled yet."""
     label = []
     for pool in itertools.chain([self._first], self._pools):
-      pool = [item for item in pool if item.stripe >= self._done]
+      pool = [item for item in pool if item.stripe >= self._start]
+      if not pool:
+        continue
       windows = [f for item in pool for f in item.encoded.features]
       outputs = predict(windows, meter.watch(pool, windows))
       for item in pool:
@@ -246,9 +275,9 @@ class Labelling:
 
   def _list_left_out(self):
     """Writes and returns what was left out, also by an earlier run."""
-    path = self._plan.beside(LEFT_OUT)
+    path = self._plan.own(LEFT_OUT)
     before = []
-    if self._done and files.exists(path):
+    if self._start > self._plan.first and files.exists(path):
       before = files.read(path).decode("utf-8").splitlines()
     lines = list(dict.fromkeys(before + list(map(str, self._left_out))))
     files.remove(path)
@@ -291,12 +320,16 @@ class Labelling:
     plan = self._plan
     for number, given in enumerate(self.inputs):
       begin, end = plan.place(number, 0), plan.place(number, given.bytes)
-      if plan.stripe(end) < self._done:
+      if plan.stripe(end) < self._start:
         continue
+      if max(plan.stripe(begin), self._start) >= plan.last:
+        return
       examples = self._task.read_unlabelled(_source(given.path), self._failed)
       for found in until_failure(examples, self._failed_rest):
         stripe, end = plan.stripe(begin), plan.place(number, found.position)
-        if stripe >= self._done:
+        if stripe >= plan.last:
+          return
+        if stripe >= self._start:
           for part, share in self._task.parts(found.document):
             at = begin + int(share * (end - begin))
             yield _Part(found.document, part, share == 1, stripe, at)
@@ -346,10 +379,12 @@ def _stem(found, patterns):
 class _Meter:
   """Shows how far labelling is, in bytes of input."""
 
-  def __init__(self, plan, done):
-    self._total = plan.bytes
-    self._at = plan.bytes * done // plan.stripes
-    self._bar = progress.Bar(plan.bytes, "B", "labelled", self._at, scale=True)
+  def __init__(self, plan, start):
+    self._begin = plan.bytes * plan.first // plan.stripes
+    self._total = plan.bytes * plan.last // plan.stripes - self._begin
+    self._at = plan.bytes * start // plan.stripes
+    at = self._at - self._begin
+    self._bar = progress.Bar(self._total, "B", "labelled", at, scale=True)
     self._counts = np.zeros(4)  # texts, windows, useful tokens, truncated
     self._shown = np.zeros(4)
     self._began = time.time()
@@ -364,9 +399,8 @@ class _Meter:
         share = min(number / len(windows), 1)
         at = begin + int(share * (pool[-1].end - begin))
         now = self._counts + share * counts
-        self._bar.update(
-          min(at, self._total - 1), functools.partial(self._note, now)
-        )
+        at = min(at - self._begin, self._total - 1)
+        self._bar.update(at, functools.partial(self._note, now))
         yield output
 
     return watched

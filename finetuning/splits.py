@@ -43,7 +43,8 @@ _ODD_LABELS = (
 Data = collections.namedtuple(
   "Data",
   "data_dir train_file dev_file test_file predict_file train_on_dev "
-  "dev_fraction allow_incomplete predict_gzip num_workers",
+  "dev_fraction allow_incomplete predict_gzip num_workers "
+  "predict_part",
 )
 
 # What a command does, from the flags of that name. None: it is still open.

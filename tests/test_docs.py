@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import REPO
 
 # Flags of other programs that the pages mention.
-FOREIGN = {"direct_num_workers", "gres", "nodes", "time"}
+FOREIGN = {"array", "direct_num_workers", "gres", "nodes", "time"}
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)

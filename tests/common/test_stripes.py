@@ -52,6 +52,29 @@ def test_stripes_divide_the_bytes_of_all_inputs_evenly():
   assert plan.stripe(plan.bytes) == 2  # Text that a file's last block held.
 
 
+@pytest.mark.parametrize("text", ["3/64", "1/1", "64/64"])
+def test_parts_are_counted_from_one(text):
+  number, count = stripes.parse_part(text, "part")
+  assert "%d/%d" % (number, count) == text
+
+
+@pytest.mark.parametrize("text", ["0/64", "65/64", "3", "-1/2", "a/b", "1/2/3"])
+def test_parts_that_there_are_not_are_rejected(text):
+  with pytest.raises(
+    InputError, match="--part: found '%s', expected 1/64" % text
+  ):
+    stripes.parse_part(text, "part")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 12])
+def test_parts_have_all_stripes_in_their_order(count):
+  plan = plan_of([1000], 7, 1)
+  parts = [stripes.Part(number, count) for number in range(1, count + 1)]
+  ranges = [range(*plan.range(part)) for part in parts]
+  assert [stripe for r in ranges for stripe in r] == list(range(7))
+  assert max(map(len, ranges)) - min(map(len, ranges)) <= 1
+
+
 def write_stripes(plan, count):
   """Writes so many stripes in two steps each, and stops in the next."""
   output = stripes.Output(plan, DESCRIPTION, [], "lines")

@@ -100,6 +100,15 @@ def test_missing_model_files_are_listed(go, tmp_path):
     ({"num_train_epochs": 0.0}, "num_train_epochs is 0.0"),
     ({"allow_incomplete": True}, "--allow_incomplete is for texts to label"),
     ({"predict_gzip": True}, "--predict_gzip is for texts to label"),
+    ({"predict_part": "1/2"}, "--predict_part is for texts to label"),
+    (
+      {"predict_part": "0/2", "predict_file": "x", "do_train": False},
+      "--predict_part: found '0/2', expected 1/64 to 64/64",
+    ),
+    (
+      {"predict_part": "1/2", "predict_file": "x", "do_train": True},
+      "--predict_part is for jobs that only label",
+    ),
     ({"early_stopping_patience": 1}, "needs --do_eval"),
     ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
     ({"init_checkpoint": "nowhere"}, "nowhere: no checkpoint there"),
@@ -207,9 +216,11 @@ def test_prediction_tokenizes_as_in_training(go, tmp_path, monkeypatch):
     bioalbert_dir=str(tmp_path / "output"),
     output_dir=str(tmp_path / "blank"),
     predict_file=str(tmp_path / "blank.jsonl"),
+    predict_part="2/2",
   )
   found = (tmp_path / "blank" / "blank.entities.jsonl").read_text()
   assert found == '{"id": "1", "text": " ", "entities": []}\n'
+  assert "run_config.json" not in os.listdir(str(tmp_path / "blank"))
   assert sorted(os.listdir(str(tmp_path / "found"))) == [
     "run_config.json",
     "x.entities.html",

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from common import stripes
 from common.errors import InputError
 from common.errors import reject
 from finetuning import harness
@@ -87,9 +88,16 @@ def label(
   allow=False,
   is_gzip=False,
   num_workers=None,
+  part=(1, 1),
 ):
   found = labelling.Labelling(
-    task or Letters(), str(patterns), str(output), allow, is_gzip, num_workers
+    task or Letters(),
+    str(patterns),
+    str(output),
+    allow,
+    is_gzip,
+    num_workers,
+    stripes.Part(*part),
   )
   found.run(function, {"task": name})
 
@@ -233,6 +241,73 @@ def test_a_finished_output_is_kept_and_that_of_others_rejected(texts, tmp_path):
   with pytest.raises(InputError, match="another value of task; expected the"):
     label(texts, tmp_path / "out", name="words")
   assert written(tmp_path / "out") == before
+
+
+def without_times(found):
+  """Returns what is in {name: text} of files, manifests without seconds."""
+  parsed = {}
+  for name, text in found.items():
+    parsed[name] = text
+    if name.endswith(".json"):
+      parsed[name] = json.loads(text)
+      for stripe in parsed[name]["stripes"]:
+        stripe.pop("seconds")
+  return parsed
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("count", [2, 3, 30])
+def test_parts_together_write_what_one_job_writes(texts, tmp_path, count):
+  label(texts, tmp_path / "whole")
+  out = tmp_path / "out"
+  for number in range(count, 0, -1):
+    label(texts, out, part=(number, count))
+  whole = without_times(written(tmp_path / "whole"))
+  assert without_times(written(out)) == whole
+  label(texts, out, function=None, part=(2, count))  # Nothing is left to do.
+
+
+@pytest.mark.usefixtures("small")
+def test_a_killed_part_continues_and_a_finished_one_is_kept(
+  texts, tmp_path, caplog
+):
+  caplog.set_level("INFO")
+  label(texts, tmp_path / "whole")
+  out, calls = tmp_path / "out", []
+
+  def failing(windows, shown):
+    calls.append(len(windows))
+    if len(calls) > 4:
+      raise Killed
+    return predict(windows, shown)
+
+  with pytest.raises(Killed):
+    label(texts, out, function=failing, part=(2, 2))
+  done = list(out.glob("*-of-*.tsv"))
+  before = [p.stat().st_mtime_ns for p in done]
+  label(texts, out, part=(2, 2))
+  assert done and [p.stat().st_mtime_ns for p in done] == before
+  assert "this was part 2 of 2; not finished: 1" in caplog.text
+  label(texts, out, function=None, part=(2, 2))
+  with pytest.raises(InputError, match="another value of task; expected the"):
+    label(texts, out, name="words", part=(2, 2))
+  label(texts, out, part=(1, 2))
+  whole = without_times(written(tmp_path / "whole"))
+  assert without_times(written(out)) == whole
+
+
+def test_more_parts_than_files_of_labels_have_nothing_to_do(
+  texts, tmp_path, caplog
+):
+  caplog.set_level("INFO")
+  label(texts, tmp_path / "out", function=None, part=(1, 2))
+  assert (
+    "1 files of labels to write, none of which is for part 1" in caplog.text
+  )
+  assert not (tmp_path / "out").exists()
+  label(texts, tmp_path / "out", part=(2, 2))
+  names = ["texts.letters.html", "texts.letters.tsv"]
+  assert sorted(written(tmp_path / "out")) == names
 
 
 @pytest.mark.usefixtures("small")

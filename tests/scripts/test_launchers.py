@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the scripts that start pretraining, with a stub for Python."""
+"""Tests of the scripts for GPUs and clusters, with a stub for Python."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import pytest
 
 BASH = shutil.which("bash")
 SCRIPTS = ["pretrain_gpu.sh", "pretrain_tpu.sh", "pretrain_slurm.sh"]
+SCRIPTS += ["label_slurm.sh"]
 # Prints its arguments and the cluster configuration.
 STUB = '#!{bash}\nprintf "%s\\n" "$@"\necho "TF_CONFIG=${{TF_CONFIG:-}}"\n'
 # Stand in for SLURM: one runs the command as process 1, one lists the nodes.
@@ -54,14 +55,15 @@ def flags_of(process):
 def test_help_prints_the_usage_comment(launch, name):
   process = launch(name, "--help")
   assert process.returncode == 0
-  assert process.stdout.count("usage: ") == 1 and "OUTPUT" in process.stdout
+  assert process.stdout.count("usage: ") == 1
+  assert "OUTPUT" in process.stdout or "--output_dir" in process.stdout
   assert not any(x.startswith("#") for x in process.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_without_arguments_no_program_starts(launch, name):
   process = launch(name)
-  assert process.returncode == 1 and "--input_file" not in process.stdout
+  assert process.returncode == 1 and "TF_CONFIG=" not in process.stdout
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,32 @@ def test_each_node_of_a_job_gets_its_tf_config(launch):
     "cluster": {"worker": ["node1:29500", "node2:29500"]},
     "task": {"type": "worker", "index": 1},
   }
+
+
+def array(first, last, task):
+  """Returns what SLURM tells a task of an array."""
+  names = dict(MIN=first, MAX=last, ID=task, COUNT=last - first + 1)
+  return {"SLURM_ARRAY_TASK_" + name: str(n) for name, n in names.items()}
+
+
+def test_each_task_of_an_array_labels_its_part(launch, repo):
+  process = launch(
+    "label_slurm.sh", "run_re.py", "--output_dir=o o", **array(1, 64, 3)
+  )
+  assert process.returncode == 0
+  assert process.stdout.startswith(os.path.join(repo, "run_re.py"))
+  assert flags_of(process) == {"output_dir": "o o", "predict_part": "3/64"}
+
+
+@pytest.mark.parametrize(
+  "tasks, found", [(array(0, 63, 0), "0 to 63"), ({}, "none to none")]
+)
+def test_an_array_that_is_not_counted_from_one_is_rejected(
+  launch, tasks, found
+):
+  process = launch("label_slurm.sh", "run_re.py", **tasks)
+  assert process.returncode == 1
+  assert "found tasks %s, expected" % found in process.stdout
 
 
 @pytest.mark.parametrize("name", ["pretrain_gpu.sh", "pretrain_tpu.sh"])
