@@ -536,8 +536,7 @@ class _Run(training_run.Run):
     """Returns the content of run_config.json."""
     command, model = self.command, self.model
     paths = [split.path for split in self.splits.values()]
-    if self.to_label:
-      paths += [given.path for given in self.to_label.own_inputs()]
+    paths += self.to_label.own_paths() if self.to_label else []
     hashes = {path: files.sha256(path) for path in paths}
     hashes.update(model.hashes)
     if self.initial:

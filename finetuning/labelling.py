@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Labels the texts of --predict_file, however many they are.
 
-Texts are read as a stream and encoded, by other processes for many texts. Pools
-of windows are predicted together, in batches of similar lengths; the next pool
-is prepared meanwhile. Labels are written in the order of the texts.
+Texts are read as a stream and encoded, by other processes if there are many.
+Pools of windows are predicted together, in batches of similar lengths; the next
+pool is prepared meanwhile. Labels are written in the order of the texts.
 Large inputs become several files, and a run that was killed continues after the
 finished ones; see common/stripes.py.
 """
 
-import collections
 import contextlib
 import functools
 import itertools
@@ -25,36 +24,16 @@ from common import progress
 from common import stripes
 from common.errors import InputError
 from common.errors import reject
-from common.errors import until_failure
 from common.text import size_text
-from finetuning import encoding
 from finetuning import label_files
+from finetuning import label_inputs
 from finetuning import splits
 from formats import detect
 from formats import inputs
-from formats import streams
 
-# A pool is full with so many windows, or texts. Its batches have windows of
-# similar lengths; larger pools take more memory and are not faster.
-POOL_WINDOWS = 2048
-POOL_PARTS = 10000
-# What a worker encodes at once ends after so many parts, or bytes of input.
-BLOCK_PARTS = 50
-BLOCK_BYTES = 1 << 16
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
 WHOLE_BYTES = 1 << 28  # Stored bytes of input whose labels may be kept.
 LEFT_OUT = ".left_out.txt"
-
-# By default there is a worker for so many bytes of input, but not more than can
-# keep a fast GPU busy.
-WORKER_BYTES = 4 << 20
-MAX_WORKERS = 8
-
-# A part of a text (`example`), the stripe that it belongs to, the number of
-# bytes of all inputs up to its end, and its Encoded.
-_Part = collections.namedtuple(
-  "_Part", "example part is_last stripe end encoded", defaults=(None,)
-)
 
 
 class Labelling:
@@ -84,8 +63,7 @@ class Labelling:
       folder: of the output.
       allow_incomplete: whether to leave out texts that cannot be read.
       is_gzip: whether to compress the labels.
-      num_workers: number of processes that encode; 0: this one does; None: by
-        the size of the input.
+      num_workers: see label_inputs.Reader.
       part: the stripes.Part that this job labels.
     """
     self._left_out = []  # Messages about them.
@@ -94,7 +72,7 @@ class Labelling:
 
     def sniff(path):
       try:
-        return detect.detect(_source(path), task.unlabelled_kinds)
+        return detect.detect(label_inputs.source(path), task.unlabelled_kinds)
       except InputError as error:
         return self._failed(error)
 
@@ -107,14 +85,10 @@ class Labelling:
     self._stem = _stem(self.inputs, patterns)
     self._plan = stripes.Plan(self.inputs, self._paths(folder, part), 1, part)
     self._pages = []  # Paths of pages written.
-    self._start = self._plan.first  # The stripe after those already finished.
-    self._encode = task.encoder()
-    self._num_workers = num_workers
-    if num_workers is None:
-      self._num_workers = _default_workers(self._plan.bytes)
-    if not self._encode:
-      self._encode, self._num_workers = _encode_here(task), 0
-    self._pools = processes.one_ahead(self._read())
+    self._reader = label_inputs.Reader(
+      task, self._plan, self._failed, self._failed_rest, num_workers
+    )
+    self._pools = processes.one_ahead(self._reader.pools())
     self._first = next(self._pools, [])
 
   def _paths(self, folder, part):
@@ -151,14 +125,14 @@ class Labelling:
         "all answers; expected --predict_format=jsonl" % part
       )
 
-  def own_inputs(self):
-    """Returns the Inputs that this part reads."""
+  def own_paths(self):
+    """Returns the paths of the inputs that this part reads."""
     plan, found = self._plan, []
     for number, given in enumerate(self.inputs):
       first = plan.stripe(plan.place(number, 0))
       last = plan.stripe(plan.place(number, given.bytes))
       if first < plan.last and plan.first <= last:
-        found.append(given)
+        found.append(given.path)
     return found
 
   def windows(self):
@@ -198,9 +172,9 @@ class Labelling:
         *(self._plan.stripes, *self._plan.part),
       )
       return None
-    self._start = self._plan.first + len(earlier)
+    self._reader.start = self._plan.first + len(earlier)
     output = self._output(description, earlier)
-    meter = _Meter(self._plan, self._start)
+    meter = _Meter(self._plan, self._reader.start)
     with contextlib.closing(meter), contextlib.closing(output):
       self._write_labels(output, predict, meter)
       left_out = self._list_left_out()
@@ -229,7 +203,10 @@ class Labelling:
     )
 
   def _write_labels(self, output, predict, meter):
-    page, stripe = None if self._start else label_files.Page(), self._start
+    page, stripe = (
+      None if self._reader.start else label_files.Page(),
+      self._reader.start,
+    )
     for item, label in self._labels(predict, meter):
       if item.stripe > stripe:  # It is finished next, and not read again.
         self._list_left_out()
@@ -247,7 +224,7 @@ class Labelling:
     """Yields (last _Part, label) of all texts that are not labelled yet."""
     label = []
     for pool in itertools.chain([self._first], self._pools):
-      pool = [item for item in pool if item.stripe >= self._start]
+      pool = [item for item in pool if item.stripe >= self._reader.start]
       if not pool:
         continue
       windows = [f for item in pool for f in item.encoded.features]
@@ -277,90 +254,13 @@ class Labelling:
     """Writes and returns what was left out, also by an earlier run."""
     path = self._plan.own(LEFT_OUT)
     before = []
-    if self._start > self._plan.first and files.exists(path):
+    if self._reader.start > self._plan.first and files.exists(path):
       before = files.read(path).decode("utf-8").splitlines()
     lines = list(dict.fromkeys(before + list(map(str, self._left_out))))
     files.remove(path)
     if lines:
       files.write_text(path, "".join(line + "\n" for line in lines))
     return lines
-
-  def _read(self):
-    """Yields lists of _Parts whose windows are predicted together."""
-    pool, windows = [], 0
-    for item in self._encoded():
-      pool.append(item)
-      windows += len(item.encoded.features)
-      if windows >= POOL_WINDOWS or len(pool) >= POOL_PARTS:
-        yield pool
-        pool, windows = [], 0
-    if pool:
-      yield pool
-
-  def _encoded(self):
-    """Yields the _Parts of all texts that are not labelled yet, encoded."""
-    blocks = collections.deque()  # Those that workers have.
-
-    def tasks():
-      for block in _blocks(self._parts()):
-        blocks.append(block)
-        yield [item.part for item in block]
-
-    results = processes.ordered_map(
-      encoding.Packer, [self._encode], tasks(), self._num_workers
-    )
-    with contextlib.closing(results):
-      for result in results:
-        for item, encoded in zip(blocks.popleft(), encoding.unpack(result)):
-          part = item.part if encoded.part is None else encoded.part
-          yield item._replace(part=part, encoded=encoded._replace(part=None))
-
-  def _parts(self):
-    """Yields the _Parts of all texts that are not labelled yet."""
-    plan = self._plan
-    for number, given in enumerate(self.inputs):
-      begin, end = plan.place(number, 0), plan.place(number, given.bytes)
-      if plan.stripe(end) < self._start:
-        continue
-      if max(plan.stripe(begin), self._start) >= plan.last:
-        return
-      examples = self._task.read_unlabelled(_source(given.path), self._failed)
-      for found in until_failure(examples, self._failed_rest):
-        stripe, end = plan.stripe(begin), plan.place(number, found.position)
-        if stripe >= plan.last:
-          return
-        if stripe >= self._start:
-          for part, share in self._task.parts(found.document):
-            at = begin + int(share * (end - begin))
-            yield _Part(found.document, part, share == 1, stripe, at)
-        begin = end
-
-
-def _encode_here(task):
-  """Returns what encodes parts for a task that has no encoder."""
-  return lambda parts: [task.encode(part, False) for part in parts]
-
-
-def _blocks(parts):
-  """Yields lists of _Parts for a worker to encode."""
-  block = []
-  for part in parts:
-    block.append(part)
-    is_long = part.end - block[0].end >= BLOCK_BYTES
-    if is_long or len(block) >= BLOCK_PARTS:
-      yield block
-      block = []
-  if block:
-    yield block
-
-
-def _default_workers(size):
-  """Returns the number of workers for so many bytes of input."""
-  return min(MAX_WORKERS, processes.cores() - 1, size // WORKER_BYTES)
-
-
-def _source(path):
-  return streams.Source(path, files.open_file)
 
 
 def _stem(found, patterns):

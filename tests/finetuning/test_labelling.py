@@ -12,6 +12,7 @@ from common.errors import InputError
 from common.errors import reject
 from finetuning import harness
 from finetuning import label_files
+from finetuning import label_inputs
 from finetuning import labelling
 from formats import detect
 from formats import streams
@@ -75,7 +76,7 @@ def texts(tmp_path):
 @pytest.fixture
 def small(monkeypatch):
   """Makes pools and output files small."""
-  monkeypatch.setattr(labelling, "POOL_WINDOWS", 7)
+  monkeypatch.setattr(label_inputs, "POOL_WINDOWS", 7)
   monkeypatch.setattr(labelling, "SHARD_BYTES", 100)
 
 
@@ -312,7 +313,7 @@ def test_more_parts_than_files_of_labels_have_nothing_to_do(
 
 @pytest.mark.usefixtures("small")
 def test_workers_write_the_same_labels(texts, tmp_path, monkeypatch):
-  monkeypatch.setattr(labelling, "BLOCK_PARTS", 3)
+  monkeypatch.setattr(label_inputs, "BLOCK_PARTS", 3)
   with open(str(texts / "a.jsonl"), "a") as f:
     f.write('{"tex\n')
   for num_workers in (0, 2):
@@ -327,11 +328,11 @@ def test_workers_write_the_same_labels(texts, tmp_path, monkeypatch):
 
 
 def test_small_inputs_need_no_worker(monkeypatch):
-  monkeypatch.setattr(labelling.processes, "cores", lambda: 64)
+  monkeypatch.setattr(label_inputs.processes, "cores", lambda: 64)
   sizes = [1 << 20, 9 << 20, 1 << 40]
-  assert [labelling._default_workers(size) for size in sizes] == [0, 2, 8]
-  monkeypatch.setattr(labelling.processes, "cores", lambda: 1)
-  assert labelling._default_workers(1 << 40) == 0
+  assert [label_inputs._default_workers(size) for size in sizes] == [0, 2, 8]
+  monkeypatch.setattr(label_inputs.processes, "cores", lambda: 1)
+  assert label_inputs._default_workers(1 << 40) == 0
 
 
 def test_a_damaged_small_input_is_rejected_before_the_run(texts, tmp_path):

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads and encodes the texts to label, as a stream of pools."""
+
+import collections
+import contextlib
+
+from common import files
+from common import processes
+from common.errors import until_failure
+from finetuning import encoding
+from formats import streams
+
+# A pool is full with so many windows, or texts. Its batches have windows of
+# similar lengths; larger pools take more memory and are not faster.
+POOL_WINDOWS = 2048
+POOL_PARTS = 10000
+# What a worker encodes at once ends after so many parts, or bytes of input.
+BLOCK_PARTS = 50
+BLOCK_BYTES = 1 << 16
+
+# By default there is a worker for so many bytes of input, but not more than can
+# keep a fast GPU busy.
+WORKER_BYTES = 4 << 20
+MAX_WORKERS = 8
+
+# A part of a text (`example`), the stripe that it belongs to, the number of
+# bytes of all inputs up to its end, and its Encoded.
+Part = collections.namedtuple(
+  "Part", "example part is_last stripe end encoded", defaults=(None,)
+)
+
+
+class Reader:
+  """Reads and encodes the texts of a plan's part.
+
+  Attributes: `start`, the first stripe to read. It may be raised meanwhile.
+  """
+
+  def __init__(self, task, plan, failed, failed_rest, num_workers):
+    """Prepares the reading.
+
+    Args:
+      task: a harness.Task that has learned.
+      plan: a stripes.Plan.
+      failed: see Task.read_unlabelled.
+      failed_rest: called with the InputError that ends the reading of a file;
+        it may return.
+      num_workers: number of processes that encode; 0: this one does; None: by
+        the size of the input.
+    """
+    self.start = plan.first
+    self._task = task
+    self._plan = plan
+    self._failed = failed
+    self._failed_rest = failed_rest
+    self._encode = task.encoder()
+    self._num_workers = num_workers
+    if num_workers is None:
+      self._num_workers = _default_workers(plan.bytes)
+    if not self._encode:
+      self._encode, self._num_workers = _encode_here(task), 0
+
+  def pools(self):
+    """Yields lists of Parts whose windows are predicted together."""
+    pool, windows = [], 0
+    for item in self._encoded():
+      pool.append(item)
+      windows += len(item.encoded.features)
+      if windows >= POOL_WINDOWS or len(pool) >= POOL_PARTS:
+        yield pool
+        pool, windows = [], 0
+    if pool:
+      yield pool
+
+  def _encoded(self):
+    """Yields the Parts of all texts that are not labelled yet, encoded."""
+    blocks = collections.deque()  # Those that workers have.
+
+    def tasks():
+      for block in _blocks(self._parts()):
+        blocks.append(block)
+        yield [item.part for item in block]
+
+    results = processes.ordered_map(
+      encoding.Packer, [self._encode], tasks(), self._num_workers
+    )
+    with contextlib.closing(results):
+      for result in results:
+        for item, encoded in zip(blocks.popleft(), encoding.unpack(result)):
+          part = item.part if encoded.part is None else encoded.part
+          yield item._replace(part=part, encoded=encoded._replace(part=None))
+
+  def _parts(self):
+    """Yields the Parts of all texts that are not labelled yet."""
+    plan = self._plan
+    for number, given in enumerate(plan.inputs):
+      begin, end = plan.place(number, 0), plan.place(number, given.bytes)
+      if plan.stripe(end) < self.start:
+        continue
+      if max(plan.stripe(begin), self.start) >= plan.last:
+        return
+      examples = self._task.read_unlabelled(source(given.path), self._failed)
+      for found in until_failure(examples, self._failed_rest):
+        stripe, end = plan.stripe(begin), plan.place(number, found.position)
+        if stripe >= plan.last:
+          return
+        if stripe >= self.start:
+          for part, share in self._task.parts(found.document):
+            at = begin + int(share * (end - begin))
+            yield Part(found.document, part, share == 1, stripe, at)
+        begin = end
+
+
+def _encode_here(task):
+  """Returns what encodes parts for a task that has no encoder."""
+  return lambda parts: [task.encode(part, False) for part in parts]
+
+
+def _blocks(parts):
+  """Yields lists of Parts for a worker to encode."""
+  block = []
+  for part in parts:
+    block.append(part)
+    is_long = part.end - block[0].end >= BLOCK_BYTES
+    if is_long or len(block) >= BLOCK_PARTS:
+      yield block
+      block = []
+  if block:
+    yield block
+
+
+def _default_workers(size):
+  """Returns the number of workers for so many bytes of input."""
+  return min(MAX_WORKERS, processes.cores() - 1, size // WORKER_BYTES)
+
+
+def source(path):
+  """Returns the streams.Source of a file."""
+  return streams.Source(path, files.open_file)
