@@ -24,6 +24,10 @@ size H:
   meta                             JSON: command, checkpoint and its SHA-256;
                                    an attribute in HDF5
 
+Texts are read as a stream. The embeddings of more than 16 MiB of input are
+written to several such files, and after a kill the same command continues
+after the finished ones.
+
 A text of more than --max_seq_length pieces is split into overlapping windows.
 Each piece has its embedding from the window in which it has most context;
 `pooled` is that of the first window. The embeddings of a text without pieces
@@ -44,15 +48,22 @@ def define_flags():
     "Texts: files, globs or folders, separated by commas; one text per line, "
     "JSON or CSV with text and id, PubTator, BioC, PubMed's XML or JATS.",
   )
+  flags.DEFINE_bool(
+    "allow_incomplete",
+    False,
+    "Leave out damaged texts; they are counted and listed.",
+  )
   flags.DEFINE_string(
-    "output_file", None, "File to write; its extension sets the format."
+    "output_file",
+    None,
+    "File to write; its extension sets the format. More than 16 MiB of input "
+    "become several files, name-00000-of-00012.npz and so on.",
   )
   flags.DEFINE_enum(
     "output_format",
     None,
     ["npz", "hdf5"],
-    "Format of the file, if its extension does not say. npz is held in memory "
-    "until it is written, hdf5 is not.",
+    "Format of the file, if its extension does not say.",
   )
   _define_content_flags()
   flags.DEFINE_integer(
@@ -64,6 +75,13 @@ def define_flags():
   )
   flags.DEFINE_integer(
     "batch_size", 32, "Number of windows per batch.", lower_bound=1
+  )
+  flags.DEFINE_integer(
+    "batch_tokens",
+    None,
+    "Number of pieces per batch, padding included, in place of --batch_size: "
+    "short texts make larger batches.",
+    lower_bound=1,
   )
   flag_groups.define_inference_flags()
   flags.mark_flags_as_required(["input_file", "output_file"])
@@ -101,33 +119,63 @@ if __name__ == "__main__":  # Before the imports that take seconds.
 from common import files
 from common.errors import InputError
 from exporting import embeddings
+from finetuning import labelling
 from formats import feature_files
 import modeling
 from training import devices
 from training import model_folder
 
 
-def main(_):
-  values = flag_groups.values()
-  device = devices.choose_precision(flag_groups.pick(values, devices.Device))
-  devices.check(device, {"batch_size": values.batch_size})
-  path = values.output_file
-  format = values.output_format or feature_files.format_of(path)
+def check(values):
+  """Rejects flags that contradict each other; raises InputError."""
+  if values.batch_tokens and values.use_tpu:
+    raise InputError(
+      "--batch_tokens is for batches of any length; expected --batch_size with "
+      "--use_tpu"
+    )
+
+
+def load_model(values):
+  """Returns the model_folder.Model that the flags name, with weights."""
   paths = flag_groups.pick(values, model_folder.ModelPaths)
   model = model_folder.load(paths, values.max_seq_length)
   if model.checkpoint is None:
     raise InputError("no weights: give --init_checkpoint or --bioalbert_dir")
   modeling.check_checkpoint(model.checkpoint)
+  return model
+
+
+def main(_):
+  values = flag_groups.values()
+  device = devices.choose_precision(flag_groups.pick(values, devices.Device))
+  devices.check(device, {"batch_size": values.batch_size})
+  check(values)
+  path = values.output_file
+  format = values.output_format or feature_files.format_of(path)
+  model = load_model(values)
   wanted = embeddings.parse_wanted(
-    values.layers, values.embeddings, values.sentence_pooling, model.config
+    values.layers,
+    values.embeddings,
+    values.sentence_pooling,
+    values.dtype,
+    model.config,
   )
-  inference = embeddings.Inference(
-    device, values.batch_size, values.max_seq_length
-  )
-  output = embeddings.Output(path, format, values.dtype)
+  inference = flag_groups.pick(values, embeddings.Inference, device=device)
+  meta = embeddings.describe(model, wanted, inference, values.input_file)
+  task = embeddings.Embedder(model, wanted, values.max_seq_length, format, meta)
   with files.locked_beside(path):
-    embeddings.extract(values.input_file, model, wanted, inference, output)
+    texts = labelling.Labelling(
+      task,
+      values.input_file,
+      None,
+      values.allow_incomplete,
+      flag="input_file",
+      output_file=path,
+    )
+    texts.log(model.tokenizer.unk_id)
+    embeddings.log_size(path, format, texts, wanted)
+    embeddings.extract(texts, model, wanted, inference, meta)
 
 
 if __name__ == "__main__":
-  flag_groups.run(main, "nothing was written")
+  flag_groups.run(main, "the same command resumes after the finished files")

@@ -68,6 +68,7 @@ class Ner(harness.Task):
   kinds = ("words",)
   unlabelled_kinds = detect.TEXTS + ("words",)
   label_kind = "entities"
+  has_page = True
 
   def __init__(
     self,

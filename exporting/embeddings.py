@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Computes embeddings of texts and writes them to a file of arrays.
+"""Computes embeddings of texts and writes them to files of arrays.
 
 Texts become windows, the model computes the outputs of each window, and the
 windows of a text are joined again. extract_features.py is the program; its
-docstring describes the file.
+docstring describes the file. finetuning/labelling.py reads, predicts and writes
+for it.
 """
 
 import collections
@@ -18,13 +19,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import files
-from common import progress
 from common.errors import InputError
 from common.errors import first_five
+from common.errors import reject
 from common.text import size_text
+from formats import detect
 from formats import feature_files
-from formats import inputs
-from formats import streams
 from formats import unlabelled
 import modeling
 import tokenization
@@ -45,15 +45,24 @@ RANGE = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
 # bytes, since outputs wait in memory until it is their turn to be written.
 POOL_BYTES = 256 << 20
 
-# All texts of a file. windows[i]: features of text i's windows. Its pieces,
-# their starts and ends are those from index[i] to index[i + 1].
-Texts = collections.namedtuple("Texts", "ids windows index pieces starts ends")
+# A text or a pair, the tokenization.Pieces of it, and the features of its
+# windows.
+Text = collections.namedtuple("Text", "id pieces features")
+# A text's pieces as strings and its {name: rows} in the file.
+Embedded = collections.namedtuple("Embedded", "id pieces arrays")
+# See harness.Encoded.
+Encoded = collections.namedtuple(
+  "Encoded",
+  "features truncated expected_unknown part",
+  defaults=(False, 0, None),
+)
 # layers: their numbers. kinds: keys of ARRAYS.
-Wanted = collections.namedtuple("Wanted", "layers kinds pooling hidden_size")
-# format: one of feature_files.FORMATS.
-Output = collections.namedtuple("Output", "path format dtype")
+Wanted = collections.namedtuple(
+  "Wanted", "layers kinds pooling hidden_size dtype"
+)
+# batch_tokens: number of positions of a batch in place of batch_size, or None.
 Inference = collections.namedtuple(
-  "Inference", "device batch_size max_seq_length"
+  "Inference", "device batch_size batch_tokens max_seq_length"
 )
 
 
@@ -99,79 +108,19 @@ def parse_embeddings(text):
   return kinds
 
 
-def parse_wanted(layers, embeddings, pooling, albert_config):
-  """Returns the Wanted for the values of three flags and an AlbertConfig."""
+def parse_wanted(layers, embeddings, pooling, dtype, albert_config):
+  """Returns the Wanted for the values of four flags and an AlbertConfig."""
   count = albert_config.num_hidden_layers * albert_config.inner_group_num
   return Wanted(
     parse_layers(layers, count),
     parse_embeddings(embeddings),
     pooling,
     albert_config.hidden_size,
+    np.dtype(dtype),
   )
 
 
 # ------------------------------------------------------ from texts to windows
-
-
-def read_texts(patterns, tokenizer, max_seq_length):
-  """Reads the Texts of files and logs what is unusual about them.
-
-  `patterns` are paths, globs and folders, separated by commas.
-  """
-  found = inputs.find(patterns, lambda path: None, "input_file")
-  texts = Texts([], [], [0], [], [], [])
-  for document, place in _documents(found):
-    if "\0" in document.id:
-      raise InputError(
-        "%s: found the id %r, expected one without NUL" % (place, document.id)
-      )
-    pieces, windows = encode(document.text, tokenizer, max_seq_length)
-    texts.ids.append(document.id)
-    texts.windows.append(windows)
-    texts.index.append(texts.index[-1] + len(pieces.ids))
-    texts.pieces.extend(map(sys.intern, pieces.pieces))
-    texts.starts.extend(pieces.starts)
-    texts.ends.extend(pieces.ends)
-  _log_texts(texts, patterns, tokenizer, max_seq_length)
-  return texts
-
-
-def _documents(found):
-  """Yields (Document, place) of all Inputs; shows how many bytes are read."""
-  total, before = sum(given.bytes for given in found), 0
-  bar = progress.Bar(total, "B", "reading", scale=True, leave=False)
-  with contextlib.closing(bar):
-    for given in found:
-      source = streams.Source(given.path, files.open_file)
-      for document, place, position in unlabelled.read(source):
-        bar.update(before + position)
-        yield document, place
-      before += given.bytes
-
-
-def _log_texts(texts, path, tokenizer, max_seq_length):
-  flat = [f["input_ids"] for windows in texts.windows for f in windows]
-  long = sum(len(windows) > 1 for windows in texts.windows)
-  logging.info(
-    "%s: %d texts, %d pieces, %d windows; %d texts are longer than "
-    "--max_seq_length=%d and have several windows",
-    path,
-    len(texts.ids),
-    len(texts.pieces),
-    len(flat),
-    long,
-    max_seq_length,
-  )
-  empty = [i for i, windows in zip(texts.ids, texts.windows) if not windows]
-  if empty:
-    logging.warning(
-      "%s: %d texts have no pieces; their embeddings are NaN: %s",
-      path,
-      len(empty),
-      first_five(empty),
-    )
-  rate = tokenization.unknown_rate(flat, tokenizer.unk_id)
-  tokenization.warn_of_unknown(rate, path)
 
 
 def encode(text, tokenizer, max_seq_length):
@@ -280,9 +229,42 @@ def join(windows, size, pooling):
   return joined
 
 
-def predict(model, texts, wanted, inference, name):
-  """Yields for each text the outputs of its windows; `name` is for the bar."""
-  device, batch_size, max_seq_length = inference
+def arrays_of(pieces, windows, wanted):
+  """Returns {name: rows} of a text: a row for each piece, or one.
+
+  Args:
+    pieces: its tokenization.Pieces.
+    windows: the outputs of its windows, of which there may be none.
+    wanted: Wanted.
+  """
+  size, layers, width = len(pieces.ids), len(wanted.layers), wanted.hidden_size
+  shapes = {
+    "token": (size, layers, width),
+    "sentence": (1, layers, width),
+    "pooled": (1, width),
+  }
+  joined = join(windows, size, wanted.pooling) if windows else {}
+  arrays = {}
+  if "token" in wanted.kinds:
+    arrays["token_start"] = np.array(pieces.starts, np.int32)
+    arrays["token_end"] = np.array(pieces.ends, np.int32)
+  for kind, name in ARRAYS.items():
+    if kind in wanted.kinds:
+      rows = joined.get(kind, np.full(shapes[kind], np.nan))
+      arrays[name] = rows.reshape(shapes[kind]).astype(wanted.dtype)
+  return arrays
+
+
+@contextlib.contextmanager
+def predicting(model, wanted, inference):
+  """Gives the function that predicts windows for Labelling.run.
+
+  Args:
+    model: a model_folder.Model.
+    wanted: Wanted.
+    inference: Inference.
+  """
+  device = inference.device
 
   def model_fn(features, labels, mode, params):
     del labels, mode, params
@@ -292,80 +274,173 @@ def predict(model, texts, wanted, inference, name):
     restore = functools.partial(modeling.restore, model.checkpoint)
     return estimators.prediction_spec(outputs, device.use_tpu, restore)
 
-  flat = [f for windows in texts.windows for f in windows]
-  longest = max([len(f["input_ids"]) for f in flat] or [1])
-  rows = longest if "token" in wanted.kinds else 1
-  output_bytes = 4 * rows * len(wanted.layers) * wanted.hidden_size
-  pool = max(batch_size, POOL_BYTES // output_bytes)
-  input_fn = estimators.prediction_input(
-    flat, batch_size, {}, max_seq_length, device.use_tpu, pool=pool
-  )
-  sizes = dict.fromkeys(("train", "eval", "predict"), batch_size)
+  sizes = dict.fromkeys(("train", "eval", "predict"), inference.batch_size)
   with tempfile.TemporaryDirectory() as folder:  # Stays empty.
     estimator = estimators.build(model_fn, device, folder, 0, sizes)
-    shown = functools.partial(
-      progress.shown, total=len(flat), name=name, unit="window"
+    predict = estimators.predictor(
+      estimator,
+      inference.batch_size,
+      {},
+      inference.max_seq_length,
+      device.use_tpu,
+      pool=_pool_size(wanted, inference),
+      tokens=inference.batch_tokens,
     )
-    stream = estimators.predictions(estimator, input_fn, None, len(flat), shown)
-    for windows in texts.windows:
-      yield [next(stream) for _ in windows]
-    assert next(stream, None) is None, "a window too many"
+    yield functools.partial(predict, None)
+
+
+def _pool_size(wanted, inference):
+  """Returns the number of windows to form batches from together."""
+  rows = inference.max_seq_length if "token" in wanted.kinds else 1
+  output_bytes = 4 * rows * len(wanted.layers) * wanted.hidden_size
+  return max(inference.batch_size, POOL_BYTES // output_bytes)
 
 
 # ----------------------------------------------------------------- output file
 
 
-def arrays_of(texts, wanted, dtype):
-  """Returns {name: (shape, dtype)} of all numeric arrays."""
-  inner = (len(wanted.layers), wanted.hidden_size)
-  count, pieces = len(texts.ids), len(texts.pieces)
-  arrays = {
-    "token_index": ((count + 1,), "int64"),
-    "layers": ((len(wanted.layers),), "int32"),
-  }
-  if "token" in wanted.kinds:
-    arrays["token_start"] = arrays["token_end"] = ((pieces,), "int32")
-    arrays[ARRAYS["token"]] = ((pieces,) + inner, dtype)
-  if "sentence" in wanted.kinds:
-    arrays[ARRAYS["sentence"]] = ((count,) + inner, dtype)
-  if "pooled" in wanted.kinds:
-    arrays[ARRAYS["pooled"]] = ((count, wanted.hidden_size), dtype)
-  return arrays
+class Embedder:
+  """What finetuning/labelling.py asks of a task, for embeddings.
+
+  A text is its only part, and is labelled with an Embedded.
+  """
+
+  unlabelled_kinds = detect.TEXTS
+  has_page = False
+
+  def __init__(self, model, wanted, max_seq_length, format, meta):
+    """Makes a task.
+
+    Args:
+      model: a model_folder.Model.
+      wanted: Wanted.
+      max_seq_length: of the windows.
+      format: one of feature_files.FORMATS.
+      meta: dict that describes the embeddings, for the files.
+    """
+    self._tokenizer = model.tokenizer
+    self._wanted = wanted
+    self._max_seq_length = max_seq_length
+    self._meta = meta
+    self.predict_format = format
+
+  def read_unlabelled(self, source, failed=reject):
+    """Yields the Documents of a file as Found."""
+    for found in unlabelled.read(source, failed):
+      if "\0" in found.document.id:
+        error = InputError(
+          "%s: found the id %r, expected one without NUL"
+          % (found.place, found.document.id)
+        )
+        failed(error)
+      else:
+        yield found
+
+  def parts(self, example):
+    found = encode(example.text, self._tokenizer, self._max_seq_length)
+    yield Text(example.id, *found), 1
+
+  def encoder(self):
+    return None
+
+  def encode(self, part, is_training):
+    del is_training
+    return Encoded(part.features)
+
+  def label(self, part, windows):
+    arrays = arrays_of(part.pieces, windows, self._wanted)
+    return [Embedded(part.id, part.pieces.pieces, arrays)]
+
+  def format_label(self, example, label):
+    del example
+    return label[0]
+
+  def label_file(self):
+    return functools.partial(
+      Shard, format=self.predict_format, wanted=self._wanted, meta=self._meta
+    )
 
 
-def size_of(arrays, texts):
-  """Returns the approximate size of the file in bytes."""
-  size = sum(
-    int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    for shape, dtype in arrays.values()
+class Shard:
+  """Writes Embedded texts to a file of arrays; see stripes.File."""
+
+  def __init__(self, path, format, wanted, meta):
+    self._path = path
+    self._wanted = wanted
+    self._empty = []  # Ids of texts without pieces.
+    self._end = 0  # Number of pieces.
+    nothing = arrays_of(tokenization.Pieces([], [], [], []), [], wanted)
+    with feature_files.explained(path):
+      self._file = feature_files.create(path, format)
+      self._file.describe(meta)
+      self._file.append("token_index", np.zeros([1], np.int64))
+      self._file.append("layers", np.array(wanted.layers, np.int32))
+      for name, rows in nothing.items():
+        self._file.append(name, rows[:0])
+    self._add_strings([], [])
+
+  def write(self, text):
+    """Adds an Embedded."""
+    self._end += len(text.pieces)
+    if not text.pieces:
+      self._empty.append(text.id)
+    with feature_files.explained(self._path):
+      self._file.append("token_index", np.array([self._end], np.int64))
+      for name, rows in text.arrays.items():
+        self._file.append(name, rows)
+    self._add_strings([text.id], text.pieces)
+
+  def _add_strings(self, ids, pieces):
+    self._file.append_strings("ids", ids)
+    if "token" in self._wanted.kinds:
+      self._file.append_strings("tokens", map(sys.intern, pieces))
+
+  def finish(self):
+    """Closes the file; warns about texts without pieces."""
+    with feature_files.explained(self._path):
+      self._file.close()
+    if self._empty:
+      logging.warning(
+        "%d texts have no pieces; their embeddings are NaN: %s",
+        *(len(self._empty), first_five(self._empty)),
+      )
+
+  def discard(self):
+    """Removes the file."""
+    self._file.discard()
+    files.remove(self._path)
+
+
+def log_size(path, format, texts, wanted):
+  """Logs what will be written and its size; rejects a disk that is too small.
+
+  Args:
+    path: of the output.
+    format: one of feature_files.FORMATS.
+    texts: a labelling.Labelling.
+    wanted: Wanted.
+  """
+  count, share = texts.sample()
+  pieces = sum(int(window["own"].sum()) for window in texts.windows())
+  rows = count * ("pooled" in wanted.kinds)
+  rows += count * len(wanted.layers) * ("sentence" in wanted.kinds)
+  rows += pieces * len(wanted.layers) * ("token" in wanted.kinds)
+  size = int(rows * wanted.hidden_size * wanted.dtype.itemsize / share)
+  logging.info(
+    "writing about %s to %s: %s embeddings of layers %s, size %d, %s",
+    size_text(size),
+    path,
+    ", ".join(wanted.kinds),
+    ", ".join(map(str, wanted.layers)),
+    wanted.hidden_size,
+    wanted.dtype,
   )
-  rows = [texts.ids] + ([texts.pieces] if "token_start" in arrays else [])
-  return size + sum(4 * len(r) * max(map(len, r), default=0) for r in rows)
-
-
-def fill(file, arrays, texts, wanted, outputs):
-  """Writes the arrays of arrays_of and the outputs of `predict` to a file."""
-  arrays = {name: file.create(name, *arrays[name]) for name in arrays}
-  arrays["token_index"][:] = texts.index
-  arrays["layers"][:] = wanted.layers
-  file.strings("ids", texts.ids)
-  if "token" in wanted.kinds:
-    file.strings("tokens", texts.pieces)
-    arrays["token_start"][:] = texts.starts
-    arrays["token_end"][:] = texts.ends
-  for i, windows in enumerate(outputs):
-    first, last = texts.index[i : i + 2]
-    if not windows:
-      for kind in set(wanted.kinds) - {"token"}:
-        arrays[ARRAYS[kind]][i] = np.nan
-      continue
-    for kind, rows in join(windows, last - first, wanted.pooling).items():
-      place = slice(first, last) if kind == "token" else i
-      arrays[ARRAYS[kind]][place] = rows
+  # The size of more than the first texts is an estimate.
+  feature_files.check_place(path, format, size if share == 1 else size // 2)
 
 
 def describe(model, wanted, inference, name):
-  """Returns a dict that describes how the texts of the file `name` became
+  """Returns a dict that describes how the texts of the files `name` became
   embeddings.
   """
   return {
@@ -384,28 +459,12 @@ def describe(model, wanted, inference, name):
   }
 
 
-def log_size(output, size, wanted):
-  """Logs what will be written, and its approximate size in bytes."""
-  logging.info(
-    "writing about %s to %s: %s embeddings of layers %s, size %d, %s%s",
-    size_text(size),
-    output.path,
-    ", ".join(wanted.kinds),
-    ", ".join(map(str, wanted.layers)),
-    wanted.hidden_size,
-    output.dtype,
-    "; npz is held in memory until the end" if output.format == "npz" else "",
-  )
-
-
-def extract(name, model, wanted, inference, output):
-  """Writes the embeddings of the texts in the file `name` to an Output."""
-  texts = read_texts(name, model.tokenizer, inference.max_seq_length)
-  arrays = arrays_of(texts, wanted, output.dtype)
-  size = size_of(arrays, texts)
-  log_size(output, size, wanted)
-  with feature_files.writing(output.path, output.format, size) as file:
-    file.describe(describe(model, wanted, inference, name))
-    outputs = predict(model, texts, wanted, inference, name)
-    fill(file, arrays, texts, wanted, outputs)
-  logging.info("written: %s", output.path)
+def extract(texts, model, wanted, inference, meta):
+  """Writes the embeddings of a labelling.Labelling with an Embedder."""
+  free = ("command", "versions", "commit")
+  description = {k: v for k, v in meta.items() if k not in free}
+  description["inputs"] = [given._asdict() for given in texts.inputs]
+  description["embeddings"] = wanted.kinds
+  description["dtype"] = str(wanted.dtype)
+  with predicting(model, wanted, inference) as predict:
+    texts.run(predict, description)

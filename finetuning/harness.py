@@ -103,6 +103,7 @@ class Task:
   unlabelled_kinds = ("text", "table", "rows", "json")
   label_kind = "predictions"  # What a --predict_file's labels are called.
   predict_format = None  # Their format; set by tasks that label.
+  has_page = False  # Whether `page` shows labels.
 
   def read(self, data, path, split):
     """Returns the examples in a file's bytes, gold labels included.
@@ -228,15 +229,17 @@ class Task:
     """Returns the label_files.LabelFile to write; logs what all labels share.
 
     Its name is that of the texts, `label_kind` and `predict_format`. None
-    stands for a folder with files of each text.
+    stands for a folder with files of each text, a function of a path for
+    another kind of shard; see stripes.File.
     """
     raise NotImplementedError
 
   def format_label(self, example, label):
     """Returns the text to write of an example.
 
-    For a folder: (id of the example, {ending of a file: its text}). For the
-    format label_files.JSON: what `score_labels` takes.
+    For a folder: (id of the example, {ending of a file: its text}). For another
+    kind of shard: what it writes. For the format label_files.JSON: what
+    `score_labels` takes.
     """
     raise NotImplementedError
 
@@ -248,11 +251,11 @@ class Task:
     raise NotImplementedError
 
   def page(self, examples, labels, title, note):
-    """Returns a page of HTML that shows labels, or None.
+    """Returns a page of HTML that shows labels.
 
     `note` says which texts are shown if these are not all.
     """
-    del examples, labels, title, note
+    raise NotImplementedError
 
 
 def run(task, command, model):
@@ -464,7 +467,7 @@ class _Run(training_run.Run):
     self.splits = encoded
     self.to_label = to_label
     self.results = run_files.read_results(self.folder)
-    self._inputs = {}
+    self._predictors = {}
     for name, split in encoded.items():
       splits.log(name, split, model.tokenizer.unk_id)
     if to_label:
@@ -653,16 +656,26 @@ class _Run(training_run.Run):
   def _outputs_of(self, name, checkpoint):
     """Returns for each example of a split the predictions of its windows."""
     windows = self._flat(name)
-    if name not in self._inputs:  # One, so that its graph is built once.
-      self._inputs[name] = _prediction_input(self, windows, name)
     shown = functools.partial(
       progress.shown, total=len(windows), name=name, unit="window"
     )
-    found = estimators.predictions(
-      self.estimator, self._inputs[name], checkpoint, len(windows), shown
-    )
-    stream = iter(list(found))
+    stream = iter(list(self.predict(name, checkpoint, windows, shown)))
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]
+
+  def predict(self, name, checkpoint, windows, shown):
+    """Yields the predictions of windows of a split, or "raw" ones, in order."""
+    if name not in self._predictors:
+      is_dev = name == "dev"
+      self._predictors[name] = estimators.predictor(
+        self.estimator,
+        self.batch_sizes["eval" if is_dev else "predict"],
+        self.task.padding,
+        self.command.max_seq_length,
+        self.device.use_tpu,
+        fixed=self.command.padding == "fixed",
+        tokens=None if is_dev else self.command.predict_batch_tokens,
+      )
+    return self._predictors[name](checkpoint, windows, shown)
 
   def _score(self, name):
     """Scores a split, writes its files, returns its part of results.json."""
@@ -675,22 +688,23 @@ class _Run(training_run.Run):
         self.task.learned = dict(self.task.learned, **calibrated)
         self._write_learned()
     scored = self.task.score(examples, outputs, name)
-    return self.write_scores(name, checkpoint, *scored)
+    return _write_scores(self, name, checkpoint, *scored)
 
-  def write_scores(self, name, checkpoint, scores, texts):
-    """Writes what `score` returned; returns its part of results.json."""
-    step = state.checkpoint_step(checkpoint)
-    found = {"checkpoint": checkpoint, "global_step": step}
-    report = self.task.report(scores) if scores else None
-    if report:
-      texts[name + "_report.txt"] = report
-    if scores:
-      texts[_SCORE_FILES[name]] = _results_text(scores, found)
-    _write_texts(self.folder, texts)
-    logging.info("written to %s: %s", self.folder, ", ".join(texts))
-    place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
-    _log_scores(place, scores, report)
-    return dict(scores, **found)
+
+def _write_scores(run, name, checkpoint, scores, texts):
+  """Writes what `score` returned; returns its part of results.json."""
+  step = state.checkpoint_step(checkpoint)
+  found = {"checkpoint": checkpoint, "global_step": step}
+  report = run.task.report(scores) if scores else None
+  if report:
+    texts[name + "_report.txt"] = report
+  if scores:
+    texts[_SCORE_FILES[name]] = _results_text(scores, found)
+  _write_texts(run.folder, texts)
+  logging.info("written to %s: %s", run.folder, ", ".join(texts))
+  place = "%s (%s, step %s)" % (name, os.path.basename(checkpoint), step)
+  _log_scores(place, scores, report)
+  return dict(scores, **found)
 
 
 def _choose_checkpoint(run):
@@ -719,19 +733,6 @@ def _find_checkpoint(run):
   return run.initial
 
 
-def _prediction_input(run, windows, name):
-  """Returns the input_fn that yields the windows of a split."""
-  return estimators.prediction_input(
-    windows,
-    run.batch_sizes["eval" if name == "dev" else "predict"],
-    run.task.padding,
-    run.command.max_seq_length,
-    run.device.use_tpu,
-    fixed=run.command.padding == "fixed",
-    tokens=run.command.predict_batch_tokens if name != "dev" else None,
-  )
-
-
 def _label(run):
   """Labels the texts of --predict_file and writes the labels.
 
@@ -739,19 +740,12 @@ def _label(run):
     The part of results.json about them; None if they are not scored.
   """
   checkpoint = _choose_checkpoint(run)
-  windows = []  # Of the pool to predict; so the graph is built once.
-  input_fn = _prediction_input(run, windows, "raw")
-
-  def predict(pool, shown):
-    windows[:] = pool
-    return estimators.predictions(
-      run.estimator, input_fn, checkpoint, len(pool), shown
-    )
-
+  predict = functools.partial(run.predict, "raw", checkpoint)
   labels = run.to_label.run(predict, _describe_labels(run, checkpoint))
   if labels is None:
     return None
-  return run.write_scores("test", checkpoint, *run.task.score_labels(labels))
+  scored = run.task.score_labels(labels)
+  return _write_scores(run, "test", checkpoint, *scored)
 
 
 def _describe_labels(run, checkpoint):

@@ -85,8 +85,8 @@ def _read_like(path, description):
       found = {key: found.get(key) for key in value}
     if found != value:
       raise InputError(
-        "%s: these labels were made with another value of %s; expected the "
-        "same command, or another --output_dir" % (path, name)
+        "%s: these files were made with another value of %s; expected the "
+        "same command, or another output" % (path, name)
       )
   return before
 
@@ -97,9 +97,9 @@ class Shards:
   labels = None  # They are in files.
 
   def __init__(self, plan, file, description, earlier, is_gzip):
-    """Takes a LabelFile, or None for folders with files of each text."""
-    opener = Folder
-    if file:
+    """Takes what Task.label_file returns."""
+    opener = file or Folder
+    if isinstance(file, LabelFile):
       ends = [text.encode("utf-8") for text in file]
       opener = functools.partial(
         stripes.File, header=ends[0], footer=ends[1], is_gzip=is_gzip
@@ -153,7 +153,10 @@ class Shards:
     return found if found and len(found["stripes"]) == last - first else None
 
   def close(self):
+    """Removes what no other run can use."""
     self._output.discard()
+    if self._plan.stripes == 1:
+      files.remove(self._plan.own(stripes.PROGRESS))
 
   def written(self):
     """Returns the paths of the files, or of the first and the last."""

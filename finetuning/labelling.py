@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels the texts of --predict_file, however many they are.
+"""Labels the texts of --predict_file, or embeds those of --input_file.
 
 Texts are read as a stream and encoded, by other processes if there are many.
 Pools of windows are predicted together, in batches of similar lengths; the next
@@ -54,17 +54,22 @@ class Labelling:
     is_gzip=False,
     num_workers=None,
     part=stripes.WHOLE,
+    flag="predict_file",
+    output_file=None,
   ):
     """Finds the files; raises InputError if they cannot be read or labelled.
 
     Args:
-      task: a harness.Task that has learned.
-      patterns: value of --predict_file.
-      folder: of the output.
+      task: a harness.Task that has learned, or what has the part of its methods
+        that label.
+      patterns: paths, globs and folders, the value of a flag.
+      folder: of the output, whose files are named after the input.
       allow_incomplete: whether to leave out texts that cannot be read.
       is_gzip: whether to compress the labels.
       num_workers: see label_inputs.Reader.
       part: the stripes.Part that this job labels.
+      flag: name of the flag, for messages.
+      output_file: path of the output, in place of `folder`.
     """
     self._left_out = []  # Messages about them.
     self._failed = self._left_out.append if allow_incomplete else reject
@@ -78,12 +83,13 @@ class Labelling:
 
     self._task = task
     self._is_gzip = is_gzip
-    found = inputs.find(patterns, sniff, "predict_file")
+    found = inputs.find(patterns, sniff, flag)
     self.inputs = [given for given in found if given.format]
     if not self.inputs:
       raise self._left_out[0]
     self._stem = _stem(self.inputs, patterns)
-    self._plan = stripes.Plan(self.inputs, self._paths(folder, part), 1, part)
+    paths = self._paths(folder, part, output_file)
+    self._plan = stripes.Plan(self.inputs, paths, 1, part)
     self._pages = []  # Paths of pages written.
     self._reader = label_inputs.Reader(
       task, self._plan, self._failed, self._failed_rest, num_workers
@@ -91,19 +97,22 @@ class Labelling:
     self._pools = processes.one_ahead(self._reader.pools())
     self._first = next(self._pools, [])
 
-  def _paths(self, folder, part):
+  def _paths(self, folder, part, output_file):
     """Returns the paths of the output: one, or one for each SHARD_BYTES."""
-    name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
+    form = self._task.predict_format
+    if output_file:
+      name, ending = os.path.splitext(output_file)
+    else:
+      name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
+      ending = "." + label_files.ending(form, self._is_gzip)
     count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
     names = [name]
-    form = self._task.predict_format
     if form == label_files.JSON:
       self._reject_large()
       self._reject_part(part)
     elif count > 1:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
-    ending = label_files.ending(form, self._is_gzip)
-    return ["%s.%s" % (name, ending) for name in names]
+    return [name + ending for name in names]
 
   def _reject_large(self):
     size = sum(given.bytes for given in self.inputs)
@@ -139,6 +148,11 @@ class Labelling:
     """Returns the features of the windows of the first pool."""
     return [f for item in self._first for f in item.encoded.features]
 
+  def sample(self):
+    """Returns (number of texts, share of all bytes) of the first pool."""
+    texts = sum(item.is_last for item in self._first)
+    return texts, self._first[-1].end / self._plan.bytes if texts else 1.0
+
   def log(self, unk_id):
     """Logs what the first pool holds; warns if the vocabulary does not fit."""
     parts = [item.part for item in self._first]
@@ -167,8 +181,8 @@ class Labelling:
       return None
     if self._plan.first == self._plan.last:
       logging.info(
-        "nothing to do: found %d files of labels to write, none of which is "
-        "for part %d of %d",
+        "nothing to do: found %d files to write, none of which is for "
+        "part %d of %d",
         *(self._plan.stripes, *self._plan.part),
       )
       return None
@@ -187,7 +201,7 @@ class Labelling:
       )
     more = len(self.inputs) - 1
     logging.info(
-      "labelled %s%s: %s",
+      "finished %s%s: %s",
       self.inputs[0].path,
       " and %d more files" % more if more else "",
       ", ".join(output.written() + self._pages),
@@ -203,10 +217,9 @@ class Labelling:
     )
 
   def _write_labels(self, output, predict, meter):
-    page, stripe = (
-      None if self._reader.start else label_files.Page(),
-      self._reader.start,
-    )
+    page, stripe = None, self._reader.start
+    if self._task.has_page and not stripe:
+      page = label_files.Page()
     for item, label in self._labels(predict, meter):
       if item.stripe > stripe:  # It is finished next, and not read again.
         self._list_left_out()
@@ -240,15 +253,14 @@ class Labelling:
       self._first = []
 
   def _write_page(self, page):
-    """Writes the page of a task that has one."""
+    """Writes a label_files.Page."""
     note = ""
     if page.is_full or self._plan.stripes > 1:
       note = "This page shows the first %d texts." % len(page.examples)
     text = self._task.page(page.examples, page.labels, self._stem, note)
-    if text is not None:
-      name = "%s.%s.html" % (self._stem, self._task.label_kind)
-      self._pages = [os.path.join(self._plan.folder, name)]
-      files.write_text(self._pages[0], text)
+    name = "%s.%s.html" % (self._stem, self._task.label_kind)
+    self._pages = [os.path.join(self._plan.folder, name)]
+    files.write_text(self._pages[0], text)
 
   def _list_left_out(self):
     """Writes and returns what was left out, also by an earlier run."""
@@ -284,7 +296,7 @@ class _Meter:
     self._total = plan.bytes * plan.last // plan.stripes - self._begin
     self._at = plan.bytes * start // plan.stripes
     at = self._at - self._begin
-    self._bar = progress.Bar(self._total, "B", "labelled", at, scale=True)
+    self._bar = progress.Bar(self._total, "B", "done", at, scale=True)
     self._counts = np.zeros(4)  # texts, windows, useful tokens, truncated
     self._shown = np.zeros(4)
     self._began = time.time()

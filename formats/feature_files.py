@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes arrays to a NumPy .npz or an HDF5 file.
+"""Writes arrays to a NumPy .npz or an HDF5 file, row by row.
 
-`writing` opens a file of either format; its arrays are created with their full
-shape and filled slice by slice. An .npz stays in memory until the end; HDF5 is
-written as it is filled. The file gets its name once it is complete; an earlier
-file of that name stays until then.
+`create` makes a file of either format. Neither holds its rows in memory: those
+of an .npz wait in unnamed files of the same folder until the end.
 """
 
 import contextlib
 import json
 import os
 import shutil
+import tempfile
+import zipfile
 
 import h5py
 import numpy as np
@@ -22,6 +22,7 @@ from common.text import size_text
 # {format: its file endings}
 FORMATS = {"npz": (".npz",), "hdf5": (".h5", ".hdf5")}
 CHUNK_BYTES = 1 << 19  # Half of HDF5's default cache per array.
+CHUNK_STRINGS = 1 << 16  # To convert at once.
 
 
 def format_of(path):
@@ -36,35 +37,77 @@ def format_of(path):
 
 
 class _Npz:
-  """An .npz file to fill."""
+  """An .npz file to fill. Arrays are in it in the order of their creation."""
 
   def __init__(self, path):
     self._path = path
-    self._arrays = {}
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *error):
-    pass
-
-  def create(self, name, shape, dtype):
-    """Returns an array of zeros to fill by slices."""
-    self._arrays[name] = np.zeros(shape, dtype)
-    return self._arrays[name]
-
-  def strings(self, name, values):
-    """Adds an array of strings, none of which may end in a NUL."""
-    self._arrays[name] = np.array(values, str)
+    self._folder = os.path.dirname(path) or "."
+    self._arrays = {}  # What is complete, or a _Spool, or a list of strings.
+    open(path, "wb").close()  # Says at once whether that is possible.
 
   def describe(self, meta):
     """Adds a dict of metadata as a JSON string."""
     self._arrays["meta"] = np.array(json.dumps(meta))
 
-  def save(self):
-    """Writes everything that is not on disk yet."""
+  def append(self, name, rows):
+    """Adds rows [N, ...] to an array, which is new the first time."""
+    if name not in self._arrays:
+      self._arrays[name] = _Spool(self._folder, rows.dtype, rows.shape[1:])
+    self._arrays[name].write(rows)
+
+  def append_strings(self, name, values):
+    """Adds to an array of strings, none of which may end in a NUL."""
+    self._arrays.setdefault(name, []).extend(values)
+
+  def close(self):
+    """Writes everything that is not on disk yet, as np.savez does."""
     with open(self._path, "wb") as f:
-      np.savez(f, **self._arrays)
+      with zipfile.ZipFile(f, "w") as archive:
+        for name, array in self._arrays.items():
+          with archive.open(name + ".npy", "w", force_zip64=True) as member:
+            self._write(array, member)
+      files.close_safely(f)
+
+  def _write(self, array, file):
+    if isinstance(array, list):
+      width = max(map(len, array), default=1) or 1
+      spool = _Spool(self._folder, np.dtype("U%d" % width), ())
+      for i in range(0, len(array), CHUNK_STRINGS):
+        spool.write(np.array(array[i : i + CHUNK_STRINGS], spool.dtype))
+      array = spool
+    if isinstance(array, _Spool):
+      array.copy_to(file)
+    else:
+      np.lib.format.write_array(file, array, allow_pickle=False)
+
+  def discard(self):
+    """Closes the file as it is."""
+    self._arrays = {}
+
+
+class _Spool:
+  """Keeps rows of an array in a file that has no name."""
+
+  def __init__(self, folder, dtype, inner):
+    self.dtype = dtype
+    self._inner = inner
+    self._count = 0
+    self._file = tempfile.TemporaryFile(dir=folder)
+
+  def write(self, rows):
+    self._count += len(rows)
+    self._file.write(rows.tobytes())
+
+  def copy_to(self, file):
+    """Writes the array to a file in NumPy's format."""
+    header = {
+      "descr": np.lib.format.dtype_to_descr(self.dtype),
+      "fortran_order": False,
+      "shape": (self._count,) + self._inner,
+    }
+    np.lib.format.write_array_header_1_0(file, header)
+    self._file.seek(0)
+    shutil.copyfileobj(self._file, file, CHUNK_BYTES)
 
 
 class _Hdf5:
@@ -73,87 +116,109 @@ class _Hdf5:
   def __init__(self, path):
     self._path = path
     self._file = h5py.File(path, "w")
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, kind, error, traceback):
-    if kind is None or not issubclass(kind, OSError):
-      self._file.close()
-      return
-    # On closing, HDF5 writes the rest and crashes if the disk is full: make
-    # room first.
-    os.truncate(self._path, 0)
-    with contextlib.suppress(RuntimeError):
-      self._file.close()
-
-  def create(self, name, shape, dtype):
-    row = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
-    rows = max(1, min(shape[0], CHUNK_BYTES // row))
-    return self._file.create_dataset(
-      name,
-      shape,
-      dtype,
-      chunks=(rows,) + shape[1:],
-      maxshape=(None,) + shape[1:],
-    )
-
-  def strings(self, name, values):
-    self._file.create_dataset(
-      name, data=np.array(values, object), dtype=h5py.string_dtype()
-    )
+    self._waiting = {}  # Less than a chunk of each array.
+    self._strings = {}
 
   def describe(self, meta):
     self._file.attrs["meta"] = json.dumps(meta)
 
-  def save(self):
+  def append(self, name, rows):
+    waiting = self._waiting.setdefault(name, rows[:0])
+    waiting = np.concatenate([waiting, rows])
+    most = _chunk_rows(rows)
+    whole = len(waiting) // most * most
+    if whole:
+      self._write(name, waiting[:whole], most)
+    self._waiting[name] = waiting[whole:]
+
+  def _write(self, name, rows, chunk_rows):
+    """Writes rows at the end of an array, which is new the first time."""
+    inner = rows.shape[1:]
+    if name not in self._file:
+      self._file.create_dataset(
+        name,
+        (0,) + inner,
+        rows.dtype,
+        chunks=(chunk_rows,) + inner,
+        maxshape=(None,) + inner,
+      )
+    array = self._file[name]
+    array.resize(len(array) + len(rows), 0)
+    array[len(array) - len(rows) :] = rows
+
+  def append_strings(self, name, values):
+    self._strings.setdefault(name, []).extend(values)
+
+  def close(self):
+    for name, rows in self._waiting.items():
+      self._write(name, rows, max(1, len(rows)))
+    for name, values in self._strings.items():
+      self._file.create_dataset(
+        name, data=np.array(values, object), dtype=h5py.string_dtype()
+      )
     try:
       self._file.flush()
     except RuntimeError as e:
       raise OSError(e) from e
+    self._file.close()
+    with open(self._path, "rb+") as f:
+      files.close_safely(f)
+
+  def discard(self):
+    # On closing, HDF5 writes the rest and crashes if the disk is full: make
+    # room first.
+    os.truncate(self._path, 0)
+    with contextlib.suppress(RuntimeError, ValueError):
+      self._file.close()
 
 
-@contextlib.contextmanager
-def writing(path, format, size):
-  """Opens a file to fill; at the end it exists complete or not at all.
+def _chunk_rows(rows):
+  """Returns the number of rows of an array in a chunk of HDF5."""
+  row = int(np.prod(rows.shape[1:])) * rows.dtype.itemsize
+  return max(1, CHUNK_BYTES // row)
 
-  The file has create(name, shape, dtype), strings(name, values) and
-  describe(meta). Missing folders are created.
+
+def create(path, format):
+  """Returns a file to fill, in a folder that exists.
+
+  It has describe(meta), append(name, rows), append_strings(name, values), and
+  close() or discard() at the end.
 
   Args:
     path: a local path.
     format: a key of FORMATS.
-    size: approximate size in bytes, from below.
+  """
+  return {"npz": _Npz, "hdf5": _Hdf5}[format](path)
+
+
+@contextlib.contextmanager
+def explained(path):
+  """Turns errors of the file system into an InputError that names the file."""
+  try:
+    yield
+  except OSError as e:
+    raise InputError("%s: cannot be written (%s)" % (path, e)) from e
+
+
+def check_place(path, format, size):
+  """Rejects a path that is no local file, or whose disk lacks space.
+
+  Missing folders are created.
+
+  Args:
+    path: of the output.
+    format: a key of FORMATS.
+    size: least number of bytes to write.
   """
   if files.is_remote(path) or files.is_folder(path):
     raise InputError("%s: expected the path of a local file" % path)
-  partial = path + ".partial"
-  try:
-    _prepare_folder(path, size)
-    with {"npz": _Npz, "hdf5": _Hdf5}[format](partial) as file:
-      yield file
-      file.save()
-    with open(partial, "rb+") as f:
-      files.close_safely(f)
-    files.rename(partial, path)
-  except OSError as e:
-    raise InputError("%s: cannot be written (%s)" % (path, e)) from e
-  except MemoryError as e:
-    raise InputError(
-      "%s: %s do not fit into memory; expected --output_format=hdf5, which is "
-      "written in parts" % (path, size_text(size))
-    ) from e
-  finally:
-    files.remove(partial)
-
-
-def _prepare_folder(path, size):
-  """Makes the folder of a file; InputError if the disk lacks space."""
   folder = os.path.dirname(path) or "."
-  files.make_folder(folder)
+  with explained(path):
+    files.make_folder(folder)
   free = shutil.disk_usage(folder).free
+  size *= 2 if format == "npz" else 1  # It is put together at the end.
   if size > free:
     raise InputError(
-      "%s: needs %s, but only %s are free"
+      "%s: needs at least %s, but only %s are free"
       % (path, size_text(size), size_text(free))
     )

@@ -507,3 +507,23 @@ def predictions(estimator, input_fn, checkpoint, count, shown=iter):
         yield waiting.pop(turn)
         turn += 1
   assert turn == count, "a window was not predicted"
+
+
+def predictor(estimator, *arguments, **options):
+  """Returns a function that predicts one list of windows after another.
+
+  It takes the checkpoint, the windows, and `shown`, and yields what
+  `predictions` does. The graph is built once.
+
+  Args:
+    estimator: returned by `build`.
+    *arguments, **options: of prediction_input, without the features.
+  """
+  held = []
+  input_fn = prediction_input(held, *arguments, **options)
+
+  def predict(checkpoint, windows, shown=iter):
+    held[:] = windows
+    return predictions(estimator, input_fn, checkpoint, len(windows), shown)
+
+  return predict
