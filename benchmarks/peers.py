@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""Measures labelling beside Hugging Face's token-classification pipeline.
+
+  python benchmarks/peers.py --data abstracts.tsv.gz \
+    --torch_python .venv-torch/bin/python
+
+Both sides label the same documents with the same weights, in turn: run_ner.py
+with --predict_file, and the pipeline on what scripts/export.py
+--format=transformers makes of the model. The pipeline gets its best settings: a
+sentence per text, split beforehand and sorted by length, each --batch_size
+tried, and bf16 as its dtype. Figures are of the texts alone, without start-up:
+medians over the rounds (minimum to maximum); the ratio is the median of the
+ratios within each round, to the best batch size.
+
+The models are ALBERT base with random weights and the bundled small one, each
+trained for a few steps, so that it finds few entities. --torch_python has
+PyTorch and transformers (requirements-export.txt).
+"""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, REPO)
+SMALL = os.path.join(REPO, "models", "bioalbert-small")
+BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
+TRAINING = os.path.join(REPO, "examples", "ncbi-disease")
+# What run_ner.py logs at the end.
+RATES = re.compile(r"([\d.]+) documents/s, (\d+) useful tokens/s")
+
+
+def parse_arguments():
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--data", help="documents of any kind to label")
+  parser.add_argument("--torch_python", default=sys.executable)
+  parser.add_argument("--model", nargs="+", default=["base", "small"])
+  parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
+  parser.add_argument(
+    "--documents", nargs="+", type=int, help="how many for each model"
+  )
+  parser.add_argument("--batch_size", nargs="+", type=int, default=[16, 64])
+  parser.add_argument("--predict_batch_tokens", type=int, default=4096)
+  parser.add_argument("--rounds", type=int, default=3)
+  parser.add_argument("--worker", help=argparse.SUPPRESS)
+  return parser.parse_args()
+
+
+# -------------------------------------------------------------- transformers
+
+
+def label_with_transformers(case):
+  """Labels a file of sentences; returns its tokens and seconds."""
+  import torch
+  import transformers
+
+  transformers.logging.set_verbosity_error()
+  tagger = transformers.pipeline(
+    "token-classification",
+    model=case["model"],
+    dtype={"fp32": torch.float32, "bf16": torch.bfloat16}[case["precision"]],
+    aggregation_strategy="simple",
+    batch_size=case["batch_size"],
+  )
+  with open(case["sentences"], encoding="utf-8") as f:
+    sentences = f.read().splitlines()
+  tokens = sum(map(len, tagger.tokenizer(sentences)["input_ids"]))
+  tagger(sentences[: case["batch_size"]])  # Warms up.
+  begin = time.time()
+  with torch.inference_mode():
+    tagger(sorted(sentences, key=len, reverse=True))
+  return {"tokens": tokens, "seconds": time.time() - begin}
+
+
+# ----------------------------------------------------------------- both sides
+
+
+def prepare(model, folder):
+  """Trains a model and converts it; returns its folder and transformers'."""
+  ours, theirs = (os.path.join(folder, model + s) for s in ("", ".hf"))
+  start = ["--bioalbert_dir=" + SMALL]
+  if model == "base":
+    with open(BASE, encoding="utf-8") as f:
+      config = dict(json.load(f), vocab_size=8000)
+    path = os.path.join(folder, "base.json")
+    with open(path, "w", encoding="utf-8") as f:
+      json.dump(config, f)
+    vocabulary = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
+    start = ["--albert_config_file=" + path, "--spm_model_file=" + vocabulary]
+  run("run_ner.py", "--do_train", "--train_step=20", "--learning_rate=1e-4",
+      "--do_predict=false", "--data_dir=" + TRAINING, "--output_dir=" + ours,
+      *start)  # fmt: skip
+  run("scripts/export.py", "--bioalbert_dir=" + ours, "--format=transformers",
+      "--output_dir=" + theirs)  # fmt: skip
+  return ours, theirs
+
+
+def run(program, *arguments):
+  """Runs one of our programs; returns its log."""
+  command = [sys.executable, os.path.join(REPO, program), *arguments]
+  return subprocess.run(
+    command, check=True, stderr=subprocess.PIPE, text=True
+  ).stderr
+
+
+def write_texts(path, number, folder):
+  """Writes documents for us and their sentences for transformers."""
+  from common import files
+  from formats import documents
+  from formats import streams
+  from formats import unlabelled
+
+  found = unlabelled.read(streams.Source(path, files.open_file))
+  texts = os.path.join(folder, "texts.jsonl")
+  sentences = os.path.join(folder, "sentences.txt")
+  with open(texts, "w") as f, open(sentences, "w", encoding="utf-8") as g:
+    for item in itertools.islice(found, number):
+      text = item.document.text
+      f.write(json.dumps({"id": item.document.id, "text": text}) + "\n")
+      for start, end in documents.split_sentences(item.document):
+        g.write(" ".join(text[start:end].split()) + "\n")
+  return texts, sentences
+
+
+def our_rate(args, model, precision, texts, folder):
+  """Returns useful tokens per second of run_ner.py."""
+  log = run(
+    "run_ner.py",
+    "--bioalbert_dir=" + model,
+    "--predict_file=" + texts,
+    "--predict_batch_tokens=%d" % args.predict_batch_tokens,
+    "--precision=" + precision,
+    "--output_dir=" + os.path.join(folder, "labels"),
+  )
+  return float(RATES.findall(log)[-1][1])
+
+
+def their_rate(args, case):
+  """Returns useful tokens per second of transformers."""
+  found = subprocess.run(
+    [args.torch_python, __file__, "--worker=" + json.dumps(case)],
+    check=True,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  answer = json.loads(found.stdout.splitlines()[-1])
+  return answer["tokens"] / answer["seconds"]
+
+
+def measure(args, models, precision, texts, sentences, folder):
+  """Returns {side: its rates}; sides are 0, ours, and batch sizes of theirs."""
+  rates = {side: [] for side in [0] + args.batch_size}
+  for _ in range(args.rounds):
+    rates[0].append(our_rate(args, models[0], precision, texts, folder))
+    for size in args.batch_size:
+      case = {
+        "model": models[1],
+        "precision": precision,
+        "batch_size": size,
+        "sentences": sentences,
+      }
+      rates[size].append(their_rate(args, case))
+  return rates
+
+
+def show(model, precision, rates):
+  """Prints the rows of a model and precision."""
+  best = max(list(rates)[1:], key=lambda size: statistics.median(rates[size]))
+  ratio = statistics.median(a / b for a, b in zip(rates[0], rates[best]))
+  for side, name, cell in (
+    (0, "run_ner.py", "%.2f" % ratio),
+    (best, "pipeline, batches of %d" % best, "1"),
+  ):
+    figures = statistics.median(rates[side]), min(rates[side]), max(rates[side])
+    cells = [model, precision, name, "%d (%d to %d)" % figures, cell]
+    print("| %s |" % " | ".join(cells), flush=True)
+
+
+def main():
+  args = parse_arguments()
+  if args.worker:
+    print(json.dumps(label_with_transformers(json.loads(args.worker))))
+    return
+  counts = args.documents or [100 if m == "base" else 2000 for m in args.model]
+  print("| model | precision | side | useful tokens/s | ratio |")
+  print("| --- | --- | --- | --- | --- |", flush=True)
+  for model, count in zip(args.model, counts):
+    with tempfile.TemporaryDirectory() as folder:
+      models = prepare(model, folder)
+      texts, sentences = write_texts(args.data, count, folder)
+      for precision in args.precision:
+        rates = measure(args, models, precision, texts, sentences, folder)
+        show(model, precision, rates)
+
+
+if __name__ == "__main__":
+  main()
