@@ -53,6 +53,19 @@ def define_flags():
     False,
     "Leave out damaged texts; they are counted and listed.",
   )
+  flags.DEFINE_integer(
+    "num_workers",
+    None,
+    "Processes that tokenize beside the model; 0: the model's process does it. "
+    "Default: by the amount of text, at most one per further core.",
+    lower_bound=0,
+  )
+  flags.DEFINE_string(
+    "part",
+    None,
+    "Embed a part of the texts: 3/64 is the third of 64 jobs, counted from 1, "
+    "which have the same --output_file and may run on many machines.",
+  )
   flags.DEFINE_string(
     "output_file",
     None,
@@ -117,6 +130,7 @@ if __name__ == "__main__":  # Before the imports that take seconds.
   flag_groups.parse(define_flags)
 
 from common import files
+from common import stripes
 from common.errors import InputError
 from exporting import embeddings
 from finetuning import labelling
@@ -135,6 +149,13 @@ def check(values):
     )
 
 
+def _locked(path, part):
+  """Locks the output, or what is one job's of it."""
+  if part == stripes.WHOLE:
+    return files.locked_beside(path)
+  return files.locked_beside("%s.part-%d-of-%d" % (path, *part))
+
+
 def load_model(values):
   """Returns the model_folder.Model that the flags name, with weights."""
   paths = flag_groups.pick(values, model_folder.ModelPaths)
@@ -150,6 +171,7 @@ def main(_):
   device = devices.choose_precision(flag_groups.pick(values, devices.Device))
   devices.check(device, {"batch_size": values.batch_size})
   check(values)
+  part = stripes.parse_part(values.part, "part")
   path = values.output_file
   format = values.output_format or feature_files.format_of(path)
   model = load_model(values)
@@ -163,12 +185,14 @@ def main(_):
   inference = flag_groups.pick(values, embeddings.Inference, device=device)
   meta = embeddings.describe(model, wanted, inference, values.input_file)
   task = embeddings.Embedder(model, wanted, values.max_seq_length, format, meta)
-  with files.locked_beside(path):
+  with _locked(path, part):
     texts = labelling.Labelling(
       task,
       values.input_file,
       None,
       values.allow_incomplete,
+      num_workers=values.num_workers,
+      part=part,
       flag="input_file",
       output_file=path,
     )

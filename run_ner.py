@@ -37,7 +37,6 @@ from common.errors import InputError
 from common.errors import first_five
 from common.errors import reject
 from evaluation import metrics
-from finetuning import encoding
 from finetuning import harness
 from finetuning import label_files
 from finetuning import words
@@ -45,6 +44,7 @@ from formats import conll
 from formats import detect
 from formats import entity_files
 from formats import unlabelled
+from training import batches
 from training import heads
 
 _WRITERS = {
@@ -141,7 +141,7 @@ class Ner(harness.Task):
       ids = {label: i for i, label in enumerate(self.learned["labels"])}
       # A label that only a test set has cannot be learned, but is scored.
       label_ids = [ids.get(label, words.NO_LABEL) for label in example.labels]
-    return encoding.Encoded(
+    return batches.Encoded(
       words.encode(
         example.words,
         [(0, len(example.words))],

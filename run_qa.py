@@ -97,7 +97,6 @@ from common.errors import reject
 from common.errors import shorten
 from evaluation import bioasq
 from evaluation import metrics
-from finetuning import encoding
 from finetuning import harness
 from finetuning import label_files
 from finetuning import spans
@@ -349,7 +348,7 @@ class Span(QuestionTask):
   def encode(self, question, is_training):
     truncated = self.warn_if_truncated(question)
     if not is_training:
-      return encoding.Encoded(self._features(question, None), truncated)
+      return batches.Encoded(self._features(question, None), truncated)
     found = []
     for span in answer_spans(question):
       features = self._features(question, span)
@@ -359,7 +358,7 @@ class Span(QuestionTask):
           "question %s: no window holds the answer %s, so it is not trained on",
           *(question.id, shorten(question.context[slice(*span)])),
         )
-    return encoding.Encoded(found, truncated)
+    return batches.Encoded(found, truncated)
 
   def _features(self, question, span):
     """Returns the features of all windows of a question.
@@ -442,7 +441,7 @@ class YesNo(QuestionTask):
       dict(f, label_ids=np.array(label, np.int32))
       for f, _ in self.windows(question, pieces)
     ]
-    return encoding.Encoded(features, self.warn_if_truncated(question))
+    return batches.Encoded(features, self.warn_if_truncated(question))
 
   def head(self, sequence, pooled, features, is_training):
     del sequence

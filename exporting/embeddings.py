@@ -23,12 +23,12 @@ from common.errors import InputError
 from common.errors import first_five
 from common.errors import reject
 from common.text import size_text
+from exporting import text_windows
 from formats import detect
 from formats import feature_files
 from formats import unlabelled
 import modeling
 import tokenization
-from training import batches
 from training import devices
 from training import estimators
 from training import model_folder
@@ -39,23 +39,13 @@ ARRAYS = {
   "sentence": "sentence_embeddings",
   "pooled": "pooled",
 }
-PAIR = re.compile(r"(.*) \|\|\| (.*)", re.DOTALL)
 RANGE = re.compile(r"(-?\d+)(?:\.\.(-?\d+))?")
 # Batches are formed from pools of windows whose outputs take up to this many
 # bytes, since outputs wait in memory until it is their turn to be written.
 POOL_BYTES = 256 << 20
 
-# A text or a pair, the tokenization.Pieces of it, and the features of its
-# windows.
-Text = collections.namedtuple("Text", "id pieces features")
 # A text's pieces as strings and its {name: rows} in the file.
 Embedded = collections.namedtuple("Embedded", "id pieces arrays")
-# See harness.Encoded.
-Encoded = collections.namedtuple(
-  "Encoded",
-  "features truncated expected_unknown part",
-  defaults=(False, 0, None),
-)
 # layers: their numbers. kinds: keys of ARRAYS.
 Wanted = collections.namedtuple(
   "Wanted", "layers kinds pooling hidden_size dtype"
@@ -118,58 +108,6 @@ def parse_wanted(layers, embeddings, pooling, dtype, albert_config):
     albert_config.hidden_size,
     np.dtype(dtype),
   )
-
-
-# ------------------------------------------------------ from texts to windows
-
-
-def encode(text, tokenizer, max_seq_length):
-  """Returns the tokenization.Pieces of a text or a pair, and its windows.
-
-  A window is {feature: array}. Its `own`, int32 [S], is 1 for the pieces whose
-  embeddings come from this window; each piece has one such window.
-  """
-  match = PAIR.fullmatch(text)
-  spans = [match.span(1), match.span(2)] if match else [(0, len(text))]
-  parts = [_tokenize_span(tokenizer, text, *span) for span in spans]
-  pieces = tokenization.Pieces(*(sum(x, []) for x in zip(*parts)))
-  if not pieces.ids:
-    return pieces, []
-  border = len(parts[0].ids) if match else None
-  room = max_seq_length - 1 - len(parts)  # [CLS], and a [SEP] after each.
-  return pieces, [
-    _features(tokenizer, pieces.ids, border, window)
-    for window in batches.windows([1] * len(pieces.ids), room)
-  ]
-
-
-def _tokenize_span(tokenizer, text, start, end):
-  """Returns the Pieces of text[start:end], with their offsets in text."""
-  found = tokenizer.tokenize_with_offsets(text[start:end])
-  return found._replace(
-    pieces=list(found.pieces),
-    ids=list(found.ids),
-    starts=[start + i for i in found.starts],
-    ends=[start + i for i in found.ends],
-  )
-
-
-def _features(tokenizer, ids, border, window):
-  """Returns the features of one window of a text or a pair.
-
-  `border` is the index of the second text's first id, None without one.
-  """
-  own = np.arange(window.own, window.own_last)
-  at = own - window.first + 1  # After [CLS].
-  first, second = ids[window.first : window.last], None
-  if border is not None:
-    first = ids[window.first : min(window.last, border)]
-    second = ids[max(window.first, border) : window.last]
-    at += own >= border  # After [SEP].
-  features = batches.sequence_features(tokenizer, first, second)
-  features["own"] = np.zeros_like(features["input_ids"])
-  features["own"][at] = 1
-  return features
 
 
 # ------------------------------------------------- from windows to embeddings
@@ -337,23 +275,19 @@ class Embedder:
         yield found
 
   def parts(self, example):
-    found = encode(example.text, self._tokenizer, self._max_seq_length)
-    yield Text(example.id, *found), 1
+    yield example, 1
 
   def encoder(self):
-    return None
-
-  def encode(self, part, is_training):
-    del is_training
-    return Encoded(part.features)
+    return text_windows.Encoder(self._tokenizer, self._max_seq_length)
 
   def label(self, part, windows):
-    arrays = arrays_of(part.pieces, windows, self._wanted)
-    return [Embedded(part.id, part.pieces.pieces, arrays)]
+    """Returns the Embedded of the tokenization.Pieces of a text."""
+    arrays = arrays_of(part, windows, self._wanted)
+    return [Embedded(None, part.pieces, arrays)]
 
   def format_label(self, example, label):
-    del example
-    return label[0]
+    (embedded,) = label
+    return embedded._replace(id=example.id)
 
   def label_file(self):
     return functools.partial(

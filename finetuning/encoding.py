@@ -4,22 +4,11 @@
 Works without TensorFlow: workers do not import it.
 """
 
-import collections
 import itertools
 
 import numpy as np
 
 from training import batches
-
-# An encoded example: `features` is a list of feature dicts, one per window;
-# `truncated` tells whether it was cut short. `expected_unknown` counts unknown
-# pieces that do not point to a wrong vocabulary. `part` is what Task.label
-# takes in place of the part that was encoded; None: that part.
-Encoded = collections.namedtuple(
-  "Encoded",
-  "features truncated expected_unknown part",
-  defaults=(False, 0, None),
-)
 
 
 class Texts:
@@ -51,7 +40,7 @@ class Texts:
     truncated = sum(map(len, ids)) > self.room
     if truncated:
       ids = shorten_longest(ids, self.room)
-    return Encoded([self.features(*ids)], truncated)
+    return batches.Encoded([self.features(*ids)], truncated)
 
   def features(self, *ids):
     """Returns the features of a window with these pieces."""
@@ -65,7 +54,9 @@ class LongTexts(Texts):
   def encoded(self, ids):
     (ids,) = ids
     windows = batches.windows([1] * len(ids), self.room)
-    return Encoded([self.features(ids[w.first : w.last]) for w in windows])
+    return batches.Encoded(
+      [self.features(ids[w.first : w.last]) for w in windows]
+    )
 
 
 def shorten_longest(ids, room):

@@ -141,7 +141,7 @@ class Task:
     del example
 
   def encode(self, example, is_training):
-    """Returns an example as encoding.Encoded.
+    """Returns an example as batches.Encoded.
 
     Args:
       example: as read.

@@ -8,6 +8,7 @@ import itertools
 import re
 
 from finetuning import encoding
+from training import batches
 
 # Stands for an entity: @GENE$, @drug_n$, or @CHEM-GENE$ for two that overlap.
 # MARK.split returns the marks at the odd indices.
@@ -47,7 +48,7 @@ class MarkedTexts(encoding.Texts):
     truncated = len(ids) > self.room
     if truncated:
       ids = cut_around(ids, core, self.room)
-    return encoding.Encoded([self.features(ids)], truncated, expected_unknown)
+    return batches.Encoded([self.features(ids)], truncated, expected_unknown)
 
   def _unknown(self, marks):
     """Returns how many pieces of marks are unknown: ALBERT's @ of @GENE$."""

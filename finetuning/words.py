@@ -10,7 +10,6 @@ import itertools
 import numpy as np
 
 from evaluation import metrics
-from finetuning import encoding
 from formats import documents
 from formats import entity_files
 from training import batches
@@ -114,7 +113,7 @@ class Encoder:
       part.words, part.sentences, self._tokenizer, self._max_seq_length
     )
     # The words themselves would only be sent back.
-    return encoding.Encoded(features, part=part._replace(words=None))
+    return batches.Encoded(features, part=part._replace(words=None))
 
 
 def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):

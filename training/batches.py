@@ -18,6 +18,16 @@ POOL_BATCHES = 50
 # Share of a window that the next one repeats; each uses half of it as context.
 OVERLAP = 1 / 3
 
+# An encoded example: `features` is a list of feature dicts, one per window;
+# `truncated` tells whether it was cut short. `expected_unknown` counts unknown
+# pieces that do not point to a wrong vocabulary. `part` is what Task.label
+# takes in place of the part that was encoded; None: that part.
+Encoded = collections.namedtuple(
+  "Encoded",
+  "features truncated expected_unknown part",
+  defaults=(False, 0, None),
+)
+
 # Words [first, last), of which [own, own_last) get their predictions here.
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from common import stripes
 from common.errors import InputError
 from exporting import embeddings
+from exporting import text_windows
 from finetuning import label_inputs
 from finetuning import labelling
 import modeling
@@ -108,7 +110,7 @@ def test_an_invalid_layer_is_an_error(text, message):
 
 
 def test_each_piece_comes_from_the_window_with_most_context(tokenizer):
-  pieces, windows = embeddings.encode(LONG, tokenizer, 16)
+  pieces, windows = text_windows.encode(LONG, tokenizer, 16)
   assert len(windows) > 3 and max(len(w["own"]) for w in windows) == 16
   size, first, places = len(pieces.ids), 0, []
   for window in windows:
@@ -129,7 +131,7 @@ def test_each_piece_comes_from_the_window_with_most_context(tokenizer):
 
 def test_a_long_pair_keeps_all_pieces_and_segments(tokenizer):
   text = LONG + " ||| " + LONG
-  pieces, windows = embeddings.encode(text, tokenizer, 24)
+  pieces, windows = text_windows.encode(text, tokenizer, 24)
   border = len(pieces.ids) // 2
   own, segments = [], []
   for window in windows:
@@ -173,11 +175,11 @@ def predict(windows, shown):
     }
 
 
-def extract(tokenizer, texts, path, function=predict):
+def extract(tokenizer, texts, path, function=predict, **options):
   model = model_of(tokenizer)
   task = embeddings.Embedder(model, WANTED, 16, "npz", {"a": 1})
   found = labelling.Labelling(
-    task, str(texts), None, flag="input_file", output_file=str(path)
+    task, str(texts), None, flag="input_file", output_file=str(path), **options
   )
   found.run(function, {"task": "embeddings"})
 
@@ -218,7 +220,7 @@ def test_many_texts_become_several_files_with_the_same_embeddings(
     extract(tokenizer, texts, out / "f.npz", failing)
   done = sorted(out.glob("f-*.npz"))
   before = [path.stat().st_mtime_ns for path in done]
-  extract(tokenizer, texts, out / "f.npz")
+  extract(tokenizer, texts, out / "f.npz", num_workers=2)
   shards = sorted(out.glob("f-*-of-*.npz"))
   assert 0 < len(done) < len(shards) and len(shards) > 3
   assert [path.stat().st_mtime_ns for path in done] == before
@@ -229,6 +231,17 @@ def test_many_texts_become_several_files_with_the_same_embeddings(
   assert whole["sizes"].max() > 16  # Pieces, so several windows.
   for name, rows in whole.items():
     np.testing.assert_array_equal(parts[name], rows)
+
+
+def test_jobs_embed_parts_of_the_texts(tokenizer, texts, tmp_path, monkeypatch):
+  monkeypatch.setattr(labelling, "SHARD_BYTES", 300)
+  for number in (2, 1):
+    part = stripes.Part(number, 2)
+    extract(tokenizer, texts, tmp_path / "f.npz", part=part)
+  shards = sorted(tmp_path.glob("f-*-of-*.npz"))
+  names = read(*shards)["ids"].tolist()
+  assert names == ["t%d" % i for i in range(20)]
+  assert (tmp_path / "f.npz.manifest.json").exists()
 
 
 def test_the_embedding_of_a_piece_is_that_of_its_own_window(
@@ -249,15 +262,8 @@ def test_damaged_texts_are_left_out_if_wanted(tokenizer, tmp_path):
   (tmp_path / "b.jsonl").write_text('{"text": "Fever."}\n')
   with pytest.raises(InputError, match="a.jsonl:1: found the id 'a.x00'"):
     extract(tokenizer, tmp_path / "a.jsonl", tmp_path / "x.npz")
-  task = embeddings.Embedder(model_of(tokenizer), WANTED, 16, "npz", {})
-  found = labelling.Labelling(
-    task,
-    str(tmp_path / "*.jsonl"),
-    None,
-    allow_incomplete=True,
-    output_file=str(tmp_path / "x.npz"),
-  )
-  found.run(predict, {})
+  path = tmp_path / "x.npz"
+  extract(tokenizer, tmp_path / "*.jsonl", path, allow_incomplete=True)
   assert len(read(tmp_path / "x.npz")["ids"]) == 1
   left_out = (tmp_path / "x.npz.left_out.txt").read_text().splitlines()
   assert len(left_out) == 2 and "a.jsonl:2: found no JSON" in left_out[1]

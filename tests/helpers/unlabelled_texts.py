@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from finetuning import encoding
 from formats import streams
 from formats import unlabelled
+from training import batches
 
 
 def documents_of(data, path):
@@ -41,7 +41,7 @@ def written(task, parts, outputs):
 def encode_letters(parts):
   """Returns the Encoded of strings: a window per word, with its letters."""
   return [
-    encoding.Encoded(
+    batches.Encoded(
       [{"input_ids": np.full([len(w)], 5, np.int32)} for w in part.split()]
     )
     for part in parts

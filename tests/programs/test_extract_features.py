@@ -16,6 +16,7 @@ import tensorflow.compat.v1 as tf
 from common import flag_groups
 from common.errors import InputError
 from exporting import embeddings
+from exporting import text_windows
 import extract_features
 from formats import feature_files
 import modeling
@@ -173,7 +174,7 @@ def test_a_long_text_has_all_pieces_and_their_mean(
   embedded, tokenizer, all_layers
 ):
   found, _ = embedded
-  pieces, windows = embeddings.encode(LONG, tokenizer, LENGTH)
+  pieces, windows = text_windows.encode(LONG, tokenizer, LENGTH)
   outputs = [all_layers(w) for w in windows]
   rows = np.concatenate(
     [layers[:, w["own"] == 1] for (layers, _), w in zip(outputs, windows)], 1
