@@ -19,9 +19,9 @@ _LOOK_AHEAD = 1 << 18  # Characters to look for the next row in.
 _UNREADABLE = "\0\n"  # Stands for a line that is not UTF-8; no text has it.
 
 
-def read(text, delimiter, first_line=1):
+def read(text, delimiter):
   """Returns (line, cells) of CSV; None if a quotation mark is not CSV's."""
-  rows, line, at, cell = [], first_line, 0, _cell_pattern(delimiter)
+  rows, line, at, cell = [], 1, 0, _cell_pattern(delimiter)
   while at < len(text):
     row = _read_row(cell, text, at, delimiter)
     if not row:
@@ -52,7 +52,10 @@ def width_of(head, delimiter):
   The first row may lack the name of an index, or end in empty cells.
   """
   reader = csv.reader(io.StringIO(head), delimiter=delimiter)
-  rows = list(itertools.islice(filter(None, reader), 2))
+  try:
+    rows = list(itertools.islice(filter(None, reader), 2))
+  except csv.Error:
+    return None
   widths = {len(row) for row in rows}
   return widths.pop() if len(widths) == 1 and rows[0][-1].strip() else None
 

@@ -84,7 +84,7 @@ def read_rows(data, path, columns):
     if found is not None:
       return found
   check_lines(data, path)
-  return rows_of_text(text, path, columns)
+  return _rows_of_text(text, path, columns)
 
 
 def row_blocks(source, columns, is_array, failed=reject):
@@ -157,8 +157,9 @@ def _is_csv(head, delimiter):
     return True
   if delimiter == "\t":
     return False
-  widths = {len(cells) for _, cells in _split_lines(head, delimiter)}
-  return '"' not in head or len(widths) > 1
+  if '"' not in head:  # There may be some below.
+    return csv_rows.read(head, delimiter) is not None
+  return len({len(cells) for _, cells in _split_lines(head, delimiter)}) > 1
 
 
 def header_of(rows, columns, layouts, optional, gold, is_gold):
@@ -181,10 +182,10 @@ def header_of(rows, columns, layouts, optional, gold, is_gold):
   return [rows[0]._replace(cells=[name or "?" for name in names])]
 
 
-def rows_of_text(text, path, columns, first_line=1):
+def _rows_of_text(text, path, columns):
   """Returns the Rows of a table's text, which is no JSON array."""
   if text.lstrip()[:1] == "{":
-    lines = enumerate(text.split("\n"), first_line)
+    lines = enumerate(text.split("\n"), 1)
     places = [("%s:%d" % (path, i), i, line) for i, line in lines]
     return [
       Row(place, i, object_of(parse_json_line(line, place), place))
@@ -194,7 +195,7 @@ def rows_of_text(text, path, columns, first_line=1):
   return align(
     [
       Row("%s:%d" % (path, line), line, cells)
-      for line, cells in _split(text, path, columns, first_line)
+      for line, cells in _split(text, path, columns)
     ],
     columns,
   )
@@ -332,13 +333,13 @@ def object_of(value, place):
   return {key.lower(): cell for key, cell in value.items()}
 
 
-def _split(text, path, columns, first_line):
+def _split(text, path, columns):
   """Returns (line, cells) of the rows of a text."""
   delimiter = _find_delimiter(text.lstrip().split("\n")[0], _known(columns))
-  plain = _split_lines(text, delimiter, first_line)
+  plain = _split_lines(text, delimiter)
   if '"' not in text:
     return plain
-  quoted = csv_rows.read(text, delimiter, first_line)
+  quoted = csv_rows.read(text, delimiter)
   if _is_better(quoted, plain):
     logging.info("%s: read without the quotation marks of CSV", path)
     return quoted
@@ -369,12 +370,12 @@ def is_quoted(text, delimiter):
   )
 
 
-def _split_lines(text, delimiter, first_line=1):
+def _split_lines(text, delimiter):
   """Returns (line, cells) of a table without quoting."""
   lines = [line.rstrip("\r") for line in text.split("\n")]
   return [
     (i, line.split(delimiter))
-    for i, line in enumerate(lines, first_line)
+    for i, line in enumerate(lines, 1)
     if line.strip()
   ]
 

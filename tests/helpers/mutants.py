@@ -37,6 +37,8 @@ from formats import brat
 from formats import conll
 from formats import pubtator
 from formats import questions
+from formats import streams
+from formats import unlabelled
 import modeling
 import prepare_data
 from pretraining import manifests
@@ -534,7 +536,7 @@ def _task_readers():
         name, text, lambda data, path, m=make, s=split: m().read(data, path, s)
       )
     found[name + "-predict"] = _of_bytes(
-      name, text, lambda data, path, m=make: parts_of(m(), data, path)
+      name, text, functools.partial(_read_parts, make)
     )
   return found
 
@@ -571,9 +573,18 @@ def _unlabelled_readers():
   return found
 
 
+def _read_parts(make, data, path):
+  """Reads what a task labels as with --allow_incomplete, then as without."""
+  parts_of(make(), data, path, lambda error: None)
+  parts_of(make(), data, path)
+
+
 def _read_unlabelled(data, path):
-  for document in documents_of(data, path):
-    sources.sentences([document.text])
+  """Reads texts as with --allow_incomplete, then as without."""
+  source = streams.of_bytes(data, path)
+  for found in unlabelled.read(source, lambda error: None):
+    sources.sentences([found.document.text])
+  documents_of(data, path)
 
 
 def _source_readers():

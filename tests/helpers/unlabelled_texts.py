@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from common.errors import reject
 from formats import streams
 from formats import unlabelled
 from training import batches
@@ -14,12 +15,12 @@ def documents_of(data, path):
   return [found.document for found in unlabelled.read(source)]
 
 
-def parts_of(task, data, path):
+def parts_of(task, data, path, failed=reject):
   """Returns what a task encodes and labels of a file's bytes."""
   source = streams.of_bytes(data, path)
   return [
     part
-    for found in task.read_unlabelled(source)
+    for found in task.read_unlabelled(source, failed)
     for part, _ in task.parts(found.document)
   ]
 
