@@ -104,16 +104,18 @@ class Encoder:
 
   def __call__(self, parts):
     """Returns the Encoded of parts; labels need their RawDocuments."""
-    return list(map(self._encode, parts))
-
-  def _encode(self, part):
-    if isinstance(part, Passage):
-      part = split_passage(part, self._inner_punctuation)
-    features = encode(
-      part.words, part.sentences, self._tokenizer, self._max_seq_length
-    )
-    # The words themselves would only be sent back.
-    return batches.Encoded(features, part=part._replace(words=None))
+    parts = [
+      split_passage(part, self._inner_punctuation)
+      if isinstance(part, Passage)
+      else part
+      for part in parts
+    ]
+    texts = [(part.words, part.sentences) for part in parts]
+    features = encode_all(texts, self._tokenizer, self._max_seq_length)
+    return [  # The words themselves would only be sent back.
+      batches.Encoded(windows, part=part._replace(words=None))
+      for part, windows in zip(parts, features)
+    ]
 
 
 def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
@@ -130,58 +132,78 @@ def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
     max_seq_length: largest S.
     label_ids: a number per word; None for none.
   """
-  room = max_seq_length - 2  # [CLS] and [SEP]
-  # At least one piece, so that each word gets a label.
-  unknown = [tokenizer.unk_id]
-  pieces = [ids[:room] or unknown for ids in tokenizer.encode_each(words)]
-  lengths = list(map(len, pieces))
-  windows = [
-    [first + number for number in window]
-    for first, last in sentences
-    for window in batches.windows(lengths[first:last], room)
-  ]
-  if not windows:
-    return []
-  labels = np.full(len(words) + 1, NO_LABEL, np.int32)
-  if label_ids is not None:
-    labels[:-1] = label_ids
-  return _features(tokenizer, pieces, lengths, labels, np.array(windows))
+  text = words, sentences
+  return encode_all([text], tokenizer, max_seq_length, label_ids)[0]
 
 
-def _features(tokenizer, pieces, lengths, labels, windows):
-  """Returns the features of windows, which are computed together.
+def encode_all(texts, tokenizer, max_seq_length, label_ids=None):
+  """Returns the features of all windows of each text; see `encode`.
 
   Args:
-    tokenizer: see `encode`.
-    pieces: the ids of each word.
-    lengths: their numbers.
-    labels: int32 per word, and NO_LABEL as that of word number -1.
-    windows: batches.Window of words, int [windows, 4].
+    texts: (words, sentences) of each.
+    tokenizer, max_seq_length: see `encode`.
+    label_ids: a number per word of all texts; None for none.
   """
-  begins = np.append(0, np.cumsum(lengths))  # Of the pieces of each word.
-  ids = np.fromiter(itertools.chain.from_iterable(pieces), np.int32, begins[-1])
-  word = np.full(len(ids), NO_LABEL, np.int32)  # Of each piece.
-  word[begins[:-1]] = np.arange(len(lengths))
-  first, last, own, own_last = begins[windows].T
+  room = max_seq_length - 2  # [CLS] and [SEP]
+  words = list(itertools.chain.from_iterable(words for words, _ in texts))
+  pieces = tokenizer.encode_each(words)
+  lengths = list(map(len, pieces))
+  if words and not 0 < min(lengths) <= max(lengths) <= room:
+    # At least one piece, so that each word gets a label.
+    pieces = [ids[:room] or [tokenizer.unk_id] for ids in pieces]
+    lengths = list(map(len, pieces))
+  windows, counts, begin = [], [], 0
+  for own_words, sentences in texts:
+    before = len(windows)
+    for first, last in sentences:
+      first, last = begin + first, begin + last
+      for window in batches.windows(lengths[first:last], room):
+        windows.append([first + number for number in window])
+    counts.append(len(windows) - before)
+    begin += len(own_words)
+  numbers = [np.arange(len(own_words)) for own_words, _ in texts]
+  found = iter(_features(tokenizer, pieces, numbers, label_ids, windows))
+  return [list(itertools.islice(found, count)) for count in counts]
+
+
+def _features(tokenizer, pieces, numbers, label_ids, windows):
+  """Returns the features of windows, all of them computed at once.
+
+  Args:
+    tokenizer, label_ids: see `encode_all`.
+    pieces: the ids of each word.
+    numbers: arrays of the words' numbers in their texts.
+    windows: a batches.Window each, as lists of words.
+  """
+  if not windows:
+    return []
+  lengths = np.fromiter(map(len, pieces), np.int32, len(pieces))
+  begins = np.append(0, np.cumsum(lengths))  # The first piece of each word.
+  count = begins[-1]
+  ids = np.fromiter(itertools.chain.from_iterable(pieces), np.int32, count)
+  values = {"word": np.concatenate(numbers)}
+  values["label_ids"] = NO_LABEL if label_ids is None else label_ids
+  first, last, own, own_last = begins[np.array(windows)].T
   sizes = last - first
   ends = np.cumsum(sizes + 2)
-  # Where the pieces of all windows come from, and where they go.
+  # Where the pieces of the windows come from, and where they go.
   origin = batches.ranges(first, sizes)
   place = batches.ranges(ends - sizes - 1, sizes)
-  is_own = (origin >= np.repeat(own, sizes)) & (
-    origin < np.repeat(own_last, sizes)
-  )
-  values = {
+  is_own = origin >= np.repeat(own, sizes)
+  is_own &= origin < np.repeat(own_last, sizes)
+  found = {
     "input_ids": np.full(ends[-1], tokenizer.sep_id, np.int32),
     "input_mask": np.ones(ends[-1], np.int32),
     "segment_ids": np.zeros(ends[-1], np.int32),
-    "word": np.full(ends[-1], NO_LABEL, np.int32),
   }
-  values["input_ids"][ends - sizes - 2] = tokenizer.cls_id
-  values["input_ids"][place] = ids[origin]
-  values["word"][place] = np.where(is_own, word[origin], NO_LABEL)
-  values["label_ids"] = labels[values["word"]]
-  return batches.split(values, ends)
+  found["input_ids"][ends - sizes - 2] = tokenizer.cls_id
+  found["input_ids"][place] = ids[origin]
+  for name, value in values.items():
+    of_pieces = np.full(count, NO_LABEL, np.int32)
+    of_pieces[begins[:-1]] = value
+    found[name] = np.full(ends[-1], NO_LABEL, np.int32)
+    found[name][place] = np.where(is_own, of_pieces[origin], NO_LABEL)
+  return batches.split(found, ends)
 
 
 def join_windows(count, windows, names):

@@ -15,6 +15,7 @@ from formats import splitting
 # `title` is None or the beginning of the text.
 Document = collections.namedtuple("Document", "id text title")
 
+_PLAIN = re.compile("[ -~]+")  # Visible ASCII characters and blanks.
 # These separate words, although Unicode does not class them as white space.
 _ZERO_WIDTH_SPACES = "\u200b\ufeff"
 
@@ -44,12 +45,9 @@ def words_of(text, start, end, inner_punctuation=""):
 
   "IL-2 (0.5)" -> IL - 2 ( 0 . 5 ), with "-./" -> IL-2 ( 0.5 )
   """
-  part = text[start:end]
-  pattern = _word_pattern(inner_punctuation, *_find_invisible(part))
-  return [
-    (start + match.start(), start + match.end())
-    for match in pattern.finditer(part)
-  ]
+  invisible = _find_invisible(text[start:end])
+  pattern = _word_pattern(inner_punctuation, *invisible)
+  return [match.span() for match in pattern.finditer(text, start, end)]
 
 
 def _find_invisible(text):
@@ -59,7 +57,7 @@ def _find_invisible(text):
   hyphens, joiners. The blank ones are control characters and zero-width spaces.
   """
   joined, blank = [], []
-  for character in sorted(set(text)):
+  for character in sorted(set(_PLAIN.sub("", text))):
     category = unicodedata.category(character)
     if category == "Cc" or character in _ZERO_WIDTH_SPACES:
       blank.append(character)
@@ -72,12 +70,13 @@ def _find_invisible(text):
 def _word_pattern(inner_punctuation, joined, blank):
   """Returns the compiled pattern of a word; see _find_invisible."""
   letter = r"[^\W_]"
-  more = letter
+  run, inner = letter + "+", []
   if inner_punctuation:
-    more += "|[%s](?=%s)" % (re.escape(inner_punctuation), letter)
+    inner.append("[%s](?=%s)" % (re.escape(inner_punctuation), letter))
   if joined:
-    more += "|[%s]" % re.escape(joined)
-  run = "%s(?:%s)*" % (letter, more)
+    inner.append("[%s]" % re.escape(joined))
+  if inner:
+    run += "(?:(?:%s)%s*)*" % ("|".join(inner), letter)
   other = r"(?:_|[^\w\s%s])" % re.escape(joined + blank)
   if joined:
     other += "[%s]*" % re.escape(joined)

@@ -90,10 +90,13 @@ def windows(lengths, room, overlap=None):
   Returns:
     List of Window.
   """
+  count = len(lengths)
+  if sum(lengths) <= room:
+    return [Window(0, count, 0, count)]
   if overlap is None:
     overlap = int(room * OVERLAP)
   spans = [_fill(lengths, 0, room)]
-  while spans[-1][1] < len(lengths):
+  while spans[-1][1] < count:
     first, last = spans[-1]
     start, shared = last, 0
     while start - 1 > first and shared + lengths[start - 1] <= overlap:
@@ -111,7 +114,7 @@ def windows(lengths, room, overlap=None):
   return [
     Window(first, last, own, own_last)
     for (first, last), own, own_last in zip(
-      spans, [0] + borders, borders + [len(lengths)]
+      spans, [0] + borders, borders + [count]
     )
   ]
 
