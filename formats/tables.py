@@ -452,7 +452,6 @@ def _below_header(rows, path, columns, layouts, optional, gold):
     if not rows:
       raise InputError("%s: found a header and no rows below it" % path)
   width = len(first.cells)
-  header = "the header" if names else "line %d" % first.line
   if not names:
     fitting = [row for row in rows if len(row.cells) == width]
     _reject_unknown_header(fitting, columns, layouts)
@@ -461,8 +460,8 @@ def _below_header(rows, path, columns, layouts, optional, gold):
   def make(row):
     if len(row.cells) != width:
       raise InputError(
-        "%s: found %s, expected %d as in %s"
-        % (row.place, csv_rows.count(row.cells), width, header)
+        "%s: found %s, expected %d as in line %d"
+        % (row.place, csv_rows.count(row.cells), width, first.line)
       )
     values = {n: None for n in columns}
     values.update((n, c) for n, c in zip(names, row.cells) if n in values)

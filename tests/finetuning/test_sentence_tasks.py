@@ -157,7 +157,7 @@ DAMAGE = [
   # number of LARGE, damage behind its third line (or row of JSON), its message
   (0, "a\tb\tc\n", "x:4: found 3 columns, expected 2 as in line 1"),
   (0, "a\t\udcff\n", "x:4: found byte 0xff"),
-  (1, "a\n", "x:7: found 1 column, expected 4 as in"),
+  (1, "a\n", "x:7: found 1 column, expected 4 as in line 1"),
   (2, "x\tc\t\n", "x:4: found no sentence1, expected one in every row"),
   (3, '"a"b,c,\n', "x:6: found a damaged row"),
   (3, "a,b,c,d\n", "x:6: found 4 columns, expected 3 as in the first row"),

@@ -179,7 +179,10 @@ def test_json_lines_use_the_same_names():
     ("", "x.tsv: found no rows, the file is empty, expected a header with"),
     ("\n \n", "the file is empty"),
     ("a\tb\tc\td\n", "x.tsv:1: found 4 columns, .* columns text or id, text"),
-    ("id\ttext\n1\ta\tb\n", "x.tsv:2: found 3 columns, expected 2 as in the h"),
+    (
+      "id\ttext\n1\ta\tb\n",
+      "x.tsv:2: found 3 columns, expected 2 as in line 1",
+    ),
     ("1\ta\n2\n", "x.tsv:2: found 1 column, expected 2 as in line 1"),
     ("id\tzz\n1\ta\n", "x.tsv:1: found the header id, zz, expected also sent"),
     ("id\ttext\n", "x.tsv: found a header and no rows below it"),
