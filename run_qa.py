@@ -99,14 +99,14 @@ from evaluation import bioasq
 from evaluation import metrics
 from finetuning import harness
 from finetuning import label_files
+from finetuning import question_windows
 from finetuning import spans
 from formats import questions
 from training import batches
 from training import heads
 
-UNKNOWN = -1  # Not counted in the loss.
 YES_NO = ("no", "yes")  # By label id.
-SHOWN = 5  # Lost answers and truncated questions that are named.
+SHOWN = 5  # Lost answers that are named without --verbose_logging.
 
 # The flags of the same names.
 Options = collections.namedtuple(
@@ -140,7 +140,6 @@ class QuestionTask(harness.Task):
     self.options = options
     self.golden = golden
     self.predict_format = options.predict_format
-    self._truncated = 0  # Questions so far.
     self.kind = options.task_name.split("-")[-1]
     self.metric = METRICS[options.task_name]
     room = options.max_seq_length - options.max_query_length - 3
@@ -183,23 +182,19 @@ class QuestionTask(harness.Task):
       return example.context
     return questions.question_id(example.id)
 
-  def windows(self, question, pieces):
-    """Yields (features, batches.Window) for the Pieces of a text."""
-    options, query = self.options, self.tokenizer.encode(question.text)
-    query = query[: options.max_query_length]
-    room = options.max_seq_length - len(query) - 3
-    for window in batches.windows(
-      [1] * len(pieces.ids), room, room - options.doc_stride
-    ):
-      ids = pieces.ids[window.first : window.last]
-      yield batches.sequence_features(self.tokenizer, query, ids), window
+  def lengths(self):
+    """Returns the question_windows.Lengths; workers do not know Options."""
+    return question_windows.Lengths(
+      self.options.max_seq_length,
+      self.options.max_query_length,
+      self.options.doc_stride,
+    )
 
   def warn_if_truncated(self, question):
-    """Returns whether a question is too long; warns of the first ones."""
+    """Returns whether a question is too long; warns if it is."""
     size = len(self.tokenizer.encode(question.text))
     most = self.options.max_query_length
-    self._truncated += size > most
-    if size > most and self._truncated <= SHOWN:
+    if size > most:
       logging.warning(
         "question %s: truncated from %d pieces to --max_query_length=%d",
         *(question.id, size, most),
@@ -346,13 +341,13 @@ class Span(QuestionTask):
       )
 
   def encode(self, question, is_training):
-    truncated = self.warn_if_truncated(question)
+    truncated, encoder = self.warn_if_truncated(question), self.encoder()
     if not is_training:
-      return batches.Encoded(self._features(question, None), truncated)
+      return batches.Encoded(encoder.features(question), truncated)
     found = []
     for span in answer_spans(question):
-      features = self._features(question, span)
-      found += [f for f in features if f["start"] != UNKNOWN]
+      features = encoder.features(question, span)
+      found += [f for f in features if f["start"] != question_windows.UNKNOWN]
       if span and not any(f["start"] > 0 for f in features):
         logging.warning(
           "question %s: no window holds the answer %s, so it is not trained on",
@@ -360,50 +355,10 @@ class Span(QuestionTask):
         )
     return batches.Encoded(found, truncated)
 
-  def _features(self, question, span):
-    """Returns the features of all windows of a question.
-
-    Args:
-      question: a Question.
-      span: the answer's [start, end); () if there is none; None in prediction.
-    """
-    pieces = self.tokenizer.tokenize_with_offsets(question.context, span or ())
-    starts, ends = np.array([pieces.starts, pieces.ends], np.int32)
-    answer = span
-    if span:
-      inside = (starts < span[1]) & (ends > span[0]) & (ends > starts)
-      answer = np.flatnonzero(inside)[[0, -1]] if inside.any() else None
-    result = []
-    for features, window in self.windows(question, pieces):
-      size = len(features["input_ids"])
-      shift = size - 1 - window.last  # From a piece's number to its position.
-      features.update((n, np.zeros([size], np.int32)) for n in spans.PER_PIECE)
-      text = slice(window.first + shift, window.last + shift)
-      features["char_start"][text] = starts[window.first : window.last]
-      features["char_end"][text] = ends[window.first : window.last]
-      covers = features["char_end"] > features["char_start"]
-      features["allowed"][covers] = 1
-      features["allowed"][0] = self.unanswerable
-      own = slice(window.own + shift, window.own_last + shift)
-      features["own"][own] = covers[own]
-      target = self._target(answer, window, shift)
-      features["start"], features["end"] = np.array(target, np.int32)
-      result.append(features)
-    return result
-
-  def _target(self, answer, window, shift):
-    """Returns the positions of an answer's first and last piece in a window.
-
-    They are UNKNOWN if the window has only a part of it. Without any part of
-    it, [CLS] is the answer of an `unanswerable` model.
-    """
-    if answer is None:
-      return UNKNOWN, UNKNOWN
-    first, last = answer if len(answer) else (window.last, window.last)
-    if window.first <= first and last < window.last:
-      return first + shift, last + shift
-    apart = last < window.first or window.last <= first
-    return (0, 0) if apart and self.unanswerable else (UNKNOWN, UNKNOWN)
+  def encoder(self):
+    return question_windows.SpanEncoder(
+      self.tokenizer, self.lengths(), self.unanswerable
+    )
 
   def head(self, sequence, pooled, features, is_training):
     del pooled, is_training
@@ -435,13 +390,18 @@ class YesNo(QuestionTask):
 
   def encode(self, question, is_training):
     del is_training
-    label = YES_NO.index(question.answers) if question.answers else UNKNOWN
-    pieces = self.tokenizer.tokenize_with_offsets(question.context)
-    features = [
-      dict(f, label_ids=np.array(label, np.int32))
-      for f, _ in self.windows(question, pieces)
-    ]
+    label = (
+      YES_NO.index(question.answers)
+      if question.answers
+      else question_windows.UNKNOWN
+    )
+    features = self.encoder().features(question)
+    for window in features:
+      window["label_ids"] = np.array(label, np.int32)
     return batches.Encoded(features, self.warn_if_truncated(question))
+
+  def encoder(self):
+    return question_windows.LabelEncoder(self.tokenizer, self.lengths())
 
   def head(self, sequence, pooled, features, is_training):
     del sequence

@@ -11,6 +11,7 @@ import pytest
 from common import flag_groups
 from common.errors import InputError
 from finetuning import labelling
+from finetuning import question_windows
 from finetuning import spans
 from formats import questions
 from formats.questions import Answer
@@ -269,7 +270,7 @@ def test_windows_hold_every_piece_and_own_it_once(new_task, stride):
     assert set(np.flatnonzero(f["allowed"])) == set(
       np.flatnonzero(f["segment_ids"] * (f["char_end"] > f["char_start"]))
     )
-    assert f["start"] == f["end"] == run_qa.UNKNOWN
+    assert f["start"] == f["end"] == question_windows.UNKNOWN
 
 
 def test_windows_begin_doc_stride_pieces_apart(new_task):
@@ -454,9 +455,9 @@ def questions_to_answer(tmp_path):
   return folder
 
 
-def answer(task, folder, output, allow_incomplete=False):
+def answer(task, folder, output, **options):
   """Answers as a model that is sure of all words; returns what is kept."""
-  found = labelling.Labelling(task, str(folder), str(output), allow_incomplete)
+  found = labelling.Labelling(task, str(folder), str(output), **options)
   return found.run(lambda windows, shown: shown(iter(oracle(windows))), {})
 
 
@@ -499,7 +500,7 @@ def test_many_questions_become_several_files(
   task = new_task(predict_format="jsonl", **SMALL)
   answer(task, questions_to_answer, tmp_path / "one")
   monkeypatch.setattr(labelling, "SHARD_BYTES", 500)
-  answer(task, questions_to_answer, tmp_path / "several")
+  answer(task, questions_to_answer, tmp_path / "several", num_workers=1)
   assert len(list((tmp_path / "several").glob("*-of-*.jsonl"))) > 3
   assert lines_of(tmp_path / "several") == lines_of(tmp_path / "one")
   monkeypatch.setattr(labelling, "WHOLE_BYTES", 500)
