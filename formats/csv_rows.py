@@ -15,7 +15,7 @@ from formats import streams
 # The module's own limit of a cell is shorter than many a clinical note.
 csv.field_size_limit(streams.MAX_LINE)
 
-_LOOK_AHEAD = 1 << 18  # Characters to look for the next row in.
+_LOOK_AHEAD = 1 << 18  # Characters to look for the next row in, at first.
 _UNREADABLE = "\0\n"  # Stands for a line that is not UTF-8; no text has it.
 
 
@@ -194,14 +194,16 @@ def _find_row(lines, delimiter, width):
   None if there is no such line. What the damaged row has swallowed is left out,
   except if it is the whole rest, and each line of it is a row.
   """
-  ahead, size, is_end = [], 0, False
-  while not is_end and size < _LOOK_AHEAD:
-    item = next(lines, None)
-    is_end = item is None
-    if item:
-      ahead.append(item)
-      size += len(_text_of(item))
-  found = _certain_row(ahead, delimiter, width)
+  ahead, found, size, limit = [], None, 0, _LOOK_AHEAD
+  for item in lines:
+    ahead.append(item)
+    size += len(_text_of(item))
+    if size >= limit:
+      found, limit = _certain_row(ahead, delimiter, width), 4 * size
+    if found is not None or size > streams.MAX_LINE:
+      break
+  else:
+    found = _certain_row(ahead, delimiter, width)
   if not ahead:
     ahead = lines.row[1:]
     cell = _cell_pattern(delimiter)

@@ -58,6 +58,12 @@ def test_only_what_is_damaged_is_left_out(rows, ids, lines, why):
   assert message.endswith(end) == (lines[1] is not None), message
 
 
+def test_the_next_row_may_be_long(monkeypatch):
+  monkeypatch.setattr(csv_rows, "_LOOK_AHEAD", 10)
+  text = HEAD + '1,"c"d,e\n2,"%s",x\n' % ("long\n" * 50)
+  assert read(text)[0] == "2"
+
+
 @pytest.mark.parametrize(
   "text, why",
   [
