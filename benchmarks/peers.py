@@ -84,9 +84,9 @@ def label_with_transformers(case):
 # ----------------------------------------------------------------- both sides
 
 
-def prepare(model, folder):
-  """Trains a model and converts it; returns its folder and transformers'."""
-  ours, theirs = (os.path.join(folder, model + s) for s in ("", ".hf"))
+def train(model, folder):
+  """Trains a model for a few steps; returns its folder."""
+  ours = os.path.join(folder, model)
   start = ["--bioalbert_dir=" + SMALL]
   if model == "base":
     with open(BASE, encoding="utf-8") as f:
@@ -99,6 +99,12 @@ def prepare(model, folder):
   run("run_ner.py", "--do_train", "--train_step=20", "--learning_rate=1e-4",
       "--do_predict=false", "--data_dir=" + TRAINING, "--output_dir=" + ours,
       *start)  # fmt: skip
+  return ours
+
+
+def prepare(model, folder):
+  """Trains a model and converts it; returns its folder and transformers'."""
+  ours, theirs = train(model, folder), os.path.join(folder, model + ".hf")
   run("scripts/export.py", "--bioalbert_dir=" + ours, "--format=transformers",
       "--output_dir=" + theirs)  # fmt: skip
   return ours, theirs

@@ -55,12 +55,9 @@ def split_passage(passage, inner_punctuation):
   document, sentences, offset = passage
   if sentences is None:
     sentences = documents.split_sentences(document)
-  text, spans, ends = document.text, [], []
-  for start, end in sentences:
-    spans += documents.words_of(text, start, end, inner_punctuation)
-    ends.append(len(spans))
+  text = document.text
+  spans, ranges = documents.split_words(text, sentences, inner_punctuation)
   words = [text[start:end] for start, end in spans]
-  ranges = list(zip([0] + ends, ends))
   return RawDocument(document, words, spans, ranges, offset)
 
 

@@ -5,6 +5,7 @@ All spans are half-open and count characters of the document's text, which stays
 as it is. Time is linear in the length of ordinary text.
 """
 
+import bisect
 import collections
 import functools
 import re
@@ -48,6 +49,25 @@ def words_of(text, start, end, inner_punctuation=""):
   invisible = _find_invisible(text[start:end])
   pattern = _word_pattern(inner_punctuation, *invisible)
   return [match.span() for match in pattern.finditer(text, start, end)]
+
+
+def split_words(text, sentences, inner_punctuation=""):
+  """Returns the words of sentences as words_of does, but for all at once.
+
+  Returns:
+    (spans of the words, (first word, end) of each sentence).
+  """
+  spans, ends = [], []
+  borders = zip(sentences, sentences[1:])
+  if any(before[1] == after[0] for before, after in borders):
+    for start, end in sentences:  # A word might go on in the next one.
+      spans += words_of(text, start, end, inner_punctuation)
+      ends.append(len(spans))
+  elif sentences:  # With white space between them.
+    begin, end = sentences[0][0], sentences[-1][1]
+    spans = words_of(text, begin, end, inner_punctuation)
+    ends = [bisect.bisect_left(spans, (end,)) for _, end in sentences]
+  return spans, list(zip([0] + ends, ends))
 
 
 def _find_invisible(text):

@@ -124,6 +124,21 @@ def test_sentences_of_real_abstracts_cover_all_their_characters(shared):
     assert not document.text[end:].strip()
 
 
+@pytest.mark.parametrize(
+  "text, why",
+  [
+    ("One IL-2 cell. It grew\u200b on. (No)", "white space between sentences"),
+    ("ab.-" * 6000, "a sentence that is cut within a word"),
+    (" ", "no sentence"),
+  ],
+)
+def test_sentences_split_together_have_the_words_of_each(text, why):
+  spans = documents.split_sentences(documents.Document("x", text, None))
+  found, ranges = documents.split_words(text, spans, "-")
+  expected = [documents.words_of(text, *span, "-") for span in spans]
+  assert [found[first:end] for first, end in ranges] == expected, why
+
+
 def test_words_of_real_abstracts_equal_those_of_their_corpus(shared):
   path = os.path.join(shared, "data", "benchmarks", "NER", "NCBI-disease")
   with open(os.path.join(path, "test.tsv"), "rb") as f:
