@@ -308,11 +308,12 @@ class _Meter:
 
     def watched(stream):
       for number, output in enumerate(stream, 1):
-        share = min(number / len(windows), 1)
-        at = begin + int(share * (pool[-1].end - begin))
-        now = self._counts + share * counts
-        at = min(at - self._begin, self._total - 1)
-        self._bar.update(at, functools.partial(self._note, now))
+        if number % 16 == 0 or number == len(windows):
+          share = min(number / len(windows), 1)
+          at = begin + int(share * (pool[-1].end - begin))
+          now = self._counts + share * counts
+          at = min(at - self._begin, self._total - 1)
+          self._bar.update(at, functools.partial(self._note, now))
         yield output
 
     return watched

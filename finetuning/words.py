@@ -212,14 +212,19 @@ def join_windows(count, windows, names):
       `label` of each piece, and its `probability`.
     names: the labels by id.
   """
-  labels, probabilities = [None] * count, [None] * count
-  for window in windows:
-    for at in np.flatnonzero(window["word"] != NO_LABEL):
-      word = window["word"][at]
-      labels[word] = names[window["label"][at]]
-      probabilities[word] = float(window["probability"][at])
-  assert None not in labels, "a word lost its label"
-  return labels, probabilities
+  labels = np.full(count, NO_LABEL)
+  probabilities = np.zeros(count, np.float32)
+  if windows:
+    word, label, probability = (
+      np.concatenate([w[name][: len(w["word"])] for w in windows])
+      for name in ("word", "label", "probability")
+    )
+    own = word != NO_LABEL
+    labels[word[own]] = label[own]
+    probabilities[word[own]] = probability[own]
+  labels = labels.tolist()
+  assert NO_LABEL not in labels, "a word lost its label"
+  return [names[label] for label in labels], probabilities.tolist()
 
 
 def entities(example, labels, probabilities, untyped):
@@ -234,7 +239,10 @@ def entities(example, labels, probabilities, untyped):
   """
   found = []
   for begin, end in example.sentences:
-    for first, last, kind in metrics.entity_spans(labels[begin:end]):
+    own = labels[begin:end]
+    if own.count("O") == len(own):
+      continue
+    for first, last, kind in metrics.entity_spans(own):
       first, last = begin + first, begin + last
       start, stop = example.spans[first][0], example.spans[last - 1][1]
       found.append(
