@@ -168,9 +168,9 @@ def load_model(values):
 
 def main(_):
   values = flag_groups.values()
+  check(values)
   device = devices.choose_precision(flag_groups.pick(values, devices.Device))
   devices.check(device, {"batch_size": values.batch_size})
-  check(values)
   part = stripes.parse_part(values.part, "part")
   path = values.output_file
   format = values.output_format or feature_files.format_of(path)
