@@ -101,6 +101,7 @@ from finetuning import harness
 from finetuning import label_files
 from finetuning import question_windows
 from finetuning import spans
+from formats import answer_page
 from formats import questions
 from training import batches
 from training import heads
@@ -122,6 +123,7 @@ class QuestionTask(harness.Task):
 
   kinds = unlabelled_kinds = ("json", "table", "rows")
   label_kind = "answers"
+  has_page = True
   split_names = {
     "train": ("train.json",),
     "dev": ("dev.json", "devel.json"),
@@ -288,6 +290,29 @@ class QuestionTask(harness.Task):
       row.update(type=self.kind, exact_answer=self._exact_answer(label))
     row.update(self._documents(example.questions, label))
     return json.dumps(row) + "\n"
+
+  def page(self, examples, labels, title, note):
+    shown = "Answers of BioALBERT, marked where their words occur."
+    return answer_page.to_html(
+      map(self._answered, examples, labels),
+      "Answers to " + title,
+      " ".join(filter(None, [shown, note])),
+    )
+
+  def _answered(self, example, n_bests):
+    """Returns the answer_page.Answered of a questions.Asked."""
+    found = self._documents(example.questions, n_bests)["predictions"]
+    answers = marked = list(found.values())
+    if self.kind == "yesno":
+      answers, marked = [self._exact_answer(n_bests)], [""] * len(found)
+    elif self.kind != "squad":
+      answers = [text for (text,) in self._exact_answer(n_bests)]
+    return answer_page.Answered(
+      example.id,
+      example.questions[0].text,
+      list(filter(None, answers)),
+      [(q.context, text) for q, text in zip(example.questions, marked)],
+    )
 
   def score_labels(self, labels):
     asked = [q for example, _ in labels for q in example.questions]

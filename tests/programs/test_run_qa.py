@@ -480,7 +480,9 @@ def test_lines_of_answers_have_what_the_documents_have(
   scores, files = whole.score_labels(
     answer(whole, questions_to_answer, tmp_path / "whole")
   )
-  assert not scores and not list(tmp_path.glob("whole/*"))
+  (page,) = tmp_path.glob("whole/*")
+  assert not scores and page.name == "asked.answers.html"
+  assert page.read_text().count("<article>") == len(lines)
   submission = json.loads(files["BioASQform_BioASQ-answer.json"])["questions"]
   answers = {q["id"]: q["exact_answer"] for q in submission}
   for line in lines:
