@@ -212,9 +212,9 @@ class Task:
   def encoder(self):
     """Returns a function of a list of parts that returns their Encoded.
 
-    Workers get it pickled, so its module imports no TensorFlow. None: `encode`
-    is called instead, in this process.
+    Workers get it pickled, so its module imports no TensorFlow.
     """
+    raise NotImplementedError
 
   def label(self, part, windows):
     """Returns the label of a part as a list; those of all parts are joined.

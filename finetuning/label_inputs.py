@@ -57,8 +57,6 @@ class Reader:
     self._num_workers = num_workers
     if num_workers is None:
       self._num_workers = _default_workers(plan.bytes)
-    if not self._encode:
-      self._encode, self._num_workers = _encode_here(task), 0
 
   def pools(self):
     """Yields lists of Parts whose windows are predicted together."""
@@ -109,11 +107,6 @@ class Reader:
             at = begin + int(share * (end - begin))
             yield Part(found.document, part, share == 1, stripe, at)
         begin = end
-
-
-def _encode_here(task):
-  """Returns what encodes parts for a task that has no encoder."""
-  return lambda parts: [task.encode(part, False) for part in parts]
 
 
 def _blocks(parts):
