@@ -49,7 +49,7 @@ Training = collections.namedtuple(
 _LABEL_FLAGS = (
   "max_seq_length padding precision predict_format task_name doc_stride "
   "max_query_length n_best_size max_answer_length list_threshold "
-  "null_score_diff_threshold"
+  "null_score_diff_threshold tune_threshold"
 ).split()
 # What the files of scores are called.
 _SCORE_FILES = {"dev": "eval_results.txt", "test": "test_results.txt"}
