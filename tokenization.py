@@ -439,6 +439,12 @@ class _Table(dict):
     value = self[key] = self._function(key)
     return value
 
+  def add(self, keys, values):
+    """Caches several values that the caller has computed."""
+    if len(self) + len(keys) > self._size:
+      self.clear()
+    self.update(zip(keys, values))
+
 
 _ALBERT_FORMS = _Table(_albert_form)
 _BERT_FORMS = {
@@ -545,8 +551,17 @@ class FullTokenizer:
 
     Equal words may share a list, so the lists must not be changed.
     """
-    cached, encode = self._cached_ids, self._encode
-    return [cached[w] if len(w) <= _MAX_CACHED else encode(w) for w in words]
+    found = list(map(self._cached_ids.get, words))
+    if None in found:
+      new = {w for w, ids in zip(words, found) if ids is None}
+      new = [word for word in new if len(word) <= _MAX_CACHED]
+      clean = [self._cutter.clean(w, self.do_lower_case) for w in new]
+      self._cached_ids.add(new, self._cutter.encode_clean(clean))
+      found = [
+        self.encode(word) if ids is None else ids
+        for word, ids in zip(words, found)
+      ]
+    return found
 
   def _encode(self, text):
     return self.convert_tokens_to_ids(self.tokenize(text))

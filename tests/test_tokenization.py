@@ -548,6 +548,8 @@ def test_the_cache_of_encode_is_bounded(char_file, monkeypatch):
   for i in range(50):
     assert tokenizer.encode(str(i)) == tokenizer._encode(str(i))
     assert len(tokenizer._cached_ids) <= 10
+  tokenizer.encode_each([str(i) for i in range(7)] * 2)
+  assert 0 < len(tokenizer._cached_ids) <= 10
   tokenizer.encode("long " * 100)
   assert not any(text.startswith("long") for text in tokenizer._cached_ids)
 
@@ -624,6 +626,15 @@ def test_encode_all_equals_encode(any_tokenizer):
     expected = [any_tokenizer.encode(text) for text in texts]
     assert any_tokenizer.encode_all(texts) == expected
     assert any_tokenizer.encode_all(texts) == expected  # From the cache.
+
+
+def test_encode_each_equals_encode(any_tokenizer):
+  biomedical = [row["text"] for row in read_jsonl(TEXTS)]
+  words = " ".join(biomedical).split() + ["12,", "x" * 300]
+  for texts in (words, random_texts(3000), ["", " a "], []):
+    found = any_tokenizer.encode_each(texts)
+    assert found == list(map(any_tokenizer._encode, texts))
+    assert any_tokenizer.encode_each(texts) == found  # From the cache.
 
 
 @needs_albert
