@@ -69,7 +69,7 @@ def define_flags():
   flags.DEFINE_string(
     "output_file",
     None,
-    "File to write; its extension sets the format. More than 16 MiB of input "
+    "File to write; its extension sets the format. Over 16 MiB of input "
     "become several files, name-00000-of-00012.npz and so on.",
   )
   flags.DEFINE_enum(

@@ -242,7 +242,7 @@ class Output:
     self._open()
     paths = [self._path(lane) for lane in range(self._plan.lanes)]
     for lane in range(self._plan.lanes):
-      self._files.pop(lane).finish()
+      self._files[lane].finish()
     record = {
       "counts": dict(sorted(self._counts.items())),
       "seconds": time.time() - self._since,
@@ -257,6 +257,7 @@ class Output:
     }
     self.stripes.append(record)
     write_progress(self._plan, self._description, self.stripes)
+    self._files = {}
     for path in paths:
       files.rename(_partial(path), path)
     self._begin()

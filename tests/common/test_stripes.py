@@ -169,3 +169,21 @@ def test_a_changed_finished_shard_is_named(tmp_path):
   (tmp_path / "x-00003-of-00006").write_bytes(b"1")
   with pytest.raises(InputError, match="x-00003-of-00006: was finished with 3"):
     stripes.Output(plan, DESCRIPTION, before, "lines")
+
+
+class Full(stripes.File):
+  """A shard on a disk that is full at its end."""
+
+  def finish(self):
+    super().finish()
+    raise OSError("the disk is full")
+
+
+def test_a_shard_that_cannot_be_finished_leaves_no_file(tmp_path):
+  plan = plan_of([100], 2, 2, tmp_path)
+  output = stripes.Output(plan, DESCRIPTION, [], "texts", Full)
+  output.add(0, {}, [(0, 1, b"a"), (1, 1, b"b")])
+  with pytest.raises(OSError, match="full"):
+    output.finish()
+  output.discard()
+  assert [p.name for p in tmp_path.iterdir()] == ["x.progress.json"]
