@@ -326,6 +326,28 @@ def test_workers_write_the_same_labels(texts, tmp_path, monkeypatch):
   assert first == second
 
 
+def test_documents_made_at_the_end_have_no_parts(texts, tmp_path):
+  with pytest.raises(InputError, match="--predict_part=1/2: found --predict_f"):
+    label(texts, tmp_path, Letters("json"), part=(1, 2))
+
+
+@pytest.mark.usefixtures("small")
+def test_the_bar_moves_within_a_document(tmp_path, monkeypatch):
+  path, moves = tmp_path / "one.jsonl", []
+  path.write_text(json.dumps({"text": "xx " * 100}) + "\n")
+
+  class Bar(labelling.progress.Bar):
+    def update(self, at, note=None):
+      moves.append(at)
+
+  monkeypatch.setattr(labelling.progress, "Bar", Bar)
+  label(path, tmp_path / "out")
+  size = path.stat().st_size
+  assert moves == sorted(moves) and moves[-1] == size - 1
+  assert any(0.2 * size < at < 0.4 * size for at in moves)
+  assert any(0.6 * size < at < 0.8 * size for at in moves)
+
+
 def test_small_inputs_need_no_worker(monkeypatch):
   monkeypatch.setattr(label_inputs.processes, "cores", lambda: 64)
   sizes = [1 << 20, 9 << 20, 1 << 40]
