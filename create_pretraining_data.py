@@ -16,9 +16,6 @@ from absl import flags
 from common import flag_groups
 
 FORMATS = "auto text json table pubtator bioc pubmed pmc mimic".split()
-RUNNERS = (
-  "DirectRunner FlinkRunner SparkRunner DataflowRunner PortableRunner".split()
-)
 
 
 def define_flags():
@@ -61,18 +58,7 @@ def define_flags():
     lower_bound=1,
     upper_bound=99999,
   )
-  flags.DEFINE_enum(
-    "runner",
-    None,
-    RUNNERS,
-    "Run as an Apache Beam pipeline with this runner, on one machine or many "
-    "(needs requirements-beam.txt). Default: run here without Beam.",
-  )
-  flags.DEFINE_string(
-    "beam_options",
-    None,
-    "Command-line options for the runner, such as '--region=r --project=p'.",
-  )
+  flag_groups.define_runner_flags()
   flags.mark_flags_as_required(["input_file", "output_file"])
 
 
@@ -152,6 +138,7 @@ import os
 from absl import logging
 
 from common import files
+from common import pipelines
 from common import processes
 from common import progress
 from common import stripes
@@ -161,12 +148,6 @@ from pretraining import manifests
 from pretraining import shards
 from pretraining import sources
 import tokenization
-
-# What makes the shards: `num_workers` processes on this machine (None: one per
-# core), or a runner of Apache Beam with its options.
-Runner = collections.namedtuple(
-  "Runner", "num_workers beam_runner beam_options"
-)
 
 
 def run_here(plan, encoding, description, earlier, num_workers):
@@ -220,17 +201,6 @@ def default_workers(plan):
   return min(processes.cores(), 1 + plan.bytes // shards.CHUNK_CHARACTERS)
 
 
-def check_runner(runner):
-  """Raises InputError for flags that a Runner does not use."""
-  if runner.beam_runner and runner.num_workers:
-    raise InputError(
-      "--num_workers has no effect with --runner; expected the runner's own "
-      "option in --beam_options, such as --direct_num_workers=2"
-    )
-  if runner.beam_options and not runner.beam_runner:
-    raise InputError("--beam_options has a meaning with --runner only")
-
-
 def prepare(inputs, tokenizer, settings, split_sentences, output):
   """Returns (stripes.Plan, shards.Encoding, description of both).
 
@@ -260,19 +230,11 @@ def prepare(inputs, tokenizer, settings, split_sentences, output):
 
 def run(plan, encoding, description, earlier, runner):
   """Writes the shards here or with Beam; returns their stripes.Outcome."""
-  if not runner.beam_runner:
-    workers = runner.num_workers or default_workers(plan)
-    return run_here(plan, encoding, description, earlier, workers)
-  try:
-    from pretraining import beam
-  except ImportError as e:
-    raise InputError(
-      "--runner needs Apache Beam (%s); expected it installed: pip install -r "
-      "requirements-beam.txt" % e
-    ) from e
-  return beam.run(
-    plan, encoding, description, runner.beam_runner, runner.beam_options
-  )
+  if runner.runner:
+    beam = pipelines.load("pretraining.beam")
+    return beam.run(plan, encoding, description, runner)
+  workers = runner.num_workers or default_workers(plan)
+  return run_here(plan, encoding, description, earlier, workers)
 
 
 def create(plan, encoding, description, runner):
@@ -318,8 +280,8 @@ def _find_tokenizer(config):
 
 def main(_):
   config = flag_groups.values()
-  runner = Runner(config.num_workers, config.runner, config.beam_options)
-  check_runner(runner)
+  runner = flag_groups.pick(config, pipelines.Runner)
+  pipelines.check(runner)
   prepared = prepare(
     sources.find_inputs(config.input_file, config.input_format, "input_file"),
     _find_tokenizer(config),

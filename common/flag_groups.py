@@ -49,6 +49,10 @@ REFUSED = {
   "dllog_path": "results.json holds the scores",
 }
 
+RUNNERS = (
+  "DirectRunner FlinkRunner SparkRunner DataflowRunner PortableRunner".split()
+)
+
 _MISSING = re.compile(r"flag (--\w+)=None: .* other than None\.")
 
 
@@ -226,6 +230,22 @@ def define_model_flags():
   define_case_flags()
 
 
+def define_runner_flags(action="Run"):
+  """Defines the runner of Apache Beam that does an action, and its options."""
+  flags.DEFINE_enum(
+    "runner",
+    None,
+    RUNNERS,
+    action + " as an Apache Beam pipeline with this runner, on one machine or "
+    "many (needs requirements-beam.txt). Default: run here without Beam.",
+  )
+  flags.DEFINE_string(
+    "beam_options",
+    None,
+    "Command-line options for the runner, such as '--region=r --project=p'.",
+  )
+
+
 def define_case_flags():
   """Defines how text is prepared for the vocabulary."""
   flags.DEFINE_bool(
@@ -340,6 +360,7 @@ def _define_data_flags(predict_file):
     "from 1 as in sbatch --array=1-64. They share --output_dir and may run on "
     "many machines; the last one writes the manifest.",
   )
+  define_runner_flags("Label --predict_file")
   flags.DEFINE_bool(
     "train_on_dev", False, "Add the development set to the training set."
   )

@@ -26,11 +26,11 @@ from exporting import transformers_weights
 import modeling
 import tokenization
 from training import heads
+from training import saved_models
 
 # The largest differences due to rounding, within TensorFlow and to PyTorch.
 SAME_TOLERANCE = 1e-5
 TORCH_TOLERANCE = 1e-4
-SIGNATURE = "serving_default"
 
 # folder: new or empty. version: number of a SavedModel. check: whether to
 # compare what the export and the model compute.
@@ -101,13 +101,13 @@ def _write_saved_model(source, target):
   with model_folders.writing(place) as folder:
     folder = os.path.join(folder, version).rstrip("/")
     with model_folders.restored(source) as (session, features, outputs):
-      build_saved_model(session, features, _served_outputs(outputs), folder)
+      saved_models.build(session, features, _served_outputs(outputs), folder)
     model_folders.write_all(os.path.join(folder, "assets.extra"), contents)
     if target.check:
       batch = model_folders.sample_batch(source)
       compare(
         model_folders.compute(source, batch),
-        run_saved_model(folder, batch),
+        saved_models.SavedModel(folder)(batch),
         "the SavedModel and %s" % source.checkpoint,
         SAME_TOLERANCE,
       )
@@ -118,35 +118,6 @@ def _holds_versions(folder):
   names = tf.io.gfile.isdir(folder) and tf.io.gfile.listdir(folder)
   names = [n for n in names or [] if not model_folders.is_partial(n, r"\d+")]
   return bool(names) and all(name.rstrip("/").isdigit() for name in names)
-
-
-def build_saved_model(session, features, outputs, folder):
-  """Writes a SavedModel with a single signature, serving_default."""
-  if tf.io.gfile.exists(folder):
-    tf.io.gfile.rmtree(folder)  # The builder insists on creating it.
-  builder = tf.saved_model.Builder(folder)
-  builder.add_meta_graph_and_variables(
-    session,
-    [tf.saved_model.tag_constants.SERVING],
-    signature_def_map={
-      SIGNATURE: tf.saved_model.predict_signature_def(features, outputs)
-    },
-    strip_default_attrs=True,  # Lets an older TensorFlow load it.
-  )
-  builder.save()
-
-
-def run_saved_model(folder, batch):
-  """Returns a SavedModel's outputs for a batch, {name: array}."""
-  with tf.Graph().as_default(), tf.Session() as session:
-    meta = tf.saved_model.loader.load(
-      session, [tf.saved_model.tag_constants.SERVING], folder
-    )
-    signature = meta.signature_def[SIGNATURE]
-    return session.run(
-      {name: info.name for name, info in signature.outputs.items()},
-      {info.name: batch[name] for name, info in signature.inputs.items()},
-    )
 
 
 # ----------------------------------------------------------------- transformers

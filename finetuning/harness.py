@@ -16,11 +16,13 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common import flag_groups
+from common import pipelines
 from common import progress
 from common import run_files
 from common import stripes
 from common.errors import InputError
 from common.errors import reject
+from finetuning import label_files
 from finetuning import labelling
 from finetuning import splits
 import modeling
@@ -30,6 +32,7 @@ from training import estimators
 from training import model_folder
 from training import progress as training_progress
 from training import run as training_run
+from training import saved_models
 from training import state
 
 # Below all scores: an undefined one never makes a checkpoint the best.
@@ -51,6 +54,7 @@ _LABEL_FLAGS = (
   "max_query_length n_best_size max_answer_length list_threshold "
   "null_score_diff_threshold tune_threshold"
 ).split()
+_BEAM_MODEL = "beam_model"  # The SavedModel of a pipeline, while it runs.
 # What the files of scores are called.
 _SCORE_FILES = {"dev": "eval_results.txt", "test": "test_results.txt"}
 
@@ -60,7 +64,7 @@ Command = collections.namedtuple(
   "Command",
   "task_name output_dir todo data model training device max_seq_length "
   "padding eval_batch_size predict_batch_size predict_batch_tokens "
-  "eval_checkpoint seed flags",
+  "eval_checkpoint seed runner flags",
 )
 
 
@@ -79,6 +83,7 @@ def read_command(values):
     model=pick(model_folder.ModelPaths),
     training=pick(Training),
     device=device,
+    runner=pick(pipelines.Runner),
     flags=dict(vars(values), precision=device.precision),
   )
 
@@ -318,7 +323,7 @@ def _run(task, command, model):
       command.output_dir,
       data.allow_incomplete,
       data.predict_gzip,
-      data.num_workers,
+      0 if command.runner.runner else data.num_workers,
       stripes.parse_part(data.predict_part, "predict_part"),
     )
   encoded = {
@@ -368,19 +373,36 @@ def check(command):
       "--use_xla compiles anew for each batch length; expected "
       "--padding=fixed with it"
     )
+  _check_labelling(command)
+  if training.num_train_epochs <= 0:
+    raise InputError(
+      "--num_train_epochs is %s, expected more than 0"
+      % training.num_train_epochs
+    )
+  if data.dev_fraction is not None and data.train_on_dev:
+    raise InputError("--dev_fraction and --train_on_dev contradict each other")
+  if training.early_stopping_patience and not todo.do_eval:
+    raise InputError("--early_stopping_patience needs --do_eval")
+
+
+def _check_labelling(command):
+  """Rejects inconsistent flags about texts to label."""
+  todo, data = command.todo, command.data
   fixed = command.device.use_tpu or command.padding == "fixed"
   if command.predict_batch_tokens and fixed:
     raise InputError(
       "--predict_batch_tokens is for batches of any length; expected "
       "--predict_batch_size with --use_tpu or --padding=fixed"
     )
+  given = dict(data._asdict(), runner=command.runner.runner)
   for flag in (
     "allow_incomplete",
     "predict_gzip",
     "num_workers",
     "predict_part",
+    "runner",
   ):
-    if getattr(data, flag) not in (None, False) and not data.predict_file:
+    if given[flag] not in (None, False) and not data.predict_file:
       raise InputError(
         "--%s is for texts to label; expected it with --predict_file" % flag
       )
@@ -391,15 +413,28 @@ def check(command):
         "--predict_part is for jobs that only label; expected no --do_train, "
         "--do_eval or --do_predict with it"
       )
-  if training.num_train_epochs <= 0:
-    raise InputError(
-      "--num_train_epochs is %s, expected more than 0"
-      % training.num_train_epochs
-    )
-  if data.dev_fraction is not None and data.train_on_dev:
-    raise InputError("--dev_fraction and --train_on_dev contradict each other")
-  if training.early_stopping_patience and not todo.do_eval:
-    raise InputError("--early_stopping_patience needs --do_eval")
+  pipelines.check(command.runner)
+  if command.runner.runner:
+    _check_runner(command)
+
+
+def _check_runner(command):
+  """Rejects flags that do not go with an Apache Beam pipeline."""
+  data, form = command.data, command.flags.get("predict_format")
+  for is_wrong, found, expected in (
+    (data.predict_part, "--predict_part", "no part"),
+    (command.device.use_tpu, "--use_tpu", "CPUs or GPUs"),
+    (
+      form == label_files.JSON,
+      "--predict_format=json, which is made of all answers",
+      "--predict_format=jsonl",
+    ),
+  ):
+    if is_wrong:
+      raise InputError(
+        "--runner: found %s; expected %s with it" % (found, expected)
+      )
+  pipelines.load("finetuning.beam")
 
 
 def _batch_sizes(command):
@@ -741,11 +776,43 @@ def _label(run):
   """
   checkpoint = _choose_checkpoint(run)
   predict = functools.partial(run.predict, "raw", checkpoint)
-  labels = run.to_label.run(predict, _describe_labels(run, checkpoint))
+  description = _describe_labels(run, checkpoint)
+  # A graph needs a window; texts without a word need no graph.
+  if run.command.runner.runner and run.to_label.windows():
+    _label_with_beam(run, checkpoint, description)
+    return None
+  labels = run.to_label.run(predict, description)
   if labels is None:
     return None
   scored = run.task.score_labels(labels)
   return _write_scores(run, "test", checkpoint, *scored)
+
+
+def _label_with_beam(run, checkpoint, description):
+  """Labels the texts with an Apache Beam pipeline."""
+  beam = pipelines.load("finetuning.beam")
+  command = run.command
+  model = beam.Model(
+    run.path(_BEAM_MODEL),
+    run.device,
+    run.task.padding,
+    command.predict_batch_size,
+    command.max_seq_length if command.padding == "fixed" else None,
+    command.predict_batch_tokens,
+  )
+
+  def outputs(features):
+    return run.outputs(run.albert, features, is_training=False)[1]
+
+  def make_files(job):
+    try:
+      window = run.to_label.windows()[0]
+      saved_models.export(window, outputs, checkpoint, model.folder)
+      return beam.run(job, model, description, command.runner)
+    finally:
+      files.remove_folder(model.folder)
+
+  run.to_label.run_apart(make_files, description)
 
 
 def _describe_labels(run, checkpoint):

@@ -91,27 +91,37 @@ def _read_like(path, description):
   return before
 
 
+def opener(file, is_gzip):
+  """Returns what opens a shard, see stripes.Output, for a Task.label_file."""
+  if not isinstance(file, LabelFile):
+    return file or Folder
+  header, footer = (text.encode("utf-8") for text in file)
+  return functools.partial(
+    stripes.File, header=header, footer=footer, is_gzip=is_gzip
+  )
+
+
+def to_write(label):
+  """Returns what Task.format_label returns as what a shard takes."""
+  return label.encode("utf-8") if isinstance(label, str) else label
+
+
 class Shards:
   """Writes texts to the files or folders of a stripes.Plan with one lane."""
 
   labels = None  # They are in files.
 
-  def __init__(self, plan, file, description, earlier, is_gzip):
-    """Takes what Task.label_file returns."""
-    opener = file or Folder
-    if isinstance(file, LabelFile):
-      ends = [text.encode("utf-8") for text in file]
-      opener = functools.partial(
-        stripes.File, header=ends[0], footer=ends[1], is_gzip=is_gzip
-      )
+  def __init__(self, plan, open_shard, description, earlier):
+    """Begins after the stripes that an earlier run has finished."""
     self._plan = plan
     self._description = description
-    self._output = stripes.Output(plan, description, earlier, "texts", opener)
+    self._output = stripes.Output(
+      plan, description, earlier, "texts", open_shard
+    )
 
   def add(self, stripe, label):
     """Adds what Task.format_label returns to a stripe."""
-    data = label.encode("utf-8") if isinstance(label, str) else label
-    self._output.add(stripe, {}, [(0, 1, data)])
+    self._output.add(stripe, {}, [(0, 1, to_write(label))])
 
   def finish(self):
     """Gives the last file its name; the last part writes the manifest."""
@@ -239,3 +249,13 @@ class Page:
       self.examples.append(example)
       self.labels.append(label)
       self._characters += len(repr((example, label)))
+
+  def write(self, task, plan, stem):
+    """Writes the page; returns its path in a list."""
+    note = ""
+    if self.is_full or plan.stripes > 1:
+      note = "This page shows the first %d texts." % len(self.examples)
+    text = task.page(self.examples, self.labels, stem, note)
+    path = os.path.join(plan.folder, "%s.%s.html" % (stem, task.label_kind))
+    files.write_text(path, text)
+    return [path]

@@ -6,6 +6,7 @@ import contextlib
 
 from common import files
 from common import processes
+from common.errors import reject
 from common.errors import until_failure
 from finetuning import encoding
 from formats import streams
@@ -53,7 +54,6 @@ class Reader:
     self._plan = plan
     self._failed = failed
     self._failed_rest = failed_rest
-    self._encode = task.encoder()
     self._num_workers = num_workers
     if num_workers is None:
       self._num_workers = _default_workers(plan.bytes)
@@ -72,21 +72,19 @@ class Reader:
 
   def _encoded(self):
     """Yields the Parts of all texts that are not labelled yet, encoded."""
-    blocks = collections.deque()  # Those that workers have.
+    waiting = collections.deque()  # Blocks that workers have.
 
     def tasks():
-      for block in _blocks(self._parts()):
-        blocks.append(block)
+      for block in blocks(self._parts()):
+        waiting.append(block)
         yield [item.part for item in block]
 
     results = processes.ordered_map(
-      encoding.Packer, [self._encode], tasks(), self._num_workers
+      encoding.Packer, [self._task.encoder()], tasks(), self._num_workers
     )
     with contextlib.closing(results):
       for result in results:
-        for item, encoded in zip(blocks.popleft(), encoding.unpack(result)):
-          part = item.part if encoded.part is None else encoded.part
-          yield item._replace(part=part, encoded=encoded._replace(part=None))
+        yield from with_encoded(waiting.popleft(), encoding.unpack(result))
 
   def _parts(self):
     """Yields the Parts of all texts that are not labelled yet."""
@@ -97,19 +95,47 @@ class Reader:
         continue
       if max(plan.stripe(begin), self.start) >= plan.last:
         return
-      examples = self._task.read_unlabelled(source(given.path), self._failed)
-      for found in until_failure(examples, self._failed_rest):
-        stripe, end = plan.stripe(begin), plan.place(number, found.position)
-        if stripe >= plan.last:
-          return
-        if stripe >= self.start:
-          for part, share in self._task.parts(found.document):
-            at = begin + int(share * (end - begin))
-            yield Part(found.document, part, share == 1, stripe, at)
-        begin = end
+      yield from self.parts_of(number)
+
+  def parts_of(self, number):
+    """Yields the Parts of a file's texts that are not labelled yet."""
+    plan = self._plan
+    path, begin = plan.inputs[number].path, plan.place(number, 0)
+    examples = self._task.read_unlabelled(source(path), self._failed)
+    for found in until_failure(examples, self._failed_rest):
+      stripe, end = plan.stripe(begin), plan.place(number, found.position)
+      if stripe >= plan.last:
+        return
+      if stripe >= self.start:
+        for part, share in self._task.parts(found.document):
+          at = begin + int(share * (end - begin))
+          yield Part(found.document, part, share == 1, stripe, at)
+      begin = end
 
 
-def _blocks(parts):
+def failures(allow_incomplete):
+  """Returns (left_out, failed, failed_rest); see Reader.
+
+  `left_out` lists what is said about texts that are left out.
+  """
+  left_out = []
+
+  def failed_rest(error):
+    left_out.append("%s; so the rest of this file is left out" % error)
+
+  if allow_incomplete:
+    return left_out, left_out.append, failed_rest
+  return left_out, reject, reject
+
+
+def with_encoded(block, results):
+  """Yields the Parts of a block with their Encoded."""
+  for item, encoded in zip(block, results):
+    part = item.part if encoded.part is None else encoded.part
+    yield item._replace(part=part, encoded=encoded._replace(part=None))
+
+
+def blocks(parts):
   """Yields lists of Parts for a worker to encode."""
   block = []
   for part in parts:

@@ -8,6 +8,7 @@ Large inputs become several files, and a run that was killed continues after the
 finished ones; see common/stripes.py.
 """
 
+import collections
 import contextlib
 import functools
 import itertools
@@ -23,7 +24,6 @@ from common import processes
 from common import progress
 from common import stripes
 from common.errors import InputError
-from common.errors import reject
 from common.text import size_text
 from finetuning import label_files
 from finetuning import label_inputs
@@ -34,6 +34,12 @@ from formats import inputs
 SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
 WHOLE_BYTES = 1 << 28  # Stored bytes of input whose labels may be kept.
 LEFT_OUT = ".left_out.txt"
+
+# What is needed to label elsewhere. stem: what file names begin with;
+# open_shard: see stripes.Output.
+Job = collections.namedtuple(
+  "Job", "task plan stem allow_incomplete open_shard"
+)
 
 
 class Labelling:
@@ -71,15 +77,14 @@ class Labelling:
       flag: name of the flag, for messages.
       output_file: path of the output, in place of `folder`.
     """
-    self._left_out = []  # Messages about them.
-    self._failed = self._left_out.append if allow_incomplete else reject
-    self._failed_rest = self._leave_out_rest if allow_incomplete else reject
+    self._allow_incomplete = allow_incomplete
+    self._left_out, *failed = label_inputs.failures(allow_incomplete)
 
     def sniff(path):
       try:
         return detect.detect(label_inputs.source(path), task.unlabelled_kinds)
       except InputError as error:
-        return self._failed(error)
+        return failed[0](error)
 
     self._task = task
     self._is_gzip = is_gzip
@@ -91,9 +96,7 @@ class Labelling:
     paths = self._paths(folder, part, output_file)
     self._plan = stripes.Plan(self.inputs, paths, 1, part)
     self._pages = []  # Paths of pages written.
-    self._reader = label_inputs.Reader(
-      task, self._plan, self._failed, self._failed_rest, num_workers
-    )
+    self._reader = label_inputs.Reader(task, self._plan, *failed, num_workers)
     self._pools = processes.one_ahead(self._reader.pools())
     self._first = next(self._pools, [])
 
@@ -105,34 +108,14 @@ class Labelling:
     else:
       name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
       ending = "." + label_files.ending(form, self._is_gzip)
-    count = -(-sum(i.bytes for i in self.inputs) // SHARD_BYTES)
+    size = sum(given.bytes for given in self.inputs)
+    count = -(-size // SHARD_BYTES)
     names = [name]
     if form == label_files.JSON:
-      self._reject_large()
-      self._reject_part(part)
+      _check_whole(size, part)
     elif count > 1:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
     return [name + ending for name in names]
-
-  def _reject_large(self):
-    size = sum(given.bytes for given in self.inputs)
-    if size > WHOLE_BYTES:
-      raise InputError(
-        "--predict_format=json is made at the end, of all answers, for at most "
-        "%s of input; found %s, expected --predict_format=jsonl"
-        % (size_text(WHOLE_BYTES), size_text(size))
-      )
-
-  def _leave_out_rest(self, error):
-    """Notes an error after which a file cannot be read on."""
-    self._failed("%s; so the rest of this file is left out" % error)
-
-  def _reject_part(self, part):
-    if part != stripes.WHOLE:
-      raise InputError(
-        "--predict_part=%d/%d: found --predict_format=json, which is made of "
-        "all answers; expected --predict_format=jsonl" % part
-      )
 
   def own_paths(self):
     """Returns the paths of the inputs that this part reads."""
@@ -194,6 +177,43 @@ class Labelling:
       left_out = self._list_left_out()
       output.finish()
     meter.log()
+    self._log_written(output, left_out)
+    return output.labels
+
+  def run_apart(self, make_files, description):
+    """Does the same with a function that reads, labels and writes all texts.
+
+    Args:
+      make_files: function of a Job; returns (record of each stripe, what was
+        left out, paths of pages); see beam.py.
+      description: see `run`.
+    """
+    self._pools.close()
+    if label_files.read_earlier(self._plan, description)[1]:
+      logging.info("nothing to do: %s is finished", self._plan.name)
+      return
+    job = Job(
+      *(self._task, self._plan, self._stem, self._allow_incomplete),
+      self._opener(),
+    )
+    begin = time.time()
+    records, left_out, self._pages = make_files(job)
+    self._left_out += left_out
+    left_out = self._list_left_out()
+    stripes.write_progress(self._plan, description, records)
+    output = label_files.Shards(
+      self._plan, job.open_shard, description, records
+    )
+    output.finish()
+    texts = sum(record["shards"][0]["texts"] for record in records)
+    seconds = max(time.time() - begin, 1e-3)
+    logging.info(
+      "%d texts in %s: %.1f documents/s",
+      *(texts, progress.clock(seconds), texts / seconds),
+    )
+    self._log_written(output, left_out)
+
+  def _log_written(self, output, left_out):
     if left_out:
       logging.warning(
         "left out %d texts or rests of files, listed in %s: %s",
@@ -206,15 +226,15 @@ class Labelling:
       " and %d more files" % more if more else "",
       ", ".join(output.written() + self._pages),
     )
-    return output.labels
 
   def _output(self, description, earlier):
     """Returns what takes the labels; see label_files.py."""
     if self._task.predict_format == label_files.JSON:
       return label_files.Whole()
-    return label_files.Shards(
-      self._plan, self._task.label_file(), description, earlier, self._is_gzip
-    )
+    return label_files.Shards(self._plan, self._opener(), description, earlier)
+
+  def _opener(self):
+    return label_files.opener(self._task.label_file(), self._is_gzip)
 
   def _write_labels(self, output, predict, meter):
     page, stripe = None, self._reader.start
@@ -254,13 +274,7 @@ class Labelling:
 
   def _write_page(self, page):
     """Writes a label_files.Page."""
-    note = ""
-    if page.is_full or self._plan.stripes > 1:
-      note = "This page shows the first %d texts." % len(page.examples)
-    text = self._task.page(page.examples, page.labels, self._stem, note)
-    name = "%s.%s.html" % (self._stem, self._task.label_kind)
-    self._pages = [os.path.join(self._plan.folder, name)]
-    files.write_text(self._pages[0], text)
+    self._pages = page.write(self._task, self._plan, self._stem)
 
   def _list_left_out(self):
     """Writes and returns what was left out, also by an earlier run."""
@@ -273,6 +287,21 @@ class Labelling:
     if lines:
       files.write_text(path, "".join(line + "\n" for line in lines))
     return lines
+
+
+def _check_whole(size, part):
+  """Rejects an input of so many bytes, or a part, for label_files.JSON."""
+  if size > WHOLE_BYTES:
+    raise InputError(
+      "--predict_format=json is made at the end, of all answers, for at most "
+      "%s of input; found %s, expected --predict_format=jsonl"
+      % (size_text(WHOLE_BYTES), size_text(size))
+    )
+  if part != stripes.WHOLE:
+    raise InputError(
+      "--predict_part=%d/%d: found --predict_format=json, which is made of "
+      "all answers; expected --predict_format=jsonl" % part
+    )
 
 
 def _stem(found, patterns):

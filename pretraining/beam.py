@@ -3,73 +3,35 @@
 
 Chunks, encoders and shards are those of a run on one machine, so the output has
 the same bytes; files are read, chunks encoded and shards written by any free
-worker. Workers on other machines need this checkout on their PYTHONPATH, both
-requirements files installed, and all files under the same paths. A shard must
-fit in a worker's memory.
+worker. See common/pipelines.py for what workers need.
 """
 
 import collections
-import glob
-import logging
+import functools
 import os
-import shlex
 import time
 import typing
-import uuid
 
-# Beam logs about its own parts from its import on; real problems are raised.
-# Its options stay at WARNING because unknown ones only cause a warning.
-for part, level in (
-  ("apache_beam", logging.ERROR),
-  ("apache_beam.options", logging.WARNING),
-  ("apache_beam.runners", logging.CRITICAL),
-):
-  logging.getLogger(part).setLevel(level)
-# isort: split
-import apache_beam as beam  # noqa: E402
-from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+import apache_beam as beam
 
-from common import files  # noqa: E402
-from common import stripes  # noqa: E402
-from pretraining import shards  # noqa: E402
+from common import pipelines
+from common import stripes
+from pretraining import shards
 
-SUMMARY = ".beam.json"
 _SUMMARY_SHAPE = {"counts": {}, "dropped": {}, "shards": []}
 
 
-def run(plan, encoding, description, runner, options):
-  """Writes all shards with a Beam runner; returns their stripes.Outcome.
-
-  `options` are the runner's, as on a command line, or None.
-  """
+def run(plan, encoding, description, runner):
+  """Writes all shards with a pipelines.Runner; returns their Outcome."""
   begin = time.time()
-  _show_checkout()
-  files.make_folder(plan.folder)
-  for path in plan.shards:  # A killed run may have left some.
-    for partial in files.glob(glob.escape(path) + ".*.partial"):
-      files.remove(partial)
-  stripes.write_progress(plan, description, [])
-  pipeline_options = PipelineOptions(
-    ["--runner=" + runner] + shlex.split(options or "")
-  )
-  with beam.Pipeline(options=pipeline_options) as pipeline:
-    build(pipeline, plan, encoding)
-  path = plan.beside(SUMMARY)
-  summary = files.read_json(path, shape=_SUMMARY_SHAPE)
-  files.remove(path)
+  steps = functools.partial(build, plan=plan, encoding=encoding)
+  summary = pipelines.run(steps, plan, description, runner, _SUMMARY_SHAPE)
   return stripes.Outcome(
     collections.Counter(summary["counts"]),
     summary["shards"],
     collections.Counter(summary["dropped"]),
     time.time() - begin,
   )
-
-
-def _show_checkout():
-  """Lets workers on this machine import these modules."""
-  here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-  before = os.environ.get("PYTHONPATH")
-  os.environ["PYTHONPATH"] = here + (os.pathsep + before if before else "")
 
 
 def build(pipeline, plan, encoding):
@@ -98,16 +60,12 @@ def build(pipeline, plan, encoding):
     | "By shard" >> beam.GroupByKey()
     | "Write" >> beam.Map(_write, plan)
   )
-  (
-    pipeline
-    | "Once" >> beam.Create([plan.beside(SUMMARY)])
-    | "Summarize"
-    >> beam.Map(
-      _summarize,
-      _total(encoded.counts, "counts"),
-      _total(read.dropped, "dropped"),
-      beam.pvalue.AsList(written),
-    )
+  pipelines.summarize(
+    pipeline,
+    plan,
+    counts=_total(encoded.counts, "counts"),
+    dropped=_total(read.dropped, "dropped"),
+    shards=beam.pvalue.AsList(written),
   )
 
 
@@ -139,18 +97,15 @@ class _Encode(beam.DoFn):
 
 
 def _write(shard_and_parts, plan):
-  """Writes a shard; repeating the work writes the same bytes."""
+  """Writes a shard; returns its record."""
   shard, parts = shard_and_parts
   path = plan.shards[shard]
-  partial = "%s.%s.partial" % (path, uuid.uuid4().hex)
   instances = size = 0
-  with files.open_file(partial, "wb") as f:
+  with pipelines.whole(path) as file:
     for _, count, records in sorted(part for part in parts if part):
-      f.write(records)
+      file.write(records)
       instances += count
       size += len(records)
-    files.close_safely(f)
-  files.rename(partial, path)
   name = os.path.basename(path)
   return {"file": name, "instances": instances, "bytes": size}
 
@@ -166,9 +121,3 @@ def _sum(counters):
   for counter in counters:
     total.update(counter)  # "+" would drop zero counts.
   return total
-
-
-def _summarize(path, counts, dropped, written):
-  """Writes the counts to a file for the process that started the pipeline."""
-  summary = {"counts": counts, "dropped": dropped, "shards": written}
-  files.write_json(path, summary)

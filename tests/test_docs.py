@@ -11,7 +11,9 @@ import pytest
 from tests.helpers import REPO
 
 # Flags of other programs that the pages mention.
-FOREIGN = {"array", "direct_num_workers", "gres", "nodes", "time"}
+FOREIGN = set(
+  "array direct_num_workers direct_running_mode gres nodes time".split()
+)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)

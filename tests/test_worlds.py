@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from exporting import forms
 from pretraining import curves
 from tests.helpers import FIXTURES
 from tests.helpers import worlds
+from training import saved_models
 
 close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=1e-5)
 
@@ -58,7 +58,7 @@ def test_a_run_resumed_here_has_the_same_scores(resumed):
 
 
 def test_a_saved_model_computes_the_same_here(made):
-  found = forms.run_saved_model(str(made / "saved_model"), worlds.batch())
+  found = saved_models.SavedModel(str(made / "saved_model"))(worlds.batch())
   expected = np.load(str(made / "outputs.npz"))
   assert set(found) == set(expected.files)
   for name in found:

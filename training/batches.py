@@ -174,6 +174,25 @@ def epoch_batches(lengths, batch_size, seed, epoch, bucketed):
   return [batches[i] for i in random.permutation(len(batches))]
 
 
+def prediction_batches(features, batch_size, pool=None, tokens=None):
+  """Yields arrays of the numbers of examples of similar length.
+
+  Args:
+    features: feature dicts.
+    batch_size: number of examples per batch.
+    pool: number of consecutive examples to sort by length together; None: all.
+      Each pool is finished before the next one.
+    tokens: largest number of positions of a batch, in place of batch_size.
+  """
+  lengths = np.array([len(f["input_ids"]) for f in features])
+  for part in chunk(np.arange(len(lengths)), pool or max(len(lengths), 1)):
+    order = part[np.argsort(-lengths[part], kind="stable")]
+    if tokens:
+      yield from chunk_by_tokens(order, lengths, tokens)
+    else:
+      yield from chunk(order, batch_size)
+
+
 def chunk_by_tokens(order, lengths, tokens):
   """Splits the numbers of examples, longest first, into batches.
 

@@ -71,33 +71,30 @@ def prediction_dataset(
     batch_size: number of examples per batch.
     padding: {name: value} where it is not 0.
     length: pads to this length; None pads to the longest of each batch.
-    pool: number of consecutive examples to sort by length together; None: all.
-      Each pool is finished before the next one.
-    tokens: largest number of positions of a batch, in place of batch_size.
+    pool, tokens: see batches.prediction_batches.
   """
 
   def numbered(i):
     return dict(features[i], window=np.array(i, np.int32))
 
   def stream():
-    lengths = np.array([len(f["input_ids"]) for f in features])
-    for part in batches.chunk(np.arange(len(features)), pool or len(features)):
-      order = part[np.argsort(-lengths[part], kind="stable")]
-      parts = batches.chunk(order, batch_size)
-      if tokens:
-        parts = batches.chunk_by_tokens(order, lengths, tokens)
-      for batch in parts:
-        yield batches.pad_batch(list(map(numbered, batch)), padding, length)
+    for batch in batches.prediction_batches(features, batch_size, pool, tokens):
+      yield batches.pad_batch(list(map(numbered, batch)), padding, length)
 
   return _from_stream(stream, [numbered(0)], length)
 
 
+def batch_shapes(example, length=None):
+  """Returns {name: shape} of batches of any size, and of this or any length."""
+  return {
+    name: [None, length] if batches.is_padded(value) else (None,) + value.shape
+    for name, value in example.items()
+  }
+
+
 def _from_stream(stream, features, length):
   """Returns a dataset of the batches of a generator function."""
-  shapes = {
-    name: [None, length] if batches.is_padded(value) else (None,) + value.shape
-    for name, value in features[0].items()
-  }
+  shapes = batch_shapes(features[0], length)
   types = {name: value.dtype for name, value in features[0].items()}
   return tf.data.Dataset.from_generator(stream, types, shapes).prefetch(2)
 

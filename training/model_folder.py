@@ -33,16 +33,17 @@ ENGLISH_PIECES = 30000
 # Flags that may change when a command is repeated to go on with a run. Files
 # are compared by content, not by path.
 FREE_FLAGS = frozenset(
-  "albert_config_file albert_version allow_incomplete bioalbert_dir data_dir "
-  "dev_file distribution do_eval do_predict do_train early_stopping_patience "
-  "eval_batch_size eval_checkpoint eval_file folds gcp_project golden_file "
-  "init_checkpoint input_file iterations_per_loop keep_checkpoint_max "
-  "list_threshold master max_answer_length max_eval_steps n_best_size "
-  "negative_label null_score_diff_threshold num_tpu_cores num_workers "
-  "output_dir precision predict_batch_size predict_batch_tokens predict_file "
-  "predict_format predict_gzip predict_part recompute save_checkpoints_steps "
-  "spm_model_file task_name test_file tpu_name tpu_zone train_file "
-  "tune_threshold use_tpu use_xla verbose_logging vocab_file".split()
+  "albert_config_file albert_version allow_incomplete beam_options "
+  "bioalbert_dir data_dir dev_file distribution do_eval do_predict do_train "
+  "early_stopping_patience eval_batch_size eval_checkpoint eval_file folds "
+  "gcp_project golden_file init_checkpoint input_file iterations_per_loop "
+  "keep_checkpoint_max list_threshold master max_answer_length max_eval_steps "
+  "n_best_size negative_label null_score_diff_threshold num_tpu_cores "
+  "num_workers output_dir precision predict_batch_size predict_batch_tokens "
+  "predict_file predict_format predict_gzip predict_part recompute runner "
+  "save_checkpoints_steps spm_model_file task_name test_file tpu_name "
+  "tpu_zone train_file tune_threshold use_tpu use_xla verbose_logging "
+  "vocab_file".split()
 )
 
 # The fields are the flags of flag_groups.define_model_flags.

@@ -27,6 +27,7 @@ from tests.helpers import REPO
 from tests.helpers import programs
 from tests.helpers import tiny
 from tests.helpers import transformers_model
+from training import saved_models
 
 SMALL = os.path.join(REPO, "models", "bioalbert-small")
 TASKS = {
@@ -112,8 +113,8 @@ def test_a_saved_model_takes_any_batch_and_uses_portable_operations(
   folder = str(tmp_path / "x" / "1")
   assert os.listdir(str(tmp_path)) == ["x"]
   source = model_folders.load(models[task])
-  outputs = forms.run_saved_model(
-    folder, {name: np.ones([3, 5], np.int32) for name in model_folders.FEATURES}
+  outputs = saved_models.SavedModel(folder)(
+    {name: np.ones([3, 5], np.int32) for name in model_folders.FEATURES}
   )
   assert {len(x) for x in outputs.values()} == {3}
   with open(os.path.join(folder, "saved_model.pb"), "rb") as f:
@@ -138,7 +139,7 @@ def test_a_saved_model_predicts_as_the_program_does(models, tmp_path):
   for example, row in zip(examples, expected):
     (features,) = task.encode(example, False).features
     batch = {n: features[n][np.newaxis] for n in model_folders.FEATURES}
-    found = forms.run_saved_model(str(tmp_path / "x" / "1"), batch)
+    found = saved_models.SavedModel(str(tmp_path / "x" / "1"))(batch)
     np.testing.assert_allclose(found["probabilities"][0], row, atol=1e-5)
 
 

@@ -12,6 +12,9 @@ import tensorflow.compat.v1 as tf
 from common import files
 from common.errors import InputError
 from finetuning import harness
+from finetuning import label_inputs
+from finetuning import labelling
+from finetuning import words
 import modeling
 import run_ner
 from tests.helpers import multi_worker_training
@@ -108,6 +111,16 @@ def test_missing_model_files_are_listed(go, tmp_path):
     (
       {"predict_part": "1/2", "predict_file": "x", "do_train": True},
       "--predict_part is for jobs that only label",
+    ),
+    ({"runner": "DirectRunner"}, "--runner is for texts to label"),
+    ({"beam_options": "--x=1"}, "has a meaning with --runner only"),
+    (
+      {"runner": "DirectRunner", "predict_file": "x", "num_workers": 0},
+      "--num_workers has no effect with --runner",
+    ),
+    (
+      {"runner": "DirectRunner", "predict_file": "x", "predict_part": "1/2"},
+      "--runner: found --predict_part; expected no part with it",
     ),
     ({"early_stopping_patience": 1}, "needs --do_eval"),
     ({"max_seq_length": 33}, "at most max_position_embeddings .* 32"),
@@ -382,3 +395,47 @@ def test_a_frozen_encoder_keeps_its_weights_while_the_head_learns(
   changed = {n for n in weights if (before[n] != after[n]).any()}
   assert changed == {"output_weights", "output_bias"}
   assert "bert/pooler/dense/kernel/adam_m" not in after
+
+
+# A model's labels of a few texts: a long one in parts, one without a word, and
+# damage.
+ROWS = [
+  '{"id": "a", "text": "Of BRCA1 and cancer. %s"}' % ("No fever was. " * 9),
+  '{"id": "b", "text": " "}',
+  '{"tex',
+] + ['{"id": "%d", "text": "A cancer of %d mice."}' % (i, i) for i in range(30)]
+
+
+@pytest.mark.once
+def test_beam_labels_texts_as_one_machine_does(
+  defaults, folders, trained, tmp_path, monkeypatch
+):
+  pytest.importorskip(
+    "apache_beam", reason="Apache Beam (requirements-beam.txt) is not installed"
+  )
+  monkeypatch.setattr(labelling, "SHARD_BYTES", 600)
+  monkeypatch.setattr(label_inputs, "BLOCK_PARTS", 4)
+  monkeypatch.setattr(words, "PART_CHARACTERS", 40)
+  for name in ("x.jsonl", "y.jsonl"):
+    (tmp_path / name).write_text("\n".join(ROWS) + "\n")
+  found = []
+  for runner in (None, "DirectRunner"):
+    output = tmp_path / str(runner)
+    run(
+      defaults,
+      folders,
+      bioalbert_dir=trained,
+      output_dir=str(output),
+      predict_file=str(tmp_path / "*.jsonl"),
+      allow_incomplete=True,
+      runner=runner,
+    )
+    found.append({p.name: p.read_text() for p in output.iterdir()})
+  for files_written in found:
+    files_written.pop("run_config.json")
+    files_written.pop(".in_use", None)
+  assert found[0].keys() == found[1].keys()
+  for name in found[0]:
+    if "manifest" not in name:
+      assert found[0][name] == found[1][name], name
+  assert len(found[0]) > 5

@@ -18,11 +18,11 @@ import types
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from exporting import forms
 from exporting import model_folders
 import modeling
 from tests.helpers import pretraining_files
 from tests.helpers import pretraining_runs
+from training import saved_models
 
 CONFIG = dict(
   vocab_size=pretraining_files.VOCABULARY,
@@ -89,9 +89,7 @@ def write(folder):
   (folder / "scores.json").write_text(json.dumps(scores, indent=2))
   np.savez(str(folder / "trained.npz"), **trained(folder))
   with model_folders.restored(source(folder)) as (session, features, outputs):
-    forms.build_saved_model(
-      session, features, outputs, str(folder / "saved_model")
-    )
+    saved_models.build(session, features, outputs, str(folder / "saved_model"))
     values = {features[name]: value for name, value in batch().items()}
     np.savez(str(folder / "outputs.npz"), **session.run(outputs, values))
   forget_second_half(folder / "output")

@@ -2,6 +2,7 @@
 """Tests of run_re.py."""
 
 import csv
+import io
 import os
 
 import numpy as np
@@ -277,26 +278,50 @@ def test_unknown_pieces_of_marks_are_expected(tokenizer):
   assert encoded(task, sentence).expected_unknown == unknown == 2
 
 
-@pytest.mark.once
-def test_trivial_corpus_is_learned_and_text_is_labelled(tmp_path):
-  data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """Returns a folder with the output of a trivial corpus, and its results."""
+  folder = tmp_path_factory.mktemp("relations")
+  data = folder / "data"
   write_data(data, {"train.tsv": 64, "test.tsv": 16})
-  results = tiny.run(
-    run_re, tmp_path, task_name="gad", data_dir=str(data), num_train_epochs=25.0
+  return folder, tiny.run(
+    run_re, folder, task_name="gad", data_dir=str(data), num_train_epochs=25.0
   )
-  assert results["test"]["f1"] == results["test"]["specificity"] == 1.0
-  (tmp_path / "new.tsv").write_text(
-    "a\tin the 7 patients @GENE$ lacks @DISEASE$\n"
-  )
+
+
+def label(trained, tmp_path, **flags):
+  """Labels new.tsv there; returns the text of the labels."""
   tiny.run(
     run_re,
     tmp_path,
     task_name="gad",
-    bioalbert_dir=str(tmp_path / "output"),
+    bioalbert_dir=str(trained[0] / "output"),
     do_train=None,
     predict_file=str(tmp_path / "new.tsv"),
+    **flags,
   )
-  with open(str(tmp_path / "output" / "new.predictions.tsv")) as f:
-    (row,) = csv.DictReader(f, delimiter="\t")
+  return (tmp_path / "output" / "new.predictions.tsv").read_text()
+
+
+@pytest.mark.once
+def test_trivial_corpus_is_learned_and_text_is_labelled(trained, tmp_path):
+  results = trained[1]
+  assert results["test"]["f1"] == results["test"]["specificity"] == 1.0
+  text = "a\tin the 7 patients @GENE$ lacks @DISEASE$\n"
+  (tmp_path / "new.tsv").write_text(text)
+  (row,) = csv.DictReader(io.StringIO(label(trained, tmp_path)), delimiter="\t")
   assert row["id"] == "a" and row["label"] == "0"
   assert float(row["p(0)"]) == float(row["probability"]) > 0.5
+
+
+@pytest.mark.once
+def test_beam_labels_sentences_as_one_machine_does(trained, tmp_path):
+  pytest.importorskip(
+    "apache_beam", reason="Apache Beam (requirements-beam.txt) is not installed"
+  )
+  text = "%d\tin the %d patients @GENE$ lacks @DISEASE$\n"
+  rows = [text % (i, i) for i in range(70)]
+  (tmp_path / "new.tsv").write_text("".join(rows))
+  found = label(trained, tmp_path)
+  assert label(trained, tmp_path, runner="DirectRunner") == found
+  assert len(found.splitlines()) == 71
