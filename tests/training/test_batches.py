@@ -138,3 +138,16 @@ def test_batches_of_a_number_of_pieces_include_their_padding():
   lengths = np.array([3, 9, 2, 4, 30, 1])
   parts = batches.chunk_by_tokens(np.argsort(-lengths), lengths, 10)
   assert [part.tolist() for part in parts] == [[4], [1], [3, 0], [2, 5]]
+
+
+def test_windows_to_predict_are_batched_by_length_within_pools():
+  features = [{"input_ids": np.ones(n)} for n in (3, 9, 4, 8, 5)]
+
+  def numbers(*arguments, **options):
+    found = batches.prediction_batches(*arguments, **options)
+    return [batch.tolist() for batch in found]
+
+  assert numbers(features, 2) == [[1, 3], [4, 2], [0]]
+  assert numbers(features, 2, pool=3) == [[1, 2], [0], [3, 4]]
+  assert numbers(features, 2, tokens=15) == [[1], [3], [4, 2, 0]]
+  assert numbers([], 2) == []
