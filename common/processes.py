@@ -79,12 +79,7 @@ def call_apart(function, argument):
   For libraries that do not work in the same process as TensorFlow. Raises what
   `ordered_map` raises.
   """
-  with _workers(1, functools.partial, [function]) as (pipe,):
-    with _death_explained(1):
-      pipe.send(argument)
-      result, error = pipe.recv()
-  if error is not None:
-    raise error
+  (result,) = ordered_map(functools.partial, [function], [argument], 1)
   return result
 
 

@@ -88,6 +88,13 @@ class Plan:
     """Returns the number of bytes of all inputs before a place in a file."""
     return self._begins[file] + position
 
+  def reads(self, file, first):
+    """Returns whether a file has texts of the part's stripes from `first`."""
+    begin, end = self.place(file, 0), self._begins[file + 1]
+    return first <= self.stripe(end) and (
+      max(self.stripe(begin), first) < self.last
+    )
+
   def stripe(self, place):
     """Returns the stripe of a chunk that begins at a place."""
     return min(self.stripes * place // max(self.bytes, 1), self.stripes - 1)

@@ -88,14 +88,9 @@ class Reader:
 
   def _parts(self):
     """Yields the Parts of all texts that are not labelled yet."""
-    plan = self._plan
-    for number, given in enumerate(plan.inputs):
-      begin, end = plan.place(number, 0), plan.place(number, given.bytes)
-      if plan.stripe(end) < self.start:
-        continue
-      if max(plan.stripe(begin), self.start) >= plan.last:
-        return
-      yield from self.parts_of(number)
+    for number in range(len(self._plan.inputs)):
+      if self._plan.reads(number, self.start):
+        yield from self.parts_of(number)
 
   def parts_of(self, number):
     """Yields the Parts of a file's texts that are not labelled yet."""

@@ -119,13 +119,11 @@ class Labelling:
 
   def own_paths(self):
     """Returns the paths of the inputs that this part reads."""
-    plan, found = self._plan, []
-    for number, given in enumerate(self.inputs):
-      first = plan.stripe(plan.place(number, 0))
-      last = plan.stripe(plan.place(number, given.bytes))
-      if first < plan.last and plan.first <= last:
-        found.append(given.path)
-    return found
+    return [
+      given.path
+      for number, given in enumerate(self.inputs)
+      if self._plan.reads(number, self._plan.first)
+    ]
 
   def windows(self):
     """Returns the features of the windows of the first pool."""
