@@ -64,7 +64,7 @@ Command = collections.namedtuple(
   "Command",
   "task_name output_dir todo data model training device max_seq_length "
   "padding eval_batch_size predict_batch_size predict_batch_tokens "
-  "eval_checkpoint seed runner flags",
+  "eval_checkpoint seed runner part flags",
 )
 
 
@@ -84,6 +84,7 @@ def read_command(values):
     training=pick(Training),
     device=device,
     runner=pick(pipelines.Runner),
+    part=stripes.parse_part(values.predict_part, "predict_part"),
     flags=dict(vars(values), precision=device.precision),
   )
 
@@ -285,9 +286,8 @@ def run(task, command, model):
 
 def _locked(command):
   """Locks the output folder, or what is one job's of it."""
-  part = command.data.predict_part
-  if part:
-    name = ".in_use-part-%d-of-%d" % stripes.parse_part(part, "predict_part")
+  if command.data.predict_part:
+    name = ".in_use-part-%d-of-%d" % command.part
     return files.locked(command.output_dir, name)
   return training_run.locked(command.output_dir, command.device)
 
@@ -324,7 +324,7 @@ def _run(task, command, model):
       data.allow_incomplete,
       data.predict_gzip,
       0 if command.runner.runner else data.num_workers,
-      stripes.parse_part(data.predict_part, "predict_part"),
+      command.part,
     )
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
@@ -406,13 +406,11 @@ def _check_labelling(command):
       raise InputError(
         "--%s is for texts to label; expected it with --predict_file" % flag
       )
-  if data.predict_part:
-    stripes.parse_part(data.predict_part, "predict_part")
-    if any(todo):
-      raise InputError(
-        "--predict_part is for jobs that only label; expected no --do_train, "
-        "--do_eval or --do_predict with it"
-      )
+  if data.predict_part and any(todo):
+    raise InputError(
+      "--predict_part is for jobs that only label; expected no --do_train, "
+      "--do_eval or --do_predict with it"
+    )
   pipelines.check(command.runner)
   if command.runner.runner:
     _check_runner(command)
@@ -515,8 +513,7 @@ class _Run(training_run.Run):
   def go(self):
     """Does what the command asks; returns the content of results.json."""
     todo = self.command.todo
-    part = stripes.parse_part(self.command.data.predict_part, "predict_part")
-    if self.is_chief() and part.number == 1:
+    if self.is_chief() and self.command.part.number == 1:
       self._write_description()
     self.start()
     if todo.do_train:
