@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+import peers
+
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 CONFIGS = {
@@ -215,11 +217,8 @@ def show(case, rates, first):
     cells += ["not possible", ""]
   else:
     ratio = statistics.median(b / a for a, b in zip(first, rates))
-    cells += [
-      "%d (%d to %d)" % (statistics.median(rates), min(rates), max(rates)),
-      "%.2f" % ratio,
-    ]
-  print("| %s |" % " | ".join(cells), flush=True)
+    cells += [peers.spread(rates), "%.2f" % ratio]
+  peers.show_row(*cells)
 
 
 def main():

@@ -154,24 +154,14 @@ def input_rate(task, path, num_workers):
   return size / 1e6 / (time.time() - begin)
 
 
-def spread(rates, form):
-  """Returns "median (minimum to maximum)"."""
-  numbers = statistics.median(rates), min(rates), max(rates)
-  return "%s (%s to %s)" % tuple(form % number for number in numbers)
-
-
-def show(*cells):
-  print("| %s |" % " | ".join(cells), flush=True)
-
-
 def show_model(args, name, rates):
   """Prints the rows of a model."""
   alone, whole = zip(*rates)
   share = "%.2f" % statistics.median(b / a for a, b in rates)
   unit = " useful tokens/s"
-  show(name + ", the model alone", spread(alone, "%d") + unit, "1")
+  peers.show_row(name + ", the model alone", peers.spread(alone) + unit, "1")
   text = "%s, end to end, --num_workers=%d" % (name, args.num_workers)
-  show(text, spread(whole, "%d") + unit, share)
+  peers.show_row(text, peers.spread(whole) + unit, share)
 
 
 def main():
@@ -179,8 +169,8 @@ def main():
   run_ner.define_flags()
   flags.FLAGS.mark_as_parsed()
   counts = args.documents or [100 if m == "base" else 2000 for m in args.model]
-  show("what", "rate", "share")
-  show("---", "---", "---")
+  peers.show_row("what", "rate", "share")
+  peers.show_row("---", "---", "---")
   with tempfile.TemporaryDirectory() as folder:
     for model, count in zip(args.model, counts):
       trained = peers.train(model, folder)
@@ -193,7 +183,7 @@ def main():
       rates = [input_rate(task, texts, number) for _ in range(args.rounds)]
       each = [rate / max(number, 1) for rate in rates]
       text = "input side alone, per worker, --num_workers=%d" % number
-      show(text, spread(each, "%.2f") + " MB of text/s", "")
+      peers.show_row(text, peers.spread(each, "%.2f") + " MB of text/s", "")
 
 
 if __name__ == "__main__":

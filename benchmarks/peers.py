@@ -178,6 +178,17 @@ def measure(args, models, precision, texts, sentences, folder):
   return rates
 
 
+def spread(rates, form="%d"):
+  """Returns "median (minimum to maximum)"."""
+  numbers = statistics.median(rates), min(rates), max(rates)
+  return "%s (%s to %s)" % tuple(form % number for number in numbers)
+
+
+def show_row(*cells):
+  """Prints a row of a Markdown table."""
+  print("| %s |" % " | ".join(cells), flush=True)
+
+
 def show(model, precision, rates):
   """Prints the rows of a model and precision."""
   best = max(list(rates)[1:], key=lambda size: statistics.median(rates[size]))
@@ -186,9 +197,7 @@ def show(model, precision, rates):
     (0, "run_ner.py", "%.2f" % ratio),
     (best, "pipeline, batches of %d" % best, "1"),
   ):
-    figures = statistics.median(rates[side]), min(rates[side]), max(rates[side])
-    cells = [model, precision, name, "%d (%d to %d)" % figures, cell]
-    print("| %s |" % " | ".join(cells), flush=True)
+    show_row(model, precision, name, spread(rates[side]), cell)
 
 
 def main():
@@ -197,8 +206,8 @@ def main():
     print(json.dumps(label_with_transformers(json.loads(args.worker))))
     return
   counts = args.documents or [100 if m == "base" else 2000 for m in args.model]
-  print("| model | precision | side | useful tokens/s | ratio |")
-  print("| --- | --- | --- | --- | --- |", flush=True)
+  show_row("model", "precision", "side", "useful tokens/s", "ratio")
+  show_row(*["---"] * 5)
   for model, count in zip(args.model, counts):
     with tempfile.TemporaryDirectory() as folder:
       models = prepare(model, folder)

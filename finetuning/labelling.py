@@ -156,9 +156,8 @@ class Labelling:
       return self._run(predict, description)
 
   def _run(self, predict, description):
-    earlier, is_finished = label_files.read_earlier(self._plan, description)
-    if is_finished:
-      logging.info("nothing to do: %s is finished", self._plan.name)
+    earlier = self._read_earlier(description)
+    if earlier is None:
       return None
     if self._plan.first == self._plan.last:
       logging.info(
@@ -187,8 +186,7 @@ class Labelling:
       description: see `run`.
     """
     self._pools.close()
-    if label_files.read_earlier(self._plan, description)[1]:
-      logging.info("nothing to do: %s is finished", self._plan.name)
+    if self._read_earlier(description) is None:
       return
     job = Job(
       *(self._task, self._plan, self._stem, self._allow_incomplete),
@@ -210,6 +208,14 @@ class Labelling:
       *(texts, progress.clock(seconds), texts / seconds),
     )
     self._log_written(output, left_out)
+
+  def _read_earlier(self, description):
+    """Returns the stripes that an earlier run finished; None: all of them."""
+    earlier, is_finished = label_files.read_earlier(self._plan, description)
+    if is_finished:
+      logging.info("nothing to do: %s is finished", self._plan.name)
+      return None
+    return earlier
 
   def _log_written(self, output, left_out):
     if left_out:
