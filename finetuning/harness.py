@@ -588,7 +588,10 @@ class _Run(training_run.Run):
       command.flags,
       asked,
       hashes,
-      vocabulary=model_folder.vocabulary_hashes(model.tokenizer.files),
+      vocabulary={
+        os.path.basename(path): digest
+        for path, digest in model.vocabulary.items()
+      },
       do_lower_case=model.tokenizer.do_lower_case,
       learned=self.task.learned,
     )
@@ -742,9 +745,8 @@ def _write_scores(run, name, checkpoint, scores, texts):
 def _choose_checkpoint(run):
   """Returns the checkpoint to predict with, as --eval_checkpoint says."""
   checkpoint = _find_checkpoint(run)
-  model_folder.check_vocabulary(
-    os.path.dirname(checkpoint), run.model.tokenizer.files
-  )
+  folder = os.path.dirname(checkpoint)
+  model_folder.check_vocabulary(folder, run.model.vocabulary)
   return checkpoint
 
 

@@ -55,8 +55,9 @@ ModelPaths = collections.namedtuple(
 )
 
 # hashes: {source: SHA-256} of the config and the vocabulary, in this order.
+# vocabulary: {path: SHA-256} of the vocabulary alone.
 Model = collections.namedtuple(
-  "Model", ["config", "tokenizer", "checkpoint", "hashes"]
+  "Model", "config tokenizer checkpoint hashes vocabulary"
 )
 
 
@@ -83,11 +84,11 @@ def load(paths, max_seq_length=0, output_dir=None):
   tokenizer = load_tokenizer(
     paths, checkpoint, folder, albert.vocab_size, source
   )
+  vocabulary = {path: files.sha256(path) for path in tokenizer.files}
   for place in _places(folder, checkpoint):
-    check_vocabulary(place, tokenizer.files)
-  hashes = {source: hash_config(albert, source)}
-  hashes.update((path, files.sha256(path)) for path in tokenizer.files)
-  return Model(albert, tokenizer, checkpoint, hashes)
+    check_vocabulary(place, vocabulary)
+  hashes = dict({source: hash_config(albert, source)}, **vocabulary)
+  return Model(albert, tokenizer, checkpoint, hashes, vocabulary)
 
 
 def _places(folder, checkpoint):
@@ -101,13 +102,13 @@ def vocabulary_hashes(paths):
   return {os.path.basename(path): files.sha256(path) for path in paths}
 
 
-def check_vocabulary(folder, paths):
+def check_vocabulary(folder, hashes):
   """Rejects a vocabulary that a folder's model was not trained with.
 
   Args:
     folder: of a model; where run_config.json has no SHA-256, nothing is
       compared.
-    paths: of the vocabulary's files.
+    hashes: {path: SHA-256} of the vocabulary's files.
 
   Raises:
     InputError: names the file.
@@ -117,8 +118,7 @@ def check_vocabulary(folder, paths):
   if not known:  # Written by an earlier version; the config comes first.
     training = described.get("training") or {}
     known = set(training.get("config and vocabulary", [])[1:])
-  for path in paths:
-    found = files.sha256(path)
+  for path, found in hashes.items():
     if known and found not in known:
       raise InputError(
         "%s: has the SHA-256 %.8s..., but the model was trained with the "

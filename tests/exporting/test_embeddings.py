@@ -185,7 +185,7 @@ def extract(tokenizer, texts, path, function=predict, **options):
 
 
 def model_of(tokenizer):
-  return model_folder.Model(None, tokenizer, None, {})
+  return model_folder.Model(None, tokenizer, None, {}, {})
 
 
 def read(*paths):

@@ -27,17 +27,18 @@ def test_task_json_says_which_task_it_is_and_is_read_without_it(tmp_path):
 def test_another_vocabulary_than_in_training_is_rejected(tmp_path, recorded_by):
   folder, path = str(tmp_path), tmp_path / "a.model"
   path.write_bytes(b"pieces")
-  model_folder.check_vocabulary(folder, [str(path)])  # Nothing is known.
+  model_folder.check_vocabulary(folder, {str(path): "a1"})  # Nothing is known.
   hashes = model_folder.vocabulary_hashes([str(path)])
   described = {"vocabulary": hashes}
   if recorded_by == "training":  # By an earlier version.
     both = ["hash of the config"] + list(hashes.values())
     described = {"training": {"config and vocabulary": both}}
   (tmp_path / "run_config.json").write_text(json.dumps(described))
-  model_folder.check_vocabulary(folder, [str(path)])
-  path.write_bytes(b"Pieces")
-  with pytest.raises(InputError, match="a.model: has the SHA-256 .*run_config"):
-    model_folder.check_vocabulary(folder, [str(path)])
+  model_folder.check_vocabulary(folder, {str(path): hashes["a.model"]})
+  with pytest.raises(
+    InputError, match="a.model: has the SHA-256 a1.*run_config"
+  ):
+    model_folder.check_vocabulary(folder, {str(path): "a1"})
 
 
 def test_folder_of_another_task_is_rejected_by_its_name(tmp_path):
