@@ -5,6 +5,7 @@
 of an .npz wait in unnamed files of the same folder until the end.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -116,20 +117,23 @@ class _Hdf5:
   def __init__(self, path):
     self._path = path
     self._file = h5py.File(path, "w")
-    self._waiting = {}  # Less than a chunk of each array.
+    self._waiting = {}  # [rows, ...] of each array, less than a chunk.
+    self._counts = collections.Counter()  # Of these rows.
     self._strings = {}
 
   def describe(self, meta):
     self._file.attrs["meta"] = json.dumps(meta)
 
   def append(self, name, rows):
-    waiting = self._waiting.setdefault(name, rows[:0])
-    waiting = np.concatenate([waiting, rows])
+    self._waiting.setdefault(name, []).append(rows)
+    self._counts[name] += len(rows)
     most = _chunk_rows(rows)
-    whole = len(waiting) // most * most
-    if whole:
+    rest = self._counts[name] % most
+    if rest < self._counts[name]:
+      waiting = np.concatenate(self._waiting[name])
+      whole = len(waiting) - rest
       self._write(name, waiting[:whole], most)
-    self._waiting[name] = waiting[whole:]
+      self._waiting[name], self._counts[name] = [waiting[whole:]], rest
 
   def _write(self, name, rows, chunk_rows):
     """Writes rows at the end of an array, which is new the first time."""
@@ -151,7 +155,7 @@ class _Hdf5:
 
   def close(self):
     for name, rows in self._waiting.items():
-      self._write(name, rows, max(1, len(rows)))
+      self._write(name, np.concatenate(rows), max(1, self._counts[name]))
     for name, values in self._strings.items():
       self._file.create_dataset(
         name, data=np.array(values, object), dtype=h5py.string_dtype()
