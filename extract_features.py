@@ -185,17 +185,12 @@ def main(_):
   inference = flag_groups.pick(values, embeddings.Inference, device=device)
   meta = embeddings.describe(model, wanted, inference, values.input_file)
   task = embeddings.Embedder(model, wanted, values.max_seq_length, format, meta)
+  given = labelling.Texts(
+    values.input_file, "input_file", values.allow_incomplete, values.num_workers
+  )
   with _locked(path, part):
-    texts = labelling.Labelling(
-      task,
-      values.input_file,
-      None,
-      values.allow_incomplete,
-      num_workers=values.num_workers,
-      part=part,
-      flag="input_file",
-      output_file=path,
-    )
+    target = labelling.Target(None, path, part=part)
+    texts = labelling.Labelling(task, given, target)
     texts.log(model.tokenizer.unk_id)
     embeddings.log_size(path, format, texts, wanted)
     embeddings.extract(texts, model, wanted, inference, meta)

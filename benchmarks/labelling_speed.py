@@ -87,9 +87,9 @@ def label(args, labels, predict, description):
   """Labels everything again, from the file to the file of labels."""
   (given,) = labels.inputs
   with tempfile.TemporaryDirectory() as folder:
-    labelling.Labelling(
-      labels._task, given.path, folder, num_workers=args.num_workers
-    ).run(predict, description)
+    texts = labelling.Texts(given.path, num_workers=args.num_workers)
+    target = labelling.Target(folder)
+    labelling.Labelling(labels._task, texts, target).run(predict, description)
 
 
 def rate(work, pools):

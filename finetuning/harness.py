@@ -317,15 +317,15 @@ def _run(task, command, model):
     found.pop("train", None)
   to_label = None
   if data.predict_file:
-    to_label = labelling.Labelling(
-      task,
+    texts = labelling.Texts(
       data.predict_file,
-      command.output_dir,
-      data.allow_incomplete,
-      data.predict_gzip,
-      0 if command.runner.runner else data.num_workers,
-      command.part,
+      allow_incomplete=data.allow_incomplete,
+      num_workers=0 if command.runner.runner else data.num_workers,
     )
+    target = labelling.Target(
+      command.output_dir, is_gzip=data.predict_gzip, part=command.part
+    )
+    to_label = labelling.Labelling(task, texts, target)
   encoded = {
     name: splits.encode(task, *pair, is_training=name == "train")
     for name, pair in found.items()

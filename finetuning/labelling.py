@@ -35,6 +35,20 @@ SHARD_BYTES = 16 << 20  # Stored bytes of input per output file.
 WHOLE_BYTES = 1 << 28  # Stored bytes of input whose labels may be kept.
 LEFT_OUT = ".left_out.txt"
 
+# What to label. patterns: paths, globs and folders, the value of --`flag`.
+# allow_incomplete: whether to leave out texts that cannot be read. num_workers:
+# see label_inputs.Reader.
+Texts = collections.namedtuple(
+  "Texts",
+  "patterns flag allow_incomplete num_workers",
+  defaults=("predict_file", False, None),
+)
+# Where the labels go. folder: of files that are named after the input. file: a
+# path in place of `folder`. is_gzip: whether to compress them. part: the
+# stripes.Part that this job labels.
+Target = collections.namedtuple(
+  "Target", "folder file is_gzip part", defaults=(None, False, stripes.WHOLE)
+)
 # What is needed to label elsewhere. stem: what file names begin with;
 # open_shard: see stripes.Output.
 Job = collections.namedtuple(
@@ -51,34 +65,17 @@ class Labelling:
   Attributes: `inputs`, a list of inputs.Input.
   """
 
-  def __init__(
-    self,
-    task,
-    patterns,
-    folder,
-    allow_incomplete=False,
-    is_gzip=False,
-    num_workers=None,
-    part=stripes.WHOLE,
-    flag="predict_file",
-    output_file=None,
-  ):
+  def __init__(self, task, texts, target):
     """Finds the files; raises InputError if they cannot be read or labelled.
 
     Args:
       task: a harness.Task that has learned, or what has the part of its methods
         that label.
-      patterns: paths, globs and folders, the value of a flag.
-      folder: of the output, whose files are named after the input.
-      allow_incomplete: whether to leave out texts that cannot be read.
-      is_gzip: whether to compress the labels.
-      num_workers: see label_inputs.Reader.
-      part: the stripes.Part that this job labels.
-      flag: name of the flag, for messages.
-      output_file: path of the output, in place of `folder`.
+      texts: Texts.
+      target: Target.
     """
-    self._allow_incomplete = allow_incomplete
-    self._left_out, *failed = label_inputs.failures(allow_incomplete)
+    self._allow_incomplete = texts.allow_incomplete
+    self._left_out, *failed = label_inputs.failures(texts.allow_incomplete)
 
     def sniff(path):
       try:
@@ -87,32 +84,34 @@ class Labelling:
         return failed[0](error)
 
     self._task = task
-    self._is_gzip = is_gzip
-    found = inputs.find(patterns, sniff, flag)
+    self._is_gzip = target.is_gzip
+    found = inputs.find(texts.patterns, sniff, texts.flag)
     self.inputs = [given for given in found if given.format]
     if not self.inputs:
       raise self._left_out[0]
-    self._stem = _stem(self.inputs, patterns)
-    paths = self._paths(folder, part, output_file)
-    self._plan = stripes.Plan(self.inputs, paths, 1, part)
+    self._stem = _stem(self.inputs, texts.patterns)
+    self._plan = stripes.Plan(self.inputs, self._paths(target), 1, target.part)
     self._pages = []  # Paths of pages written.
-    self._reader = label_inputs.Reader(task, self._plan, *failed, num_workers)
+    self._reader = label_inputs.Reader(
+      task, self._plan, *failed, texts.num_workers
+    )
     self._pools = processes.one_ahead(self._reader.pools())
     self._first = next(self._pools, [])
 
-  def _paths(self, folder, part, output_file):
+  def _paths(self, target):
     """Returns the paths of the output: one, or one for each SHARD_BYTES."""
     form = self._task.predict_format
-    if output_file:
-      name, ending = os.path.splitext(output_file)
+    if target.file:
+      name, ending = os.path.splitext(target.file)
     else:
-      name = os.path.join(folder, "%s.%s" % (self._stem, self._task.label_kind))
+      name = "%s.%s" % (self._stem, self._task.label_kind)
+      name = os.path.join(target.folder, name)
       ending = "." + label_files.ending(form, self._is_gzip)
     size = sum(given.bytes for given in self.inputs)
     count = -(-size // SHARD_BYTES)
     names = [name]
     if form == label_files.JSON:
-      _check_whole(size, part)
+      _check_whole(size, target.part)
     elif count > 1:
       names = ["%s-%05d-of-%05d" % (name, i, count) for i in range(count)]
     return [name + ending for name in names]

@@ -175,11 +175,15 @@ def predict(windows, shown):
     }
 
 
-def extract(tokenizer, texts, path, function=predict, **options):
+def extract(
+  tokenizer, texts, path, function=predict, part=stripes.WHOLE, **options
+):
   model = model_of(tokenizer)
   task = embeddings.Embedder(model, WANTED, 16, "npz", {"a": 1})
   found = labelling.Labelling(
-    task, str(texts), None, flag="input_file", output_file=str(path), **options
+    task,
+    labelling.Texts(str(texts), "input_file", **options),
+    labelling.Target(None, str(path), part=part),
   )
   found.run(function, {"task": "embeddings"})
 

@@ -94,12 +94,8 @@ def label(
 ):
   found = labelling.Labelling(
     task or Letters(),
-    str(patterns),
-    str(output),
-    allow,
-    is_gzip,
-    num_workers,
-    stripes.Part(*part),
+    labelling.Texts(str(patterns), "predict_file", allow, num_workers),
+    labelling.Target(str(output), None, is_gzip, stripes.Part(*part)),
   )
   found.run(function, {"task": name})
 
@@ -358,8 +354,9 @@ def test_small_inputs_need_no_worker(monkeypatch):
 
 def test_a_damaged_small_input_is_rejected_before_the_run(texts, tmp_path):
   (texts / "c.jsonl").write_text('{"text": "x"}\n{"tex')
+  target = labelling.Target(str(tmp_path / "out"))
   with pytest.raises(InputError, match="c.jsonl:2: found no JSON"):
-    labelling.Labelling(Letters(), str(texts), str(tmp_path / "out"))
+    labelling.Labelling(Letters(), labelling.Texts(str(texts)), target)
 
 
 @pytest.mark.usefixtures("small")

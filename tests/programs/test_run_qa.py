@@ -457,7 +457,8 @@ def questions_to_answer(tmp_path):
 
 def answer(task, folder, output, **options):
   """Answers as a model that is sure of all words; returns what is kept."""
-  found = labelling.Labelling(task, str(folder), str(output), **options)
+  texts = labelling.Texts(str(folder), **options)
+  found = labelling.Labelling(task, texts, labelling.Target(str(output)))
   return found.run(lambda windows, shown: shown(iter(oracle(windows))), {})
 
 
