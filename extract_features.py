@@ -140,15 +140,6 @@ from training import devices
 from training import model_folder
 
 
-def check(values):
-  """Rejects flags that contradict each other; raises InputError."""
-  if values.batch_tokens and values.use_tpu:
-    raise InputError(
-      "--batch_tokens is for batches of any length; expected --batch_size with "
-      "--use_tpu"
-    )
-
-
 def _locked(path, part):
   """Locks the output, or what is one job's of it."""
   if part == stripes.WHOLE:
@@ -168,8 +159,8 @@ def load_model(values):
 
 def main(_):
   values = flag_groups.values()
-  check(values)
   device = devices.choose_precision(flag_groups.pick(values, devices.Device))
+  devices.check_batch_tokens("batch_tokens", values.batch_tokens, device)
   devices.check(device, {"batch_size": values.batch_size})
   part = stripes.parse_part(values.part, "part")
   path = values.output_file

@@ -388,12 +388,12 @@ def check(command):
 def _check_labelling(command):
   """Rejects inconsistent flags about texts to label."""
   todo, data = command.todo, command.data
-  fixed = command.device.use_tpu or command.padding == "fixed"
-  if command.predict_batch_tokens and fixed:
-    raise InputError(
-      "--predict_batch_tokens is for batches of any length; expected "
-      "--predict_batch_size with --use_tpu or --padding=fixed"
-    )
+  devices.check_batch_tokens(
+    "predict_batch_tokens",
+    command.predict_batch_tokens,
+    command.device,
+    command.padding,
+  )
   given = dict(data._asdict(), runner=command.runner.runner)
   for flag in (
     "allow_incomplete",

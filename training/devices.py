@@ -148,6 +148,17 @@ def _check_tpu(device, batch_sizes, num_accumulation_steps):
       )
 
 
+def check_batch_tokens(flag, tokens, device, padding=None):
+  """Rejects the value of a --*batch_tokens where all inputs have one length."""
+  fixed = "padding=fixed" if padding == "fixed" else None
+  cause = "use_tpu" if device.use_tpu else fixed
+  if tokens and cause:
+    raise InputError(
+      "--%s is for batches of any length; expected --%s with --%s"
+      % (flag, flag.replace("tokens", "size"), cause)
+    )
+
+
 def _check_distribution(device, train_batch_size):
   cluster = _tf_config().get("cluster", {})
   machines = sum(len(hosts) for hosts in cluster.values())

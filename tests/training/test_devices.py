@@ -78,6 +78,14 @@ def test_flags_that_do_not_fit_the_device_are_rejected(changed, message):
     check(**changed)
 
 
+def test_pieces_per_batch_need_batches_of_any_length():
+  flag, device = "predict_batch_tokens", devices.Device()
+  devices.check_batch_tokens(flag, 9, device, "bucketed")
+  devices.check_batch_tokens(flag, None, device._replace(**TPU), "fixed")
+  with pytest.raises(InputError, match="--predict_batch_size with --padding=f"):
+    devices.check_batch_tokens(flag, 9, device, "fixed")
+
+
 @pytest.mark.parametrize(
   "changed, message",
   [
