@@ -6,13 +6,16 @@
 # usage: scripts/test.sh [tf1|tf2.15|tf2] [-- arguments of pytest]
 #
 #   tf1, tf2.15, tf2  run on this TensorFlow only
-#   --                pass the rest to pytest: scripts/test.sh tf2 -- -k metrics
+#   --                pass the rest to pytest, which chooses the tests:
+#                     scripts/test.sh tf2 -- -k metrics
 #
-# First creates the environments (scripts/setup.sh --dev), two at a time. Prints
-# the ten slowest tests of each TensorFlow. Tests marked "once" run on the first
-# TensorFlow only: they are slow and do not depend on it. Fails if a test fails or
-# if no Python is found. If the variable CI is set, it also fails if the Python
-# for one of these TensorFlows is missing.
+# First creates the environments (scripts/setup.sh --dev), all at a time. Prints
+# the ten slowest tests of each TensorFlow. The first TensorFlow runs all tests;
+# the others leave out those marked "once", which are slow and do not depend on
+# it. Folders that need no TensorFlow are tested on the first and the last only,
+# the newest and the oldest Python. Fails if a test fails or if no Python is
+# found. If the variable CI is set, it also fails if the Python for one of these
+# TensorFlows is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -46,15 +49,30 @@ skip_missing() {
   TENSORFLOWS=$found
 }
 
-# Sets up two environments at a time; test_on sees which of them failed.
+# Sets up all environments at a time, as pip mostly waits; test_on sees which of them failed.
 set_up() {
   # shellcheck disable=SC2086  # A line for each is intended.
   printf '%s\n' $TENSORFLOWS |
-    xargs -n 1 -P 2 bash "$REPO/scripts/setup.sh" --dev || true
+    xargs -n 1 -P 3 bash "$REPO/scripts/setup.sh" --dev || true
 }
 
-# Runs the tests and adds a line to REPORT; false if anything failed.
-test_on() {  # test_on TENSORFLOW MARKERS
+WITHOUT_TENSORFLOW='common converters evaluation formats scripts
+  test_docs.py test_examples.py test_layering.py test_mutants.py
+  test_tokenization.py'
+
+# Sets SELECTION, the arguments of pytest that choose the tests of a TensorFlow.
+choose_tests() {  # choose_tests TENSORFLOW ALL_OF_THEM...
+  local name tensorflow=$1
+  shift
+  SELECTION=(${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"})
+  if [ ${#SELECTION[@]} -gt 0 ] || [ "$tensorflow" = "$1" ]; then return; fi
+  SELECTION=(-m 'not once')
+  if [ "$tensorflow" = "${!#}" ]; then return; fi
+  for name in $WITHOUT_TENSORFLOW; do SELECTION+=("--ignore=tests/$name"); done
+}
+
+# Runs SELECTION and adds a line to REPORT; false if anything failed.
+test_on() {  # test_on TENSORFLOW
   local python version start=$SECONDS outcome=passed
   python=$(venv_of "$1")/bin/python
   is_ready "$1" dev || {
@@ -65,15 +83,14 @@ test_on() {  # test_on TENSORFLOW MARKERS
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
   "$python" -m pytest -q --numprocesses=4 --dist=loadfile \
-    --max-worker-restart=2 --durations=10 -m "$2" \
-    ${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"} ||
+    --max-worker-restart=2 --durations=10 ${SELECTION[@]+"${SELECTION[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
   [ "$outcome" = passed ]
 }
 
 main() {
-  local tensorflow markers=''
+  local tensorflow
   REPORT='' FAILED=0
   parse_arguments "$@"
   cd "$REPO"
@@ -81,8 +98,9 @@ main() {
   skip_missing
   if [ -n "$TENSORFLOWS" ]; then set_up; fi
   for tensorflow in $TENSORFLOWS; do
-    test_on "$tensorflow" "$markers" || FAILED=1
-    markers='not once'
+    # shellcheck disable=SC2086  # A word for each is intended.
+    choose_tests "$tensorflow" $TENSORFLOWS
+    test_on "$tensorflow" || FAILED=1
   done
   printf '\n%s' "$REPORT"
   [ -n "$TENSORFLOWS" ] || die "no Python was found, so nothing was tested"

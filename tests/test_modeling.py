@@ -323,6 +323,7 @@ def test_recomputing_changes_no_gradient(values, compiled, error):
     )
 
 
+@pytest.mark.once
 def test_recomputing_stores_only_the_inputs_of_blocks():
   config = modeling.AlbertConfig(**DROPPING)
   with tf.Graph().as_default() as graph:
@@ -344,6 +345,7 @@ def test_recomputing_stores_only_the_inputs_of_blocks():
   assert kept == {(3, 5, 8)}
 
 
+@pytest.mark.once
 def test_gradients_of_shared_weights_are_summed_layer_by_layer():
   layers = 7
   config = modeling.AlbertConfig(**dict(TINY, num_hidden_layers=layers))

@@ -16,6 +16,8 @@ from tests.helpers import archive_files
 from tests.helpers import corpus_files
 from tests.helpers import mutants
 
+pytestmark = pytest.mark.once
+
 TRIALS = 24  # per data set
 # Corpora with a file for each document; a damaged one is left out.
 FILE_EACH = ("ddi", "hoc", "i2b2", "linnaeus", "s800", "shareclefe")
@@ -133,7 +135,6 @@ def real_files(shared, dataset):
   return found
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("dataset", sorted(REAL))
 def test_damage_to_a_real_corpus_is_reported_or_harmless(
   tmp_path, shared, dataset

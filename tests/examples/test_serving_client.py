@@ -21,6 +21,8 @@ import run_sts
 from tests.helpers import REPO
 from tests.helpers import tiny
 
+pytestmark = pytest.mark.once
+
 CLIENT = os.path.join(REPO, "examples", "serving_client.py")
 LONG = "the lung has no fever and the patient was not seen with asthma "
 TASKS = {

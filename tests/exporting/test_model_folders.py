@@ -65,6 +65,7 @@ def test_labels_of_another_model_are_an_error(pretrained, tmp_path):
     model_folders.load(str(folder))
 
 
+@pytest.mark.once
 def test_the_checkpoint_can_be_chosen(pretrained, tmp_path):
   folder = tmp_path / "copy"
   shutil.copytree(str(pretrained), str(folder))
@@ -91,6 +92,7 @@ def test_weights_exclude_training_state(pretrained):
   assert with_step["global_step"] == 1000000
 
 
+@pytest.mark.once
 def test_padding_does_not_change_outputs(pretrained):
   source = model_folders.load(str(pretrained))
   batch = model_folders.sample_batch(source)

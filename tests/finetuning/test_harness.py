@@ -182,6 +182,7 @@ def test_tpu_estimator_trains_scores_and_predicts(go, tmp_path, monkeypatch):
   assert results["test"]["global_step"] == kept.best()[0]
 
 
+@pytest.mark.once
 def test_early_stopping_ends_training_for_reruns_too(go, tmp_path):
   for _ in range(2):
     go(
@@ -195,6 +196,7 @@ def test_early_stopping_ends_training_for_reruns_too(go, tmp_path):
     assert kept.step() == 10  # With rate 0 the second is no better.
 
 
+@pytest.mark.once
 def test_nan_loss_suggests_a_smaller_learning_rate(go):
   with pytest.raises(InputError, match="smaller --learning_rate"):
     go(learning_rate=1e30, warmup_step=0)

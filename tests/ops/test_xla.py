@@ -5,6 +5,7 @@ A TPU needs this: all shapes are static, and XLA knows all operations.
 """
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
@@ -118,6 +119,7 @@ def test_the_training_step_of_every_task_compiles_and_trains():
   check(HEADS)
 
 
+@pytest.mark.once
 def test_a_step_in_bfloat16_that_recomputes_activations_compiles():
   # TensorFlow 1.15 takes more than a minute to compile dropout for a CPU.
   dropout = 0.0 if tf.__version__.startswith("1.") else 0.1

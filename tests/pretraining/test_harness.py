@@ -168,6 +168,7 @@ def test_run_leaves_checkpoints_curves_and_results(trained):
   assert results(trained)["global_step"] == str(best[0])
 
 
+@pytest.mark.once
 def test_same_command_resumes_without_a_break_and_leaves_a_finished_run_alone(
   trained, copy, caplog
 ):
@@ -202,6 +203,7 @@ def test_output_folder_of_another_run_is_rejected(copy):
     run(copy, **OF_TRAINED)
 
 
+@pytest.mark.once
 def test_init_checkpoint_restores_weights_without_optimizer_state(
   trained, folder
 ):
@@ -217,6 +219,7 @@ def test_init_checkpoint_restores_weights_without_optimizer_state(
   assert not any(v.any() for n, v in start.items() if n.endswith("adam_m"))
 
 
+@pytest.mark.once
 def test_optimizer_state_continues_the_schedule(trained, folder):
   first = trained / "output" / "model.ckpt-2"
   run(
@@ -427,6 +430,7 @@ def test_damaged_file_is_named_with_its_offset(folder):
     run(folder)
 
 
+@pytest.mark.once
 def test_nan_loss_names_the_step(folder):
   with pytest.raises(InputError, match="step .*smaller --learning_rate"):
     run(folder, learning_rate=1e30, optimizer="adamw", num_train_steps=8)
@@ -446,6 +450,7 @@ def test_unusual_flags_warn(folder, caplog, changed, warning):
   assert warning in caplog.text
 
 
+@pytest.mark.once
 def test_evaluation_ends_at_max_eval_steps(copy, caplog):
   with caplog.at_level("INFO", logger="absl"):
     run(copy, do_train=False, do_eval=True, max_eval_steps=1)

@@ -128,6 +128,7 @@ def test_help_lists_the_flags():
   assert "<auto|%s>" % "|".join(sources.FORMATS) in said
 
 
+@pytest.mark.once
 def test_the_manifest_counts_what_the_shards_hold(made):
   found, manifest = contents(made[0])
   assert len(found) == 8
@@ -195,6 +196,7 @@ def has_ended(group):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.once
 def test_a_resumed_run_gives_the_same_bytes(made, text, tmp_path, num_workers):
   arguments = command(text, tmp_path, "--num_workers=%d" % num_workers)
   stop_after_a_stripe(arguments, tmp_path, os.kill, signal.SIGKILL)
@@ -210,6 +212,7 @@ def test_a_resumed_run_gives_the_same_bytes(made, text, tmp_path, num_workers):
   "number, code, name",
   [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
+@pytest.mark.once
 def test_a_signal_ends_in_one_line_and_leaves_no_worker(
   text, tmp_path, number, code, name
 ):
@@ -245,6 +248,7 @@ def test_two_outputs_live_in_one_folder(made, text, tmp_path):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.once
 def test_a_bad_input_ends_in_one_line_and_leaves_no_partial_file(
   text, tmp_path, num_workers
 ):
@@ -260,6 +264,7 @@ def test_a_bad_input_ends_in_one_line_and_leaves_no_partial_file(
   assert not glob.glob("%s/*.partial" % folder)
 
 
+@pytest.mark.once
 def test_an_unwritable_folder_is_named_in_one_line(text, tmp_path):
   (tmp_path / "file").write_text("")
   said, _ = run(text, tmp_path / "file" / "out", code=1)

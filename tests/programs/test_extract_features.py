@@ -205,6 +205,7 @@ def test_three_bars_separate_a_pair_as_in_berts_script(
   assert "|||" in found["tokens"][end:]  # Without blanks it is no pair.
 
 
+@pytest.mark.once
 def test_embeddings_do_not_depend_on_the_batch(embedded, defaults, tmp_path):
   together, _ = embedded
   alone = embed_all(defaults, tmp_path, batch_tokens=1)
@@ -252,6 +253,7 @@ def test_a_file_without_any_piece_is_written(go):
 # ------------------------------------------------------------- files and models
 
 
+@pytest.mark.once
 def test_hdf5_has_the_same_arrays_in_half_precision(
   embedded, defaults, tmp_path
 ):
@@ -271,6 +273,7 @@ def test_hdf5_has_the_same_arrays_in_half_precision(
   assert one["meta"]["layers"] == two["meta"]["layers"]
 
 
+@pytest.mark.once
 def test_only_the_wanted_embeddings_are_written(go, embedded):
   found = go(
     SENTENCES, layers="-1,2", embeddings="sentence", sentence_pooling="max"
@@ -295,6 +298,7 @@ def test_the_file_describes_its_model_and_the_log_its_size(embedded):
   assert "new, with random weights: none" in log
 
 
+@pytest.mark.once
 def test_a_fine_tuned_model_uses_its_own_weights(go, embedded, tmp_path):
   folder = tmp_path / "model"
   folder.mkdir()
@@ -366,6 +370,7 @@ def test_invalid_input_is_an_error_and_writes_nothing(
   assert os.listdir(str(tmp_path)) == ["in.txt"]
 
 
+@pytest.mark.once
 def test_a_checkpoint_without_the_encoder_leaves_no_file(go, tmp_path):
   checkpoint = str(tmp_path / "other.ckpt")
   with tf.Graph().as_default(), tf.Session() as session:
@@ -392,6 +397,7 @@ def test_help_lists_the_flags_and_the_arrays():
   assert "<%s>: Format" % "|".join(feature_files.FORMATS) in output
 
 
+@pytest.mark.once
 def test_berts_command_works_except_for_its_json(tmp_path):
   programs.write_model(tmp_path / "model")
   (tmp_path / "input.txt").write_text(SENTENCES[0] + "\n")

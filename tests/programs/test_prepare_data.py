@@ -202,6 +202,7 @@ def test_wrong_flags_end_in_one_line(arguments, message):
   assert message in run(*arguments, fails=True)
 
 
+@pytest.mark.once
 def test_damaged_input_ends_in_one_line_and_writes_nothing(mednli, tmp_path):
   with open(os.path.join(mednli, "mli_test_v1.jsonl"), "ab") as f:
     f.write(b"{\n")

@@ -181,6 +181,7 @@ def test_other_flags_in_the_same_folder_are_rejected_by_name(trained):
   assert os.listdir(str(trained["output"])) == before
 
 
+@pytest.mark.once
 def test_a_run_killed_and_then_terminated_ends_as_one_without_a_break(
   trained, tmp_path
 ):
@@ -243,6 +244,7 @@ def test_entities_of_raw_text_keep_its_characters(trained, tmp_path):
   assert page.count("lung cancer") >= 1 and "http" not in page.split("<body")[1]
 
 
+@pytest.mark.once
 def test_pubtator_input_gives_compressed_pubtator_output(trained, tmp_path):
   text = "7|t|Lung cancer\n7|a|The patients had fever.\n"
   output = predict(trained, tmp_path, "x.pubtator", text, "pubtator")
@@ -254,6 +256,7 @@ def test_pubtator_input_gives_compressed_pubtator_output(trained, tmp_path):
   assert parsed == documents_of(text.encode(), "x")
 
 
+@pytest.mark.once
 def test_json_lines_can_be_written_as_brat(trained, tmp_path):
   text = json.dumps({"id": "a/1", "text": "no fever"}) + "\n"
   output = predict(trained, tmp_path, "x.jsonl", text, "brat")
@@ -376,11 +379,12 @@ def counted(folder, family, metric):
   [
     "run_re.py",
     "run_qa.py",
-    pytest.param("run_sts.py", marks=pytest.mark.once),
-    pytest.param("run_nli.py", marks=pytest.mark.once),
-    pytest.param("run_dc.py", marks=pytest.mark.once),
+    "run_sts.py",
+    "run_nli.py",
+    "run_dc.py",
   ],
 )
+@pytest.mark.once
 def test_program_trains_scores_and_predicts_in_one_command(
   trained, tmp_path, program
 ):

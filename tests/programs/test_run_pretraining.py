@@ -13,6 +13,8 @@ from tests.helpers import REPO
 from tests.helpers import SPM
 from tests.helpers import programs
 
+pytestmark = pytest.mark.once
+
 SIZES = " --max_seq_length=32 --max_predictions_per_seq=5"
 
 

@@ -115,6 +115,7 @@ def go(tmp_path):
   return run
 
 
+@pytest.mark.once
 def test_yesno_questions_are_learned(go, tmp_path):
   results = go(
     task_name="bioasq-yesno",
@@ -497,6 +498,7 @@ def test_lines_of_answers_have_what_the_documents_have(
     assert len(document) == sum(len(line[name]) for line in lines)
 
 
+@pytest.mark.once
 def test_many_questions_become_several_files(
   new_task, questions_to_answer, tmp_path, monkeypatch
 ):

@@ -10,6 +10,8 @@ import pytest
 
 from tests.helpers import REPO
 
+pytestmark = pytest.mark.once
+
 
 def score(*arguments):
   return subprocess.run(
@@ -63,7 +65,6 @@ def test_an_invalid_file_is_a_one_line_error(tmp_path, text, message):
   assert len(found.stderr.splitlines()) == 1
 
 
-@pytest.mark.once
 def test_the_official_gold_standard_scores_itself(tmp_path, shared):
   folder = os.path.join(shared, "data", "official", "BC2GM")
   command = [sys.executable, os.path.join(REPO, "prepare_data.py")]

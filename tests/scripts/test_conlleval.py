@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers import REPO
 
+pytestmark = pytest.mark.once
+
 PROGRAM = os.path.join(REPO, "scripts", "conlleval.py")
 FIXTURES = os.path.join(REPO, "tests", "fixtures", "conlleval")
 

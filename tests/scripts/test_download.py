@@ -111,6 +111,8 @@ from common.weights import Weights
 from scripts import download
 from tests.scripts import test_download
 
+pytestmark = pytest.mark.once
+
 test_download.lead_drive_to({address!r})
 download.main(download.parse_arguments(), {rows!r})
 """
@@ -281,7 +283,6 @@ def test_a_wrong_argument_ends_in_one_line(place, arguments, said):
 # -- corpora -----------------------------------------------------------------
 
 
-@pytest.mark.once
 def test_weights_and_a_corpus_are_ready_after_one_command(place):
   """The weights as the authors pack them: nothing but a checkpoint."""
   parts = {".index": b"index", ".data-00000-of-00001": b"data", ".meta": b"m"}

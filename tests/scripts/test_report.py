@@ -20,6 +20,8 @@ from evaluation import scoreboard
 from tests.helpers import REPO
 from tests.helpers import invented_results as invented
 
+pytestmark = pytest.mark.once
+
 PROGRAM = os.path.join(REPO, "scripts", "report.py")
 FILES = ["report.csv", "report.html", "report.md"]
 GOLD = ["1", "0", "1", "1", "0", "1", "0", "0"] * 5
@@ -216,7 +218,6 @@ def test_the_page_has_classes_and_confusions(made):
   assert text.count("total counts over 1 run</caption>") == 2
 
 
-@pytest.mark.once
 def test_the_same_seed_gives_the_same_files(made, tmp_path):
   root = made[0].parent
   arguments = [root, "--compare=a,<b>|", "--bootstrap_samples=200"]
@@ -236,7 +237,6 @@ def test_the_csv_has_no_formulas(tmp_path):
     assert row["model"] == "'=1+1" and row["value"] in ("-50.00", "")
 
 
-@pytest.mark.once
 def test_models_are_shown_in_the_order_asked_for(tmp_path):
   write_results(tmp_path)
   run(tmp_path, "--models=a")
@@ -245,7 +245,6 @@ def test_models_are_shown_in_the_order_asked_for(tmp_path):
   assert head == "| data set | metric | a | best published |"
 
 
-@pytest.mark.once
 def test_a_report_in_the_results_is_not_read_as_results(tmp_path):
   write_results(tmp_path)
   run(tmp_path)
@@ -254,7 +253,6 @@ def test_a_report_in_the_results_is_not_read_as_results(tmp_path):
   assert (tmp_path / "report" / "report.csv").read_bytes() == before
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
   "arguments, message",
   [
@@ -312,7 +310,6 @@ def test_collapses_and_unanswered_questions_are_reported(tmp_path):
   assert "- BioASQ 4b yes/no, a: 7 of 9 questions are answered" in text
 
 
-@pytest.mark.once
 def test_a_model_without_a_score_has_a_page_too(tmp_path):
   write_results(tmp_path)
   folder = invented.write_run(tmp_path, "gad/$x_1$/seed-1", {})

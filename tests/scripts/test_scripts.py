@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from tests.helpers import REPO
+
 pytestmark = pytest.mark.once
 
 BASH = shutil.which("bash")
@@ -384,11 +386,25 @@ def test_test_sh_runs_on_all_tensorflows_and_forwards_arguments(complete):
   output = complete.run("test.sh", "--", "-k", "metrics", CI="true")
   commands = [x for x in complete.logged() if x.startswith("-m pytest -q ")]
   assert len(commands) == 3
-  marked = " -m not once -k metrics"
-  assert commands[0].endswith(" -m  -k metrics")
-  assert [x.endswith(marked) for x in commands] == [False, True, True]
+  assert all(x.endswith(" --durations=10 -k metrics") for x in commands)
   for tensorflow in ("tf1", "tf2.15", "tf2"):
     assert "\n%s: passed in" % tensorflow in output
+
+
+def test_test_sh_tests_on_each_tensorflow_what_depends_on_it(complete):
+  complete.run("test.sh")
+  newest, middle, oldest = [
+    x.partition(" --durations=10")[2]
+    for x in complete.logged()
+    if x.startswith("-m pytest -q ")
+  ]
+  assert newest == ""
+  assert oldest == " -m not once"
+  ignored = middle.split(" --ignore=")
+  assert ignored[0] == oldest
+  assert "tests/formats" in ignored and "tests/training" not in ignored
+  for path in ignored[1:]:
+    assert os.path.exists(os.path.join(REPO, path)), path
 
 
 def test_test_sh_runs_on_the_named_tensorflows_only(complete):

@@ -10,6 +10,8 @@ import pytest
 from tests.helpers import REPO
 import tokenization
 
+pytestmark = pytest.mark.once
+
 SCRIPT = os.path.join(REPO, "scripts", "train_vocabulary.sh")
 FIRST = '<pad> <unk> [CLS] [SEP] [MASK] ( ) " - . – £ €'.split()
 
