@@ -144,7 +144,9 @@ def _is_deep(value):
   for _ in range(_MAX_DEPTH + 1):
     parts = [x.values() if isinstance(x, dict) else x for x in level]
     level = [x for part in parts for x in part if isinstance(x, (dict, list))]
-  return bool(level)
+    if not level:
+      return False
+  return True
 
 
 def parse_json(text, path, shape=object, allow_nan=False):

@@ -4,20 +4,21 @@
 All spans are half-open and count characters of the text.
 """
 
+import itertools
 import re
 
 from segtok import segmenter
 
-# Possible ends of a sentence: a terminal, a quote, brackets and white space, or
-# a blank line. This is segtok's own pattern, but it begins with a fixed set of
-# characters, for speed.
-_TERMINAL = re.compile(
-  r"[%s\n](?:(?<!\n)['\u2019\"\u201D]?[\])]*\s+|(?<=\n)\n+)"
+# Brackets, and possible ends of a sentence: a terminal, a quote, brackets and
+# white space, or a blank line. The latter is segtok's own pattern, but it begins
+# with a fixed set of characters, for speed.
+_MARKS = re.compile(
+  r"[()\[\]]|[%s\n](?:(?<!\n)['\u2019\"\u201D]?[\])]*\s+|(?<=\n)\n+)"
   % segmenter.SENTENCE_TERMINALS
 )
-_BRACKETS = re.compile(r"[()\[\]]")
 _BRACKET_PAIRS = ("()", "[]")
-_LAST_WORD = re.compile(r"\w+\Z")
+_LAST_WORD = re.compile(r"\w*\Z")
+_LONGEST = 30  # Characters of a word before a full stop that are looked at.
 _ABBREVIATIONS = frozenset(
   "abr al apr approx aug capt cf col dec dez dic dr ene fe feb fig figs gen eg "
   "ie iv jan jun jul j\xe4n mag mar may med mr mrs mt m\xe4r nat no nov nr oct "
@@ -25,6 +26,7 @@ _ABBREVIATIONS = frozenset(
 )
 _MAX_DOUBT = 10000  # Characters of a part; a longer one is not prose.
 _TAIL = 64  # Characters at the end of a sentence that decide how it goes on.
+_ABBREVIATED = 24  # Characters at the end of an abbreviation that matter.
 _CITING = "([0123456789"  # A citation's year or number begins with these.
 
 
@@ -42,11 +44,12 @@ def spans(text):
     if in_doubt:
       spans.extend(_spans_in_doubt(text, start, end))
     else:
-      part = text[start:end]
-      stripped = part.strip()
-      if stripped:
-        start += part.index(stripped)
-        spans.append((start, start + len(stripped)))
+      part = text[start:end].rstrip()
+      if part:
+        if part[0].isspace():
+          start += len(part) - len(part.lstrip())
+          part = part.lstrip()
+        spans.append((start, start + len(part)))
     start = end
   return spans
 
@@ -58,41 +61,62 @@ def _parts(text):
   segtok splits the parts as it would split the whole text.
   """
   previous, in_doubt, opened = 0, False, [0, 0]
-  for match in _TERMINAL.finditer(text):
-    for bracket in _BRACKETS.findall(text, previous, match.end()):
-      kind = bracket in "[]"
-      opened[kind] = max(0, opened[kind] + (1 if bracket in "([" else -1))
-    if any(opened) or not _is_certain(text, previous, match):
-      in_doubt = True
-    else:
-      yield match.end(), in_doubt
+  for match in _MARKS.finditer(text):
+    mark = match.group()
+    if mark in "()[]":
+      _count(mark, opened)
+      continue
+    if len(mark) > 2:
+      _count(mark, opened)
+    start, end = match.span()
+    if opened == [0, 0] and _is_certain(text, previous, start, end):
+      yield end, in_doubt
       in_doubt = False
-    previous = match.end()
+    else:
+      in_doubt = True
+    previous = end
   yield len(text), in_doubt
 
 
-def _is_certain(text, previous, terminal):
+def _count(mark, opened):
+  """Adds the brackets in a mark to the numbers of open () and []."""
+  for char in mark:
+    if char in "([":
+      opened[char == "["] += 1
+    elif char in ")]":
+      opened[char == "]"] = max(0, opened[char == "]"] - 1)
+
+
+def _is_certain(text, previous, start, end):
   """Returns whether segtok surely ends a sentence here, outside brackets.
 
   It does before a capital, a digit or a bracket, unless a full stop follows an
   abbreviation, a single letter, the day of a date or a number on its own.
+
+  Args:
+    text: the text.
+    previous: where the terminal before this one ends.
+    start, end: span of the terminal.
   """
-  start, end = terminal.span()
   following = text[end : end + 1]
   if not ("A" <= following <= "Z" or "0" <= following <= "9"):
     if not following or following not in '(["':
       return False
   if start - previous < 2 or text[start - 1].isspace():
     return False
-  word = _LAST_WORD.search(text, max(previous, start - 30), start)
-  if text[start] != "." or not word:
+  if text[start] != ".":
     return True
-  if word.group().isdecimal():
-    return word.start() > previous and not segmenter.MONTH.match(text, end)
+  begin = max(previous, text.rfind(" ", previous, start) + 1, start - _LONGEST)
+  word = text[begin:start]
+  if not word.isalpha():  # Its end may be a word.
+    word = _LAST_WORD.search(word).group()
+    if not word:
+      return True
+    if word.isdecimal():
+      is_whole = start - len(word) > previous
+      return is_whole and not segmenter.MONTH.match(text, end)
   return (
-    len(word.group()) > 1
-    and word.group()[-1] < "\x80"
-    and word.group().lower() not in _ABBREVIATIONS
+    len(word) > 1 and word[-1] < "\x80" and word.lower() not in _ABBREVIATIONS
   )
 
 
@@ -123,8 +147,7 @@ def _split(text):
   before it. Only its length, its end and its open brackets matter.
   """
   parts, size, tail, depths = [], 0, "", [None, None]
-  segments = segmenter.MAY_CROSS_ONE_LINE.split(text)
-  for part in segmenter._abbreviation_joiner(segments):
+  for part in _joined(segmenter.MAY_CROSS_ONE_LINE.split(text)):
     if parts and not _continues(min(size, len(part)), tail, depths, part):
       yield "".join(parts).strip()
       parts, size, tail, depths = [], 0, "", [None, None]
@@ -134,6 +157,46 @@ def _split(text):
     depths = [_depth(d, part, b) for d, b in zip(depths, _BRACKET_PAIRS)]
   if parts:
     yield "".join(parts).strip()
+
+
+def _joined(segments):
+  """Yields what segtok's _abbreviation_joiner does: parts of sentences.
+
+  Segments and terminals take turns. The next segment belongs to the part if a
+  rule joins it across the terminal, such as the one about abbreviations.
+  """
+  part = []
+  for segment, terminal, following in itertools.zip_longest(
+    segments[::2], segments[1::2], segments[2::2]
+  ):
+    part.append(segment)
+    if terminal is not None:
+      part.append(terminal)
+      if not _is_joined(segment, terminal, following):
+        yield "".join(part)
+        part = []
+  if part:
+    yield "".join(part)
+
+
+def _is_joined(segment, terminal, following):
+  """Returns whether segtok joins what stands around a terminal."""
+  if segment[-1:].isspace() or terminal[0] != ".":
+    return segment[-1:].isspace()
+  # The last characters decide, unless all of them are digits.
+  tail = 0 if segment.isdecimal() else max(0, len(segment) - _ABBREVIATED)
+  if segmenter.ABBREVIATIONS.search(segment, tail):
+    return True
+  return bool(
+    following
+    and (
+      segmenter.LONE_WORD.match(following)
+      or segmenter.ENDS_IN_DATE_DIGITS.search(segment, tail)
+      and segmenter.MONTH.match(following)
+      or segmenter.UPPER_WORD_START.match(following)
+      and segmenter.MIDDLE_INITIAL_END.search(segment)
+    )
+  )
 
 
 def _continues(size, tail, depths, part):

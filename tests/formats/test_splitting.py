@@ -73,9 +73,9 @@ class Counting:
     self._counts.append(len(text))
     return self._pattern.match(text)
 
-  def search(self, text):
-    self._counts.append(len(text))
-    return self._pattern.search(text)
+  def search(self, text, begin=0):
+    self._counts.append(len(text) - begin)
+    return self._pattern.search(text, begin)
 
 
 JUNK = [
