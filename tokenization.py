@@ -439,12 +439,6 @@ class _Table(dict):
     value = self[key] = self._function(key)
     return value
 
-  def add(self, keys, values):
-    """Caches several values that the caller has computed."""
-    if len(self) + len(keys) > self._size:
-      self.clear()
-    self.update(zip(keys, values))
-
 
 _ALBERT_FORMS = _Table(_albert_form)
 _BERT_FORMS = {
@@ -503,6 +497,7 @@ class FullTokenizer:
       self._cutter = _WordPiece(pieces)
     self._index(pieces)
     self._cached_ids = _Table(self._encode)
+    self._pieces = _PieceTable(self._encode_new)
     self._words = _WordTable(self._cutter, pieces)
 
   def _index(self, pieces):
@@ -547,21 +542,18 @@ class FullTokenizer:
     return list(self._cached_ids[text])
 
   def encode_each(self, words):
-    """Returns [encode(word) for word in words], faster for short texts.
+    """Returns the ids of words that are texts of their own.
 
-    Equal words may share a list, so the lists must not be changed.
+    Returns:
+      (ids of all words one after another, number of ids of each), int32.
     """
-    found = list(map(self._cached_ids.get, words))
-    if None in found:
-      new = {w for w, ids in zip(words, found) if ids is None}
-      new = [word for word in new if len(word) <= _MAX_CACHED]
-      clean = [self._cutter.clean(w, self.do_lower_case) for w in new]
-      self._cached_ids.add(new, self._cutter.encode_clean(clean))
-      found = [
-        self.encode(word) if ids is None else ids
-        for word, ids in zip(words, found)
-      ]
-    return found
+    return self._pieces.look_up(words)
+
+  def _encode_new(self, words):
+    lower = self.do_lower_case
+    return self._cutter.encode_clean(
+      [self._cutter.clean(w, lower) for w in words]
+    )
 
   def _encode(self, text):
     return self.convert_tokens_to_ids(self.tokenize(text))
@@ -586,7 +578,9 @@ class FullTokenizer:
     Example: "(p53/IL-2), 10(-6)." -> ▁( p53 / IL-2 ) , ▁10(-6) .
     """
     clean = self._cutter.clean
-    return self._words.look_up([clean(t, self.do_lower_case) for t in texts])
+    return self._words.look_up_texts(
+      [clean(t, self.do_lower_case) for t in texts]
+    )
 
   def convert_tokens_to_ids(self, tokens):
     """Returns the ids of pieces; unk_id for unknown pieces."""
@@ -809,12 +803,64 @@ class _Numbering(dict):
     return number
 
 
-class _WordTable:
-  """A cache of the pieces of words, looked up for whole texts at a time.
+class _PieceTable:
+  """A cache of the pieces of words, looked up for many words at a time.
 
   A megabyte of abstracts has about 150,000 words; SentencePiece only has to
   split the few thousand that are new.
   """
+
+  def __init__(self, encode):
+    """Takes a function that returns a list of ids for each of many words."""
+    self._encode = encode
+    self._clear()
+
+  def _clear(self):
+    self._numbers = _Numbering()
+    # Of each word: the number of its pieces, and the place of the first one in
+    # `_ids`.
+    self._sizes = np.zeros(0, np.int32)
+    self._begins = np.zeros(0, np.int32)
+    self._ids = np.zeros(0, np.int32)
+
+  def look_up(self, words):
+    """Returns (ids of all words one after another, number of each)."""
+    self._limit()
+    numbers = self._number(words)
+    sizes = self._sizes[numbers]
+    return self._ids[_ranges(self._begins[numbers], sizes)], sizes
+
+  def _limit(self):
+    """Empties the table if it is full."""
+    if len(self._numbers) > _MAX_WORDS or len(self._ids) > _MAX_PIECES:
+      self._clear()
+
+  def _number(self, words):
+    """Returns the number of each word, adding new words to the cache."""
+    numbers = map(self._numbers.__getitem__, words)
+    numbers = np.fromiter(numbers, np.int32, len(words))
+    known = len(self._sizes)
+    if known < len(self._numbers):
+      self._add(list(itertools.islice(self._numbers, known, None)))
+    return numbers
+
+  def _add(self, words):
+    """Adds new words; returns their ids, and which are a word's first."""
+    id_lists = self._encode(words)
+    sizes = np.array(list(map(len, id_lists)), np.int32)
+    ids = np.fromiter(itertools.chain.from_iterable(id_lists), np.int32)
+    begins = np.cumsum(sizes) - sizes
+    firsts = np.zeros(len(ids) + 1, bool)
+    # The additional element is for a last word without pieces.
+    firsts[begins] = True
+    self._begins = np.append(self._begins, begins + len(self._ids))
+    self._sizes = np.append(self._sizes, sizes)
+    self._ids = np.append(self._ids, ids)
+    return ids, firsts[:-1]
+
+
+class _WordTable(_PieceTable):
+  """Also knows where words start within texts, see encode_words."""
 
   def __init__(self, cutter, pieces):
     self._cutter = cutter
@@ -825,23 +871,16 @@ class _WordTable:
     self._separates = np.array([_is_separator(text) for text in texts])
     self._has_letters = np.array([_has_letters(text) for text in texts])
     self._nesting = np.array([_count_nesting(text) for text in texts])
-    self._clear()
+    super().__init__(cutter.encode_clean)
 
   def _clear(self):
-    self._numbers = _Numbering()
-    # Of each word: the number of its pieces, the place of the first one in the
-    # arrays of pieces below, and whether its context can change them.
-    self._sizes = np.zeros(0, np.int32)
-    self._begins = np.zeros(0, np.int32)
-    self._tied = np.zeros(0, bool)
-    # Of each piece: its id, and whether it starts a word (see encode_words).
-    self._ids = np.zeros(0, np.int32)
-    self._starts = np.zeros(0, bool)
+    super()._clear()
+    self._tied = np.zeros(0, bool)  # Whether the context can change a word.
+    self._starts = np.zeros(0, bool)  # Whether a piece starts a word.
 
-  def look_up(self, texts):
+  def look_up_texts(self, texts):
     """Returns the Words of texts; the texts come from the cutter's `clean`."""
-    if len(self._numbers) > _MAX_WORDS or len(self._ids) > _MAX_PIECES:
-      self._clear()
+    self._limit()
     words, row_ends = [], []
     for text in texts:
       words += text.split() if self._cutter.cuts_words else [text]
@@ -854,15 +893,6 @@ class _WordTable:
     return Words(
       self._ids[places], self._starts[places], np.diff(ends, prepend=0)
     )
-
-  def _number(self, words):
-    """Returns the number of each word, adding new words to the cache."""
-    numbers = map(self._numbers.__getitem__, words)
-    numbers = np.fromiter(numbers, np.int32, len(words))
-    known = len(self._sizes)
-    if known < len(self._numbers):
-      self._add(list(itertools.islice(self._numbers, known, None)))
-    return numbers
 
   def _replace_tied(self, numbers, row_ends, texts):
     """Replaces the words of a text by the whole text if one of them is tied.
@@ -880,20 +910,10 @@ class _WordTable:
       numbers[begin] = whole
 
   def _add(self, words):
-    id_lists = self._cutter.encode_clean(words)
-    sizes = np.array(list(map(len, id_lists)), np.int32)
-    ids = np.fromiter(itertools.chain.from_iterable(id_lists), np.int32)
-    begins = np.cumsum(sizes) - sizes
-    firsts = np.zeros(len(ids) + 1, bool)
-    # The additional element is for a last word without pieces.
-    firsts[begins] = True
-    starts = self._find_starts(ids, firsts[:-1])
+    ids, firsts = super()._add(words)
     tied = np.array([self._cutter.is_tied(word) for word in words])
-    self._begins = np.append(self._begins, begins + len(self._ids))
-    self._sizes = np.append(self._sizes, sizes)
     self._tied = np.append(self._tied, tied)
-    self._ids = np.append(self._ids, ids)
-    self._starts = np.append(self._starts, starts)
+    self._starts = np.append(self._starts, self._find_starts(ids, firsts))
 
   def _find_starts(self, ids, firsts):
     """Returns which pieces start a word, as encode_words defines it.

@@ -22,8 +22,8 @@ class Encoder:
     self._max_seq_length = max_seq_length
 
   def __call__(self, texts):
-    """Returns the Encoded of a list of Documents."""
-    return [self._encoded(text) for text in texts]
+    """Returns the Encoded of a list of Documents, packed."""
+    return batches.pack([self._encoded(text) for text in texts])
 
   def _encoded(self, text):
     found = encode(text.text, self._tokenizer, self._max_seq_length)

@@ -6,8 +6,6 @@ Works without TensorFlow: workers do not import it.
 
 import itertools
 
-import numpy as np
-
 from training import batches
 
 
@@ -27,6 +25,10 @@ class Texts:
     self._no_gold = no_gold
 
   def __call__(self, examples):
+    """Returns the Encoded of examples, packed."""
+    return batches.pack(self.encode_all(examples))
+
+  def encode_all(self, examples):
     """Returns the Encoded of examples."""
     texts = [text for example in examples for text in example.texts]
     ids = iter(self.tokenizer.encode_all(texts))
@@ -68,46 +70,3 @@ def shorten_longest(ids, room):
   while sum(map(len, ids)) > room:
     max(reversed(ids), key=len).pop()
   return ids
-
-
-# --------------------------------------------------- between two processes
-
-
-class Packer:
-  """Encodes blocks of parts, and packs what it returns to be pickled.
-
-  The many small arrays of windows would take longer than encoding does.
-  """
-
-  def __init__(self, encode):
-    """Takes what a Task.encoder returned."""
-    self._encode = encode
-
-  def __call__(self, parts):
-    """Returns what `unpack` takes."""
-    encoded = self._encode(parts)
-    windows = [window for e in encoded for window in e.features]
-    pieces, others = {}, {}
-    for name, value in windows[0].items() if windows else ():
-      values = [window[name] for window in windows]
-      if batches.is_padded(value):
-        pieces[name] = np.concatenate(values)
-      else:
-        others[name] = np.stack(values)
-    lengths = [len(window["input_ids"]) for window in windows]
-    counted = [e._replace(features=len(e.features)) for e in encoded]
-    return counted, lengths, pieces, others
-
-
-def unpack(packed):
-  """Returns the list of Encoded that a Packer packed."""
-  counted, lengths, pieces, others = packed
-  windows = batches.split(pieces, np.cumsum(lengths))
-  for name, values in others.items():
-    for window, value in zip(windows, values):
-      window[name] = value
-  rest = iter(windows)
-  return [
-    e._replace(features=list(itertools.islice(rest, e.features)))
-    for e in counted
-  ]

@@ -216,7 +216,7 @@ class Task:
     yield example, 1
 
   def encoder(self):
-    """Returns a function of a list of parts that returns their Encoded.
+    """Returns a function of a list of parts that returns batches.Packed.
 
     Workers get it pickled, so its module imports no TensorFlow.
     """

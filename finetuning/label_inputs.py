@@ -3,13 +3,14 @@
 
 import collections
 import contextlib
+import functools
 
 from common import files
 from common import processes
 from common.errors import reject
 from common.errors import until_failure
-from finetuning import encoding
 from formats import streams
+from training import batches
 
 # A pool is full with so many windows, or texts. Its batches have windows of
 # similar lengths; larger pools take more memory and are not faster.
@@ -80,11 +81,11 @@ class Reader:
         yield [item.part for item in block]
 
     results = processes.ordered_map(
-      encoding.Packer, [self._task.encoder()], tasks(), self._num_workers
+      functools.partial, [self._task.encoder()], tasks(), self._num_workers
     )
     with contextlib.closing(results):
       for result in results:
-        yield from with_encoded(waiting.popleft(), encoding.unpack(result))
+        yield from with_encoded(waiting.popleft(), result)
 
   def _parts(self):
     """Yields the Parts of all texts that are not labelled yet."""
@@ -123,9 +124,9 @@ def failures(allow_incomplete):
   return left_out, reject, reject
 
 
-def with_encoded(block, results):
+def with_encoded(block, packed):
   """Yields the Parts of a block with their Encoded."""
-  for item, encoded in zip(block, results):
+  for item, encoded in zip(block, batches.unpack(packed)):
     part = item.part if encoded.part is None else encoded.part
     yield item._replace(part=part, encoded=encoded._replace(part=None))
 

@@ -30,7 +30,7 @@ class MarkedTexts(encoding.Texts):
     self._marks = marks
     self._mark_ids = mark_ids
 
-  def __call__(self, examples):
+  def encode_all(self, examples):
     rows = [MARK.split(example.texts[0]) for example in examples]
     if self._marks == "tokens":
       return [self._cut(*self._own_ids(parts), 0) for parts in rows]

@@ -28,13 +28,15 @@ class Encoder:
     self._lengths = lengths
 
   def __call__(self, questions):
-    """Returns the Encoded of Questions to answer."""
+    """Returns the Encoded of Questions to answer, packed."""
     most = self._lengths.max_query_length
     sizes = [len(self._tokenizer.encode(q.text)) for q in questions]
-    return [
-      batches.Encoded(self.features(question), size > most)
-      for question, size in zip(questions, sizes)
-    ]
+    return batches.pack(
+      [
+        batches.Encoded(self.features(question), size > most)
+        for question, size in zip(questions, sizes)
+      ]
+    )
 
   def features(self, question):
     """Returns the features of all windows of a Question."""

@@ -208,7 +208,7 @@ class SentenceTask(harness.Task):
 
   def encode(self, example, is_training):
     del is_training
-    (encoded,) = self.encoder()([example])
+    (encoded,) = self.encoder().encode_all([example])
     gold = self.gold_features(example)
     windows = [dict(window, **gold) for window in encoded.features]
     return encoded._replace(features=windows)

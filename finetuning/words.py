@@ -21,7 +21,7 @@ PADDING = {"label_ids": NO_LABEL, "word": NO_LABEL}
 PART_CHARACTERS = 1 << 16
 
 # A document or a part of it, without labels. words: strings, None once they
-# are encoded; spans: the words' characters [start, end) in `document`;
+# are encoded; spans: the words' characters [start, end) in `document`, pairs;
 # sentences: their words [first, last); offset: number of characters of the
 # whole document before this part.
 RawDocument = collections.namedtuple(
@@ -50,15 +50,29 @@ def passages(document):
   yield Passage(part, sentences, begin), 1
 
 
-def split_passage(passage, inner_punctuation):
-  """Returns the RawDocument of a Passage; see documents.words_of."""
-  document, sentences, offset = passage
-  if sentences is None:
-    sentences = documents.split_sentences(document)
-  text = document.text
-  spans, ranges = documents.split_words(text, sentences, inner_punctuation)
-  words = [text[start:end] for start, end in spans]
-  return RawDocument(document, words, spans, ranges, offset)
+def split_passages(passages, inner_punctuation):
+  """Returns the RawDocuments of Passages; see documents.split_words."""
+  texts = [document.text for document, _, _ in passages]
+  sentences = [
+    documents.split_sentences(p.document)
+    if p.sentences is None
+    else p.sentences
+    for p in passages
+  ]
+  words, spans, ends = documents.split_words(
+    texts, sentences, inner_punctuation
+  )
+  found, borders, begin = [], iter(ends.tolist()), 0
+  for (document, _, offset), own in zip(passages, sentences):
+    own_ends = [end - begin for end in itertools.islice(borders, len(own))]
+    size = own_ends[-1] if own else 0
+    place = slice(begin, begin + size)
+    ranges = list(zip([0] + own_ends, own_ends))
+    found.append(
+      RawDocument(document, words[place], spans[place], ranges, offset)
+    )
+    begin += size
+  return found
 
 
 def raw_documents(parsed):
@@ -100,19 +114,19 @@ class Encoder:
     self._inner_punctuation = inner_punctuation
 
   def __call__(self, parts):
-    """Returns the Encoded of parts; labels need their RawDocuments."""
-    parts = [
-      split_passage(part, self._inner_punctuation)
-      if isinstance(part, Passage)
-      else part
-      for part in parts
-    ]
+    """Returns the Encoded of parts, packed; labels need their RawDocuments."""
+    passages = [part for part in parts if isinstance(part, Passage)]
+    split = iter(split_passages(passages, self._inner_punctuation))
+    parts = [next(split) if isinstance(p, Passage) else p for p in parts]
     texts = [(part.words, part.sentences) for part in parts]
-    features = encode_all(texts, self._tokenizer, self._max_seq_length)
-    return [  # The words themselves would only be sent back.
-      batches.Encoded(windows, part=part._replace(words=None))
-      for part, windows in zip(parts, features)
+    counts, lengths, features = encode_all(
+      texts, self._tokenizer, self._max_seq_length
+    )
+    encoded = [  # The words themselves would only be sent back.
+      batches.Encoded(count, part=part._replace(words=None))
+      for part, count in zip(parts, counts)
     ]
+    return batches.pack_joined(encoded, lengths, features, {})
 
 
 def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
@@ -129,78 +143,118 @@ def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
     max_seq_length: largest S.
     label_ids: a number per word; None for none.
   """
-  text = words, sentences
-  return encode_all([text], tokenizer, max_seq_length, label_ids)[0]
+  _, lengths, features = encode_all(
+    [(words, sentences)], tokenizer, max_seq_length, label_ids
+  )
+  return batches.split(features, np.cumsum(lengths))
 
 
 def encode_all(texts, tokenizer, max_seq_length, label_ids=None):
-  """Returns the features of all windows of each text; see `encode`.
+  """Returns the features of all windows of texts, joined; see `encode`.
 
   Args:
     texts: (words, sentences) of each.
     tokenizer, max_seq_length: see `encode`.
     label_ids: a number per word of all texts; None for none.
+
+  Returns:
+    (number of windows of each text, S of each window, {feature: values of all
+    windows one after another}).
   """
   room = max_seq_length - 2  # [CLS] and [SEP]
   words = list(itertools.chain.from_iterable(words for words, _ in texts))
-  pieces = tokenizer.encode_each(words)
-  lengths = list(map(len, pieces))
-  if words and not 0 < min(lengths) <= max(lengths) <= room:
-    # At least one piece, so that each word gets a label.
-    pieces = [ids[:room] or [tokenizer.unk_id] for ids in pieces]
-    lengths = list(map(len, pieces))
-  windows, counts, begin = [], [], 0
-  for own_words, sentences in texts:
-    before = len(windows)
-    for first, last in sentences:
-      first, last = begin + first, begin + last
-      for window in batches.windows(lengths[first:last], room):
-        windows.append([first + number for number in window])
-    counts.append(len(windows) - before)
-    begin += len(own_words)
-  numbers = [np.arange(len(own_words)) for own_words, _ in texts]
-  found = iter(_features(tokenizer, pieces, numbers, label_ids, windows))
-  return [list(itertools.islice(found, count)) for count in counts]
+  ids, sizes = _fit(*tokenizer.encode_each(words), room, tokenizer.unk_id)
+  text_sizes = np.array([len(words) for words, _ in texts], np.int64)
+  text_begins = np.cumsum(text_sizes) - text_sizes
+  sentence_counts = [len(sentences) for _, sentences in texts]
+  sentences = np.array(
+    [pair for _, sentences in texts for pair in sentences], np.int64
+  ).reshape([-1, 2])
+  sentences += np.repeat(text_begins, sentence_counts)[:, None]
+  windows, counts = _windows(sentences, sizes, room)
+  values = {
+    "word": batches.ranges(np.zeros_like(text_sizes), text_sizes),
+    "label_ids": NO_LABEL if label_ids is None else label_ids,
+  }
+  before = np.append(0, np.cumsum(counts))
+  ends = before[np.cumsum(sentence_counts)]
+  return (
+    np.diff(ends, prepend=0).tolist(),
+    *_features(tokenizer, ids, sizes, values, windows),
+  )
 
 
-def _features(tokenizer, pieces, numbers, label_ids, windows):
-  """Returns the features of windows, all of them computed at once.
+def _fit(ids, sizes, room, unk_id):
+  """Returns ids and sizes of words with at least one piece, at most `room`.
+
+  With at least one piece, each word gets a label.
+  """
+  if not len(sizes) or 0 < sizes.min() <= sizes.max() <= room:
+    return ids, sizes
+  ends = np.cumsum(sizes)
+  rows = [
+    ids[end - size : end][:room].tolist() or [unk_id]
+    for size, end in zip(sizes, ends)
+  ]
+  fitted = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
+  return fitted, np.array(list(map(len, rows)), np.int32)
+
+
+def _windows(sentences, sizes, room):
+  """Returns int [windows, 4] of batches.Windows, and how many a sentence has.
 
   Args:
-    tokenizer, label_ids: see `encode_all`.
-    pieces: the ids of each word.
-    numbers: arrays of the words' numbers in their texts.
-    windows: a batches.Window each, as lists of words.
+    sentences: [first word, end) of each.
+    sizes: number of pieces of each word.
+    room: number of pieces of a window.
   """
-  if not windows:
-    return []
-  lengths = np.fromiter(map(len, pieces), np.int32, len(pieces))
-  begins = np.append(0, np.cumsum(lengths))  # The first piece of each word.
-  count = begins[-1]
-  ids = np.fromiter(itertools.chain.from_iterable(pieces), np.int32, count)
-  values = {"word": np.concatenate(numbers)}
-  values["label_ids"] = NO_LABEL if label_ids is None else label_ids
-  first, last, own, own_last = begins[np.array(windows)].T
-  sizes = last - first
-  ends = np.cumsum(sizes + 2)
+  begins = np.append(0, np.cumsum(sizes))
+  first, last = sentences.T
+  windows = np.stack([first, last, first, last], 1)
+  counts = np.ones(len(sentences), np.int64)
+  parts, done = [], 0
+  for number in np.flatnonzero(begins[last] - begins[first] > room):
+    begin = first[number]
+    own = sizes[begin : last[number]].tolist()
+    long = begin + np.array(batches.windows(own, room))
+    parts += [windows[done:number], long]
+    counts[number] = len(long)
+    done = number + 1
+  return np.concatenate(parts + [windows[done:]]), counts
+
+
+def _features(tokenizer, ids, sizes, values, windows):
+  """Returns (S of each window, features of all windows, joined).
+
+  Args:
+    tokenizer: see `encode`.
+    ids, sizes: of the words' pieces.
+    values: {feature: values of the words}.
+    windows: see `_windows`.
+  """
+  begins = np.append(0, np.cumsum(sizes))  # The first piece of each word.
+  first, last, own, own_last = begins[windows].T
+  lengths = last - first
+  ends = np.cumsum(lengths + 2)
+  total = ends[-1] if len(ends) else 0
   # Where the pieces of the windows come from, and where they go.
-  origin = batches.ranges(first, sizes)
-  place = batches.ranges(ends - sizes - 1, sizes)
-  is_own = origin >= np.repeat(own, sizes)
-  is_own &= origin < np.repeat(own_last, sizes)
+  origin = batches.ranges(first, lengths)
+  place = batches.ranges(ends - lengths - 1, lengths)
+  is_own = origin >= np.repeat(own, lengths)
+  is_own &= origin < np.repeat(own_last, lengths)
   found = {
-    "input_ids": np.full(ends[-1], tokenizer.sep_id, np.int32),
-    "input_mask": np.ones(ends[-1], np.int32),
-    "segment_ids": np.zeros(ends[-1], np.int32),
+    "input_ids": np.full(total, tokenizer.sep_id, np.int32),
+    "input_mask": np.ones(total, np.int32),
+    "segment_ids": np.zeros(total, np.int32),
   }
-  found["input_ids"][ends - sizes - 2] = tokenizer.cls_id
+  found["input_ids"][ends - lengths - 2] = tokenizer.cls_id
   found["input_ids"][place] = ids[origin]
   for name, value in values.items():
-    of_pieces = np.full(count, NO_LABEL, np.int32)
+    of_pieces = np.full(begins[-1], NO_LABEL, np.int32)
     of_pieces[begins[:-1]] = value
-    found[name] = np.full(ends[-1], NO_LABEL, np.int32)
+    found[name] = np.full(total, NO_LABEL, np.int32)
     found[name][place] = np.where(is_own, of_pieces[origin], NO_LABEL)
-  return batches.split(found, ends)
+  return lengths + 2, found
 
 
 def join_windows(count, windows, names):
@@ -244,7 +298,9 @@ def entities(example, labels, probabilities, untyped):
       continue
     for first, last, kind in metrics.entity_spans(own):
       first, last = begin + first, begin + last
-      start, stop = example.spans[first][0], example.spans[last - 1][1]
+      start, stop = map(
+        int, (example.spans[first][0], example.spans[last - 1][1])
+      )
       found.append(
         entity_files.Entity(
           example.offset + start,

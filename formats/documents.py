@@ -5,20 +5,23 @@ All spans are half-open and count characters of the document's text, which stays
 as it is. Time is linear in the length of ordinary text.
 """
 
-import bisect
 import collections
-import functools
-import re
+import sys
 import unicodedata
+
+import numpy as np
 
 from formats import splitting
 
 # `title` is None or the beginning of the text.
 Document = collections.namedtuple("Document", "id text title")
 
-_PLAIN = re.compile("[ -~]+")  # Visible ASCII characters and blanks.
 # These separate words, although Unicode does not class them as white space.
 _ZERO_WIDTH_SPACES = "\u200b\ufeff"
+# Kinds of characters. Marks join the character before them; other characters
+# are visible.
+_BLANK, _MARK, _LETTER, _OTHER = 1, 2, 3, 4
+_KINDS = np.zeros(sys.maxunicode + 1, np.uint8)  # By code point; 0: not asked.
 
 
 def split_sentences(document):
@@ -35,8 +38,8 @@ def split_sentences(document):
   ]
 
 
-def words_of(text, start, end, inner_punctuation=""):
-  """Returns the (start, end) spans of the words in text[start:end], in order.
+def split_words(texts, sentences, inner_punctuation=""):
+  """Splits the sentences of texts into words, all at once.
 
   A word is a run of letters and digits, or one other visible character; a
   character of `inner_punctuation` between two letters or digits does not end
@@ -45,59 +48,88 @@ def words_of(text, start, end, inner_punctuation=""):
   conll.inner_punctuation returns.
 
   "IL-2 (0.5)" -> IL - 2 ( 0 . 5 ), with "-./" -> IL-2 ( 0.5 )
-  """
-  invisible = _find_invisible(text[start:end])
-  pattern = _word_pattern(inner_punctuation, *invisible)
-  return [match.span() for match in pattern.finditer(text, start, end)]
 
-
-def split_words(text, sentences, inner_punctuation=""):
-  """Returns the words of sentences as words_of does, but for all at once.
+  Args:
+    texts: strings.
+    sentences: the (start, end) spans of each text's sentences, in order.
+    inner_punctuation: characters.
 
   Returns:
-    (spans of the words, (first word, end) of each sentence).
+    (words of all texts, their [start, end) as int32 [words, 2], number of words
+    up to the end of each sentence of all texts).
   """
-  spans, ends = [], []
-  borders = zip(sentences, sentences[1:])
-  if any(before[1] == after[0] for before, after in borders):
-    for start, end in sentences:  # A word might go on in the next one.
-      spans += words_of(text, start, end, inner_punctuation)
-      ends.append(len(spans))
-  elif sentences:  # With white space between them.
-    begin, end = sentences[0][0], sentences[-1][1]
-    spans = words_of(text, begin, end, inner_punctuation)
-    ends = [bisect.bisect_left(spans, (end,)) for _, end in sentences]
-  return spans, list(zip([0] + ends, ends))
+  pairs = [(text, span) for text, own in zip(texts, sentences) for span in own]
+  parts = [text[start:end] for text, (start, end) in pairs]
+  codes = np.frombuffer(
+    "\n".join(parts).encode("utf-32-le", "surrogatepass"), np.uint32
+  )
+  is_inside, is_first = _find_words(codes, inner_punctuation)
+  is_last = is_inside.copy()
+  is_last[:-1] &= is_first[1:] | ~is_inside[1:]
+  first, last = np.flatnonzero(is_first), np.flatnonzero(is_last)
+  sizes = np.array(list(map(len, parts)), np.int64)
+  begins = np.cumsum(sizes + 1) - (sizes + 1)
+  ends = np.searchsorted(first, begins + sizes)
+  origins = np.array([start for _, (start, _) in pairs], np.int64)
+  shifts = np.repeat(origins - begins, np.diff(ends, prepend=0))
+  spans = np.empty([len(first), 2], np.int32)
+  spans[:, 0], spans[:, 1] = first + shifts, last + shifts + 1
+  return _cut(codes[is_inside], last - first + 1), spans, ends
 
 
-def _find_invisible(text):
-  """Returns (joined, blank) characters of a text, as sorted strings.
-
-  The joined ones belong to the character before them: combining marks, soft
-  hyphens, joiners. The blank ones are control characters and zero-width spaces.
-  """
-  joined, blank = [], []
-  for character in sorted(set(_PLAIN.sub("", text))):
-    category = unicodedata.category(character)
-    if category == "Cc" or character in _ZERO_WIDTH_SPACES:
-      blank.append(character)
-    elif category[0] == "M" or category == "Cf":
-      joined.append(character)
-  return "".join(joined), "".join(blank)
-
-
-@functools.lru_cache(maxsize=1000)
-def _word_pattern(inner_punctuation, joined, blank):
-  """Returns the compiled pattern of a word; see _find_invisible."""
-  letter = r"[^\W_]"
-  run, inner = letter + "+", []
+def _find_words(codes, inner_punctuation):
+  """Returns which characters are inside of words, and which begin one."""
+  kinds = _kinds_of(codes)
+  bases = kinds  # The kind of the character that marks belong to.
+  is_mark = kinds == _MARK
+  if is_mark.any():
+    places = np.where(is_mark, 0, np.arange(len(kinds)))
+    bases = kinds[np.maximum.accumulate(places)]
+  before = np.full_like(kinds, _BLANK)
+  before[1:] = bases[:-1]
+  is_letter = kinds == _LETTER
+  goes_on = is_letter & (before == _LETTER)
   if inner_punctuation:
-    inner.append("[%s](?=%s)" % (re.escape(inner_punctuation), letter))
-  if joined:
-    inner.append("[%s]" % re.escape(joined))
-  if inner:
-    run += "(?:(?:%s)%s*)*" % ("|".join(inner), letter)
-  other = r"(?:_|[^\w\s%s])" % re.escape(joined + blank)
-  if joined:
-    other += "[%s]*" % re.escape(joined)
-  return re.compile("%s|%s" % (run, other))
+    is_inner = np.isin(codes, list(map(ord, inner_punctuation)))
+    is_inner &= (kinds == _OTHER) & (before == _LETTER)
+    is_inner[:-1] &= is_letter[1:]
+    is_inner[-1:] = False
+    goes_on |= is_inner
+    goes_on[1:] |= is_inner[:-1]
+  # A mark on nothing is not visible.
+  is_inside = np.where(is_mark, before, kinds) >= _LETTER
+  goes_on |= is_mark
+  return is_inside, is_inside & ~goes_on
+
+
+def _cut(codes, sizes):
+  """Returns the words with these characters and sizes, as strings."""
+  if not len(sizes):
+    return []
+  # A line feed, which no word has, separates the words.
+  borders = np.cumsum(sizes + 1)[:-1] - 1
+  is_character = np.ones(len(codes) + len(borders), bool)
+  is_character[borders] = False
+  joined = np.full(len(is_character), ord("\n"), np.uint32)
+  joined[is_character] = codes
+  return joined.tobytes().decode("utf-32-le", "surrogatepass").split("\n")
+
+
+def _kinds_of(codes):
+  """Returns the kinds of characters by their code points."""
+  kinds = _KINDS[codes]
+  if not kinds.all():
+    new = np.unique(codes[kinds == 0])
+    _KINDS[new] = [_kind(chr(code)) for code in new.tolist()]
+    kinds = _KINDS[codes]
+  return kinds
+
+
+def _kind(character):
+  category = unicodedata.category(character)
+  is_control = category == "Cc" or character in _ZERO_WIDTH_SPACES
+  if character.isspace() or is_control:
+    return _BLANK
+  if category[0] == "M" or category == "Cf":
+    return _MARK
+  return _LETTER if character.isalnum() else _OTHER

@@ -10,8 +10,8 @@ import re
 from segtok import segmenter
 
 # Brackets, and possible ends of a sentence: a terminal, a quote, brackets and
-# white space, or a blank line. The latter is segtok's own pattern, but it begins
-# with a fixed set of characters, for speed.
+# white space, or a blank line. segtok's own pattern of ends does not begin with
+# a fixed set of characters, and is slower.
 _MARKS = re.compile(
   r"[()\[\]]|[%s\n](?:(?<!\n)['\u2019\"\u201D]?[\])]*\s+|(?<=\n)\n+)"
   % segmenter.SENTENCE_TERMINALS

@@ -9,6 +9,7 @@ same shape in all examples. `input_ids` is always present and defines S.
 """
 
 import collections
+import itertools
 
 import numpy as np
 
@@ -27,6 +28,9 @@ Encoded = collections.namedtuple(
   "features truncated expected_unknown part",
   defaults=(False, 0, None),
 )
+
+# The Encoded of a block of examples, see `pack`.
+Packed = collections.namedtuple("Packed", "encoded lengths pieces others")
 
 # Words [first, last), of which [own, own_last) get their predictions here.
 Window = collections.namedtuple("Window", ["first", "last", "own", "own_last"])
@@ -65,6 +69,69 @@ def split(values, ends):
     {name: value[begin:end] for name, value in values.items()}
     for begin, end in zip([0] + ends, ends)
   ]
+
+
+def pack(encoded):
+  """Returns the Encoded of a block as Packed, which `unpack` takes.
+
+  Workers send it, as pickling the many small arrays of windows would take
+  longer than encoding does.
+  """
+  windows = [window for e in encoded for window in e.features]
+  pieces, others = {}, {}
+  for name, value in windows[0].items() if windows else ():
+    values = [window[name] for window in windows]
+    if is_padded(value):
+      pieces[name] = np.concatenate(values)
+    else:
+      others[name] = np.stack(values)
+  lengths = [len(window["input_ids"]) for window in windows]
+  counted = [e._replace(features=len(e.features)) for e in encoded]
+  return pack_joined(counted, np.array(lengths, np.int32), pieces, others)
+
+
+def pack_joined(counted, lengths, pieces, others):
+  """Does what `pack` does with arrays that are joined already.
+
+  Args:
+    counted: Encoded with the number of windows as features.
+    lengths: number of pieces of each window.
+    pieces: {name: values of the pieces of all windows}.
+    others: {name: values of all windows}.
+  """
+  small = {name: _shrink(values) for name, values in pieces.items()}
+  return Packed(counted, lengths, small, others)
+
+
+def unpack(packed):
+  """Returns the list of Encoded that was packed."""
+  size = packed.lengths.sum()
+  pieces = {name: _grow(value, size) for name, value in packed.pieces.items()}
+  windows = split(pieces, np.cumsum(packed.lengths))
+  for name, values in packed.others.items():
+    for window, value in zip(windows, values):
+      window[name] = value
+  rest = iter(windows)
+  return [
+    e._replace(features=list(itertools.islice(rest, e.features)))
+    for e in packed.encoded
+  ]
+
+
+def _shrink(values):
+  """Returns int32 values as a number if all are equal, or int16 if they fit."""
+  low, high = (values.min(), values.max()) if len(values) else (0, 0)
+  if low == high:
+    return int(low)
+  fits = -(1 << 15) <= low and high < 1 << 15
+  return values.astype(np.int16) if fits else values
+
+
+def _grow(value, size):
+  """Returns the int32 values that `_shrink` made smaller."""
+  if isinstance(value, int):
+    return np.full(size, value, np.int32)
+  return value.astype(np.int32, copy=False)
 
 
 def ranges(begins, sizes):

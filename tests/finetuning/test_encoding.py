@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of finetuning/encoding.py, and of what workers get of each task."""
 
+import functools
 import subprocess
 import sys
 
-import numpy as np
-
 from common import processes
-from finetuning import encoding
 from finetuning import words
 from formats import documents
 from tests.helpers import REPO
@@ -19,7 +17,8 @@ MODULES = "encoding marked_texts question_windows words".split()
 def plain(value):
   """Returns Encoded with lists in place of arrays."""
   rows = [{k: v.tolist() for k, v in w.items()} for w in value.features]
-  return value._replace(features=rows)
+  spans = value.part.spans.tolist()
+  return value._replace(features=rows, part=value.part._replace(spans=spans))
 
 
 def test_workers_need_no_tensorflow():
@@ -35,27 +34,7 @@ def test_a_worker_encodes_as_this_process_does(tokenizer):
     words.Passage(documents.Document("x", text, None), None, 0)
     for text in texts
   ]
-  (found,) = processes.ordered_map(encoding.Packer, [encode], [passages], 1)
-  expected = encode(passages)
+  (found,) = processes.ordered_map(functools.partial, [encode], [passages], 1)
+  found, expected = batches.unpack(found), batches.unpack(encode(passages))
   assert [len(e.features) for e in expected][1] == 0
-  assert list(map(plain, encoding.unpack(found))) == list(map(plain, expected))
-
-
-def test_packing_keeps_every_kind_of_feature():
-  encoded = [
-    batches.Encoded(
-      [
-        {
-          "input_ids": np.arange(size, dtype=np.int32),
-          "label_id": np.array(size, np.int32),
-          "gold": np.array([size, 0.5], np.float32),
-        }
-        for size in sizes
-      ],
-      truncated=len(sizes) > 1,
-    )
-    for sizes in ([3], [], [2, 5])
-  ]
-  packed = encoding.Packer(lambda parts: parts)(encoded)
-  assert list(map(plain, encoding.unpack(packed))) == list(map(plain, encoded))
-  assert encoding.unpack(encoding.Packer(lambda parts: [])([])) == []
+  assert list(map(plain, found)) == list(map(plain, expected))

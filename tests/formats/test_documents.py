@@ -3,6 +3,8 @@
 
 import gzip
 import os
+import random
+import re
 
 import pytest
 
@@ -88,14 +90,21 @@ WORDS = [
 ]
 
 
+def words_of(text, start, end, inner=""):
+  """Returns the (start, end) spans of the words of a sentence of a text."""
+  words, spans, ends = documents.split_words([text], [[(start, end)]], inner)
+  assert [text[a:b] for a, b in spans] == words and ends == [len(words)]
+  return list(map(tuple, spans.tolist()))
+
+
 @pytest.mark.parametrize(("text", "inner", "words", "why"), WORDS)
 def test_words_are_split_as_in_the_corpora(text, inner, words, why):
-  found = documents.words_of(text, 0, len(text), inner)
+  found = words_of(text, 0, len(text), inner)
   assert " ".join(text[start:end] for start, end in found) == words, why
 
 
 def test_words_come_from_the_given_part_only():
-  assert documents.words_of("ab-cd ef", 1, 7, "-") == [(1, 5), (6, 7)]
+  assert words_of("ab-cd ef", 1, 7, "-") == [(1, 5), (6, 7)]
 
 
 def abstracts(shared, source):
@@ -124,19 +133,34 @@ def test_sentences_of_real_abstracts_cover_all_their_characters(shared):
     assert not document.text[end:].strip()
 
 
-@pytest.mark.parametrize(
-  "text, why",
-  [
-    ("One IL-2 cell. It grew\u200b on. (No)", "white space between sentences"),
-    ("ab.-" * 6000, "a sentence that is cut within a word"),
-    (" ", "no sentence"),
-  ],
+LETTER = r"[^\W_]"
+# An independent account of a word, where marks are \u0301 and controls \0.
+WORD = (
+  rf"{LETTER}+(?:(?:[-.](?={LETTER})|\u0301){LETTER}*)*|"
+  r"(?:_|[^\w\s\u0301\0])\u0301*"
 )
-def test_sentences_split_together_have_the_words_of_each(text, why):
-  spans = documents.split_sentences(documents.Document("x", text, None))
-  found, ranges = documents.split_words(text, spans, "-")
-  expected = [documents.words_of(text, *span, "-") for span in spans]
-  assert [found[first:end] for first, end in ranges] == expected, why
+
+
+def test_sentences_of_many_texts_have_the_words_of_each():
+  for seed in range(300):
+    draw = random.Random(seed)
+    texts = [
+      "".join(
+        draw.choices("aB1-._(\u03b1 \n\u0301\0\ud800", k=draw.randrange(12))
+      )
+      for _ in range(draw.randrange(4))
+    ]
+    cuts = [sorted(draw.choices(range(len(t) + 1), k=4)) for t in texts]
+    sentences = [[(a, b), (b, c), (c, d)] for a, b, c, d in cuts]
+    words, spans, ends = documents.split_words(texts, sentences, "-.")
+    expected, counts = [], []
+    for text, own in zip(texts, sentences):
+      for start, end in own:
+        for match in re.compile(WORD).finditer(text, start, end):
+          expected.append((match.group(), *match.span()))
+        counts.append(len(expected))
+    found = [(word, *span) for word, span in zip(words, spans.tolist())]
+    assert (found, ends.tolist()) == (expected, counts), texts
 
 
 def test_words_of_real_abstracts_equal_those_of_their_corpus(shared):
@@ -147,7 +171,7 @@ def test_words_of_real_abstracts_equal_those_of_their_corpus(shared):
   found = [
     "\n".join(
       document.text[start:end]
-      for start, end in documents.words_of(
+      for start, end in words_of(
         document.text, 0, len(document.text), conll.inner_punctuation(corpus)
       )
     )

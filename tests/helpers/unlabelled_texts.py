@@ -40,10 +40,12 @@ def written(task, parts, outputs):
 
 
 def encode_letters(parts):
-  """Returns the Encoded of strings: a window per word, with its letters."""
-  return [
-    batches.Encoded(
-      [{"input_ids": np.full([len(w)], 5, np.int32)} for w in part.split()]
-    )
-    for part in parts
-  ]
+  """Returns the Packed of strings: a window per word, with its letters."""
+  return batches.pack(
+    [
+      batches.Encoded(
+        [{"input_ids": np.full([len(w)], 5, np.int32)} for w in part.split()]
+      )
+      for part in parts
+    ]
+  )

@@ -13,6 +13,7 @@ from finetuning import marked_texts
 import run_re
 from tests.helpers import tiny
 from tests.helpers.unlabelled_texts import parts_of
+from training import batches
 
 BIOBERT_TRAIN = "@GENE$ causes @DISEASE$.\t1\nNo @GENE$ in @DISEASE$.\t0\n"
 BIOBERT_TEST = "index\tsentence\tlabel\n0\t@GENE$ and @DISEASE$.\t1\n"
@@ -140,7 +141,8 @@ def test_generic_corpus_needs_no_marks(tokenizer, caplog):
 
 def encoded(task, sentence):
   """Returns the Encoded of an unlabelled sentence."""
-  (found,) = task.encoder()(parts_of(task, sentence.encode("utf-8"), "x"))
+  packed = task.encoder()(parts_of(task, sentence.encode("utf-8"), "x"))
+  (found,) = batches.unpack(packed)
   return found
 
 

@@ -151,3 +151,32 @@ def test_windows_to_predict_are_batched_by_length_within_pools():
   assert numbers(features, 2, pool=3) == [[1, 2], [0], [3, 4]]
   assert numbers(features, 2, tokens=15) == [[1], [3], [4, 2, 0]]
   assert numbers([], 2) == []
+
+
+def test_packing_keeps_every_kind_of_feature():
+  encoded = [
+    batches.Encoded(
+      [
+        {
+          "input_ids": np.arange(size, dtype=np.int32),
+          "large": np.arange(size, dtype=np.int32) + 40000,
+          "equal": np.full([size], -1, np.int32),
+          "label_id": np.array(size, np.int32),
+          "gold": np.array([size, 0.5], np.float32),
+        }
+        for size in sizes
+      ],
+      truncated=len(sizes) > 1,
+    )
+    for sizes in ([3], [], [2, 5])
+  ]
+  found = batches.unpack(batches.pack(encoded))
+  assert [e.truncated for e in found] == [False, False, True]
+  for one, other in zip(found, encoded):
+    assert len(one.features) == len(other.features)
+    for window, expected in zip(one.features, other.features):
+      assert list(window) == list(expected)
+      for name, value in expected.items():
+        assert np.array_equal(window[name], value), name
+        assert window[name].dtype == value.dtype, name
+  assert batches.unpack(batches.pack([])) == []
