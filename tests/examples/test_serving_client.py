@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from exporting import forms
 from exporting import model_folders
 import run_dc
 import run_ner
+import run_nli
+import run_re
 import run_sts
 from tests.helpers import REPO
 from tests.helpers import tiny
@@ -45,7 +48,14 @@ TASKS = {
     {"train_step": 2, "task_name": "biosses", "predict_format": "jsonl"},
     "no fever\tThe lung.\n",
   ),
+  "re": (
+    run_re,
+    "@GENE$ causes @DISEASE$.\t1\nNo @GENE$ in @DISEASE$.\t0\n",
+    {"train_step": 2, "task_name": "gad", "predict_format": "jsonl"},
+    "The @GENE$ was seen with @DISEASE$.\nNo @CHEM-GENE$ was seen.\n",
+  ),
 }
+PAIRS = (("no fever", "The lung has fever."), ("The @GENE$.", "asthma"))
 
 
 class Served:
@@ -116,7 +126,26 @@ def folder(tmp_path_factory):
     source = model_folders.load(str(place / "output"))
     target = forms.Target(str(place / "x"), 1, False)
     forms.export_model("saved_model", source, target)
+  infer_with(root / "re", root / "nli")
   return root
+
+
+def infer_with(trained, place):
+  """Makes a folder for inference from one for another task of classes."""
+  shutil.copytree(str(trained), str(place))
+  for folder in (place / "output", place / "x" / "1" / "assets.extra"):
+    learned = {"labels": ["no", "yes"], "task": "nli"}
+    (folder / "task.json").write_text(json.dumps(learned))
+  lines = ["%s\t%s\n" % pair for pair in PAIRS]
+  (place / "new.txt").write_text("".join(lines))
+  tiny.run(
+    run_nli,
+    place,
+    bioalbert_dir=str(place / "output"),
+    predict_file=str(place / "new.txt"),
+    predict_format="jsonl",
+    do_train=False,
+  )
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +153,7 @@ def url(folder):
   """The address of a server of all models."""
   models = {
     "/v1/models/%s:predict" % task: Served(str(folder / task / "x" / "1"))
-    for task in TASKS
+    for task in [*TASKS, "nli"]
   }
   with server(models) as address:
     yield address
@@ -168,15 +197,27 @@ def test_the_client_finds_the_entities_of_run_ner(folder, url):
   assert found == expected
 
 
-def test_the_client_returns_the_probabilities_of_run_dc(folder, url):
-  place = folder / "dc"
-  found = client(
-    place / "x" / "1" / "assets.extra", url + "dc:predict", TASKS["dc"][3]
-  )
+@pytest.mark.parametrize(
+  "task, texts",
+  [
+    ("dc", TASKS["dc"][3]),
+    ("re", TASKS["re"][3]),
+    ("nli", "".join("%s ||| %s\n" % pair for pair in PAIRS)),
+  ],
+  ids=["dc", "re", "nli"],
+)
+def test_the_client_returns_the_probabilities_of_the_program(
+  folder, url, task, texts
+):
+  place = folder / task
+  extra = place / "x" / "1" / "assets.extra"
+  found = client(extra, url + task + ":predict", texts)
   expected = written(place, "new.predictions.jsonl")
   assert len(found) == len(expected) == 2
   for a, b in zip(found, expected):
-    assert (a["id"], a["text"]) == (b["id"], b["sentence"])
+    assert a["id"] == b["id"]
+    assert a["text"].startswith(b.get("sentence", b.get("sentence1")))
+    assert set(a["answer"]) == {key[2:-1] for key in b if key[1:2] == "("}
     for label, p in a["answer"].items():
       assert p == pytest.approx(b["p(%s)" % label], abs=1e-5)
 
