@@ -78,8 +78,9 @@ def _with_alternatives(sentence, alternatives):
   alternative belongs to the mentions that it overlaps; one that overlaps none
   counts as a stray.
   """
-  spans = documents.words_of(sentence.text, 0, len(sentence.text))
-  starts, ends = [start for start, _ in spans], [end for _, end in spans]
+  whole = [(0, len(sentence.text))]
+  _, spans, _ = documents.split_words([sentence.text], [whole])
+  starts, ends = spans.T.tolist()
 
   def words(mention):
     covered = tagging.words_in(mention.spans, starts, ends)

@@ -3,7 +3,7 @@
 
 The rules, each of which is counted:
 
-- Words are split as in BioBERT's files (documents.words_of). A mention that
+- Words are split as in BioBERT's files (documents.split_words). A mention that
   begins or ends within a word covers the whole word.
 - Of mentions that share a word, the longest is kept, then the first.
 - A sentence that ends within a mention is joined with the next one.
@@ -48,19 +48,23 @@ def tag(document, types=None, typed=False, sentences=None, dropped=None):
     sentences = documents.split_sentences(document)
   sentences, crossing = annotated.joined_sentences(sentences, mentions)
   counts["across sentences"] += crossing
-  words = [
-    documents.words_of(document.text, start, end) for start, end in sentences
-  ]
-  flat = [span for sentence in words for span in sentence]
-  labels = ["O"] * len(flat)
-  for mention, covered in _chosen(mentions, flat, counts, dropped):
+  words, spans, ends = documents.split_words([document.text], [sentences])
+  places = spans.T.tolist()
+  labels = ["O"] * len(words)
+  for mention, covered in _chosen(mentions, *places, counts, dropped):
     kind = mention.type if types is None else types[mention.type]
     ending = "-" + kind if typed else ""
     labels[covered[0]] = "B" + ending
     for i in covered[1:]:
       labels[i] = "I" + ending
     counts["mentions"] += 1
-  return _sentences(document, words, labels), counts
+  columns = words, places[0], labels
+  found = [
+    examples.Tagged(document.id, *(column[begin:end] for column in columns))
+    for begin, end in zip([0, *ends], ends)
+    if begin < end
+  ]
+  return found, counts
 
 
 def words_in(spans, starts, ends):
@@ -108,10 +112,11 @@ def _wanted(document, types, counts):
   return wanted
 
 
-def _chosen(mentions, words, counts, dropped):
-  """Returns (mention, indices of its words) of the mentions to label."""
-  starts = [start for start, _ in words]
-  ends = [end for _, end in words]
+def _chosen(mentions, starts, ends, counts, dropped):
+  """Returns (mention, indices of its words) of the mentions to label.
+
+  `starts` and `ends` are the offsets of all words.
+  """
   taken, chosen = set(), []
   for mention in sorted(mentions, key=_longest_first):
     covered = words_in(mention.spans, starts, ends)
@@ -135,20 +140,3 @@ def _chosen(mentions, words, counts, dropped):
 def _longest_first(mention):
   start, end = annotated.extent(mention)
   return start - end, start
-
-
-def _sentences(document, words, labels):
-  """Returns the examples.Tagged of the sentences that have words."""
-  tagged, position = [], 0
-  for spans in words:
-    if spans:
-      tagged.append(
-        examples.Tagged(
-          document.id,
-          [document.text[start:end] for start, end in spans],
-          [start for start, _ in spans],
-          labels[position : position + len(spans)],
-        )
-      )
-    position += len(spans)
-  return tagged
