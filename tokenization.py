@@ -52,8 +52,9 @@ _UNKNOWN_WORD = "[UNK]"  # WordPiece's piece for a word outside the vocabulary
 _MAX_FILE = 1 << 26  # bytes of a vocabulary; the largest known has 5 MB
 _MAX_WORD = 200  # in characters; longer words are unknown, as in BERT
 _MAX_CACHED = 100  # in characters; longer texts rarely repeat
-_MAX_WORDS = 1 << 18  # cached by encode_words: about 40 MB
+_MAX_WORDS = 1 << 18  # cached for many at a time: about 40 MB
 _MAX_PIECES = 1 << 21  # of these words
+_MAX_CHARACTERS = 1 << 24  # of these words
 _SEPARATORS = "/\u2014\u2015"  # Slash and long dashes separate words: "mg/kg".
 _OPENING, _CLOSING = "([{", ")]}"
 # Repetition gives a word several segmentations with the same score: "rr" "r"
@@ -817,6 +818,7 @@ class _PieceTable:
 
   def _clear(self):
     self._numbers = _Numbering()
+    self._characters = 0  # Of all words.
     # Of each word: the number of its pieces, and the place of the first one in
     # `_ids`.
     self._sizes = np.zeros(0, np.int32)
@@ -832,7 +834,11 @@ class _PieceTable:
 
   def _limit(self):
     """Empties the table if it is full."""
-    if len(self._numbers) > _MAX_WORDS or len(self._ids) > _MAX_PIECES:
+    if (
+      len(self._numbers) > _MAX_WORDS
+      or len(self._ids) > _MAX_PIECES
+      or self._characters > _MAX_CHARACTERS
+    ):
       self._clear()
 
   def _number(self, words):
@@ -847,6 +853,7 @@ class _PieceTable:
   def _add(self, words):
     """Adds new words; returns their ids, and which are a word's first."""
     id_lists = self._encode(words)
+    self._characters += sum(map(len, words))
     sizes = np.array(list(map(len, id_lists)), np.int32)
     ids = np.fromiter(itertools.chain.from_iterable(id_lists), np.int32)
     begins = np.cumsum(sizes) - sizes

@@ -684,6 +684,31 @@ def test_the_cache_of_encode_all_is_bounded(char_file, monkeypatch):
     assert len(tokenizer._words._numbers) <= 10 + 12
 
 
+@pytest.mark.parametrize(
+  "limit, most", [("_MAX_WORDS", 10), ("_MAX_PIECES", 30)]
+)
+def test_the_cache_of_encode_each_is_bounded(
+  char_file, monkeypatch, limit, most
+):
+  monkeypatch.setattr(tokenization, limit, most)
+  tokenizer = tokenization.FullTokenizer(None, True, char_file)
+  for begin in range(0, 300, 6):
+    words = ["a%d" % i for i in range(begin, begin + 6)]
+    ids, _ = tokenizer.encode_each(words)
+    assert ids.tolist() == sum(map(tokenizer.encode, words), [])
+    assert 0 < len(tokenizer._pieces._numbers) <= 10 + 6
+
+
+def test_long_words_of_few_pieces_do_not_stay_in_the_cache(
+  char_file, monkeypatch
+):
+  monkeypatch.setattr(tokenization, "_MAX_CHARACTERS", 1000)
+  tokenizer = tokenization.FullTokenizer(None, True, char_file)
+  for i in range(1, 20):
+    tokenizer.encode_each(["\u4e2d" * 300 + "a" * i])
+    assert sum(map(len, tokenizer._pieces._numbers)) <= 1000 + 320
+
+
 def words_of(tokenizer, text):
   """Returns the words of a text according to encode_words."""
   found, words = tokenizer.encode_words([text]), []
