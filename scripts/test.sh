@@ -9,7 +9,7 @@
 #   --                pass the rest to pytest, which chooses the tests:
 #                     scripts/test.sh tf2 -- -k metrics
 #
-# First creates the environments (scripts/setup.sh --dev), all at a time. Prints
+# First creates the environments (scripts/setup.sh --dev), all at once. Prints
 # the ten slowest tests of each TensorFlow. The first TensorFlow runs all tests;
 # the others leave out those marked "once", which are slow and do not depend on
 # it. Folders that need no TensorFlow are tested on the first and the last only,
@@ -49,7 +49,8 @@ skip_missing() {
   TENSORFLOWS=$found
 }
 
-# Sets up all environments at a time, as pip mostly waits; test_on sees which of them failed.
+# Sets up all environments at once, as pip mostly waits; test_on sees which of
+# them failed.
 set_up() {
   # shellcheck disable=SC2086  # A line for each is intended.
   printf '%s\n' $TENSORFLOWS |
