@@ -80,6 +80,7 @@ class Reader:
         waiting.append(block)
         yield [item.part for item in block]
 
+    # partial makes the encoder itself the function of each worker.
     results = processes.ordered_map(
       functools.partial, [self._task.encoder()], tasks(), self._num_workers
     )

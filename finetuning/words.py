@@ -298,9 +298,8 @@ def entities(example, labels, probabilities, untyped):
       continue
     for first, last, kind in metrics.entity_spans(own):
       first, last = begin + first, begin + last
-      start, stop = map(
-        int, (example.spans[first][0], example.spans[last - 1][1])
-      )
+      start = int(example.spans[first][0])
+      stop = int(example.spans[last - 1][1])
       found.append(
         entity_files.Entity(
           example.offset + start,

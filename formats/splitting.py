@@ -181,8 +181,10 @@ def _joined(segments):
 
 def _is_joined(segment, terminal, following):
   """Returns whether segtok joins what stands around a terminal."""
-  if segment[-1:].isspace() or terminal[0] != ".":
-    return segment[-1:].isspace()
+  if segment[-1:].isspace():
+    return True
+  if terminal[0] != ".":
+    return False
   # The last characters decide, unless all of them are digits.
   tail = 0 if segment.isdecimal() else max(0, len(segment) - _ABBREVIATED)
   if segmenter.ABBREVIATIONS.search(segment, tail):
