@@ -24,6 +24,8 @@ from tests.helpers import REPO
 from tests.helpers import archive_files
 from tests.helpers import corpus_files
 
+pytestmark = pytest.mark.once
+
 SCRIPT = os.path.join(REPO, "scripts", "download.sh")
 PAGE = "https://example.org/corpus"
 DRIVE_ID = "drive-file-of-twenty-five-characters"
@@ -110,8 +112,6 @@ from common.data_sets import DataSet, File
 from common.weights import Weights
 from scripts import download
 from tests.scripts import test_download
-
-pytestmark = pytest.mark.once
 
 test_download.lead_drive_to({address!r})
 download.main(download.parse_arguments(), {rows!r})
