@@ -10,6 +10,7 @@ from concurrent import futures
 import contextlib
 import functools
 import gc
+import itertools
 from multiprocessing import connection
 import os
 import signal
@@ -47,30 +48,28 @@ def ordered_map(make, arguments, tasks, num_workers):
       yield function(task)
     return
   tasks = enumerate(tasks)
-  with _workers(num_workers, make, arguments) as idle:
-    busy, done, turn = {}, {}, 0  # Worker -> task, task -> (result, error).
+  with _workers(num_workers, make, arguments) as workers:
+    # {worker: its tasks}: one at work, and one to go on with at once.
+    busy = {worker: [] for worker in workers}
+    done, turn, ahead = {}, 0, 0  # {task: (result, error)}.
     while True:
-      while idle and len(busy) + len(done) < 2 * num_workers:
-        number, task = next(tasks, (None, None))
-        if number is None:
-          break
-        worker = idle.pop()
+      for number, task in itertools.islice(tasks, 2 * num_workers - ahead):
+        worker = min(workers, key=lambda w: len(busy[w]))
         with _death_explained(num_workers):
           worker.send(task)
-        busy[worker] = number
-      if turn in done:
-        result, error = done.pop(turn)
-        if error is not None:
-          raise error
-        turn += 1
-        yield result
-      elif busy:
-        for worker in connection.wait(list(busy)):
-          with _death_explained(num_workers):
-            done[busy.pop(worker)] = worker.recv()
-          idle.append(worker)
-      else:
+        busy[worker].append(number)
+        ahead += 1
+      if not ahead:
         return
+      while turn not in done:
+        for worker in connection.wait([w for w in workers if busy[w]]):
+          with _death_explained(num_workers):
+            done[busy[worker].pop(0)] = worker.recv()
+      result, error = done.pop(turn)
+      if error is not None:
+        raise error
+      turn, ahead = turn + 1, ahead - 1
+      yield result
 
 
 def call_apart(function, argument):
@@ -160,8 +159,14 @@ def _work(pipe, life):
   with contextlib.suppress(EOFError, ConnectionError):
     make, arguments = pipe.recv()
     function = make(*arguments)
-    while True:
-      pipe.send(_outcome(function, pipe.recv()))
+    for task in one_ahead(_received(pipe)):
+      pipe.send(_outcome(function, task))
+
+
+def _received(pipe):
+  """Yields the tasks from a pipe until it raises EOFError."""
+  while True:
+    yield pipe.recv()
 
 
 def _end_with(life):

@@ -2,6 +2,7 @@
 """Results in order, errors, and no worker left behind."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -118,6 +119,12 @@ def test_at_most_two_tasks_per_worker_are_read_ahead(tmp_path):
   ) as results:
     next(results)
   assert len(read) == 4
+
+
+def test_large_tasks_and_results_pass_each_other_in_the_pipe():
+  tasks = [bytes([number]) * (1 << 22) for number in range(4)]
+  results = processes.ordered_map(functools.partial, [bytes], iter(tasks), 1)
+  assert list(results) == tasks
 
 
 def test_an_error_in_a_worker_reaches_the_caller():
