@@ -10,10 +10,10 @@ import re
 from segtok import segmenter
 
 # Brackets, and possible ends of a sentence: a terminal, a quote, brackets and
-# white space, or a blank line. segtok's own pattern of ends does not begin with
-# a fixed set of characters, and is slower.
+# white space, or a blank line. As all begin with a character of one set, `re`
+# skips the text between them quickly, unlike with segtok's own pattern of ends.
 _MARKS = re.compile(
-  r"[()\[\]]|[%s\n](?:(?<!\n)['\u2019\"\u201D]?[\])]*\s+|(?<=\n)\n+)"
+  r"[()\[\]\n%s](?:(?<=[()\[\]])|(?<!\n)['\u2019\"\u201D]?[\])]*\s+|(?<=\n)\n+)"
   % segmenter.SENTENCE_TERMINALS
 )
 _BRACKET_PAIRS = ("()", "[]")
