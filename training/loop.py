@@ -123,8 +123,11 @@ class Estimator:
         config=self._config,
         log_step_count_steps=None,
       ) as session:
+        # TensorFlow optimizes the graph anew for other fetches, so those of
+        # the hook that saves summaries are fetched at every step.
+        fetches = [spec.train_op, spec.loss, scaffold.summary_op]
         while not session.should_stop():
-          session.run([spec.train_op, spec.loss])
+          session.run(fetches)
 
   def _training_graph(self, input_fn):
     """Returns (Spec of all replicas, initializer of the input)."""
