@@ -181,9 +181,12 @@ def test_bf16_on_a_cpu_narrows_products():
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-def test_model_is_fused_on_a_cpu_under_tensorflow_2(monkeypatch, is_training):
+@pytest.mark.parametrize("one_dnn", [True, False])
+def test_model_is_fused_on_a_cpu_under_tensorflow_2(
+  monkeypatch, one_dnn, is_training
+):
   monkeypatch.setattr(devices, "_devices", lambda kind: [])
-  one_dnn = platform.machine() == "x86_64"
+  monkeypatch.setattr(devices, "_has_one_dnn", lambda: one_dnn)
   fused = not TF_1 and (is_training or one_dnn)
   assert devices.fuses(devices.Device(), is_training) == fused
   assert not devices.fuses(devices.Device(**TPU), is_training)
