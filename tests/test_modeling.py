@@ -17,6 +17,7 @@ from tests.helpers.reference import pretraining_outputs
 from tests.helpers.reference import random
 from tests.helpers.reference import reference
 from tests.helpers.reference import waves
+from training import devices
 
 CONFIGS = os.path.join(REPO, "configs")
 TINY = dict(
@@ -232,7 +233,19 @@ def test_dropout_is_on_in_training_only():
   tf.__version__.startswith("1.") or platform.machine() != "x86_64",
   reason="only TensorFlow 2 does so, with oneDNN",
 )
-@pytest.mark.parametrize("compute_type", [tf.float32, tf.bfloat16])
+@pytest.mark.parametrize(
+  "compute_type",
+  [
+    tf.float32,
+    pytest.param(
+      tf.bfloat16,
+      marks=pytest.mark.skipif(
+        "avx512bw" not in devices._cpu_features(),
+        reason="oneDNN has no bfloat16 on this processor",
+      ),
+    ),
+  ],
+)
 def test_inference_on_a_cpu_runs_few_operations_besides_products(compute_type):
   ran = tf.RunMetadata()
   optimizing = tf.ConfigProto()

@@ -194,6 +194,13 @@ def test_model_is_fused_on_a_cpu_under_tensorflow_2(
   assert not devices.fuses(devices.Device(), is_training)
 
 
+@pytest.mark.skipif(
+  TF_1 or platform.machine() != "x86_64", reason="TensorFlow has no oneDNN here"
+)
+def test_one_dnn_is_used_whatever_the_processor():
+  assert devices._has_one_dnn()
+
+
 @pytest.mark.parametrize("is_training", [True, False])
 def test_bf16_on_a_tpu_makes_the_model_compute_in_bfloat16(is_training):
   narrow = devices.Device(precision="bf16", **TPU)
