@@ -32,6 +32,8 @@ for part, level in (
 
 _SUMMARY = ".beam.json"
 _INPUT_ERROR = re.compile(r"\bInputError: (.*?)(?: \[while running .*)?$", re.M)
+# What Beam's messages have if the error is that of a worker.
+_IN_A_WORKER = re.compile(r"\[while running |^Traceback ", re.M)
 
 # The flags of that name. `runner` is None for a run without Beam.
 Runner = collections.namedtuple("Runner", "runner beam_options num_workers")
@@ -82,8 +84,11 @@ def run(build, plan, description, runner, shape):
   options = ["--runner=" + runner.runner]
   options += shlex.split(runner.beam_options or "")
   parsed = pipeline_options.PipelineOptions(options)
-  with _explained_failures(), beam.Pipeline(options=parsed) as pipeline:
-    build(pipeline)
+  with _explained_failures(runner):
+    pipeline = beam.Pipeline(options=parsed)
+  build(pipeline)
+  with _explained_failures(runner):
+    pipeline.run().wait_until_finish()
   path = plan.beside(_SUMMARY)
   summary = files.read_json(path, shape=shape)
   files.remove(path)
@@ -91,19 +96,28 @@ def run(build, plan, description, runner, shape):
 
 
 @contextlib.contextmanager
-def _explained_failures():
-  """Raises the InputError of a worker, which a runner quotes in its own error.
+def _explained_failures(runner):
+  """Raises an InputError for what a person can mend.
 
-  Beam adds to its message in which step it was raised.
+  That is a worker's InputError, which Beam quotes and completes by the step
+  that raised it, and whatever keeps a Runner from starting the workers. Any
+  other error of a worker is a fault of this program, and raised as it is.
   """
   try:
     yield
   except Exception as e:
     quoted = "InputError: %s" % e if isinstance(e, InputError) else str(e)
     found = _INPUT_ERROR.search(quoted)
-    if not found:
+    if found:
+      raise InputError(found.group(1)) from None
+    if _IN_A_WORKER.search(quoted):
       raise
-    raise InputError(found.group(1)) from None
+    reason = " ".join([type(e).__name__, *quoted.split()])
+    raise InputError(
+      "--runner=%s did not start (%s); expected in --beam_options what this "
+      "runner needs, such as the address of its server"
+      % (runner.runner, reason)
+    ) from None
 
 
 def _show_checkout():
