@@ -797,10 +797,18 @@ class _WordPiece:
 
 
 class _Numbering(dict):
-  """Numbers its keys from 0 in the order of their first use."""
+  """Numbers its keys from 0 in the order of their first use.
+
+  `new` lists those since it was last emptied.
+  """
+
+  def __init__(self):
+    super().__init__()
+    self.new = []
 
   def __missing__(self, key):
     number = self[key] = len(self)
+    self.new.append(key)
     return number
 
 
@@ -845,9 +853,9 @@ class _PieceTable:
     """Returns the number of each word, adding new words to the cache."""
     numbers = map(self._numbers.__getitem__, words)
     numbers = np.fromiter(numbers, np.int32, len(words))
-    known = len(self._sizes)
-    if known < len(self._numbers):
-      self._add(list(itertools.islice(self._numbers, known, None)))
+    if self._numbers.new:
+      self._add(self._numbers.new)
+      self._numbers.new.clear()
     return numbers
 
   def _add(self, words):
