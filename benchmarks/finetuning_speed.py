@@ -1,23 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Measures training and prediction on real batches, on several TensorFlows.
+r"""Measures training and prediction on real batches, in several environments.
 
   python benchmarks/finetuning_speed.py --data train.tsv \
     --python .venv-tf1/bin/python .venv-tf2.15/bin/python .venv-tf2/bin/python
+  python benchmarks/finetuning_speed.py --data train.tsv \
+    --torch_python .venv-torch/bin/python
 
-Every case (a Python and a precision) is a process of its own that trains, or
-predicts, as run_ner.py does: its batches, its graph, its loop and its hooks.
-The processes take turns of --batches batches, so that a machine whose speed
+--torch_python, a Python with PyTorch and transformers, adds the same work by
+Hugging Face's ALBERT: see peers_torch.py.
+
+Every case (a Python, a precision, XLA or not) is a process of its own that
+trains, or predicts, as run_ner.py does: its batches, graph, loop and hooks. The
+processes take turns of --batches batches, so that a machine whose speed
 drifts slows all of them alike. Figures are useful tokens per second (without
 padding), medians over the turns (minimum to maximum); the ratio is the median
-of the ratios to the first case within each round. The first turn warms up.
+of the ratios within each round to the first case of the same precision. The
+first turn warms up.
 
-A model has random weights: ALBERT base, or the bundled small one's shapes.
+A model has random weights: ALBERT base or large, or the bundled small one's
+shapes. With XLA, batches are padded to --max_seq_length, as --padding=fixed
+does. What an environment cannot do is "not possible".
 """
 
 import argparse
+import itertools
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,13 +37,20 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 CONFIGS = {
   "base": os.path.join(REPO, "configs", "albert_base_v2.json"),
+  "large": os.path.join(REPO, "configs", "albert_large_v2.json"),
   "small": os.path.join(
     REPO, "models", "bioalbert-small", "albert_config.json"
   ),
 }
 SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 DATA = os.path.join(REPO, "examples", "ncbi-disease", "train.tsv")
+TORCH = os.path.join(REPO, "benchmarks", "peers_torch.py")
 FOREVER = 10**6  # updates
+
+
+def config_of(model):
+  """Returns the path of a model's config: that of a name, or itself."""
+  return CONFIGS.get(model, model)
 
 
 def parse_arguments():
@@ -45,8 +60,10 @@ def parse_arguments():
   parser.add_argument("--data", default=DATA, help="a train.tsv")
   parser.add_argument("--spm_model_file", default=SPM)
   parser.add_argument("--python", nargs="+", default=[sys.executable])
+  parser.add_argument("--torch_python", help="adds Hugging Face's ALBERT")
   parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
-  parser.add_argument("--model", nargs="+", default=list(CONFIGS))
+  parser.add_argument("--model", nargs="+", default=["base", "small"])
+  parser.add_argument("--use_xla", nargs="+", default=["false"])
   parser.add_argument("--mode", nargs="+", default=["train", "predict"])
   parser.add_argument("--batch_size", type=int, default=32)
   parser.add_argument("--max_seq_length", type=int, default=128)
@@ -60,9 +77,9 @@ def parse_arguments():
 
 
 class Turns:
-  """Takes turns: waits for a line on stdin, and answers after some batches.
+  """Answers turns as peers.answer_turns does, from within a run.
 
-  It stands in for the run's progress.Meter.
+  A turn is a number of batches. It stands in for the run's progress.Meter.
   """
 
   def __init__(self, batches, answers):
@@ -85,7 +102,7 @@ class Turns:
     self._tokens += int(tokens)
     self._left -= 1
     if not self._left:
-      answer = {"tokens": self._tokens, "seconds": time.time() - self._begin}
+      answer = {"units": self._tokens, "seconds": time.time() - self._begin}
       self._answers.write(json.dumps(answer) + "\n")
       self._answers.flush()
       self._wait()
@@ -111,10 +128,14 @@ def work(args, case, answers):
   from training import run as training_run
 
   task, features = batching.read_features(args)
-  config = modeling.AlbertConfig.from_json_file(CONFIGS[case["model"]])
+  config = modeling.AlbertConfig.from_json_file(config_of(case["model"]))
   config.vocab_size = task.tokenizer.vocab_size
-  device = devices.Device(precision=case["precision"])
+  device = devices.Device(
+    precision=case["precision"], use_xla=case["use_xla"] == "true"
+  )
   devices.check(device, {"train_batch_size": args.batch_size})
+
+  fixed = args.max_seq_length if device.use_xla else None
 
   class Speed(training_run.Run):
     """Trains and predicts as the fine-tuning harness does."""
@@ -132,7 +153,7 @@ def work(args, case, answers):
 
     def training_data(self):
       return datasets.training_dataset(
-        features, args.batch_size, self.seed, task.padding
+        features, args.batch_size, self.seed, task.padding, length=fixed
       )
 
   with tempfile.TemporaryDirectory() as folder:
@@ -146,107 +167,107 @@ def work(args, case, answers):
     if case["mode"] == "train":
       run.estimator.train(run.training_data, max_steps=FOREVER)
     data = estimators.prediction_input(
-      features, args.batch_size, task.padding, args.max_seq_length, False
+      features, args.batch_size, task.padding, args.max_seq_length, False, fixed
     )
     sizes = [len(f["input_ids"]) for f in features]
     turns.start(0)
     while True:
+      predict(run.estimator.predict(data), sizes, turns, args.batch_size)
+
+
+def predict(outputs, sizes, turns, batch_size):
+  """Predicts all windows once, whose numbers of pieces are `sizes`."""
+  waiting = []
+  for output in outputs:
+    waiting.append(sizes[output["window"]])
+    if len(waiting) == batch_size:
+      turns.count(sum(waiting))
       waiting = []
-      for output in run.estimator.predict(data):
-        waiting.append(sizes[output["window"]])
-        if len(waiting) == args.batch_size:
-          turns.count(sum(waiting))
-          waiting = []
 
 
 # ------------------------------------------------------------------ all of them
 
 
-def start(case):
-  """Starts the process of a case."""
-  command = [case["python"]] + sys.argv + ["--worker=" + json.dumps(case)]
-  return subprocess.Popen(
-    command,
-    stdin=subprocess.PIPE,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.DEVNULL,
-    universal_newlines=True,
-  )
+def command(args, case, theirs):
+  """Returns the command that answers the turns of a case."""
+  if case["python"] == args.torch_python:
+    case = dict(theirs, **case, config=config_of(case["model"]))
+    return [case["python"], TORCH, json.dumps(case)]
+  return [case["python"]] + sys.argv + ["--worker=" + json.dumps(case)]
 
 
-def take_turn(process):
-  """Returns useful tokens per second of a process's turn, None if it cannot."""
-  try:
-    process.stdin.write("go\n")
-    process.stdin.flush()
-  except BrokenPipeError:
-    return None
-  answer = process.stdout.readline()
-  found = json.loads(answer) if answer else {}
-  return found["tokens"] / found["seconds"] if "tokens" in found else None
+def write_features(args, path):
+  """Writes the features of the training set; returns the vocabulary's size."""
+  import batching  # Imports TensorFlow.
+
+  task, features = batching.read_features(args)
+  rows = [[f["input_ids"].tolist(), f["label_ids"].tolist()] for f in features]
+  with open(path, "w", encoding="utf-8") as f:
+    json.dump(rows, f)
+  return task.tokenizer.vocab_size
 
 
-def measure(args, cases):
-  """Returns for each case its useful tokens per second in every round."""
-  processes = [start(case) for case in cases]
-  try:
-    for process in processes:
-      take_turn(process)
-    rates = [
-      [take_turn(process) for process in processes] for _ in range(args.rounds)
-    ]
-  finally:
-    for process in processes:
-      process.kill()
-      process.wait()
-  return list(zip(*rates))
+def their_case(args, features):
+  """Returns what all cases of peers_torch.py share."""
+  return {
+    "features": features,
+    "vocab_size": write_features(args, features),
+    "batch_size": args.batch_size,
+    "batches": args.batches,
+  }
 
 
-def version(python):
-  """Returns the TensorFlow of a Python."""
-  code = "import tensorflow; print(tensorflow.__version__)"
+def version(python, library):
+  """Returns the name and the version of a Python's library."""
+  code = "import %s as l; print(l.__name__, l.__version__)" % library
   return subprocess.check_output(
     [python, "-c", code], stderr=subprocess.DEVNULL, universal_newlines=True
   ).strip()
 
 
-def show(case, rates, first):
-  """Prints a row of the table."""
-  cells = [case["model"], case["mode"], case["precision"], case["tensorflow"]]
-  if None in rates:
-    cells += ["not possible", ""]
-  else:
-    ratio = statistics.median(b / a for a, b in zip(first, rates))
-    cells += [peers.spread(rates), "%.2f" % ratio]
-  peers.show_row(*cells)
+def compare(args, sides, theirs):
+  """Measures all cases and prints their rows.
+
+  Args:
+    args: the command line's.
+    sides: {Python: its name in the table}.
+    theirs: what all cases of peers_torch.py share.
+  """
+  for model, mode in itertools.product(args.model, args.mode):
+    cases = [
+      dict(model=model, mode=mode, precision=p, use_xla=xla, python=python)
+      for p in args.precision
+      for xla in args.use_xla
+      for python in sides
+      if python != args.torch_python or xla == args.use_xla[0]
+    ]
+    commands = [command(args, case, theirs) for case in cases]
+    first = {}
+    for case, rates in zip(cases, peers.take_turns(commands, args.rounds)):
+      base = first.setdefault(case["precision"], rates)
+      name = sides[case["python"]] + ", XLA" * (case["use_xla"] == "true")
+      cells = ["not possible", ""]
+      if None not in rates:
+        cells = [peers.spread(rates), peers.ratio(rates, base)]
+      peers.show_row(model, mode, case["precision"], name, *cells)
 
 
 def main():
   args = parse_arguments()
   if args.worker:
     # What is printed beside the answers must not come between them.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    return work(args, json.loads(args.worker), answers)
-  versions = {python: version(python) for python in args.python}
-  print("| model | mode | precision | TensorFlow | useful tokens/s | ratio |")
-  print("| --- | --- | --- | --- | --- | --- |", flush=True)
-  for model in args.model:
-    for mode in args.mode:
-      cases = [
-        dict(
-          model=model,
-          mode=mode,
-          precision=precision,
-          python=python,
-          tensorflow=versions[python],
-        )
-        for precision in args.precision
-        for python in args.python
-      ]
-      found = measure(args, cases)
-      for case, rates in zip(cases, found):
-        show(case, rates, found[0])
+    return work(args, json.loads(args.worker), peers.own_answers())
+  sides = {python: version(python, "tensorflow") for python in args.python}
+  with tempfile.TemporaryDirectory() as folder:
+    theirs = {}
+    if args.torch_python:
+      sides[args.torch_python] = version(args.torch_python, "transformers")
+      theirs = their_case(args, os.path.join(folder, "features.json"))
+    peers.show_row(
+      "model", "mode", "precision", "side", "useful tokens/s", "ratio"
+    )
+    peers.show_row(*["---"] * 6)
+    compare(args, sides, theirs)
 
 
 if __name__ == "__main__":

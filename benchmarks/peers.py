@@ -31,6 +31,7 @@ import time
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPO)
 SMALL = os.path.join(REPO, "models", "bioalbert-small")
+PRETRAINED = ["--bioalbert_dir=" + SMALL]
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
 TRAINING = os.path.join(REPO, "examples", "ncbi-disease")
 # What run_ner.py logs at the end.
@@ -84,18 +85,26 @@ def label_with_transformers(case):
 # ----------------------------------------------------------------- both sides
 
 
+def write_base(folder):
+  """Writes the config of base for the bundled vocabulary; returns its path."""
+  with open(BASE, encoding="utf-8") as f:
+    config = dict(json.load(f), vocab_size=8000)
+  path = os.path.join(folder, "base.json")
+  with open(path, "w", encoding="utf-8") as f:
+    json.dump(config, f)
+  return path
+
+
+def random_base(config):
+  """Returns the flags that start from random weights."""
+  vocabulary = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
+  return ["--albert_config_file=" + config, "--spm_model_file=" + vocabulary]
+
+
 def train(model, folder):
   """Trains a model for a few steps; returns its folder."""
   ours = os.path.join(folder, model)
-  start = ["--bioalbert_dir=" + SMALL]
-  if model == "base":
-    with open(BASE, encoding="utf-8") as f:
-      config = dict(json.load(f), vocab_size=8000)
-    path = os.path.join(folder, "base.json")
-    with open(path, "w", encoding="utf-8") as f:
-      json.dump(config, f)
-    vocabulary = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
-    start = ["--albert_config_file=" + path, "--spm_model_file=" + vocabulary]
+  start = random_base(write_base(folder)) if model == "base" else PRETRAINED
   run("run_ner.py", "--do_train", "--train_step=20", "--learning_rate=1e-4",
       "--do_predict=false", "--data_dir=" + TRAINING, "--output_dir=" + ours,
       *start)  # fmt: skip
@@ -178,6 +187,68 @@ def measure(args, models, precision, texts, sentences, folder):
   return rates
 
 
+def answer_turns(work, answers):
+  """Calls `work` for each line on stdin; writes its units and their seconds."""
+  for _ in sys.stdin:
+    begin = time.time()
+    units = int(work())
+    answer = {"units": units, "seconds": time.time() - begin}
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+def own_answers():
+  """Returns a file for answers, apart from what is printed beside them."""
+  answers = os.fdopen(os.dup(1), "w")
+  os.dup2(2, 1)
+  return answers
+
+
+def _take_turn(process):
+  """Returns units per second of a process's turn, None if it cannot."""
+  try:
+    process.stdin.write("go\n")
+    process.stdin.flush()
+  except BrokenPipeError:
+    return None
+  answer = json.loads(process.stdout.readline() or "null")
+  return answer and answer["units"] / answer["seconds"]
+
+
+def take_turns(commands, rounds):
+  """Runs commands that answer turns; the first turn of each warms up.
+
+  Returns:
+    for each command its units per second in every round.
+  """
+  processes = [
+    subprocess.Popen(
+      command,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.DEVNULL,
+      universal_newlines=True,
+    )
+    for command in commands
+  ]
+  try:
+    for process in processes:
+      _take_turn(process)
+    found = [
+      [_take_turn(process) for process in processes] for _ in range(rounds)
+    ]
+  finally:
+    for process in processes:
+      process.kill()
+      process.wait()
+  return list(zip(*found))
+
+
+def ratio(rates, first):
+  """Returns the median of the ratios within each round."""
+  return "%.2f" % statistics.median(a / b for a, b in zip(rates, first))
+
+
 def spread(rates, form="%d"):
   """Returns "median (minimum to maximum)"."""
   numbers = statistics.median(rates), min(rates), max(rates)
@@ -192,9 +263,8 @@ def show_row(*cells):
 def show(model, precision, rates):
   """Prints the rows of a model and precision."""
   best = max(list(rates)[1:], key=lambda size: statistics.median(rates[size]))
-  ratio = statistics.median(a / b for a, b in zip(rates[0], rates[best]))
   for side, name, cell in (
-    (0, "run_ner.py", "%.2f" % ratio),
+    (0, "run_ner.py", ratio(rates[0], rates[best])),
     (best, "pipeline, batches of %d" % best, "1"),
   ):
     show_row(model, precision, name, spread(rates[side]), cell)

@@ -2,7 +2,7 @@
 """Measures the speed and the memory of a pretraining step.
 
 python benchmarks/pretraining_speed.py [--torch_python env/bin/python]
-python benchmarks/pretraining_speed.py --memory
+python benchmarks/pretraining_speed.py --memory [base:32x128 xlarge:8x512]
 
 The speed is the floating-point rate of the model's matrix products (those of a
 forward pass; a training step counts three times as much) as a share of the
@@ -14,13 +14,17 @@ more than --most_stolen of the processor time to others (see /proc/stat).
 For PyTorch, "all" is AlbertForPreTraining's own step, which predicts a word at
 every position; "masked" predicts at the masked positions only.
 
---memory measures the peak memory of a process that takes two steps at length
-512, with and without --recompute.
+--memory measures the peak memory of a process that takes two steps, with and
+without --recompute, for each model, batch and length; with --torch_python also
+PyTorch's, "masked". transformers 5.24 refuses gradient_checkpointing_enable for
+ALBERT, so its checkpoints are torch.utils.checkpoint around the shared layer. A
+process that takes longer than --memory_minutes is stopped.
 """
 
 import argparse
 import collections
 import functools
+import itertools
 import json
 import multiprocessing
 import os
@@ -71,7 +75,12 @@ def parse_arguments():
     "--torch_python",
     help="a Python with PyTorch and transformers, to compare with them",
   )
-  parser.add_argument("--memory", action="store_true")
+  parser.add_argument(
+    "--memory",
+    nargs="*",
+    help="MODEL:BATCHxLENGTH (default: base:8x512 xlarge:2x512)",
+  )
+  parser.add_argument("--memory_minutes", type=float, default=5)
   return parser.parse_args()
 
 
@@ -334,25 +343,54 @@ def memory_of(config_file, shape, recompute):
   return peak, own, float(loss)
 
 
-def memory():
+def our_peak(config_file, shape, recompute, minutes):
+  """Returns what `memory_of` returns, from a process of its own."""
+  with multiprocessing.get_context("spawn").Pool(1) as pool:
+    waiting = pool.apply_async(memory_of, (config_file, shape, recompute))
+    return waiting.get(60 * minutes)
+
+
+def torch_peak(python, config_file, shape, recompute, minutes):
+  """Returns what `memory_of` returns, of PyTorch's step."""
+  words = "masked,checkpoint" if recompute else "masked"
+  case = [config_file, json.dumps(shape), "fp32", words, "memory"]
+  printed = subprocess.check_output(
+    [python, TORCH_STEP] + case, timeout=60 * minutes
+  )
+  return json.loads(printed)
+
+
+def memory(args):
   """Prints the peak memory of each case, measured in its own process."""
-  context = multiprocessing.get_context("spawn")
-  for name, config_file, size in (("base", BASE, 8), ("xlarge", XLARGE, 2)):
-    for recompute in (False, True):
-      shape = Shape(size, 512, PREDICTIONS[512])
-      with context.Pool(1) as pool:
-        peak, own, loss = pool.apply(memory_of, (config_file, shape, recompute))
-      print(
-        "%-6s %d of 512, %-12s peak %6.0f MiB, step %6.2f s, loss %.5f"
-        % (name, size, "recomputed:" if recompute else "kept:", peak, own, loss)
+  sides = [("ours", our_peak)]
+  if args.torch_python:
+    torch = functools.partial(torch_peak, args.torch_python)
+    sides.append(("transformers", torch))
+  cases = args.memory or ["base:8x512", "xlarge:2x512"]
+  for case, (side, peak_of), recompute in itertools.product(
+    cases, sides, (False, True)
+  ):
+    name, size = case.split(":")
+    batch_size, length = map(int, size.split("x"))
+    shape = Shape(batch_size, length, PREDICTIONS[length])
+    config_file = {"base": BASE, "xlarge": XLARGE}[name]
+    try:
+      found = "peak %6.0f MiB, step %6.2f s, loss %.5f" % tuple(
+        peak_of(config_file, shape, recompute, args.memory_minutes)
       )
+    except (multiprocessing.TimeoutError, subprocess.TimeoutExpired):
+      found = "not done in %g minutes" % args.memory_minutes
+    except subprocess.CalledProcessError as e:
+      found = "stopped with %d: not enough memory?" % e.returncode
+    kept = "recomputed" if recompute else "kept"
+    print("%-13s %-12s %-10s: %s" % (case, side, kept, found), flush=True)
 
 
 def main():
   args = parse_arguments()
   print("TensorFlow %s, Python %s" % (tf.__version__, sys.version.split()[0]))
-  if args.memory:
-    memory()
+  if args.memory is not None:
+    memory(args)
     return
   if devices.TF_1:
     devices.keep_freed_memory()
