@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that the training step of every task compiles under XLA.
 
-A TPU needs this: all shapes are static, and XLA knows all operations.
+A TPU needs this: all shapes are static, and XLA knows all operations. Where
+TensorFlow has no tf.estimator, there is no training on TPUs.
 """
 
 import numpy as np
@@ -11,6 +12,8 @@ import tensorflow.compat.v1 as tf
 import modeling
 import optimization
 from training import heads
+
+pytestmark = pytest.mark.usefixtures("tf_estimator")
 
 B, S, L = 2, 8, 3
 
@@ -119,8 +122,9 @@ def test_the_training_step_of_every_task_compiles_and_trains():
   check(HEADS)
 
 
-@pytest.mark.once
+@pytest.mark.skipif(
+  tf.__version__.startswith("1."),
+  reason="TensorFlow 1.15 takes more than a minute to compile dropout",
+)
 def test_a_step_in_bfloat16_that_recomputes_activations_compiles():
-  # TensorFlow 1.15 takes more than a minute to compile dropout for a CPU.
-  dropout = 0.0 if tf.__version__.startswith("1.") else 0.1
-  check([tokens], dropout, layers=2, compute_type=tf.bfloat16, recompute=True)
+  check([tokens], 0.1, layers=2, compute_type=tf.bfloat16, recompute=True)
