@@ -32,8 +32,9 @@ for part, level in (
 
 _SUMMARY = ".beam.json"
 _INPUT_ERROR = re.compile(r"\bInputError: (.*?)(?: \[while running .*)?$", re.M)
-# What Beam's messages have if the error is that of a worker.
-_IN_A_WORKER = re.compile(r"\[while running |^Traceback ", re.M)
+# What Beam's messages have if the error is that of a worker. A runner in Java
+# puts words of its own before the traceback.
+_IN_A_WORKER = re.compile(r"\[while running |\bTraceback \(most recent call")
 
 # The flags of that name. `runner` is None for a run without Beam.
 Runner = collections.namedtuple("Runner", "runner beam_options num_workers")

@@ -48,11 +48,20 @@ def test_a_runner_that_does_not_start_says_why():
   )
 
 
-def test_a_fault_of_the_program_in_a_worker_is_raised_as_it_is():
-  runner = pipelines.Runner("DirectRunner", None, None)
-  with pytest.raises(ZeroDivisionError, match="by zero"):
+@pytest.mark.parametrize(
+  "error",
+  [
+    ZeroDivisionError("division by zero [while running 'Label']"),
+    RuntimeError("from SDK harness: Traceback (most recent call last):\n  x"),
+  ],
+  ids=["python", "java"],
+)
+def test_a_fault_of_the_program_in_a_worker_is_raised_as_it_is(error):
+  runner = pipelines.Runner("FlinkRunner", None, None)
+  with pytest.raises(type(error)) as raised:
     with pipelines._explained_failures(runner):
-      raise ZeroDivisionError("division by zero [while running 'Label']")
+      raise error
+  assert raised.value is error
 
 
 @pytest.mark.once
