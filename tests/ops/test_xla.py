@@ -122,9 +122,7 @@ def test_the_training_step_of_every_task_compiles_and_trains():
   check(HEADS)
 
 
-@pytest.mark.skipif(
-  tf.__version__.startswith("1."),
-  reason="TensorFlow 1.15 takes more than a minute to compile dropout",
-)
 def test_a_step_in_bfloat16_that_recomputes_activations_compiles():
-  check([tokens], 0.1, layers=2, compute_type=tf.bfloat16, recompute=True)
+  # TensorFlow 1.15 takes more than a minute to compile dropout for a CPU.
+  dropout = 0.0 if tf.__version__.startswith("1.") else 0.1
+  check([tokens], dropout, layers=2, compute_type=tf.bfloat16, recompute=True)
