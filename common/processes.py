@@ -51,15 +51,15 @@ def ordered_map(make, arguments, tasks, num_workers):
   with _workers(num_workers, make, arguments) as workers:
     # {worker: its tasks}: one at work, and one to go on with at once.
     busy = {worker: [] for worker in workers}
-    done, turn, ahead = {}, 0, 0  # {task: (result, error)}.
+    done, turn = {}, 0  # {task: (result, error)}.
     while True:
+      ahead = len(done) + sum(map(len, busy.values()))
       for number, task in itertools.islice(tasks, 2 * num_workers - ahead):
         worker = min(workers, key=lambda w: len(busy[w]))
         with _death_explained(num_workers):
           worker.send(task)
         busy[worker].append(number)
-        ahead += 1
-      if not ahead:
+      if not done and not any(busy.values()):
         return
       while turn not in done:
         for worker in connection.wait([w for w in workers if busy[w]]):
@@ -68,7 +68,7 @@ def ordered_map(make, arguments, tasks, num_workers):
       result, error = done.pop(turn)
       if error is not None:
         raise error
-      turn, ahead = turn + 1, ahead - 1
+      turn += 1
       yield result
 
 
