@@ -33,18 +33,13 @@ import time
 
 import peers
 
-REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, REPO)
 CONFIGS = {
-  "base": os.path.join(REPO, "configs", "albert_base_v2.json"),
-  "large": os.path.join(REPO, "configs", "albert_large_v2.json"),
-  "small": os.path.join(
-    REPO, "models", "bioalbert-small", "albert_config.json"
-  ),
+  "base": peers.BASE,
+  "large": os.path.join(peers.REPO, "configs", "albert_large_v2.json"),
+  "small": os.path.join(peers.SMALL, "albert_config.json"),
 }
-SPM = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
-DATA = os.path.join(REPO, "examples", "ncbi-disease", "train.tsv")
-TORCH = os.path.join(REPO, "benchmarks", "peers_torch.py")
+DATA = os.path.join(peers.TRAINING, "train.tsv")
+TORCH = os.path.join(peers.REPO, "benchmarks", "peers_torch.py")
 FOREVER = 10**6  # updates
 
 
@@ -58,7 +53,7 @@ def parse_arguments():
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--data", default=DATA, help="a train.tsv")
-  parser.add_argument("--spm_model_file", default=SPM)
+  parser.add_argument("--spm_model_file", default=peers.VOCABULARY)
   parser.add_argument("--python", nargs="+", default=[sys.executable])
   parser.add_argument("--torch_python", help="adds Hugging Face's ALBERT")
   parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
@@ -134,7 +129,6 @@ def work(args, case, answers):
     precision=case["precision"], use_xla=case["use_xla"] == "true"
   )
   devices.check(device, {"train_batch_size": args.batch_size})
-
   fixed = args.max_seq_length if device.use_xla else None
 
   class Speed(training_run.Run):

@@ -44,7 +44,7 @@ pretrain() {  # pretrain MODEL PRECISION XLA
   local config=$WORK/config.json rate
   sed 's/\("vocab_size": *\)[0-9]*/\18000/' "$(config_of "$1")" >"$config"
   # What was logged until the time is over counts.
-  timeout "${SECONDS_EACH:-45}" "$PYTHON" run_pretraining.py \
+  timeout 45 "$PYTHON" run_pretraining.py \
     --input_file="$WORK/data" --albert_config_file="$config" \
     --spm_model_file=$VOCABULARY --max_seq_length=128 \
     --max_predictions_per_seq=20 --train_batch_size=$((2 * BATCH)) \

@@ -33,6 +33,7 @@ sys.path.insert(0, REPO)
 SMALL = os.path.join(REPO, "models", "bioalbert-small")
 PRETRAINED = ["--bioalbert_dir=" + SMALL]
 BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
+VOCABULARY = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 TRAINING = os.path.join(REPO, "examples", "ncbi-disease")
 # What run_ner.py logs at the end.
 RATES = re.compile(r"([\d.]+) documents/s, (\d+) useful tokens/s")
@@ -97,8 +98,7 @@ def write_base(folder):
 
 def random_base(config):
   """Returns the flags that start from random weights."""
-  vocabulary = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
-  return ["--albert_config_file=" + config, "--spm_model_file=" + vocabulary]
+  return ["--albert_config_file=" + config, "--spm_model_file=" + VOCABULARY]
 
 
 def train(model, folder):

@@ -17,6 +17,8 @@ import peers_torch
 import torch
 import transformers
 
+from evaluation import metrics
+
 PREDICTION_BATCH = 32
 
 
@@ -64,36 +66,24 @@ def encode_pairs(tokenizer, examples, length, labels):
   ]
 
 
-def spans(tags):
-  """Returns the entities of a sentence's tags: B, I, O."""
-  found, start = set(), None
-  for i, tag in enumerate(tags + ["O"]):
-    if tag != "I":
-      if start is not None:
-        found.add((start, i))
-      start = i if tag == "B" else None
-    elif start is None:
-      start = i
-  return found
-
-
 def f1(gold, predicted, names):
   """Returns the entity F1 of rows of label numbers."""
-  both = all_gold = all_predicted = 0
-  for a, b in zip(gold, predicted):
-    kept = [i for i, label in enumerate(a) if label >= 0]
-    wanted = spans([names[a[i]] for i in kept])
-    given = spans([names[b[i]] for i in kept])
-    both += len(wanted & given)
-    all_gold, all_predicted = all_gold + len(wanted), all_predicted + len(given)
-  return 2 * both / max(1, all_gold + all_predicted)
+  scored = [
+    [i for i, label in enumerate(row) if label != peers_torch.IGNORED]
+    for row in gold
+  ]
+  sides = [
+    [[names[row[i]] for i in places] for row, places in zip(rows, scored)]
+    for rows in (gold, predicted)
+  ]
+  return metrics.entity_scores(*sides)["f1"]
 
 
 def pearson(gold, predicted, names):
   """Returns the correlation of rows of one score each."""
   del names
-  rows = torch.tensor([[a[0] for a in gold], [b[0] for b in predicted]])
-  return float(torch.corrcoef(rows)[0, 1])
+  sides = [[row[0] for row in rows] for rows in (gold, predicted)]
+  return metrics.regression_scores(*sides)["pearson"]
 
 
 TASKS = {
@@ -197,7 +187,7 @@ def main():
     value, _ = score("dev")
     folder = os.path.join(case["output"], str(step))
     model.save_pretrained(folder)
-    best.append((value, folder))
+    best.append((value or 0, folder))  # None where it is undefined.
 
   train(model, rows["train"], case, look)
   model = type(model).from_pretrained(max(best)[1])

@@ -22,7 +22,6 @@ import argparse
 import itertools
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,9 @@ import time
 
 import peers
 
-RECIPE = os.path.join(peers.REPO, "configs", "recipes", "biosses.flags")
+from evaluation import sweep
+
+RECIPES = os.path.join(peers.REPO, "configs", "recipes")
 TORCH_RUN = os.path.join(peers.REPO, "benchmarks", "peers_torch_run.py")
 FILES = {
   "ner": {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"},
@@ -55,16 +56,10 @@ def parse_arguments():
   return parser.parse_args()
 
 
-def read_recipe():
-  """Returns {flag: text} of the recipe for BIOSSES."""
-  with open(RECIPE, encoding="utf-8") as f:
-    return dict(re.findall(r"^--(\w+)=(\S+)", f.read(), re.MULTILINE))
-
-
 def plan(args, name):
   """Returns what a run does: what both sides are given."""
   if name == "biosses":
-    recipe = read_recipe()
+    recipe = sweep.read_recipes(RECIPES)["biosses"][0].flags
     found = {
       "task": "sts",
       "data": args.biosses,
