@@ -162,7 +162,8 @@ def run_here(plan, encoding, description, earlier, num_workers):
   bar = progress.Bar(plan.bytes, "B", scale=True)
   with contextlib.closing(bar):
     output = stripes.Output(plan, description, earlier, "instances")
-    tasks = unfinished_chunks(plan, len(earlier), dropped, bar)
+    chunks = shards.all_chunks(plan, dropped, workers)
+    tasks = unfinished(chunks, plan, len(earlier), bar)
     try:
       with contextlib.closing(
         processes.ordered_map(shards.Encoder, encoding, tasks, workers)
@@ -179,11 +180,11 @@ def run_here(plan, encoding, description, earlier, num_workers):
   return output.outcome(dropped)
 
 
-def unfinished_chunks(plan, stripes, dropped, bar):
+def unfinished(chunks, plan, stripes, bar):
   """Yields the shards.Chunks after this number of finished stripes."""
   if stripes:
     logging.info("Keeping %d of %d finished stripes", stripes, plan.stripes)
-  for chunk in shards.all_chunks(plan, dropped):
+  for chunk in chunks:
     if chunk.stripe >= stripes:
       yield chunk
     else:

@@ -9,6 +9,7 @@ from common import files
 from common import processes
 from common.errors import reject
 from common.errors import until_failure
+from formats import inputs
 from formats import streams
 from training import batches
 
@@ -47,8 +48,8 @@ class Reader:
       failed: see Task.read_unlabelled.
       failed_rest: called with the InputError that ends the reading of a file;
         it may return.
-      num_workers: number of processes that encode; 0: this one does; None: by
-        the size of the input.
+      num_workers: number of processes that encode, and of those that parse a
+        large file; 0: this one does both; None: by the size of the input.
     """
     self.start = plan.first
     self._task = task
@@ -97,8 +98,9 @@ class Reader:
   def parts_of(self, number):
     """Yields the Parts of a file's texts that are not labelled yet."""
     plan = self._plan
-    path, begin = plan.inputs[number].path, plan.place(number, 0)
-    examples = self._task.read_unlabelled(source(path), self._failed)
+    given, begin = plan.inputs[number], plan.place(number, 0)
+    stored = source(given.path, inputs.parsers(given, self._num_workers))
+    examples = self._task.read_unlabelled(stored, self._failed)
     for found in until_failure(examples, self._failed_rest):
       stripe, end = plan.stripe(begin), plan.place(number, found.position)
       if stripe >= plan.last:
@@ -150,6 +152,6 @@ def _default_workers(size):
   return min(MAX_WORKERS, processes.cores() - 1, size // WORKER_BYTES)
 
 
-def source(path):
+def source(path, num_workers=0):
   """Returns the streams.Source of a file."""
-  return streams.Source(path, files.open_file)
+  return streams.Source(path, files.open_file, num_workers)

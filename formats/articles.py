@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams articles from PubMed's XML and from JATS, as PMC and others have it.
 
-Only one article at a time is in memory, however large the file. XML is parsed
-without entities, DTDs and network. Damaged files raise InputError with path and
-line.
+Only a few articles are in memory, however large the file. XML is parsed without
+entities, DTDs and network, by other processes if the Source has any. Damaged
+files raise InputError with path and line.
 """
 
 import collections
+import contextlib
+import functools
 import itertools
 import re
 import tarfile
 
 from lxml import etree
 
+from common import processes
 from common.errors import InputError
 from common.errors import caught
 from common.errors import reject
@@ -32,7 +35,15 @@ _PUBMED_ROOTS = _RECORDS + (
   "MedlineCitationSet",
   "PubmedBookArticleSet",
 )
+# End tags of the records in an outermost element.
+_PUBMED_ENDS = {
+  "PubmedArticleSet": (b"</PubmedArticle>", b"</PubmedBookArticle>"),
+  "MedlineCitationSet": (b"</MedlineCitation>",),
+  "PubmedBookArticleSet": (b"</PubmedBookArticle>",),
+}
 _JATS_ROOTS = ("article", "pmc-articleset", "OAI-PMH")
+# Archived files with more bytes are not given to other processes.
+_MAX_MEMBER = 1 << 23
 _ARTICLE = re.compile(r"<(?:\w+:)?article[\s>]")
 _FRONT = re.compile(r"<(?:\w+:)?front[\s>]")
 # Ids of an article, the preferred kind first.
@@ -175,6 +186,54 @@ def _without(match):
   return " " if before.isalnum() and (after.isalnum() or after == "(") else ""
 
 
+# ------------------------------------------------------------ other processes
+
+
+def _read_pieces(read, pieces, stream, source, counts):
+  """Yields the Articles of a file whose pieces other processes read.
+
+  Once a piece cannot be read, the file is read again as a stream: that tells
+  what is wrong where, and has no other limits.
+
+  Args:
+    read: function of (blocks, place, counts, failed) that yields Articles.
+    pieces: generator of (position, place, bytes); None: cannot be read so.
+    stream: generator of the same Articles, not started.
+    source: a streams.Source.
+    counts: a Counter of what was left out.
+  """
+  before, number = counts.copy(), 0
+  results = processes.ordered_map(
+    functools.partial, [_read_piece, read], pieces, source.num_workers
+  )
+  with contextlib.closing(results):
+    for result in results:
+      if result is None:
+        break
+      articles, left_out = result
+      yield from articles
+      number += len(articles)
+      counts.update(left_out)
+    else:
+      return
+  counts.clear()
+  counts.update(before)
+  yield from itertools.islice(stream, number, None)
+
+
+def _read_piece(read, piece):
+  """Returns (Articles, counts) of a piece; None if it cannot be read."""
+  if piece is None:
+    return None
+  position, place, data = piece
+  counts = collections.Counter()
+  try:
+    found = list(read([data], place, counts, reject))
+  except InputError:
+    return None
+  return [article._replace(position=position) for article in found], counts
+
+
 # --------------------------------------------------------------------- PubMed
 
 
@@ -188,21 +247,40 @@ def read_pubmed(source, counts, failed=reject):
   issued twice appears twice. `failed` is called with the InputError of a
   record; it may return.
   """
+  stream = _stream_pubmed(source, counts, failed)
+  pieces = _pubmed_pieces(source)
+  yield from _read_pieces(_records, pieces, stream, source, counts)
+
+
+def _stream_pubmed(source, counts, failed):
+  for article in _records(source.blocks(), source.path, counts, failed):
+    yield article._replace(position=source.position)
+
+
+def _pubmed_pieces(source):
+  """Yields the pieces of a file; see _read_pieces."""
+  try:
+    head = source.head()
+    for piece in safe_xml.pieces(source.blocks(), head, _PUBMED_ENDS):
+      yield piece and (source.position, source.path, piece)
+  except InputError:
+    yield None
+
+
+def _records(blocks, place, counts, failed):
+  """Yields the Articles of a file, with None as position."""
   tags = _RECORDS + ("DeleteCitation",)
-  elements = safe_xml.elements(
-    source.blocks(), source.path, tags, _PUBMED_ROOTS, PUBMED
-  )
-  for element in elements:
+  for element in safe_xml.elements(blocks, place, tags, _PUBMED_ROOTS, PUBMED):
     if element.tag == "DeleteCitation":
       counts["records listed as deleted"] += len(element)
     else:
       with caught(failed):
-        yield _record(element, source, counts)
+        yield _record(element, place, counts)
 
 
-def _record(record, source, counts):
-  """Returns the Article of a record."""
-  place, abstract = source.path, []
+def _record(record, place, counts):
+  """Returns the Article of a record, with None as position."""
+  abstract = []
   for part in record.iter("AbstractText"):
     language = part.getparent().get("Language", "eng")
     if language != "eng":
@@ -223,7 +301,7 @@ def _record(record, source, counts):
     title = ""
   number = next(record.iter("PMID"), None)
   name = "" if number is None else (number.text or "").strip()
-  return Article(source.position, name, title, abstract)
+  return Article(None, name, title, abstract)
 
 
 def _labelled(label, text):
@@ -250,7 +328,9 @@ def read_jats(source, counts, failed=reject):
   of an archive; it may return.
   """
   if source.is_tar():
-    yield from _read_archive(source, counts, failed)
+    stream = _stream_archive(source, counts, failed)
+    pieces = _archive_pieces(source, counts)
+    yield from _read_pieces(_articles, pieces, stream, source, counts)
     return
   for article in _articles(source.blocks(), source.path, counts, failed):
     yield article._replace(position=source.position)
@@ -270,20 +350,15 @@ def is_pubmed(head):
   return safe_xml.root_of(head) in _PUBMED_ROOTS
 
 
-def _read_archive(source, counts, failed):
+def _stream_archive(source, counts, failed):
   found = False
   try:
-    for name, blocks, end in streams.members(source):
-      first = next(blocks, b"")
-      if name.endswith(".nxml") or is_jats(first.decode("utf-8-sig", "ignore")):
-        found = True
-        place = "%s:%s" % (source.path, name)
-        blocks = itertools.chain([first], blocks)
-        found_in_file = _articles(blocks, place, counts, failed)
-        for article in until_failure(found_in_file, failed):
-          yield article._replace(position=source.position_of(end))
-      else:
-        counts["files in archives that are no articles"] += 1
+    for name, blocks, end in _archived_articles(source, counts):
+      found = True
+      place = "%s:%s" % (source.path, name)
+      found_in_file = _articles(blocks, place, counts, failed)
+      for article in until_failure(found_in_file, failed):
+        yield article._replace(position=source.position_of(end))
   except tarfile.TarError as error:
     raise InputError(
       "%s: found a damaged archive (%s), expected it whole"
@@ -294,6 +369,34 @@ def _read_archive(source, counts, failed):
       "%s: found an archive without an article, expected JATS files (.nxml)"
       % source.path
     )
+
+
+def _archive_pieces(source, counts):
+  """Yields the files of an archive as pieces; see _read_pieces."""
+  found = False
+  try:
+    for name, blocks, end in _archived_articles(source, counts):
+      found = True
+      data = b"".join(itertools.islice(blocks, _MAX_MEMBER // streams.BLOCK))
+      if next(blocks, None):
+        yield None
+        return
+      place = "%s:%s" % (source.path, name)
+      yield source.position_of(end), place, data
+  except (InputError, tarfile.TarError):
+    yield None
+  if not found:
+    yield None
+
+
+def _archived_articles(source, counts):
+  """Yields (name, blocks, offset of its end) of the articles in an archive."""
+  for name, blocks, end in streams.members(source):
+    first = next(blocks, b"")
+    if name.endswith(".nxml") or is_jats(first.decode("utf-8-sig", "ignore")):
+      yield name, itertools.chain([first], blocks), end
+    else:
+      counts["files in archives that are no articles"] += 1
 
 
 def _articles(blocks, place, counts, failed):

@@ -10,6 +10,9 @@ from common.errors import InputError
 # `bytes` is its stored size.
 Input = collections.namedtuple("Input", "path bytes format")
 
+# A process that parses takes a moment to start: there is one for so many bytes.
+_PARSER_BYTES = 4 << 20
+
 # Files of a folder that are about others: checksums as PubMed has them.
 _ASIDE = (".md5", ".sha256")
 
@@ -40,6 +43,11 @@ def find(patterns, sniff, flag):
   if not paths:
     raise InputError("--%s names no file" % flag)
   return [_input(path, sniff) for path in sorted(paths)]
+
+
+def parsers(given, num_workers):
+  """Returns how many of the processes it is worth to start for an Input."""
+  return min(num_workers, given.bytes // _PARSER_BYTES)
 
 
 def _files_in(folder):

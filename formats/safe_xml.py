@@ -6,6 +6,7 @@ tag, a name and a piece of text; MAX_SIZE and MAX_MARKUP limit what has to be in
 memory at the same time.
 """
 
+import codecs
 import re
 
 from lxml import etree
@@ -127,6 +128,56 @@ def elements(blocks, place, tags, roots, expected, parts=()):
     )
 
 
+def pieces(blocks, head, ends):
+  """Yields a large XML file in pieces, each of which is XML by itself.
+
+  A piece holds the records that a block completes, within the outermost
+  element. Only bytes say where to cut, so a piece is not well-formed if the
+  file is damaged, or if the cut is in a comment. None follows, as the last, if
+  the rest cannot be cut.
+
+  Args:
+    blocks: iterable of the file's bytes.
+    head: the first 64 KiB of them.
+    ends: {name of an outermost element: end tags of its records}.
+  """
+  text = head.decode("latin-1")  # A character for each byte.
+  begin = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+  root = _ROOT.match(text, skip_prologue(text, begin))
+  if not root or root.group(1) not in ends or root.group().endswith("/>"):
+    yield None
+    return
+  start, stop = head[: root.end()], b"</%s>" % _name(head[root.start() :])
+  rest, before = bytearray(), b""
+  for block in blocks:
+    rest += block
+    cut = _last_end(rest, ends[root.group(1)], len(rest) - len(block))
+    if cut:
+      yield before + rest[:cut] + stop
+      before = start
+      del rest[:cut]
+    elif len(rest) > MAX_SIZE:
+      yield None
+      return
+  yield before + rest
+
+
+def _name(tag):
+  """Returns the name in a start tag, with its prefix."""
+  return re.match(rb"<([^\s/>]+)", tag).group(1)
+
+
+def _last_end(data, tags, begin):
+  """Returns the offset after the last of these tags that ends after `begin`.
+
+  It is 0 if there is none.
+  """
+  found, tag = max(
+    (data.rfind(tag, max(0, begin - len(tag) + 1)), tag) for tag in tags
+  )
+  return found + len(tag) if found >= 0 else 0
+
+
 def markup(data):
   """Returns an upper bound of the number of nodes in a piece of XML."""
   return data.count(b"<") + data.count(b"=") + data.count(b"&")
@@ -157,9 +208,9 @@ def _free(element):
     element = parent
 
 
-def skip_prologue(text):
+def skip_prologue(text, begin=0):
   """Returns the offset of what follows XML's declarations and comments."""
-  return _PROLOGUE.match(text).end()
+  return _PROLOGUE.match(text, begin).end()
 
 
 def root_of(text):

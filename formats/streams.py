@@ -111,6 +111,7 @@ def _decode_line(data, place):
 
 def members(source):
   """Yields (name, blocks of content, offset of its end) of archived files."""
+  source.rewind()
   with tarfile.open(
     fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=TarHeader
   ) as archive:
@@ -125,13 +126,19 @@ def members(source):
 class Source:
   """Reads the decompressed content of a file.
 
-  `position` is the number of bytes of the stored file read in this pass.
+  Attributes: `path`; `position`, the number of bytes of the stored file read in
+  this pass; `num_workers`, of processes that may help to parse the content.
   """
 
-  def __init__(self, path, open_file):
+  def __init__(self, path, open_file, num_workers=0):
     self.path = path
+    self.num_workers = num_workers
     self.position = 0
     self._open_file = open_file
+    self.rewind()
+
+  def rewind(self):
+    """Makes read() begin at the beginning."""
     self._unread = None  # blocks that read() has not reached
     self._rest = b""
     # Pairs of bytes returned by read() and the position at that time.

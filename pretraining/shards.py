@@ -14,6 +14,7 @@ import os
 
 from common import files
 from common.errors import InputError
+from formats import inputs
 from pretraining import instances
 from pretraining import sources
 from pretraining import tfrecords
@@ -91,12 +92,16 @@ def parts(plan, encoded):
   ]
 
 
-def chunks(plan, file, dropped):
+def chunks(plan, file, dropped, num_workers=0):
   """Yields the Chunks of an input; each ends as soon as it is large enough.
 
-  `file` is the input's number; `dropped` counts what is left out, by reason.
+  Args:
+    plan: a stripes.Plan.
+    file: the input's number.
+    dropped: a Counter of what is left out, by reason.
+    num_workers: number of processes that may help to read.
   """
-  path, _, format = plan.inputs[file]
+  given = plan.inputs[file]
   number, begin, position, documents, characters = 0, 0, 0, [], 0
 
   def chunk():
@@ -104,7 +109,11 @@ def chunks(plan, file, dropped):
     return Chunk(file, number, stripe, plan.place(file, position), documents)
 
   for position, paragraphs in sources.documents(
-    path, format, open_file=files.open_file, dropped=dropped
+    given.path,
+    given.format,
+    open_file=files.open_file,
+    dropped=dropped,
+    num_workers=inputs.parsers(given, num_workers),
   ):
     documents.append(paragraphs)
     characters += sum(map(len, paragraphs))
@@ -115,10 +124,10 @@ def chunks(plan, file, dropped):
     yield chunk()
 
 
-def all_chunks(plan, dropped):
+def all_chunks(plan, dropped, num_workers=0):
   """Yields the Chunks of all inputs; see `chunks`."""
   for file in range(len(plan.inputs)):
-    yield from chunks(plan, file, dropped)
+    yield from chunks(plan, file, dropped, num_workers)
 
 
 class Encoder:

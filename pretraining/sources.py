@@ -81,7 +81,7 @@ def _holds_notes(names):
   return "text" in names and bool(_NOTE_IDS.intersection(names))
 
 
-def documents(path, format, open_file=open, dropped=None):
+def documents(path, format, open_file=open, dropped=None, num_workers=0):
   """Yields the documents of a file as Text, in their order.
 
   `position` is the number of bytes of the stored file that had been read when
@@ -116,9 +116,11 @@ def documents(path, format, open_file=open, dropped=None):
     format: one of FORMATS.
     open_file: opens path in mode "rb": open or tf.io.gfile.GFile.
     dropped: a Counter or None; counts what was left out, by reason.
+    num_workers: number of processes that parse PubMed's XML and archives of
+      JATS; 0: this one does.
   """
   counts = collections.Counter() if dropped is None else dropped
-  source = streams.Source(path, open_file)
+  source = streams.Source(path, open_file, num_workers)
   return _READERS[format](source, counts)
 
 
