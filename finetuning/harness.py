@@ -698,19 +698,25 @@ class _Run(training_run.Run):
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]
 
   def predict(self, name, checkpoint, windows, shown):
-    """Yields the predictions of windows of a split, or "raw" ones, in order."""
-    if name not in self._predictors:
-      is_dev = name == "dev"
-      self._predictors[name] = estimators.predictor(
+    """Yields the predictions of windows of a split, or "raw" ones, in order.
+
+    Splits whose windows have the same features share a graph.
+    """
+    is_dev = name == "dev"
+    size = self.batch_sizes["eval" if is_dev else "predict"]
+    tokens = None if is_dev else self.command.predict_batch_tokens
+    kind = size, tokens, frozenset(windows[0] if windows else ())
+    if kind not in self._predictors:
+      self._predictors[kind] = estimators.predictor(
         self.estimator,
-        self.batch_sizes["eval" if is_dev else "predict"],
+        size,
         self.task.padding,
         self.command.max_seq_length,
         self.device.use_tpu,
         fixed=self.command.padding == "fixed",
-        tokens=None if is_dev else self.command.predict_batch_tokens,
+        tokens=tokens,
       )
-    return self._predictors[name](checkpoint, windows, shown)
+    return self._predictors[kind](checkpoint, windows, shown)
 
   def _score(self, name):
     """Scores a split, writes its files, returns its part of results.json."""

@@ -9,10 +9,10 @@
 #   --                pass the rest to pytest, which chooses the tests:
 #                     scripts/test.sh tf2 -- -k metrics
 #
-# First creates the environments (scripts/setup.sh --dev), all at once. Prints
-# the ten slowest tests of each TensorFlow. The first TensorFlow runs all tests;
-# the others leave out those marked "once", which are slow and do not depend on
-# it. Folders that need no TensorFlow are tested on the first and the last only,
+# Creates the environments (scripts/setup.sh --dev), all but the first while tests
+# run. Prints the ten slowest tests of each TensorFlow. The first TensorFlow runs
+# all tests; the others leave out slow ones marked "once", unless the mark names
+# them. Folders that need no TensorFlow are tested on the first and the last only,
 # the newest and the oldest Python. Fails if a test fails or if no Python is
 # found. If the variable CI is set, it also fails if the Python for one of these
 # TensorFlows is missing.
@@ -49,12 +49,13 @@ skip_missing() {
   TENSORFLOWS=$found
 }
 
-# Sets up all environments at once, as pip mostly waits; test_on sees which of
-# them failed.
-set_up() {
-  # shellcheck disable=SC2086  # A line for each is intended.
-  printf '%s\n' $TENSORFLOWS |
-    xargs -n 1 -P 3 bash "$REPO/scripts/setup.sh" --dev || true
+# Sets up environments, one after another. Meanwhile the tests run: setup.sh waits
+# where another one is at work.
+set_up_ahead() {  # set_up_ahead TENSORFLOW...
+  local tensorflow
+  for tensorflow; do
+    bash "$REPO/scripts/setup.sh" "$tensorflow" --dev >/dev/null 2>&1 || true
+  done
 }
 
 WITHOUT_TENSORFLOW='common converters evaluation formats scripts
@@ -67,7 +68,7 @@ choose_tests() {  # choose_tests TENSORFLOW ALL_OF_THEM...
   shift
   SELECTION=(${PYTEST_ARGUMENTS[@]+"${PYTEST_ARGUMENTS[@]}"})
   if [ ${#SELECTION[@]} -gt 0 ] || [ "$tensorflow" = "$1" ]; then return; fi
-  SELECTION=(-m 'not once')
+  SELECTION=("--again=$tensorflow")
   if [ "$tensorflow" = "${!#}" ]; then return; fi
   for name in $WITHOUT_TENSORFLOW; do SELECTION+=("--ignore=tests/$name"); done
 }
@@ -83,7 +84,7 @@ test_on() {  # test_on TENSORFLOW
   version="$("$python" -V), $("$python" -m pip freeze |
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
-  "$python" -m pytest -q --numprocesses=4 --dist=loadfile \
+  "$python" -m pytest -q --numprocesses=3 --dist=loadfile \
     --max-worker-restart=2 --durations=10 ${SELECTION[@]+"${SELECTION[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
@@ -97,10 +98,12 @@ main() {
   cd "$REPO"
   export PYTHONDONTWRITEBYTECODE=  # Else each process compiles all files again.
   skip_missing
-  if [ -n "$TENSORFLOWS" ]; then set_up; fi
-  for tensorflow in $TENSORFLOWS; do
-    # shellcheck disable=SC2086  # A word for each is intended.
-    choose_tests "$tensorflow" $TENSORFLOWS
+  # shellcheck disable=SC2086  # A word for each is intended.
+  set -- $TENSORFLOWS
+  for tensorflow; do
+    bash "$REPO/scripts/setup.sh" "$tensorflow" --dev || true
+    if [ "$tensorflow" = "$1" ]; then set_up_ahead "${@:2}" & fi
+    choose_tests "$tensorflow" "$@"
     test_on "$tensorflow" || FAILED=1
   done
   printf '\n%s' "$REPORT"

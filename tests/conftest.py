@@ -13,15 +13,56 @@ import sentencepiece  # noqa: F401
 from common import quiet  # noqa: F401
 from tests.helpers import REPO
 from tests.helpers import SPM
-from tests.helpers import tiny
-import tokenization
-from training import devices
+
+# Files whose tests take longest. They start first, so that no core idles at the
+# end.
+SLOW = """
+  finetuning/test_harness pretraining/test_harness exporting/test_forms
+  programs/test_programs scripts/test_benchmark test_optimization ops/test_xla
+  programs/test_create_pretraining_data examples/test_serving_client
+  programs/test_extract_features programs/test_run_pretraining
+  ops/test_replicas benchmarks/test_gpu test_modeling programs/test_run_qa
+  scripts/test_report test_worlds converters/test_own programs/test_run_re
+""".split()
+
+
+def pytest_addoption(parser):
+  parser.addoption(
+    "--again",
+    metavar="TENSORFLOW",
+    help="leave out tests marked `once`, but for those that name this one",
+  )
+
+
+def pytest_configure(config):
+  """Makes pytest-xdist keep the order of files; it would put long ones last."""
+  config.option.loadscopereorder = False
 
 
 def pytest_make_parametrize_id(config, val, argname):
   """Keeps bytes out of the names of tests: those of an archive hold a time."""
   del config
   return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(config, items):
+  """Puts the tests of slow files first; leaves out those not to run again."""
+  items.sort(key=_turn)
+  tensorflow = config.getoption("again")
+  if tensorflow:
+    left_out = [item for item in items if not _runs_again(item, tensorflow)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _runs_again(item, tensorflow):
+  return all(tensorflow in mark.args for mark in item.iter_markers("once"))
+
+
+def _turn(item):
+  name = item.nodeid.partition("::")[0]
+  name = name.partition("tests/")[2].rpartition(".py")[0]
+  return SLOW.index(name) if name in SLOW else len(SLOW)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +83,8 @@ def shared():
 @pytest.fixture(scope="session")
 def tf_estimator():
   """Skips what trains on TPUs or several machines where that is impossible."""
+  from training import devices  # Not where tests are only given out.
+
   if not devices.HAS_ESTIMATOR:
     pytest.skip("this TensorFlow has no tf.estimator")
 
@@ -49,11 +92,15 @@ def tf_estimator():
 @pytest.fixture(scope="session")
 def tokenizer():
   """Returns the tokenizer of the bundled vocabulary."""
+  import tokenization
+
   return tokenization.load(spm_model_file=SPM)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def small_graphs():
+def cheap_training():
   """Skips work that takes longer than training a small model."""
-  with tiny.small_graphs():
+  from tests.helpers import small_graphs
+
+  with small_graphs.applied():
     yield

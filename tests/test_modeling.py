@@ -322,6 +322,7 @@ def training_gradients(values=DROPPING, compiled=False, **options):
     return dict(zip(names, session.run(outputs)))
 
 
+@pytest.mark.once("tf1")
 @pytest.mark.parametrize(
   "values, compiled, error", [(DROPPING, False, 1e-6), (TINY, True, 1e-5)]
 )

@@ -102,7 +102,13 @@ class Estimator:
         defer_build=True,
         save_relative_paths=True,
       )
-      scaffold = tf.train.Scaffold(saver=saver)
+      # All variables are initialized or restored. Asking TensorFlow whether each
+      # of them is would take hundreds of operations.
+      scaffold = tf.train.Scaffold(
+        saver=saver,
+        ready_op=tf.no_op("is_ready"),
+        ready_for_local_init_op=tf.no_op("is_ready_for_local_init"),
+      )
       hooks = [_Initialize(initializer), *hooks, *spec.training_hooks] + [
         tf.train.StopAtStepHook(last_step=max_steps),
         tf.train.NanTensorHook(spec.loss),

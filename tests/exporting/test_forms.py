@@ -109,7 +109,8 @@ NEEDS_TRANSFORMERS = pytest.mark.skipif(
 def test_a_saved_model_takes_any_batch_and_uses_portable_operations(
   models, tmp_path, task
 ):
-  export("saved_model", models[task], tmp_path / "x")
+  # The check computes everything twice more.
+  export("saved_model", models[task], tmp_path / "x", check=task == "ner")
   folder = str(tmp_path / "x" / "1")
   assert os.listdir(str(tmp_path)) == ["x"]
   source = model_folders.load(models[task])
@@ -128,6 +129,7 @@ def test_a_saved_model_takes_any_batch_and_uses_portable_operations(
   assert ("labels.txt" in extra) == bool(source.labels)
 
 
+@pytest.mark.once("tf1")
 def test_a_saved_model_predicts_as_the_program_does(models, tmp_path):
   export("saved_model", models["re"], tmp_path / "x", check=False)
   tokenizer = model_folders.load(models["re"]).tokenizer

@@ -172,6 +172,7 @@ def test_padding_does_not_change_predictions(go, copy):
   assert len(predictions) == 1
 
 
+@pytest.mark.once("tf2.15")
 @pytest.mark.usefixtures("tf_estimator")
 def test_tpu_estimator_trains_scores_and_predicts(go, tmp_path, monkeypatch):
   """Runs the TPU program on the CPU, as neither master nor name is given."""
@@ -202,6 +203,7 @@ def test_nan_loss_suggests_a_smaller_learning_rate(go):
     go(learning_rate=1e30, warmup_step=0)
 
 
+@pytest.mark.once
 def test_rerun_scores_the_last_unscored_checkpoint(go, copy):
   go(do_eval=True, do_predict=False)
   assert state.TrainingState(str(copy)).scored(5)
@@ -316,6 +318,7 @@ def test_checkpoint_without_a_global_step_is_rejected(go, folders, tmp_path):
     go()
 
 
+@pytest.mark.once("tf2.15")
 @pytest.mark.usefixtures("tf_estimator")
 def test_only_the_chief_of_several_machines_writes(folders, tmp_path):
   for name in ("data", "model"):

@@ -12,6 +12,7 @@ from unittest import mock
 
 from common import files
 import run_ner
+from tests.helpers import small_graphs
 from tests.helpers import tiny
 
 
@@ -34,5 +35,5 @@ def main():
 
 
 if __name__ == "__main__":
-  with tiny.small_graphs():
+  with small_graphs.applied():
     main()

@@ -15,7 +15,7 @@ import time
 
 from tests.helpers import REPO
 from tests.helpers import mirrored_training
-from tests.helpers import tiny
+from tests.helpers import small_graphs
 
 
 def free_ports(count):
@@ -66,5 +66,5 @@ def main():
 
 
 if __name__ == "__main__":
-  with tiny.small_graphs():
+  with small_graphs.applied():
     main()

@@ -21,6 +21,7 @@ from common import progress
 import modeling
 from tests.helpers import REPO
 from tests.helpers import SPM
+from tests.helpers import small_graphs
 
 # The published command; only its paths differ.
 PUBLISHED = (
@@ -141,7 +142,8 @@ def _run_as_main(program, arguments):
   multiprocessing.set_start_method(None, force=True)  # As at the start.
   code = 0
   try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    with small_graphs.applied():
+      runpy.run_path(sys.argv[0], run_name="__main__")
   except SystemExit as e:
     code = e.code
   finally:

@@ -47,6 +47,7 @@ def alone(tmp_path_factory):
   return folder, mirrored_training.pretrain(folder)
 
 
+@pytest.mark.once("tf1")
 def test_two_devices_train_like_one(alone, repo):
   script = os.path.join(repo, "tests", "helpers", "mirrored_training.py")
   output = subprocess.run(

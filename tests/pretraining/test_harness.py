@@ -462,6 +462,7 @@ def test_evaluation_ends_at_max_eval_steps(copy, caplog):
   )
 
 
+@pytest.mark.once("tf1")
 @pytest.mark.usefixtures("tf_estimator")
 def test_tpu_estimator_pretrains_and_evaluates(folder, monkeypatch):
   """Runs the TPU program on the CPU, as neither master nor name is given."""

@@ -21,6 +21,9 @@ from pretraining import tfrecords
 from tests.helpers import REPO
 from tests.helpers import SPM
 
+# It does not depend on TensorFlow, but on Python.
+pytestmark = pytest.mark.once("tf1")
+
 PROGRAM = os.path.join(REPO, "create_pretraining_data.py")
 # Runs the program with smaller chunks, so that a small text has many; in the
 # end says on standard output whether it needed TensorFlow.

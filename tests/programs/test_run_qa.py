@@ -132,6 +132,7 @@ def test_yesno_questions_are_learned(go, tmp_path):
   assert (output / "labels.txt").read_text() == "no\nyes\n"
 
 
+@pytest.mark.once
 def test_squad_2_is_learned_and_then_bioasq(go, tmp_path, caplog):
   """The usual recipe, with BioBERT's --predict_file and --golden_file."""
   caplog.set_level("INFO")

@@ -56,7 +56,10 @@ def our_estimator(folder, keep):
   )
 
 
-@pytest.fixture(params=[our_estimator, tensorflows_estimator])
+THEIRS = pytest.param(tensorflows_estimator, marks=pytest.mark.once("tf2.15"))
+
+
+@pytest.fixture(params=[our_estimator, THEIRS])
 def make(request):
   """Returns the function that makes an estimator of each kind."""
   if request.param is tensorflows_estimator:
