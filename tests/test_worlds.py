@@ -23,13 +23,13 @@ close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=1e-5)
 
 
 HERE = {"1.15": "tf1", "2.15": "tf2.15"}.get(tf.__version__[:4], "tf2")
-# Each goes on with what one of the others began, so that all are read and write.
+# Each goes on with what one of the others began.
 BEFORE = {"tf1": "tf2.15", "tf2.15": "tf2", "tf2": "tf1"}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-  """Returns a function of a TensorFlow that returns a folder of what it made."""
+  """Returns a function that unpacks what a TensorFlow made into a folder."""
 
   def unpack(tensorflow):
     folder = tmp_path_factory.mktemp("made")

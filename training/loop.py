@@ -102,8 +102,8 @@ class Estimator:
         defer_build=True,
         save_relative_paths=True,
       )
-      # All variables are initialized or restored. Asking TensorFlow whether each
-      # of them is would take hundreds of operations.
+      # All variables are initialized or restored. To ask TensorFlow about each
+      # of them would take hundreds of operations.
       scaffold = tf.train.Scaffold(
         saver=saver,
         ready_op=tf.no_op("is_ready"),

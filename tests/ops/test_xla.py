@@ -117,7 +117,7 @@ def check(of_heads, dropout=0.0, **arguments):
 
 
 # All heads share one encoder, since compiling it takes most of the time.
-# TensorFlow 1.15 takes more than a minute to compile dropout for a CPU, so there
+# TensorFlow 1.15 takes more than a minute to compile dropout for a CPU: there,
 # only the heads have it.
 def test_the_training_step_of_every_task_compiles_and_trains():
   dropout = 0.0 if tf.__version__.startswith("1.") else 0.1
