@@ -266,6 +266,11 @@ def parse_number(text):
   return float(text)
 
 
+def count_text(number, noun):
+  """Returns "1 text" or "2 texts" for the noun "text"."""
+  return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 def size_text(size):
   """Returns a number of bytes as "0.3 MB" or "4.2 GB"."""
   return "%.1f GB" % (size / 1e9) if size >= 1e9 else "%.1f MB" % (size / 1e6)

@@ -12,6 +12,7 @@ from common import files
 from common import stripes
 from common.errors import InputError
 from common.errors import first_five
+from common.text import count_text
 from formats import entity_files
 
 # The page shows the first texts of the first output file, up to these limits.
@@ -204,8 +205,8 @@ class Folder:
     files.flush_folder(self._path)
     if self._renamed:
       logging.warning(
-        "%s: %d texts have the id of another and got a number",
-        *(self._path, self._renamed),
+        "%s: renamed %s with the id of another",
+        *(self._path, count_text(self._renamed, "text")),
       )
 
   def discard(self):
@@ -229,7 +230,7 @@ class Whole:
     pass
 
   def written(self):
-    return ["%d labels" % len(self.labels)]
+    return [count_text(len(self.labels), "label")]
 
 
 class Page:

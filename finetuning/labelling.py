@@ -24,6 +24,7 @@ from common import processes
 from common import progress
 from common import stripes
 from common.errors import InputError
+from common.text import count_text
 from common.text import size_text
 from finetuning import label_files
 from finetuning import label_inputs
@@ -160,9 +161,8 @@ class Labelling:
       return None
     if self._plan.first == self._plan.last:
       logging.info(
-        "nothing to do: found %d files to write, none of which is for "
-        "part %d of %d",
-        *(self._plan.stripes, *self._plan.part),
+        "nothing to do: found %s to write, and none for part %d of %d",
+        *(count_text(self._plan.stripes, "file"), *self._plan.part),
       )
       return None
     self._reader.start = self._plan.first + len(earlier)
@@ -203,8 +203,8 @@ class Labelling:
     texts = sum(record["shards"][0]["texts"] for record in records)
     seconds = max(time.time() - begin, 1e-3)
     logging.info(
-      "%d texts in %s: %.1f documents/s",
-      *(texts, progress.clock(seconds), texts / seconds),
+      "%s in %s: %.1f documents/s",
+      *(count_text(texts, "text"), progress.clock(seconds), texts / seconds),
     )
     self._log_written(output, left_out)
 
@@ -219,7 +219,7 @@ class Labelling:
   def _log_written(self, output, left_out):
     if left_out:
       logging.warning(
-        "left out %d texts or rests of files, listed in %s: %s",
+        "left out texts or rests of files: %d, listed in %s; the first: %s",
         *(len(left_out), self._plan.own(LEFT_OUT), left_out[0]),
       )
     more = len(self.inputs) - 1
@@ -365,12 +365,17 @@ class _Meter:
     seconds = max(time.time() - self._began, 1e-3)
     texts, windows, tokens, truncated = self._counts
     logging.info(
-      "%d texts, %d windows, %d pieces in %s: %s",
-      *(texts, windows, tokens, progress.clock(seconds)),
+      "%s, %s, %s in %s: %s",
+      count_text(texts, "text"),
+      count_text(windows, "window"),
+      count_text(tokens, "piece"),
+      progress.clock(seconds),
       _rates(texts / seconds, tokens / seconds),
     )
     if truncated:
-      logging.warning("truncated %d inputs with too many pieces", truncated)
+      logging.warning(
+        "truncated %s with too many pieces", count_text(truncated, "input")
+      )
 
   def close(self):
     self._bar.close()

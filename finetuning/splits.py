@@ -13,6 +13,7 @@ from common import files
 from common.errors import InputError
 from common.errors import first_five
 from common.errors import shorten
+from common.text import count_text
 from formats import detect
 from formats import streams
 import tokenization
@@ -272,8 +273,11 @@ def log(name, split, unk_id):
   """Logs what a Split holds; warns if the vocabulary does not fit it."""
   windows = [f["input_ids"] for features in split.features for f in features]
   logging.info(
-    "%s: %d examples, %d windows, from %s",
-    *(name, len(split.examples), len(windows), split.path),
+    "%s: %s, %s, from %s",
+    name,
+    count_text(len(split.examples), "example"),
+    count_text(len(windows), "window"),
+    split.path,
   )
   rate = tokenization.unknown_rate(windows, unk_id, split.expected_unknown)
   tokenization.warn_of_unknown(rate, split.path)

@@ -18,6 +18,7 @@ from common.errors import reject
 from common.errors import shorten
 from common.errors import until_failure
 from common.text import check_whole
+from common.text import count_text
 from common.text import decode
 from common.text import load_json
 from common.text import parse_json
@@ -69,7 +70,7 @@ def read(source, failed=reject):
     is_empty = False
     yield found
   for reason, number in dropped.items():
-    logging.warning("%s: left out %d %s", source.path, number, reason)
+    logging.warning("%s: left out %s: %d", source.path, reason, number)
   if is_empty:
     raise InputError(
       "%s: found no text in %s, expected some"
@@ -168,7 +169,8 @@ def _read_pubtator(source, dropped, failed):
     document = documents.Document(name, text, title)
     yield Found(document, _place(source, number), source.position)
     annotations += len(rows)
-  logging.info("%s: ignored %d annotations", source.path, annotations)
+  ignored = count_text(annotations, "annotation")
+  logging.info("%s: ignored %s", source.path, ignored)
 
 
 def _read_bioc(source, dropped, failed):
@@ -371,12 +373,12 @@ def _unique(stored, path, may_repeat, failed):
     yield found._replace(document=document._replace(id=name))
   if copies:
     logging.warning(
-      "%s: left out %d texts, exact copies of others", path, copies
+      "%s: left out exact copies of other texts: %d", path, copies
     )
   if renamed:
     logging.warning(
-      "%s: %d texts have the id of another and got a number: %s",
-      *(path, renamed, first_five(names)),
+      "%s: renamed %s with the id of another: %s",
+      *(path, count_text(renamed, "text"), first_five(names)),
     )
 
 

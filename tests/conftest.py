@@ -98,9 +98,9 @@ def tokenizer():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cheap_training():
+def small_graphs():
   """Skips work that takes longer than training a small model."""
-  from tests.helpers import small_graphs
+  from tests.helpers import tiny
 
-  with small_graphs.applied():
+  with tiny.small_graphs():
     yield

@@ -104,3 +104,8 @@ def test_json_of_too_many_parts_is_an_error(monkeypatch):
   assert text.load_json("[[], {}]") == [[], {}]
   with pytest.raises(ValueError, match="more than 3 lists and objects"):
     text.load_json("[[], {}, []]")
+
+
+def test_a_count_has_its_noun_in_the_plural_unless_it_is_one():
+  assert text.count_text(1, "text") == "1 text"
+  assert [text.count_text(n, "text") for n in (0, 2)] == ["0 texts", "2 texts"]

@@ -434,5 +434,5 @@ def test_incomplete_input_is_labelled_where_it_can_be(
   assert all(any(place in line for line in lines) for place in places)
   rests = [line.endswith("the rest of this file is left out") for line in lines]
   assert rests == ["b.xml" in line for line in lines]
-  assert "left out 5 texts or rests of files" in caplog.text
+  assert "left out texts or rests of files: 5," in caplog.text
   assert rows_of(found) == rows_of(written(tmp_path / "whole"))

@@ -290,9 +290,9 @@ def test_a_damaged_document_of_a_collection_is_left_out():
 
 def test_copies_and_repeated_ids_are_logged(caplog):
   documents_of(b"1|t|A.\n\n1|t|A.\n", "a.txt")
-  assert "a.txt: left out 1 texts, exact copies of others" in caplog.text
+  assert "a.txt: left out exact copies of other texts: 1" in caplog.text
   documents_of(b"pmid,text\n1,A.\n1,B.\n", "a.csv")
-  assert "1 texts have the id of another and got a number: 1#2" in caplog.text
+  assert "renamed 1 text with the id of another: 1#2" in caplog.text
 
 
 def test_long_lines_of_bioc_are_documents():

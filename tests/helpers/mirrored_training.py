@@ -22,7 +22,7 @@ from ops import replicas
 import optimization
 from pretraining import curves
 from tests.helpers import pretraining_runs
-from tests.helpers import small_graphs
+from tests.helpers import tiny
 from training import datasets
 from training import devices
 from training import estimators
@@ -228,5 +228,5 @@ def main():
 
 
 if __name__ == "__main__":
-  with small_graphs.applied():
+  with tiny.small_graphs():
     main()

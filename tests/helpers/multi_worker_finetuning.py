@@ -12,7 +12,6 @@ from unittest import mock
 
 from common import files
 import run_ner
-from tests.helpers import small_graphs
 from tests.helpers import tiny
 
 
@@ -35,5 +34,5 @@ def main():
 
 
 if __name__ == "__main__":
-  with small_graphs.applied():
+  with tiny.small_graphs():
     main()

@@ -15,7 +15,7 @@ import time
 
 from tests.helpers import REPO
 from tests.helpers import mirrored_training
-from tests.helpers import small_graphs
+from tests.helpers import tiny
 
 
 def free_ports(count):
@@ -66,5 +66,5 @@ def main():
 
 
 if __name__ == "__main__":
-  with small_graphs.applied():
+  with tiny.small_graphs():
     main()
