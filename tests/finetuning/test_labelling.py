@@ -299,7 +299,7 @@ def test_more_parts_than_files_of_labels_have_nothing_to_do(
 ):
   caplog.set_level("INFO")
   label(texts, tmp_path / "out", function=None, part=(1, 2))
-  assert "1 files to write, none of which is for part 1" in caplog.text
+  assert "1 file to write, and none for part 1" in caplog.text
   assert not (tmp_path / "out").exists()
   label(texts, tmp_path / "out", part=(2, 2))
   names = ["texts.letters.html", "texts.letters.tsv"]
