@@ -48,7 +48,8 @@ def define_flags():
   flags.DEFINE_integer(
     "num_workers",
     None,
-    "Number of processes. Default: one per core.",
+    "Number of processes that make instances, while as many more parse large "
+    "XML. Default: one per core.",
     lower_bound=1,
   )
   flags.DEFINE_integer(

@@ -343,8 +343,8 @@ def _define_data_flags(predict_file):
     "num_workers",
     None,
     "Processes that split and tokenize the texts of --predict_file beside the "
-    "model; 0: the model's process does it. Default: by the amount of text, at "
-    "most one per further core.",
+    "model, while as many more parse large XML; 0: the model's process does "
+    "both. Default: by the amount of text, at most one per further core.",
     lower_bound=0,
   )
   flags.DEFINE_bool(
