@@ -454,10 +454,10 @@ def _learn(task, command, found):
   return model_folder.read_learned(folders, task.name)
 
 
-def _plan(training, examples):
-  """Returns the Schedule of a training set of so many examples (windows)."""
+def _plan(training, split):
+  """Returns the Schedule of a training set; its windows are the examples."""
   per_update = training.train_batch_size * training.num_accumulation_steps
-  per_epoch = -(-examples // per_update)
+  per_epoch = -(-len(_windows_of(split)) // per_update)
   steps = training.train_step or max(
     1, int(round(per_epoch * training.num_train_epochs))
   )
@@ -506,7 +506,7 @@ class _Run(training_run.Run):
     if to_label:
       to_label.log(model.tokenizer.unk_id)
     if command.todo.do_train:
-      self.schedule = _plan(command.training, len(self._flat("train")))
+      self.schedule = _plan(command.training, encoded["train"])
     self._check_checkpoint()
     self.description = self._describe()
 
@@ -539,13 +539,9 @@ class _Run(training_run.Run):
         files.write_json(self.path(run_files.RESULTS), results)
     return results
 
-  def _flat(self, name):
-    """Returns all windows of a split, in order."""
-    return [f for features in self.splits[name].features for f in features]
-
   def _some_windows(self):
     """Returns features of windows; [] if there are none at all."""
-    found = filter(None, map(self._flat, self.splits))
+    found = filter(None, map(_windows_of, self.splits.values()))
     return next(found, None) or (self.to_label and self.to_label.windows())
 
   # ----------------------------------------------------------- before training
@@ -633,7 +629,8 @@ class _Run(training_run.Run):
     return estimators.prediction_spec(outputs, self.device.use_tpu)
 
   def training_data(self, params, input_context=None):
-    features, length = self._flat("train"), self.command.max_seq_length
+    features = _windows_of(self.splits["train"])
+    length = self.command.max_seq_length
     if self.device.use_tpu:
       return datasets.fixed_dataset(
         features,
@@ -690,7 +687,7 @@ class _Run(training_run.Run):
 
   def _outputs_of(self, name, checkpoint):
     """Returns for each example of a split the predictions of its windows."""
-    windows = self._flat(name)
+    windows = _windows_of(self.splits[name])
     shown = functools.partial(
       progress.shown, total=len(windows), name=name, unit="window"
     )
@@ -698,10 +695,11 @@ class _Run(training_run.Run):
     return [[next(stream) for _ in fs] for fs in self.splits[name].features]
 
   def predict(self, name, checkpoint, windows, shown):
-    """Yields the predictions of windows of a split, or "raw" ones, in order.
+    """Yields the predictions of windows of a split, or "raw" ones, in order."""
+    return self._predictor(name, windows)(checkpoint, windows, shown)
 
-    Splits whose windows have the same features share a graph.
-    """
+  def _predictor(self, name, windows):
+    """Returns the predictor of a split; equal features share a graph."""
     is_dev = name == "dev"
     size = self.batch_sizes["eval" if is_dev else "predict"]
     tokens = None if is_dev else self.command.predict_batch_tokens
@@ -716,7 +714,7 @@ class _Run(training_run.Run):
         fixed=self.command.padding == "fixed",
         tokens=tokens,
       )
-    return self._predictors[kind](checkpoint, windows, shown)
+    return self._predictors[kind]
 
   def _score(self, name):
     """Scores a split, writes its files, returns its part of results.json."""
@@ -730,6 +728,11 @@ class _Run(training_run.Run):
         self._write_learned()
     scored = self.task.score(examples, outputs, name)
     return _write_scores(self, name, checkpoint, *scored)
+
+
+def _windows_of(split):
+  """Returns all windows of a split, in order."""
+  return [window for features in split.features for window in features]
 
 
 def _write_scores(run, name, checkpoint, scores, texts):
