@@ -630,13 +630,12 @@ class _Run(training_run.Run):
 
   def training_data(self, params, input_context=None):
     features = _windows_of(self.splits["train"])
-    length = self.command.max_seq_length
     if self.device.use_tpu:
       return datasets.fixed_dataset(
         features,
         params["batch_size"],
         self.task.padding,
-        length,
+        self.command.max_seq_length,
         self.seed,
         devices.part_of_tpu_input(params),
       )
@@ -647,7 +646,7 @@ class _Run(training_run.Run):
       self.task.padding,
       self.state.step() * self.schedule.num_accumulation_steps,
       self.command.padding == "bucketed",
-      length if self.command.padding == "fixed" else None,
+      self.command.max_seq_length if self.command.padding == "fixed" else None,
       devices.part_of_input(input_context),
     )
 
