@@ -2,6 +2,7 @@
 r"""Measures whether the model waits for its input when run_ner.py labels.
 
   python benchmarks/labelling_speed.py --data abstracts.tsv.gz
+  python benchmarks/labelling_speed.py --data abstracts.tsv.gz --one_of 100
 
 In turn, in one process: the model alone, on windows that were prepared before;
 labelling end to end with --num_workers; and the input side alone, from the file
@@ -10,12 +11,18 @@ to windows, with the model left out. Figures are medians over the rounds
 The first round warms up and does not count. End to end includes the start of
 the workers, which --documents should make small.
 
+With --one_of 100, it measures the peak memory of a run over all texts in which
+the model predicts one of 100 windows, and zeros stand for the others: it then
+takes minutes, while its batches are as large as ever.
+
 The models are those of peers.py: ALBERT base with random weights and the
 bundled small one, each trained for a few steps.
 """
 
 import argparse
+import functools
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -29,6 +36,7 @@ from common import quiet  # noqa: F401  Before TensorFlow.
 # isort: on
 
 from absl import flags
+import numpy as np
 import peers
 
 from common import flag_groups
@@ -56,6 +64,7 @@ def parse_arguments():
   parser.add_argument("--input_workers", nargs="*", type=int, default=[1, 2])
   parser.add_argument("--predict_batch_tokens", type=int, default=8192)
   parser.add_argument("--rounds", type=int, default=3)
+  parser.add_argument("--one_of", type=int, help="measure memory, not speed")
   return parser.parse_args()
 
 
@@ -154,6 +163,38 @@ def input_rate(task, path, num_workers):
   return size / 1e6 / (time.time() - begin)
 
 
+def label_sampled(args, folder, texts):
+  """Labels all texts with predictions for one of --one_of windows."""
+
+  class Sampled(labelling.Labelling):
+    def run(self, predict, description):
+      return super().run(
+        functools.partial(predict_some, predict, args.one_of), description
+      )
+
+  output = os.path.join(folder, "labels")
+  task, command, model = new_task(
+    args, folder, predict_file=texts, output_dir=output
+  )
+  with mock.patch.object(labelling, "Labelling", Sampled):
+    harness.run(task, command, model)
+
+
+def predict_some(predict, one_of, windows, shown):
+  """Yields the predictions of every one_of-th window, and zeros of others."""
+  chosen = predict(windows[::one_of], iter)
+
+  def outputs():
+    for number, window in enumerate(windows):
+      if number % one_of == 0:
+        yield next(chosen)
+      else:
+        zeros = np.zeros(len(window["word"]), np.int32)
+        yield {"word": window["word"], "label": zeros, "probability": zeros}
+
+  return shown(outputs())
+
+
 def show_model(args, name, rates):
   """Prints the rows of a model."""
   alone, whole = zip(*rates)
@@ -164,10 +205,22 @@ def show_model(args, name, rates):
   peers.show_row(text, peers.spread(whole) + unit, share)
 
 
+def show_memory(args):
+  """Prints the peak memory of labelling all texts with the first model."""
+  with tempfile.TemporaryDirectory() as folder:
+    trained = peers.train(args.model[0], folder)
+    label_sampled(args, trained, args.data)
+  most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  print("peak of the model's process: %.0f MiB" % (most / 1024))
+
+
 def main():
   args = parse_arguments()
   run_ner.define_flags()
   flags.FLAGS.mark_as_parsed()
+  if args.one_of:
+    show_memory(args)
+    return
   counts = args.documents or [100 if m == "base" else 2000 for m in args.model]
   peers.show_row("what", "rate", "share")
   peers.show_row("---", "---", "---")
