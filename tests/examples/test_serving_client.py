@@ -36,12 +36,6 @@ TASKS = {
     # A sentence of several windows; nothing to label; offsets that move.
     LONG * 5 + ".\nNo fe\u0301ver-2. The lung\u2019s fever,\n \n",
   ),
-  "dc": (
-    run_dc,
-    "no fever\ta,b\nlung\tb\n",
-    {"train_step": 2, "task_name": "generic", "predict_format": "jsonl"},
-    "No fever.\n" + LONG * 5 + "\n",
-  ),
   "sts": (
     run_sts,
     "index\tsentence1\tsentence2\tscore\n0\tfever\tlung\t1\n1\tno\tno\t4\n",
@@ -56,6 +50,21 @@ TASKS = {
   ),
 }
 PAIRS = (("no fever", "The lung has fever."), ("The @GENE$.", "asthma"))
+# Tasks with as many labels as relations, and so with the same weights.
+ALIKE = {
+  "nli": (
+    run_nli,
+    {"labels": ["no", "yes"], "task": "nli"},
+    {},
+    "".join("%s\t%s\n" % pair for pair in PAIRS),
+  ),
+  "dc": (
+    run_dc,
+    {"labels": ["a", "b"], "task": "dc"},
+    {"task_name": "generic"},
+    "No fever.\n" + LONG * 5 + "\n",
+  ),
+}
 
 
 class Served:
@@ -123,28 +132,33 @@ def folder(tmp_path_factory):
       predict_file=str(place / "new.txt"),
       **flags,
     )
-    source = model_folders.load(str(place / "output"))
-    target = forms.Target(str(place / "x"), 1, False)
-    forms.export_model("saved_model", source, target)
-  infer_with(root / "re", root / "nli")
+    export(place)
+  for task, values in ALIKE.items():
+    (root / task).mkdir()
+    shutil.copytree(str(root / "re" / "output"), str(root / task / "output"))
+    label(root / task, *values)
   return root
 
 
-def infer_with(trained, place):
-  """Makes a folder for inference from one for another task of classes."""
-  shutil.copytree(str(trained), str(place))
-  for folder in (place / "output", place / "x" / "1" / "assets.extra"):
-    learned = {"labels": ["no", "yes"], "task": "nli"}
-    (folder / "task.json").write_text(json.dumps(learned))
-  lines = ["%s\t%s\n" % pair for pair in PAIRS]
-  (place / "new.txt").write_text("".join(lines))
+def export(place):
+  source = model_folders.load(str(place / "output"))
+  target = forms.Target(str(place / "x"), 1, False)
+  forms.export_model("saved_model", source, target)
+
+
+def label(place, program, learned, flags, texts):
+  """Labels texts with what was trained for another task; exports it."""
+  (place / "output" / "task.json").write_text(json.dumps(learned))
+  export(place)
+  (place / "new.txt").write_text(texts)
   tiny.run(
-    run_nli,
+    program,
     place,
     bioalbert_dir=str(place / "output"),
     predict_file=str(place / "new.txt"),
     predict_format="jsonl",
     do_train=False,
+    **flags,
   )
 
 
@@ -153,7 +167,7 @@ def url(folder):
   """The address of a server of all models."""
   models = {
     "/v1/models/%s:predict" % task: Served(str(folder / task / "x" / "1"))
-    for task in [*TASKS, "nli"]
+    for task in [*TASKS, *ALIKE]
   }
   with server(models) as address:
     yield address
@@ -200,7 +214,7 @@ def test_the_client_finds_the_entities_of_run_ner(folder, url):
 @pytest.mark.parametrize(
   "task, texts",
   [
-    ("dc", TASKS["dc"][3]),
+    ("dc", ALIKE["dc"][3]),
     ("re", TASKS["re"][3]),
     ("nli", "".join("%s ||| %s\n" % pair for pair in PAIRS)),
   ],
