@@ -304,6 +304,7 @@ def test_scores_name_the_threshold_if_nothing_was_tuned():
 
 
 def test_model_that_predicts_no_label_is_collapsed(caplog):
+  caplog.set_level("WARNING")  # Whatever level a test before this one set.
   task = task_of(["a", "b"])
   low = outputs_of(*[(0.1, 0.1)] * 4)
   scores, _ = task.score(read(FOUR, "test"), low, "test")

@@ -636,6 +636,7 @@ def test_questions_without_gold_are_predicted_and_not_scored(new_task):
 
 
 def test_golden_file_scores_only_the_test_set(new_task, caplog):
+  caplog.set_level("WARNING")
   golden = {
     "q": ("factoid", [["FEVER"]]),
     "r": ("factoid", [["x"]]),
