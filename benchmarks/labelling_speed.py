@@ -136,13 +136,18 @@ def model_rates(args, folder, texts):
         rates.extend(measure_both(args, self, predict, description))
 
   labelling_class = labelling.Labelling
+  label_with(Timed, args, folder, texts)
+  return rates
+
+
+def label_with(labelling_class, args, folder, texts):
+  """Labels texts as run_ner.py does, but with a class for Labelling."""
   output = os.path.join(folder, "labels")
   task, command, model = new_task(
     args, folder, predict_file=texts, output_dir=output
   )
-  with mock.patch.object(labelling, "Labelling", Timed):
+  with mock.patch.object(labelling, "Labelling", labelling_class):
     harness.run(task, command, model)
-  return rates
 
 
 def input_rate(task, path, num_workers):
@@ -172,12 +177,7 @@ def label_sampled(args, folder, texts):
         functools.partial(predict_some, predict, args.one_of), description
       )
 
-  output = os.path.join(folder, "labels")
-  task, command, model = new_task(
-    args, folder, predict_file=texts, output_dir=output
-  )
-  with mock.patch.object(labelling, "Labelling", Sampled):
-    harness.run(task, command, model)
+  label_with(Sampled, args, folder, texts)
 
 
 def predict_some(predict, one_of, windows, shown):

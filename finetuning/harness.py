@@ -457,7 +457,7 @@ def _learn(task, command, found):
 def _plan(training, split):
   """Returns the Schedule of a training set; its windows are the examples."""
   per_update = training.train_batch_size * training.num_accumulation_steps
-  per_epoch = -(-len(_windows_of(split)) // per_update)
+  per_epoch = -(-len(splits.windows_of(split)) // per_update)
   steps = training.train_step or max(
     1, int(round(per_epoch * training.num_train_epochs))
   )
@@ -541,7 +541,7 @@ class _Run(training_run.Run):
 
   def _some_windows(self):
     """Returns features of windows; [] if there are none at all."""
-    found = filter(None, map(_windows_of, self.splits.values()))
+    found = filter(None, map(splits.windows_of, self.splits.values()))
     return next(found, None) or (self.to_label and self.to_label.windows())
 
   # ----------------------------------------------------------- before training
@@ -629,7 +629,7 @@ class _Run(training_run.Run):
     return estimators.prediction_spec(outputs, self.device.use_tpu)
 
   def training_data(self, params, input_context=None):
-    features = _windows_of(self.splits["train"])
+    features = splits.windows_of(self.splits["train"])
     if self.device.use_tpu:
       return datasets.fixed_dataset(
         features,
@@ -686,7 +686,7 @@ class _Run(training_run.Run):
 
   def _outputs_of(self, name, checkpoint):
     """Returns for each example of a split the predictions of its windows."""
-    windows = _windows_of(self.splits[name])
+    windows = splits.windows_of(self.splits[name])
     shown = functools.partial(
       progress.shown, total=len(windows), name=name, unit="window"
     )
@@ -727,11 +727,6 @@ class _Run(training_run.Run):
         self._write_learned()
     scored = self.task.score(examples, outputs, name)
     return _write_scores(self, name, checkpoint, *scored)
-
-
-def _windows_of(split):
-  """Returns all windows of a split, in order."""
-  return [window for features in split.features for window in features]
 
 
 def _write_scores(run, name, checkpoint, scores, texts):

@@ -269,9 +269,14 @@ def _times(number):
   return "once" if number == 1 else "%d times" % number
 
 
+def windows_of(split):
+  """Returns the features of all windows of a Split, in order."""
+  return [window for features in split.features for window in features]
+
+
 def log(name, split, unk_id):
   """Logs what a Split holds; warns if the vocabulary does not fit it."""
-  windows = [f["input_ids"] for features in split.features for f in features]
+  windows = [window["input_ids"] for window in windows_of(split)]
   logging.info(
     "%s: %s, %s, from %s",
     name,

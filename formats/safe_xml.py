@@ -147,7 +147,8 @@ def pieces(blocks, head, ends):
   if not root or root.group(1) not in ends or root.group().endswith("/>"):
     yield None
     return
-  start, stop = head[: root.end()], b"</%s>" % _name(head[root.start() :])
+  name = head[root.start() + 1 : root.end(1)]  # With its prefix.
+  start, stop = head[: root.end()], b"</%s>" % name
   rest, before = bytearray(), b""
   for block in blocks:
     rest += block
@@ -160,11 +161,6 @@ def pieces(blocks, head, ends):
       yield None
       return
   yield before + rest
-
-
-def _name(tag):
-  """Returns the name in a start tag, with its prefix."""
-  return re.match(rb"<([^\s/>]+)", tag).group(1)
 
 
 def _last_end(data, tags, begin):

@@ -50,13 +50,13 @@ def pytest_collection_modifyitems(config, items):
   items.sort(key=_turn)
   tensorflow = config.getoption("again")
   if tensorflow:
-    left_out = [item for item in items if not _runs_again(item, tensorflow)]
+    kept, left_out = [], []
+    for item in items:
+      marks = item.iter_markers("once")
+      again = all(tensorflow in mark.args for mark in marks)
+      (kept if again else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
-def _runs_again(item, tensorflow):
-  return all(tensorflow in mark.args for mark in item.iter_markers("once"))
+    items[:] = kept
 
 
 def _turn(item):

@@ -6,8 +6,6 @@ What articles become is tested in tests/pretraining/test_sources.py.
 
 import collections
 import gzip
-import io
-import tarfile
 
 import pytest
 
@@ -15,6 +13,7 @@ from common.errors import InputError
 from formats import articles
 from formats import safe_xml
 from formats import streams
+from tests.helpers import archive_files
 
 RECORD = (
   "<PubmedArticle><MedlineCitation><PMID>%d</PMID><Article><ArticleTitle>T%d"
@@ -40,18 +39,14 @@ def pubmed(middle="", end=DELETED + "</PubmedArticleSet>"):
 
 def archive(*texts):
   """Returns a tar archive of texts."""
-  out = io.BytesIO()
-  with tarfile.open(fileobj=out, mode="w") as tar:
-    for number, text in enumerate(texts):
-      info = tarfile.TarInfo("%d.nxml" % number)
-      info.size = len(text)
-      tar.addfile(info, io.BytesIO(text.encode()))
-  return out.getvalue()
+  return archive_files.tarred(
+    {"%d.nxml" % i: text.encode() for i, text in enumerate(texts)}
+  )
 
 
 def outcome(path, num_workers):
   """Returns all that reading a file gives."""
-  source, counts = streams.Source(path, open, num_workers), {}
+  source = streams.Source(path, open, num_workers)
   counts, found = collections.Counter(), []
   read = articles.read_jats if source.is_tar() else articles.read_pubmed
   try:
