@@ -9,13 +9,13 @@
 #   --                pass the rest to pytest, which chooses the tests:
 #                     scripts/test.sh tf2 -- -k metrics
 #
-# Creates the environments (scripts/setup.sh --dev), all but the first while tests
-# run. Prints the ten slowest tests of each TensorFlow. The first TensorFlow runs
-# all tests; the others leave out slow ones marked "once", unless the mark names
-# them. Folders that need no TensorFlow are tested on the first and the last only,
-# the newest and the oldest Python. Fails if a test fails or if no Python is
-# found. If the variable CI is set, it also fails if the Python for one of these
-# TensorFlows is missing.
+# Creates the environments (scripts/setup.sh --dev), all but the first while
+# tests run. Prints the ten slowest tests of each TensorFlow. The first
+# TensorFlow runs all tests; the others leave out slow ones marked "once", unless
+# the mark names them. Folders that need no TensorFlow are tested on the first
+# and the last only, the newest and the oldest Python. Fails if a test fails or
+# if no Python is found. If the variable CI is set, it also fails if the Python
+# for one of these TensorFlows is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -49,8 +49,8 @@ skip_missing() {
   TENSORFLOWS=$found
 }
 
-# Sets up environments, one after another. Meanwhile the tests run: setup.sh waits
-# where another one is at work.
+# Sets up environments, one after another. Meanwhile the tests run: setup.sh
+# waits where another one is at work.
 set_up_ahead() {  # set_up_ahead TENSORFLOW...
   local tensorflow
   for tensorflow; do
