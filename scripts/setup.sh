@@ -11,11 +11,12 @@
 #           (default: the newest for which a Python is found)
 #   --dev   also install the test tools (requirements-dev.txt)
 #
-# Installs nothing outside the checkout. If no fitting Python is found but uv is
-# installed, uv downloads one to .python. A second run does nothing, unless the
-# requirements have changed: then it updates the environment. An environment
-# that was left incomplete is created again. If two runs start at the same time,
-# the second waits for the first.
+# Installs nothing outside the checkout. If uv is installed, it takes the place
+# of pip, which needs four times as long, and if no fitting Python is found, it
+# downloads one to .python. A second run does nothing, unless the requirements
+# have changed: then it updates the environment. An environment that was left
+# incomplete is created again. If two runs start at the same time, the second
+# waits for the first.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -48,7 +49,7 @@ parse_arguments() {
   NAME=$(basename "$VENV")
 }
 
-# Locks the environment until this process and its pip have ended. The kernel
+# Locks the environment until this process and its installer have ended. The kernel
 # releases the lock, so it never goes stale. macOS has no flock command, hence
 # Python.
 lock() {  # lock PYTHON
@@ -88,22 +89,29 @@ install() {
   local requirements="requirements.txt"
   if [ "$KIND" = dev ]; then requirements="requirements-dev.txt"; fi
   say "installing $requirements into $NAME (downloads about 0.5 GB, needs" \
-    "2 to 3 GB of disk; one or two minutes on a fast connection)"
-  # Without its stamp the environment counts as incomplete. When pip fails it
-  # undoes its changes, so the old stamp comes back.
+    "2 to 3 GB of disk; one or two minutes on a fast connection, with uv half" \
+    "a minute)"
+  # Without its stamp the environment counts as incomplete. An installer that
+  # fails leaves the packages as they were, so the old stamp comes back.
   if [ -e "$VENV/setup-stamp" ]; then
     mv "$VENV/setup-stamp" "$VENV/setup-stamp.old"
   fi
-  pip_install "${PIP[@]}" && pip_install -r "$REPO/$requirements" && return
+  install_packages "${PIP[@]}" &&
+    install_packages -r "$REPO/$requirements" && return
   if [ -e "$VENV/setup-stamp.old" ]; then
     mv "$VENV/setup-stamp.old" "$VENV/setup-stamp"
   fi
-  die "pip could not install $requirements; see its message above"
+  die "$requirements cannot be installed; see the message above"
 }
 
-# Python compiles a module when it is first imported; most of them never are.
-pip_install() {
-  "$VENV/bin/python" -m pip install -qq --no-cache-dir --no-compile "$@"
+# With uv if there is one. Neither compiles the modules: Python does it when it
+# first imports one, and most of them never are.
+install_packages() {
+  if command -v uv >/dev/null; then
+    uv pip install --quiet --python "$VENV/bin/python" "$@"
+  else
+    "$VENV/bin/python" -m pip install -qq --no-cache-dir --no-compile "$@"
+  fi
 }
 
 # Imports TensorFlow. What it logs meanwhile is shown only if it fails.

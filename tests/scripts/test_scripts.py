@@ -219,8 +219,8 @@ def test_a_failing_pyenv_shim_is_skipped(machine):
     (
       "uv",
       "uv-python",
-      '[ "$UV_PYTHON_DOWNLOADS $*" = "never python find 3.7" ] && '
-      "echo {home}/uv-python",
+      'case "$UV_PYTHON_DOWNLOADS $*" in "never python find 3.7")'
+      ' echo {home}/uv-python ;; " pip "*) ;; *) exit 2 ;; esac',
     ),
   ],
 )
@@ -231,9 +231,12 @@ def test_setup_finds_a_python_of_conda_and_uv(machine, tool, python, script):
   assert "Python 3.7.9 from " + tool in output
 
 
-# Finds no Python and pretends to download one.
+# Finds no Python, pretends to download one, and stands in for pip.
 UV = """#!{bash}
-echo "uv $* $UV_PYTHON_INSTALL_BIN" >>{log}
+case "$1 $2" in
+  "pip install") echo "uv ${{*:4}}" >>{log}; exit "${{PIP_CODE:-0}}" ;;
+  "python install") echo "uv $* $UV_PYTHON_INSTALL_BIN" >>{log} ;;
+esac
 [ "$1 $2" = "python install" ] && [ -z "{offline}" ] || exit 2
 python=$UV_PYTHON_INSTALL_DIR/cpython-$3.9-linux/bin/python$3
 mkdir -p "$(dirname "$python")" && cp {python} "$python"
@@ -261,8 +264,9 @@ def test_uv_downloads_a_missing_python_into_the_checkout(
   assert "uv downloads %s to .python" % minor in output
   assert output.endswith("ready: source %s/bin/activate\n" % venv)
   log = machine.logged()
-  assert "uv python install %s 0" % minor in log
-  assert log[-3:] == ["venv", PIP, PLAIN]
+  assert log[:2] == ["uv python install %s 0" % minor, "venv"]
+  with_uv = "uv --python %s/bin/python " % venv
+  assert log[2:] == [with_uv + PIP, with_uv + PLAIN]
   (machine.bin / "uv").unlink()
   machine.run("setup.sh", *arguments, "--dev")
   assert machine.logged() == [PIP, DEV]
@@ -358,7 +362,7 @@ def test_a_moved_checkout_gets_a_new_environment(ready):
 
 def test_a_failed_update_keeps_the_environment(ready):
   output = ready.run("setup.sh", "tf2", "--dev", PIP_CODE="1", code=1)
-  assert "pip could not install" in output
+  assert "requirements-dev.txt cannot be installed; see" in output
   ready.run("setup.sh", "tf2")
   assert ready.logged() == [PIP]
 
