@@ -114,11 +114,13 @@ install_packages() {
   fi
 }
 
-# Imports TensorFlow. What it logs meanwhile is shown only if it fails.
+# Imports TensorFlow as the programs do. What it logs meanwhile is shown only if
+# it fails.
 check() {
   local seen
-  seen=$("$VENV/bin/python" -W ignore -c \
-    'import tensorflow, sentencepiece; print(tensorflow.__version__)' 2>&1) ||
+  seen=$("$VENV/bin/python" -W ignore -c 'import sentencepiece
+from common import quiet
+import tensorflow; print(tensorflow.__version__)' 2>&1) ||
     die "TensorFlow was installed in $NAME but cannot be imported: $seen"
   seen=${seen##*$'\n'}
   say "TensorFlow $seen is installed and can be imported ($SECONDS s in all)"
