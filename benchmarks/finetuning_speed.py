@@ -213,9 +213,13 @@ def their_case(args, features):
 
 def version(python, library):
   """Returns the name and the version of a Python's library."""
-  code = "import %s as l; print(l.__name__, l.__version__)" % library
+  code = "from common import quiet; import %s as l; "
+  code += "print(l.__name__, l.__version__)"
   return subprocess.check_output(
-    [python, "-c", code], stderr=subprocess.DEVNULL, universal_newlines=True
+    [python, "-c", code % library],
+    cwd=peers.REPO,
+    stderr=subprocess.DEVNULL,
+    universal_newlines=True,
   ).strip()
 
 

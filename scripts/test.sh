@@ -84,7 +84,7 @@ test_on() {  # test_on TENSORFLOW
   version="$("$python" -V), $("$python" -m pip freeze |
     grep -E '^tensorflow(-gpu)?==')"
   say "$1: testing with $version, $python"
-  "$python" -m pytest -q --numprocesses=3 --dist=loadfile \
+  "$python" -m pytest -q --numprocesses=2 --dist=loadfile \
     --max-worker-restart=2 --durations=10 ${SELECTION[@]+"${SELECTION[@]}"} ||
     outcome="FAILED (pytest's exit code $?)"
   REPORT="$REPORT$1: $outcome in $((SECONDS - start)) s, $version, $python"$'\n'
