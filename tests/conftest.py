@@ -14,6 +14,10 @@ from common import quiet  # noqa: F401
 from tests.helpers import REPO
 from tests.helpers import SPM
 
+# XLA's compiler for CPUs then does not optimize, which takes longer than the
+# tests gain by it. It reads this once in a process.
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+
 # Files whose tests take longest. They start first, so that no core idles at the
 # end.
 SLOW = """

@@ -18,14 +18,6 @@ pytestmark = pytest.mark.usefixtures("tf_estimator")
 B, S, L = 2, 8, 3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fast_compiler():
-  """Skips what XLA's compiler for CPUs does to make programs faster."""
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-    yield
-
-
 def tokens(albert, _):
   label_ids = tf.constant(np.arange(B * S).reshape(B, S) % 4 - 1, tf.int32)
   return heads.tokens(albert.get_sequence_output(), label_ids, L, True)
