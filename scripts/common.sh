@@ -42,6 +42,7 @@ release() {
   case $1 in tf1) say 1.15 ;; tf2.15) say 2.15 ;; tf2) say 2.21 ;; esac
 }
 venv_of() { say "$REPO/.venv-$1"; }
+has_uv() { command -v uv >/dev/null; }
 
 # True if a Python such as 3.12 is one that the TensorFlow supports.
 fits() {  # fits TENSORFLOW MINOR
@@ -132,7 +133,7 @@ candidates() {  # candidates TENSORFLOW
       if [ -x "$path" ]; then say "conda	$path"; fi
     done
   fi
-  if command -v uv >/dev/null; then
+  if has_uv; then
     for minor in $(python_minors "$1"); do
       path=$(cd / && UV_PYTHON_DOWNLOADS=never uv python find "$minor" \
         2>/dev/null) && say "uv	$path"
@@ -175,7 +176,7 @@ unfit() { case $UNFIT in *"  $1"*) ;; *) UNFIT="$UNFIT  $1"$'\n' ;; esac; }
 find_or_fetch_python() {  # find_or_fetch_python TENSORFLOW
   local minor _
   find_python "$1" && return
-  command -v uv >/dev/null || return 1
+  has_uv || return 1
   read -r minor _ <<<"$(python_minors "$1")"
   say "no Python $(python_range "$1") was found: uv downloads $minor to .python"
   # In / no project's settings apply; BIN=0: no link to it in ~/.local/bin.
@@ -205,7 +206,7 @@ choose_tensorflow() {
       say "$tensorflow" && return
     fi
   done
-  if command -v uv >/dev/null; then say tf2 && return; fi
+  if has_uv; then say tf2 && return; fi
   advice tf2 >&2
   say "TensorFlow 2.15 on Python 3.9 to 3.11 or 1.15 on 3.7 works too." >&2
   return 1

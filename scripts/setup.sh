@@ -81,7 +81,11 @@ make_venv() {
   fi
   if [ ! -e "$VENV" ]; then
     say "creating $NAME with Python $FOUND_VERSION from $FOUND_ORIGIN: $FOUND"
-    "$FOUND" -m venv "$VENV"
+    if has_uv; then  # It is quicker at installing pip, too.
+      "$FOUND" -m venv "$VENV" --without-pip
+    else
+      "$FOUND" -m venv "$VENV"
+    fi
   fi
 }
 
@@ -107,7 +111,7 @@ install() {
 # With uv if there is one. Neither compiles the modules: Python does it when it
 # first imports one, and most of them never are.
 install_packages() {
-  if command -v uv >/dev/null; then
+  if has_uv; then
     uv pip install --quiet --python "$VENV/bin/python" "$@"
   else
     "$VENV/bin/python" -m pip install -qq --no-cache-dir --no-compile "$@"

@@ -49,8 +49,8 @@ skip_missing() {
   TENSORFLOWS=$found
 }
 
-# Sets up environments, one after another. Meanwhile the tests run: setup.sh
-# waits where another one is at work.
+# Sets up environments, one after another, beside the first one and its tests:
+# setup.sh waits where another one is at work.
 set_up_ahead() {  # set_up_ahead TENSORFLOW...
   local tensorflow
   for tensorflow; do
@@ -100,9 +100,9 @@ main() {
   skip_missing
   # shellcheck disable=SC2086  # A word for each is intended.
   set -- $TENSORFLOWS
+  set_up_ahead "${@:2}" &
   for tensorflow; do
     bash "$REPO/scripts/setup.sh" "$tensorflow" --dev || true
-    if [ "$tensorflow" = "$1" ]; then set_up_ahead "${@:2}" & fi
     choose_tests "$tensorflow" "$@"
     test_on "$tensorflow" || FAILED=1
   done
