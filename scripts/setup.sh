@@ -12,11 +12,11 @@
 #   --dev   also install the test tools (requirements-dev.txt)
 #
 # Installs nothing outside the checkout. If uv is installed, it takes the place
-# of pip, which needs four times as long, and if no fitting Python is found, it
-# downloads one to .python. A second run does nothing, unless the requirements
-# have changed: then it updates the environment. An environment that was left
-# incomplete is created again. If two runs start at the same time, the second
-# waits for the first.
+# of pip, which needs three times as long, and fills its cache; if no fitting
+# Python is found, it downloads one to .python. A second run does nothing, unless
+# the requirements have changed: then it updates the environment. An environment
+# that was left incomplete is created again. If two runs start at the same time,
+# the second waits for the first.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
