@@ -45,6 +45,7 @@ import numpy as np
 from common.errors import InputError
 from common.errors import reject
 from common.errors import shorten
+from common.text import count_text
 from evaluation import metrics
 from finetuning import encoding
 from finetuning import harness
@@ -93,8 +94,9 @@ class Dc(sentence_tasks.SentenceTask):
     examples = [
       self.example(record, None)._replace(gold=gold) for record, gold in pairs
     ]
-    documents = len(rows_of_documents(examples))
-    logging.info("%s: %d rows, %d documents", path, len(examples), documents)
+    rows = count_text(len(examples), "row")
+    documents = count_text(len(rows_of_documents(examples)), "document")
+    logging.info("%s: %s, %s", path, rows, documents)
     return examples
 
   def read_unlabelled(self, source, failed=reject):

@@ -18,10 +18,11 @@ def zipped(files, compression=zipfile.ZIP_DEFLATED):
 
 
 def tarred(files):
-  """Returns a tar archive of {name: bytes}."""
+  """Returns a tar archive of {name: bytes or str}."""
   buffer = io.BytesIO()
   with tarfile.open(fileobj=buffer, mode="w") as archive:
     for name, content in files.items():
+      content = content.encode() if isinstance(content, str) else content
       info = tarfile.TarInfo(name)
       info.size = len(content)
       archive.addfile(info, io.BytesIO(content))
@@ -37,10 +38,10 @@ def gzipped(data):
 
 
 def tar_gz(files):
-  """Returns a .tar.gz archive of {name: bytes}."""
+  """Returns a .tar.gz archive of {name: bytes or str}."""
   return gzipped(tarred(files))
 
 
 def tar_bz2(files):
-  """Returns a .tar.bz2 archive of {name: bytes}."""
+  """Returns a .tar.bz2 archive of {name: bytes or str}."""
   return bz2.compress(tarred(files))

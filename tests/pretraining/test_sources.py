@@ -2,7 +2,6 @@
 
 import collections
 import gzip
-import io
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from common.errors import InputError
 from formats import streams
 from pretraining import sources
+from tests.helpers import archive_files
 
 HEADER = '"ROW_ID","SUBJECT_ID","ISERROR","TEXT"\n'
 RECORD = """<PubmedArticle><MedlineCitation><PMID>%d</PMID><Article>
@@ -56,16 +56,6 @@ def article(body, front="", attributes=""):
     "</front><body>%s</body><back><ref-list><p>no</p></ref-list></back>"
     "</article>" % (attributes, front, body)
   )
-
-
-def archive(members, mode="w"):
-  out = io.BytesIO()
-  with tarfile.open(fileobj=out, mode=mode) as tar:
-    for name, text in members.items():
-      info = tarfile.TarInfo(name)
-      info.size = len(text.encode())
-      tar.addfile(info, io.BytesIO(text.encode()))
-  return out.getvalue()
 
 
 def refused(path, format=None):
@@ -179,7 +169,7 @@ def test_positions_never_decrease_and_end_with_the_file(write, pack):
 
 def test_a_position_in_an_archive_is_where_its_member_ended(write):
   text = article("<p>%s</p>" % ("word " * 4000))
-  path = write(archive({"%d.nxml" % i: text for i in range(20)}))
+  path = write(archive_files.tarred({"%d.nxml" % i: text for i in range(20)}))
   found = [text.position for text in sources.documents(path, "pmc")]
   with tarfile.open(path) as tar:
     ends = [m.offset_data + m.size for m in tar.getmembers()]
@@ -429,9 +419,9 @@ def test_articles_in_archives_are_documents(write):
     "a/licence.txt": "no",
     "a/other.xml": "<svg><p>no</p></svg>",
   }
-  for mode in ("w", "w:gz"):
+  for pack in (archive_files.tarred, archive_files.tar_gz):
     dropped = collections.Counter()
-    path = write(archive(members, mode))
+    path = write(pack(members))
     assert sources.sniff(path) == "pmc"
     assert paragraphs(path, "pmc", dropped) == [["One."], ["Two."]]
     assert dropped == {"files in archives that are no articles": 2}
@@ -451,8 +441,8 @@ def test_omissions_in_pmc_are_counted(write):
     ),
     "3.nxml": article(""),
   }
-  dropped = collections.Counter()
-  assert paragraphs(write(archive(members)), "pmc", dropped) == [["One."]]
+  path, dropped = write(archive_files.tarred(members)), collections.Counter()
+  assert paragraphs(path, "pmc", dropped) == [["One."]]
   assert dropped == {
     "articles in other languages": 1,
     "replies to articles": 1,
@@ -463,12 +453,14 @@ def test_omissions_in_pmc_are_counted(write):
 @pytest.mark.parametrize("size, rest", [(1200, 0), (1024, 0), (1024, 2048)])
 def test_a_damaged_archive_is_rejected_rather_than_cut_short(write, size, rest):
   body = "<article><body><p>%s</p></body></article>" % ("x" * 400)
-  data = archive({"1.nxml": body, "2.nxml": body})[:size] + b"x" * rest
-  assert "damaged archive" in refused(write(data), "pmc")
+  data = archive_files.tarred({"1.nxml": body, "2.nxml": body})
+  path = write(data[:size] + b"x" * rest)
+  assert "damaged archive" in refused(path, "pmc")
 
 
 def test_an_archive_without_articles_is_rejected(write):
-  assert "without an article" in refused(write(archive({"a.txt": "x"})), "pmc")
+  path = write(archive_files.tarred({"a.txt": "x"}))
+  assert "without an article" in refused(path, "pmc")
 
 
 @pytest.mark.parametrize(
@@ -487,7 +479,7 @@ def test_damaged_xml_is_reported_with_its_line(write, data, said):
 
 
 def test_damage_inside_an_archive_names_its_member(write):
-  path = write(archive({"a/1.nxml": "<article>\n<p>x</article>"}))
+  path = write(archive_files.tarred({"a/1.nxml": "<article>\n<p>x</article>"}))
   assert refused(path, "pmc").startswith(":a/1.nxml:2: found damaged XML")
 
 
