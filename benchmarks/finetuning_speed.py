@@ -213,11 +213,10 @@ def their_case(args, features):
 
 def version(python, library):
   """Returns the name and the version of a Python's library."""
-  code = "from common import quiet; import %s as l; "
-  code += "print(l.__name__, l.__version__)"
+  code = "import %s as l; print(l.__name__, l.__version__)" % library
   return subprocess.check_output(
-    [python, "-c", code % library],
-    cwd=peers.REPO,
+    [python, "-c", "from common import quiet; " + code],
+    env=dict(os.environ, PYTHONPATH=peers.REPO),
     stderr=subprocess.DEVNULL,
     universal_newlines=True,
   ).strip()

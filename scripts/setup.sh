@@ -49,9 +49,9 @@ parse_arguments() {
   NAME=$(basename "$VENV")
 }
 
-# Locks the environment until this process and its installer have ended. The kernel
-# releases the lock, so it never goes stale. macOS has no flock command, hence
-# Python.
+# Locks the environment until this process and its installer have ended. The
+# kernel releases the lock, so it never goes stale. macOS has no flock command,
+# hence Python.
 lock() {  # lock PYTHON
   exec 9>>"$VENV.lock"
   "$1" -I -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' \
@@ -95,8 +95,9 @@ install() {
   say "installing $requirements into $NAME (downloads about 0.5 GB, needs" \
     "2 to 3 GB of disk; one or two minutes on a fast connection, with uv half" \
     "a minute)"
-  # Without its stamp the environment counts as incomplete. An installer that
-  # fails leaves the packages as they were, so the old stamp comes back.
+  # Without its stamp the environment counts as incomplete. When pip fails it
+  # undoes its changes, and uv makes none before it has all packages, so the old
+  # stamp comes back.
   if [ -e "$VENV/setup-stamp" ]; then
     mv "$VENV/setup-stamp" "$VENV/setup-stamp.old"
   fi

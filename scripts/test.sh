@@ -9,8 +9,8 @@
 #   --                pass the rest to pytest, which chooses the tests:
 #                     scripts/test.sh tf2 -- -k metrics
 #
-# Creates the environments (scripts/setup.sh --dev), all but the first while
-# tests run. Prints the ten slowest tests of each TensorFlow. The first
+# Creates the environments (scripts/setup.sh --dev); tests start when the first
+# is ready. Prints the ten slowest tests of each TensorFlow. The first
 # TensorFlow runs all tests; the others leave out slow ones marked "once", unless
 # the mark names them. Folders that need no TensorFlow are tested on the first
 # and the last only, the newest and the oldest Python. Fails if a test fails or

@@ -40,7 +40,7 @@ def pubmed(middle="", end=DELETED + "</PubmedArticleSet>"):
 def archive(*texts):
   """Returns a tar archive of texts."""
   return archive_files.tarred(
-    {"%d.nxml" % i: text.encode() for i, text in enumerate(texts)}
+    {"%d.nxml" % i: text for i, text in enumerate(texts)}
   )
 
 

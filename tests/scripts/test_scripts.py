@@ -234,10 +234,11 @@ def test_setup_finds_a_python_of_conda_and_uv(machine, tool, python, script):
 # Finds no Python, pretends to download one, and stands in for pip.
 UV = """#!{bash}
 case "$1 $2" in
-  "pip install") echo "uv ${{*:4}}" >>{log}; exit "${{PIP_CODE:-0}}" ;;
+  "pip install") echo "uv ${{*:4}}" >>{log}; exit ;;
   "python install") echo "uv $* $UV_PYTHON_INSTALL_BIN" >>{log} ;;
+  *) exit 2 ;;
 esac
-[ "$1 $2" = "python install" ] && [ -z "{offline}" ] || exit 2
+[ -z "{offline}" ] || exit 2
 python=$UV_PYTHON_INSTALL_DIR/cpython-$3.9-linux/bin/python$3
 mkdir -p "$(dirname "$python")" && cp {python} "$python"
 """
