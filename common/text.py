@@ -13,7 +13,6 @@ from common.errors import shorten
 # bomb is; a line has to be in memory whole, several times.
 MAX_LINE = 1 << 25
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.I)
 _MAX_DIGITS = 100  # Of a number in JSON.
 _MAX_DEPTH = 100  # Of lists and objects in JSON.
@@ -86,11 +85,13 @@ def check_whole(text, place):
 
   JSON can hold one, but UTF-8 cannot, so such a text could not be written.
   """
-  if _SURROGATE.search(text):
+  try:
+    text.encode("utf-8")
+  except UnicodeEncodeError:
     raise InputError(
       "%s: found half of a surrogate pair (\\uD800 to \\uDFFF), expected "
       "whole characters" % place
-    )
+    ) from None
 
 
 def load_json(text, allow_nan=False):

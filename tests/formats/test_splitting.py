@@ -29,8 +29,8 @@ def test_sentences_equal_those_of_segtok_except_at_citations(shared):
 
 
 PIECES = (
-  "Cells |p53 |(see |[3|] |) |Fig|. |. |.) |! |.\n|\n\n|A|12|5|May |J| and |al|"
-  '.] |." |i.v|vs|%|A\u02b0|\u03b1|caf\xe9|DNA|was |B. |x | |? '
+  "Cells |p53 |(see |[3|] |) |Fig|. |. |.) |! |.\n|\n\n|\x1c|A|12|5|May |J|"
+  ' and |al|.] |." |i.v|vs|%|A\u02b0|\u03b1|caf\xe9|DNA|was |B. |x | |? '
 ).split("|")
 
 
