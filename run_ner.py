@@ -32,7 +32,10 @@ if __name__ == "__main__":  # Before the imports that take seconds.
 
 import os
 
+import numpy as np
+
 from common import data_sets
+from common import word_arrays
 from common.errors import InputError
 from common.errors import first_five
 from common.errors import reject
@@ -135,21 +138,22 @@ class Ner(harness.Task):
     return words.Encoder(self.tokenizer, self.max_seq_length, inner_punctuation)
 
   def encode(self, example, is_training):
+    return self.encode_all([example], is_training)[0]
+
+  def encode_all(self, examples, is_training):
     del is_training
-    label_ids = None
-    if example.labels:
-      ids = {label: i for i, label in enumerate(self.learned["labels"])}
+    ids = {label: i for i, label in enumerate(self.learned["labels"])}
+    texts, label_ids = [], []
+    for example in examples:
+      count = len(example.words)
+      array = word_arrays.WordArray.of(example.words)
+      texts.append((array, np.array([[0, count]])))
       # A label that only a test set has cannot be learned, but is scored.
-      label_ids = [ids.get(label, words.NO_LABEL) for label in example.labels]
-    return batches.Encoded(
-      words.encode(
-        example.words,
-        [(0, len(example.words))],
-        self.tokenizer,
-        self.max_seq_length,
-        label_ids,
-      )
-    )
+      label_ids += [
+        ids.get(label, words.NO_LABEL) for label in example.labels or ()
+      ] or [words.NO_LABEL] * count
+    rows = words.encode(texts, self.tokenizer, self.max_seq_length, label_ids)
+    return list(map(batches.Encoded, rows))
 
   def head(self, sequence, pooled, features, is_training):
     del pooled

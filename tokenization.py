@@ -24,6 +24,8 @@ import sentencepiece
 from common import files
 from common import run_files
 from common.errors import InputError
+from common.word_arrays import ranges
+from common.word_arrays import rows
 
 # Names of the vocabulary in a model's folder; the first match counts.
 _NAMES = (
@@ -55,6 +57,8 @@ _MAX_CACHED = 100  # in characters; longer texts rarely repeat
 _MAX_WORDS = 1 << 18  # cached for many at a time: about 40 MB
 _MAX_PIECES = 1 << 21  # of these words
 _MAX_CHARACTERS = 1 << 24  # of these words
+_RECENT_BITS = 16  # of the number of words that are found without their string
+_HASH = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
 _SEPARATORS = "/\u2014\u2015"  # Slash and long dashes separate words: "mg/kg".
 _OPENING, _CLOSING = "([{", ")]}"
 # Repetition gives a word several segmentations with the same score: "rr" "r"
@@ -420,12 +424,6 @@ def _is_lost_mark(char, forms):
   return not forms[char] and unicodedata.category(char)[0] == "M"
 
 
-def _ranges(begins, sizes):
-  """Concatenates ranges: begins [5, 0], sizes [2, 3] -> [5, 6, 0, 1, 2]."""
-  ends = np.cumsum(sizes)
-  return np.repeat(begins - (ends - sizes), sizes) + np.arange(sizes.sum())
-
-
 class _Table(dict):
   """Caches the values of a function; empties itself when full."""
 
@@ -545,6 +543,9 @@ class FullTokenizer:
   def encode_each(self, words):
     """Returns the ids of words that are texts of their own.
 
+    Args:
+      words: a WordArray.
+
     Returns:
       (ids of all words one after another, number of ids of each), int32.
     """
@@ -564,8 +565,7 @@ class FullTokenizer:
     if len(texts) == 1:  # As fast, without the arrays.
       return [self.encode(texts[0])]
     ids, _, sizes = self.encode_words(texts)
-    ids, ends = ids.tolist(), np.cumsum(sizes).tolist()
-    return [ids[begin:end] for begin, end in zip([0] + ends, ends)]
+    return rows(ids.tolist(), np.cumsum(sizes))
 
   def encode_words(self, texts):
     """Returns the Words of texts: ids as encode_all, and where words start.
@@ -826,6 +826,9 @@ class _PieceTable:
 
   def _clear(self):
     self._numbers = _Numbering()
+    # The numbers of short words that were met last, by a hash of their keys.
+    self._recent_keys = np.zeros(1 << _RECENT_BITS, np.uint64)
+    self._recent_numbers = np.zeros(1 << _RECENT_BITS, np.int32)
     self._characters = 0  # Of all words.
     # Of each word: the number of its pieces, and the place of the first one in
     # `_ids`.
@@ -834,11 +837,14 @@ class _PieceTable:
     self._ids = np.zeros(0, np.int32)
 
   def look_up(self, words):
-    """Returns (ids of all words one after another, number of each)."""
+    """Returns (ids of all words one after another, number of each).
+
+    `words` is a WordArray.
+    """
     self._limit()
-    numbers = self._number(words)
+    numbers = self._find(words)
     sizes = self._sizes[numbers]
-    return self._ids[_ranges(self._begins[numbers], sizes)], sizes
+    return self._ids[ranges(self._begins[numbers], sizes)], sizes
 
   def _limit(self):
     """Empties the table if it is full."""
@@ -848,6 +854,18 @@ class _PieceTable:
       or self._characters > _MAX_CHARACTERS
     ):
       self._clear()
+
+  def _find(self, words):
+    """Does what `_number` does for a WordArray, faster for frequent words."""
+    keys = words.keys()
+    slots = keys * np.uint64(_HASH) >> np.uint64(64 - _RECENT_BITS)
+    numbers = self._recent_numbers[slots]
+    others = np.flatnonzero((self._recent_keys[slots] != keys) | (keys == 0))
+    if len(others):
+      numbers[others] = self._number(words.strings(others))
+      self._recent_keys[slots[others]] = keys[others]
+      self._recent_numbers[slots[others]] = numbers[others]
+    return numbers
 
   def _number(self, words):
     """Returns the number of each word, adding new words to the cache."""
@@ -903,7 +921,7 @@ class _WordTable(_PieceTable):
     numbers = self._number(words)
     self._replace_tied(numbers, row_ends, texts)
     sizes = self._sizes[numbers]
-    places = _ranges(self._begins[numbers], sizes)
+    places = ranges(self._begins[numbers], sizes)
     ends = np.append(0, np.cumsum(sizes))[np.array(row_ends, np.int32)]
     return Words(
       self._ids[places], self._starts[places], np.diff(ends, prepend=0)

@@ -56,7 +56,7 @@ def read_features(args):
   with open(args.data, "rb") as f:
     sentences = task.read(f.read(), args.data, "train")
   task.learned = task.learn(sentences)
-  return task, [f for s in sentences for f in task.encode(s, True).features]
+  return task, [f for e in task.encode_all(sentences, True) for f in e.features]
 
 
 def sample(drawn, lengths, count):

@@ -17,6 +17,7 @@ sys.path.insert(0, REPO)
 from common import quiet  # noqa: F401  Before TensorFlow.
 # isort: on
 
+from finetuning import splits
 import run_ner
 import tokenization
 
@@ -42,7 +43,8 @@ def encode_corpus(args):
   with open(args.data, "rb") as f:
     sentences = task.read(f.read(), args.data, "train")
   task.learned = task.learn(sentences)
-  return [f for s in sentences for f in task.encode(s, True).features]
+  split = splits.encode(task, args.data, sentences, is_training=True)
+  return split.features
 
 
 def megabyte(path):

@@ -61,7 +61,8 @@ def find_entities(document, learned, tokenizer, length, url):
   """Returns a document's line of JSON, as run_ner.py writes it."""
   passage = words.Passage(document, sentences=None, offset=0)
   (example,) = words.split_passages([passage], learned["inner_punctuation"])
-  rows = words.encode(example.words, example.sentences, tokenizer, length)
+  texts = [(example.words, example.sentences)]
+  (rows,) = words.encode(texts, tokenizer, length)
   windows = [
     {"word": row["word"], "label": p.argmax(-1), "probability": p.max(-1)}
     for row, p in zip(rows, ask(url, rows))

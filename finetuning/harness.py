@@ -155,6 +155,10 @@ class Task:
     """
     raise NotImplementedError
 
+  def encode_all(self, examples, is_training):
+    """Returns [encode(example)] of examples; many at once may be faster."""
+    return [self.encode(example, is_training) for example in examples]
+
   def head(self, sequence, pooled, features, is_training):
     """Returns (scalar loss, dict of predictions) on top of the encoder.
 

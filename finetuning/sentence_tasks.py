@@ -207,11 +207,16 @@ class SentenceTask(harness.Task):
     return layouts
 
   def encode(self, example, is_training):
+    return self.encode_all([example], is_training)[0]
+
+  def encode_all(self, examples, is_training):
     del is_training
-    (encoded,) = self.encoder().encode_all([example])
-    gold = self.gold_features(example)
-    windows = [dict(window, **gold) for window in encoded.features]
-    return encoded._replace(features=windows)
+    found = []
+    for example, encoded in zip(examples, self.encoder().encode_all(examples)):
+      gold = self.gold_features(example)
+      windows = [dict(window, **gold) for window in encoded.features]
+      found.append(encoded._replace(features=windows))
+    return found
 
   def encoder(self):
     return self.encoder_class(

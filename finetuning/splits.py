@@ -17,12 +17,15 @@ from common.text import count_text
 from formats import detect
 from formats import streams
 import tokenization
+from training import batches
 
 NAMES = {
   "train": ("train.tsv", "train_dev.tsv"),
   "dev": ("devel.tsv", "dev.tsv"),
   "test": ("test.tsv",),
 }
+
+_BLOCK_EXAMPLES = 1000  # are encoded at once.
 
 # Labels that are seldom meant, and why.
 _SENTENCE = re.compile(r"(\S+\s+){3,}\S+[.!?]$|(\S+\s+){8,}")
@@ -187,7 +190,9 @@ def hold_out(examples, fraction, seed, group, path):
 
 def encode(task, path, examples, is_training):
   """Returns the Split of these examples."""
-  encoded = [task.encode(example, is_training) for example in examples]
+  encoded = []
+  for block in batches.chunk(examples, _BLOCK_EXAMPLES):
+    encoded += task.encode_all(block, is_training)
   return collect(path, examples, encoded)
 
 

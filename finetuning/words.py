@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from common import word_arrays
 from evaluation import metrics
 from formats import documents
 from formats import entity_files
@@ -20,10 +21,10 @@ PADDING = {"label_ids": NO_LABEL, "word": NO_LABEL}
 # A longer document becomes parts of about so many characters.
 PART_CHARACTERS = 1 << 16
 
-# A document or a part of it, without labels. words: strings, None once they
-# are encoded; spans: the words' characters [start, end) in `document`, pairs;
-# sentences: their words [first, last); offset: number of characters of the
-# whole document before this part.
+# A document or a part of it, without labels. words: a WordArray, None once they
+# are encoded; spans: the words' characters [start, end) in `document`, int
+# [words, 2]; sentences: their words [first, last), int [sentences, 2]; offset:
+# number of characters of the whole document before this part.
 RawDocument = collections.namedtuple(
   "RawDocument", "document words spans sentences offset", defaults=(0,)
 )
@@ -62,17 +63,22 @@ def split_passages(passages, inner_punctuation):
   words, spans, ends = documents.split_words(
     texts, sentences, inner_punctuation
   )
-  found, borders, begin = [], iter(ends.tolist()), 0
-  for (document, _, offset), own in zip(passages, sentences):
-    own_ends = [end - begin for end in itertools.islice(borders, len(own))]
-    size = own_ends[-1] if own else 0
-    place = slice(begin, begin + size)
-    ranges = list(zip([0] + own_ends, own_ends))
-    found.append(
-      RawDocument(document, words[place], spans[place], ranges, offset)
-    )
-    begin += size
-  return found
+  counts = np.array(list(map(len, sentences)), np.int64)
+  sentence_ends = np.cumsum(counts)
+  borders = np.append(0, ends)
+  word_ends = borders[sentence_ends]
+  word_begins = borders[sentence_ends - counts]
+  ranges = np.stack([borders[:-1], borders[1:]], 1)
+  ranges -= np.repeat(word_begins, counts)[:, None]
+  found = zip(
+    words.rows(word_ends),
+    word_arrays.rows(spans, word_ends),
+    word_arrays.rows(ranges, sentence_ends),
+  )
+  return [
+    RawDocument(document, *own, offset)
+    for (document, _, offset), own in zip(passages, found)
+  ]
 
 
 def raw_documents(parsed):
@@ -99,9 +105,9 @@ def _join_words(name, sentences):
   borders = [0] + list(itertools.accumulate(map(len, sentences)))
   return RawDocument(
     documents.Document(name, "\n".join(map(" ".join, sentences)), None),
-    words,
-    [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)],
-    list(zip(borders, borders[1:])),
+    word_arrays.WordArray.of(words),
+    np.array([(e - 1 - len(w), e - 1) for w, e in zip(words, ends)]),
+    np.array([borders[:-1], borders[1:]]).T,
   )
 
 
@@ -119,7 +125,7 @@ class Encoder:
     split = iter(split_passages(passages, self._inner_punctuation))
     parts = [next(split) if isinstance(p, Passage) else p for p in parts]
     texts = [(part.words, part.sentences) for part in parts]
-    counts, lengths, features = encode_all(
+    counts, lengths, features = encode_joined(
       texts, self._tokenizer, self._max_seq_length
     )
     encoded = [  # The words themselves would only be sent back.
@@ -129,51 +135,45 @@ class Encoder:
     return batches.pack_joined(encoded, lengths, features, {})
 
 
-def encode(words, sentences, tokenizer, max_seq_length, label_ids=None):
-  """Returns the features of all windows of sentences, in order.
+def encode(texts, tokenizer, max_seq_length, label_ids=None):
+  """Returns for each text the list of features of its windows, in order.
 
   Besides batches.sequence_features, a window has `word` and `label_ids`, int32
   [S]. They are set at the first piece of each of its own words, and NO_LABEL
   elsewhere: the number of the word, and its label.
 
   Args:
-    words: strings.
-    sentences: (first word, end) of each sentence.
+    texts: of each, a WordArray, and [first word, end) of its sentences, int
+      [sentences, 2].
     tokenizer: has encode_each, cls_id, sep_id and unk_id.
     max_seq_length: largest S.
-    label_ids: a number per word; None for none.
-  """
-  _, lengths, features = encode_all(
-    [(words, sentences)], tokenizer, max_seq_length, label_ids
-  )
-  return batches.split(features, np.cumsum(lengths))
-
-
-def encode_all(texts, tokenizer, max_seq_length, label_ids=None):
-  """Returns the features of all windows of texts, joined; see `encode`.
-
-  Args:
-    texts: (words, sentences) of each.
-    tokenizer, max_seq_length: see `encode`.
     label_ids: a number per word of all texts; None for none.
+  """
+  counts, lengths, features = encode_joined(
+    texts, tokenizer, max_seq_length, label_ids
+  )
+  windows = batches.split(features, np.cumsum(lengths))
+  return word_arrays.rows(windows, np.cumsum(counts))
+
+
+def encode_joined(texts, tokenizer, max_seq_length, label_ids=None):
+  """Returns the features of all windows of texts, joined; see `encode`.
 
   Returns:
     (number of windows of each text, S of each window, {feature: values of all
     windows one after another}).
   """
   room = max_seq_length - 2  # [CLS] and [SEP]
-  words = list(itertools.chain.from_iterable(words for words, _ in texts))
+  words = word_arrays.WordArray.join(words for words, _ in texts)
   ids, sizes = _fit(*tokenizer.encode_each(words), room, tokenizer.unk_id)
   text_sizes = np.array([len(words) for words, _ in texts], np.int64)
   text_begins = np.cumsum(text_sizes) - text_sizes
   sentence_counts = [len(sentences) for _, sentences in texts]
-  sentences = np.array(
-    [pair for _, sentences in texts for pair in sentences], np.int64
-  ).reshape([-1, 2])
-  sentences += np.repeat(text_begins, sentence_counts)[:, None]
+  sentences = np.concatenate([sentences for _, sentences in texts])
+  sentences = sentences + np.repeat(text_begins, sentence_counts)[:, None]
   windows, counts = _windows(sentences, sizes, room)
   values = {
-    "word": batches.ranges(np.zeros_like(text_sizes), text_sizes),
+    "word": word_arrays.ranges(np.zeros_like(text_sizes), text_sizes),
     "label_ids": NO_LABEL if label_ids is None else label_ids,
   }
   before = np.append(0, np.cumsum(counts))
@@ -191,13 +191,11 @@ def _fit(ids, sizes, room, unk_id):
   """
   if not len(sizes) or 0 < sizes.min() <= sizes.max() <= room:
     return ids, sizes
-  ends = np.cumsum(sizes)
-  rows = [
-    ids[end - size : end][:room].tolist() or [unk_id]
-    for size, end in zip(sizes, ends)
-  ]
-  fitted = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
-  return fitted, np.array(list(map(len, rows)), np.int32)
+  fitted = np.clip(sizes, 1, room)
+  begins = np.cumsum(sizes) - sizes
+  found = np.append(ids, np.int32(unk_id))[word_arrays.ranges(begins, fitted)]
+  found[(np.cumsum(fitted) - fitted)[sizes == 0]] = unk_id
+  return found, fitted
 
 
 def _windows(sentences, sizes, room):
@@ -238,8 +236,8 @@ def _features(tokenizer, ids, sizes, values, windows):
   ends = np.cumsum(lengths + 2)
   total = ends[-1] if len(ends) else 0
   # Where the pieces of the windows come from, and where they go.
-  origin = batches.ranges(first, lengths)
-  place = batches.ranges(ends - lengths - 1, lengths)
+  origin = word_arrays.ranges(first, lengths)
+  place = word_arrays.ranges(ends - lengths - 1, lengths)
   is_own = origin >= np.repeat(own, lengths)
   is_own &= origin < np.repeat(own_last, lengths)
   found = {
@@ -292,7 +290,7 @@ def entities(example, labels, probabilities, untyped):
     untyped: what to call the type of labels without one.
   """
   found = []
-  for begin, end in example.sentences:
+  for begin, end in example.sentences.tolist():
     own = labels[begin:end]
     if own.count("O") == len(own):
       continue

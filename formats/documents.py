@@ -11,6 +11,7 @@ import unicodedata
 
 import numpy as np
 
+from common import word_arrays
 from formats import splitting
 
 # `title` is None or the beginning of the text.
@@ -32,6 +33,8 @@ def split_sentences(document):
   rules see splitting.spans.
   """
   border = len(document.title or "")
+  if not border:
+    return splitting.spans(document.text)
   return splitting.spans(document.text[:border]) + [
     (border + start, border + end)
     for start, end in splitting.spans(document.text[border:])
@@ -55,11 +58,12 @@ def split_words(texts, sentences, inner_punctuation=""):
     inner_punctuation: characters.
 
   Returns:
-    (words of all texts, their [start, end) as int32 [words, 2], number of words
-    up to the end of each sentence of all texts).
+    (WordArray of all texts, their [start, end) as int32 [words, 2], number of
+    words up to the end of each sentence of all texts).
   """
-  pairs = [(text, span) for text, own in zip(texts, sentences) for span in own]
-  parts = [text[start:end] for text, (start, end) in pairs]
+  parts = [
+    text[start:end] for text, own in zip(texts, sentences) for start, end in own
+  ]
   codes = np.frombuffer(
     "\n".join(parts).encode("utf-32-le", "surrogatepass"), np.uint32
   )
@@ -70,11 +74,12 @@ def split_words(texts, sentences, inner_punctuation=""):
   sizes = np.array(list(map(len, parts)), np.int64)
   begins = np.cumsum(sizes + 1) - (sizes + 1)
   ends = np.searchsorted(first, begins + sizes)
-  origins = np.array([start for _, (start, _) in pairs], np.int64)
+  origins = np.array([start for own in sentences for start, _ in own], np.int64)
   shifts = np.repeat(origins - begins, np.diff(ends, prepend=0))
   spans = np.empty([len(first), 2], np.int32)
   spans[:, 0], spans[:, 1] = first + shifts, last + shifts + 1
-  return _cut(codes[is_inside], last - first + 1), spans, ends
+  words = word_arrays.WordArray(codes[is_inside], last - first + 1)
+  return words, spans, ends
 
 
 def _find_words(codes, inner_punctuation):
@@ -90,29 +95,17 @@ def _find_words(codes, inner_punctuation):
   is_letter = kinds == _LETTER
   goes_on = is_letter & (before == _LETTER)
   if inner_punctuation:
-    is_inner = np.isin(codes, list(map(ord, inner_punctuation)))
-    is_inner &= (kinds == _OTHER) & (before == _LETTER)
-    is_inner[:-1] &= is_letter[1:]
-    is_inner[-1:] = False
-    goes_on |= is_inner
-    goes_on[1:] |= is_inner[:-1]
+    is_between = (kinds == _OTHER) & (before == _LETTER)
+    is_between[:-1] &= is_letter[1:]
+    is_between[-1:] = False
+    between = np.flatnonzero(is_between)
+    inner = np.isin(codes[between], list(map(ord, inner_punctuation)))
+    goes_on[between[inner]] = True
+    goes_on[between[inner] + 1] = True
   # A mark on nothing is not visible.
   is_inside = np.where(is_mark, before, kinds) >= _LETTER
   goes_on |= is_mark
   return is_inside, is_inside & ~goes_on
-
-
-def _cut(codes, sizes):
-  """Returns the words with these characters and sizes, as strings."""
-  if not len(sizes):
-    return []
-  # A line feed, which no word has, separates the words.
-  borders = np.cumsum(sizes + 1)[:-1] - 1
-  is_character = np.ones(len(codes) + len(borders), bool)
-  is_character[borders] = False
-  joined = np.full(len(is_character), ord("\n"), np.uint32)
-  joined[is_character] = codes
-  return joined.tobytes().decode("utf-32-le", "surrogatepass").split("\n")
 
 
 def _kinds_of(codes):

@@ -16,6 +16,7 @@ import pytest
 import sentencepiece
 
 from common.errors import InputError
+from common.word_arrays import WordArray
 from tests.helpers import FIXTURES
 from tests.helpers import REPO
 from tests.helpers import SPM
@@ -633,7 +634,7 @@ def test_encode_each_equals_encode(any_tokenizer):
   for texts in (words, random_texts(3000), ["", " a "], []):
     expected = list(map(any_tokenizer._encode, texts))
     for _ in range(2):  # Then from the cache.
-      ids, sizes = any_tokenizer.encode_each(texts)
+      ids, sizes = any_tokenizer.encode_each(WordArray.of(texts))
       rows = np.split(ids, np.cumsum(sizes))
       assert [row.tolist() for row in rows[:-1]] == expected
 
@@ -694,7 +695,7 @@ def test_the_cache_of_encode_each_is_bounded(
   tokenizer = tokenization.FullTokenizer(None, True, char_file)
   for begin in range(0, 300, 6):
     words = ["a%d" % i for i in range(begin, begin + 6)]
-    ids, _ = tokenizer.encode_each(words)
+    ids, _ = tokenizer.encode_each(WordArray.of(words))
     assert ids.tolist() == sum(map(tokenizer.encode, words), [])
     assert 0 < len(tokenizer._pieces._numbers) <= 10 + 6
 
@@ -705,7 +706,8 @@ def test_long_words_of_few_pieces_do_not_stay_in_the_cache(
   monkeypatch.setattr(tokenization, "_MAX_CHARACTERS", 1000)
   tokenizer = tokenization.FullTokenizer(None, True, char_file)
   for i in range(1, 20):
-    tokenizer.encode_each(["\u4e2d" * 300 + "a" * i])
+    word = "\u4e2d" * 300 + "a" * i
+    tokenizer.encode_each(WordArray.of([word]))
     assert sum(map(len, tokenizer._pieces._numbers)) <= 1000 + 320
 
 

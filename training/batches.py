@@ -8,10 +8,13 @@ scalar or a float32 array of any shape belongs to the whole example and has the
 same shape in all examples. `input_ids` is always present and defines S.
 """
 
+import bisect
 import collections
 import itertools
 
 import numpy as np
+
+from common import word_arrays
 
 # Shuffled examples are sorted by length in pools of this many batches. Larger
 # pools need less padding, smaller ones keep the batches more random.
@@ -105,9 +108,8 @@ def pack_joined(counted, lengths, pieces, others):
 
 def unpack(packed):
   """Returns the list of Encoded that was packed."""
-  size = packed.lengths.sum()
-  pieces = {name: _grow(value, size) for name, value in packed.pieces.items()}
-  windows = split(pieces, np.cumsum(packed.lengths))
+  columns = [_column(v, packed.lengths) for v in packed.pieces.values()]
+  windows = [dict(zip(packed.pieces, row)) for row in zip(*columns)]
   for name, values in packed.others.items():
     for window, value in zip(windows, values):
       window[name] = value
@@ -127,17 +129,16 @@ def _shrink(values):
   return values.astype(np.int16) if fits else values
 
 
-def _grow(value, size):
-  """Returns the int32 values that `_shrink` made smaller."""
-  if isinstance(value, int):
-    return np.full(size, value, np.int32)
-  return value.astype(np.int32, copy=False)
-
-
-def ranges(begins, sizes):
-  """Concatenates ranges: begins [5, 0], sizes [2, 3] -> [5, 6, 0, 1, 2]."""
-  ends = np.cumsum(sizes)
-  return np.repeat(begins - (ends - sizes), sizes) + np.arange(sizes.sum())
+def _column(values, lengths):
+  """Returns the int32 values of each window that `_shrink` made smaller."""
+  if not isinstance(values, int):
+    return word_arrays.rows(
+      values.astype(np.int32, copy=False), np.cumsum(lengths)
+    )
+  equal = np.full(max(lengths, default=0), values, np.int32)
+  equal.flags.writeable = False  # Windows share it.
+  cut = {length: equal[:length] for length in set(lengths.tolist())}
+  return [cut[length] for length in lengths.tolist()]
 
 
 def windows(lengths, room, overlap=None):
@@ -158,25 +159,20 @@ def windows(lengths, room, overlap=None):
     List of Window.
   """
   count = len(lengths)
-  if sum(lengths) <= room:
+  ends = [0] + list(itertools.accumulate(lengths))
+  if ends[-1] <= room:
     return [Window(0, count, 0, count)]
   if overlap is None:
     overlap = int(room * OVERLAP)
-  spans = [_fill(lengths, 0, room)]
-  while spans[-1][1] < count:
-    first, last = spans[-1]
-    start, shared = last, 0
-    while start - 1 > first and shared + lengths[start - 1] <= overlap:
-      start -= 1
-      shared += lengths[start]
-    spans.append(_fill(lengths, start, room))
-  if len(spans) > 1:  # Fill the last window up with context before it.
-    first, last = spans[-1]
-    used = sum(lengths[first:last])
-    while first - 1 > spans[-2][0] and used + lengths[first - 1] <= room:
-      first -= 1
-      used += lengths[first]
-    spans[-1] = (first, last)
+  spans, first, last = [], 0, 0
+  while last < count:
+    if spans:  # Words before the end of the last window.
+      first = max(first + 1, bisect.bisect_left(ends, ends[last] - overlap))
+    last = bisect.bisect_right(ends, ends[first] + room) - 1
+    spans.append((first, last))
+  # Fill the last window up with context before it.
+  first = max(spans[-2][0] + 1, bisect.bisect_left(ends, ends[count] - room))
+  spans[-1] = (first, count)
   borders = [(b[0] + a[1]) // 2 for a, b in zip(spans, spans[1:])]
   return [
     Window(first, last, own, own_last)
@@ -184,15 +180,6 @@ def windows(lengths, room, overlap=None):
       spans, [0] + borders, borders + [count]
     )
   ]
-
-
-def _fill(lengths, first, room):
-  """Returns the longest span of words from `first` within `room` pieces."""
-  last, used = first, 0
-  while last < len(lengths) and used + lengths[last] <= room:
-    used += lengths[last]
-    last += 1
-  return first, last
 
 
 def pad_batch(features, padding, length=None):

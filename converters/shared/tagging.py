@@ -58,7 +58,7 @@ def tag(document, types=None, typed=False, sentences=None, dropped=None):
     for i in covered[1:]:
       labels[i] = "I" + ending
     counts["mentions"] += 1
-  columns = words, places[0], labels
+  columns = words.strings(), places[0], labels
   found = [
     examples.Tagged(document.id, *(column[begin:end] for column in columns))
     for begin, end in zip([0, *ends], ends)

@@ -17,8 +17,11 @@ MODULES = "encoding marked_texts question_windows words".split()
 def plain(value):
   """Returns Encoded with lists in place of arrays."""
   rows = [{k: v.tolist() for k, v in w.items()} for w in value.features]
-  spans = value.part.spans.tolist()
-  return value._replace(features=rows, part=value.part._replace(spans=spans))
+  part = value.part
+  part = part._replace(
+    spans=part.spans.tolist(), sentences=part.sentences.tolist()
+  )
+  return value._replace(features=rows, part=part)
 
 
 def test_workers_need_no_tensorflow():

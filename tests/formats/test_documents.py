@@ -93,7 +93,8 @@ WORDS = [
 def words_of(text, start, end, inner=""):
   """Returns the (start, end) spans of the words of a sentence of a text."""
   words, spans, ends = documents.split_words([text], [[(start, end)]], inner)
-  assert [text[a:b] for a, b in spans] == words and ends == [len(words)]
+  assert [text[a:b] for a, b in spans] == words.strings()
+  assert ends == [len(words)]
   return list(map(tuple, spans.tolist()))
 
 
@@ -159,7 +160,9 @@ def test_sentences_of_many_texts_have_the_words_of_each():
         for match in re.compile(WORD).finditer(text, start, end):
           expected.append((match.group(), *match.span()))
         counts.append(len(expected))
-    found = [(word, *span) for word, span in zip(words, spans.tolist())]
+    found = [
+      (word, *span) for word, span in zip(words.strings(), spans.tolist())
+    ]
     assert (found, ends.tolist()) == (expected, counts), texts
 
 

@@ -114,15 +114,36 @@ def test_types_that_the_training_set_lacks_cannot_be_predicted(
   assert task.can_predict(label) == known and task.can_predict("O")
 
 
-@pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
-def test_small_windows_lose_no_label(tokenizer, max_seq_length):
-  random = np.random.RandomState(max_seq_length)
+def random_sentences(seed):
+  """Returns sentences of several lengths, with words of several kinds."""
+  random = np.random.RandomState(seed)
   known = ["fever", "retinoblastoma", "p53", "\u200b", "x" * 300, "of"]
   sentences = []
   for n in (1, 5, 40, 200):
     drawn = [known[i] for i in random.randint(len(known), size=n)]
     labels = ["BIO"[i] for i in random.randint(3, size=n)]
     sentences.append(conll.Sentence(drawn, labels))
+  return sentences
+
+
+def test_sentences_encoded_at_once_equal_each_alone(tokenizer):
+  sentences = random_sentences(1)
+  sentences.insert(1, conll.Sentence(["fever", "\u200b"], None))
+  task = task_for(tokenizer, random_sentences(1), 31)
+  found = task.encode_all(sentences, False)
+  assert len(found) == len(sentences)
+  for sentence, encoded in zip(sentences, found):
+    (alone,) = task.encode_all([sentence], False)
+    assert len(encoded.features) == len(alone.features)
+    for window, expected in zip(encoded.features, alone.features):
+      assert {k: v.tolist() for k, v in window.items()} == {
+        k: v.tolist() for k, v in expected.items()
+      }
+
+
+@pytest.mark.parametrize("max_seq_length", [8, 9, 16, 31, 128])
+def test_small_windows_lose_no_label(tokenizer, max_seq_length):
+  sentences = random_sentences(max_seq_length)
   task = task_for(tokenizer, sentences, max_seq_length)
   features = [task.encode(s, False).features for s in sentences]
   assert max(len(f["input_ids"]) for fs in features for f in fs) <= (
@@ -168,7 +189,7 @@ def test_entities_of_raw_text_end_with_their_sentence(tokenizer):
   labels = task.learned["labels"]
   for output in outputs:
     for at in np.flatnonzero(output["word"] >= 0):
-      word = example.words[output["word"][at]]
+      word = example.words.strings()[output["word"][at]]
       tag = "B" if word == "fever" else "I" if word in marked else "O"
       output["label"][at] = labels.index(tag)
   found = [e.text for e in task.label(example, outputs)]
@@ -219,7 +240,7 @@ def test_raw_text_is_split_like_the_training_set(tokenizer):
   for sentences, expected in ((whole, ["IL-2"]), (apart, ["IL", "-", "2"])):
     task = task_for(tokenizer, sentences)
     (example,) = raw_documents(task, b"IL-2", "x.txt")
-    assert example.words == expected
+    assert example.words.strings() == expected
 
 
 def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
@@ -229,16 +250,16 @@ def test_words_of_a_file_are_labelled_as_they_stand(tokenizer):
   for data in (tagged, bare):
     first, second = raw_documents(task, data, "x.tsv")
     assert (first.document.id, first.document.text) == ("1", "IL-2 rose .")
-    assert first.words == ["IL-2", "rose", "."]
-    assert second.words == ["No", "TNF-\u03b1", "."]
-    assert second.spans == [(0, 2), (3, 8), (9, 10)]
+    assert first.words.strings() == ["IL-2", "rose", "."]
+    assert second.words.strings() == ["No", "TNF-\u03b1", "."]
+    assert second.spans.tolist() == [[0, 2], [3, 8], [9, 10]]
     outputs = oracle(task, windows_of(task, second))
     assert task.label(second, outputs) == []
   marked = b"###MEDLINE:7\n\n" + tagged
   (example,) = raw_documents(task, marked, "x.tsv")
   assert example.document.id == "7"
   assert example.document.text == "IL-2 rose .\nNo TNF-\u03b1 ."
-  assert example.sentences == [(0, 3), (3, 6)]
+  assert example.sentences.tolist() == [[0, 3], [3, 6]]
 
 
 def test_document_without_words_is_kept(tokenizer):
