@@ -40,7 +40,7 @@ class WordArray:
     return len(self.sizes)
 
   def rows(self, ends):
-    """Returns WordArrays of the words up to each end, as `rows` below."""
+    """Cuts the words into WordArrays, as `rows` below does."""
     codes = rows(self.codes, np.append(0, np.cumsum(self.sizes))[ends])
     return list(map(WordArray, codes, rows(self.sizes, ends)))
 
@@ -55,7 +55,7 @@ class WordArray:
     return rows(text, np.cumsum(sizes))
 
   def keys(self):
-    """Returns a uint64 per word that no other word has, or 0.
+    """Returns a uint64 per word, different for different words.
 
     It is 0 for words of more than 9 characters or with others than ASCII.
     """
@@ -73,7 +73,7 @@ class WordArray:
 
 
 def rows(values, ends):
-  """Splits a sequence: "abcde", ends [2, 5] -> ["ab", "cde"]."""
+  """Cuts a sequence into rows: "abcde", ends [2, 5] -> ["ab", "cde"]."""
   ends = np.asarray(ends).tolist()
   return [values[begin:end] for begin, end in zip([0] + ends, ends)]
 

@@ -166,7 +166,7 @@ def windows(lengths, room, overlap=None):
     overlap = int(room * OVERLAP)
   spans, first, last = [], 0, 0
   while last < count:
-    if spans:  # Words before the end of the last window.
+    if spans:  # Repeat the end of the last window.
       first = max(first + 1, bisect.bisect_left(ends, ends[last] - overlap))
     last = bisect.bisect_right(ends, ends[first] + room) - 1
     spans.append((first, last))
