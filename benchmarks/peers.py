@@ -10,7 +10,8 @@ with --predict_file, and the pipeline on what scripts/export.py
 sentence per text, split beforehand and sorted by length, each --batch_size
 tried, and bf16 as its dtype. Figures are of the texts alone, without start-up:
 medians over the rounds (minimum to maximum); the ratio is the median of the
-ratios within each round, to the best batch size.
+ratios of documents/s within each round, to the best batch size. Useful tokens/s
+favour us: as run_ner.py splits words first, a text has more pieces for it.
 
 The models are ALBERT base with random weights and the bundled small one, each
 trained for a few steps, so that it finds few entities. --torch_python has
@@ -36,7 +37,7 @@ BASE = os.path.join(REPO, "configs", "albert_base_v2.json")
 VOCABULARY = os.path.join(REPO, "examples", "vocab", "pubmed-8k.model")
 TRAINING = os.path.join(REPO, "examples", "ncbi-disease")
 # What run_ner.py logs at the end.
-RATES = re.compile(r"([\d.]+) documents/s, (\d+) useful tokens/s")
+RATES = re.compile(r"(\d+) pieces? in .* (\d+) useful tokens/s")
 
 
 def parse_arguments():
@@ -146,8 +147,8 @@ def write_texts(path, number, folder):
   return texts, sentences
 
 
-def our_rate(args, model, precision, texts, folder):
-  """Returns useful tokens per second of run_ner.py."""
+def our_rates(args, model, precision, texts, folder, documents):
+  """Returns documents and useful tokens per second of run_ner.py."""
   log = run(
     "run_ner.py",
     "--bioalbert_dir=" + model,
@@ -156,11 +157,12 @@ def our_rate(args, model, precision, texts, folder):
     "--precision=" + precision,
     "--output_dir=" + os.path.join(folder, "labels"),
   )
-  return float(RATES.findall(log)[-1][1])
+  pieces, tokens = map(int, RATES.findall(log)[-1])
+  return documents * tokens / pieces, tokens
 
 
-def their_rate(args, case):
-  """Returns useful tokens per second of transformers."""
+def their_rates(args, case, documents):
+  """Returns documents and useful tokens per second of transformers."""
   found = subprocess.run(
     [args.torch_python, __file__, "--worker=" + json.dumps(case)],
     check=True,
@@ -168,14 +170,21 @@ def their_rate(args, case):
     text=True,
   )
   answer = json.loads(found.stdout.splitlines()[-1])
-  return answer["tokens"] / answer["seconds"]
+  return tuple(n / answer["seconds"] for n in (documents, answer["tokens"]))
 
 
 def measure(args, models, precision, texts, sentences, folder):
-  """Returns {side: its rates}; sides are 0, ours, and batch sizes of theirs."""
+  """Returns {side: (its documents/s, its useful tokens/s) in all rounds}.
+
+  Sides are 0, ours, and batch sizes of theirs.
+  """
   rates = {side: [] for side in [0] + args.batch_size}
+  with open(texts) as f:
+    documents = len(f.readlines())
   for _ in range(args.rounds):
-    rates[0].append(our_rate(args, models[0], precision, texts, folder))
+    rates[0].append(
+      our_rates(args, models[0], precision, texts, folder, documents)
+    )
     for size in args.batch_size:
       case = {
         "model": models[1],
@@ -183,8 +192,8 @@ def measure(args, models, precision, texts, sentences, folder):
         "batch_size": size,
         "sentences": sentences,
       }
-      rates[size].append(their_rate(args, case))
-  return rates
+      rates[size].append(their_rates(args, case, documents))
+  return {side: list(zip(*found)) for side, found in rates.items()}
 
 
 def answer_turns(work, answers):
@@ -262,12 +271,15 @@ def show_row(*cells):
 
 def show(model, precision, rates):
   """Prints the rows of a model and precision."""
-  best = max(list(rates)[1:], key=lambda size: statistics.median(rates[size]))
+  theirs = list(rates)[1:]
+  best = max(theirs, key=lambda size: statistics.median(rates[size][0]))
   for side, name, cell in (
-    (0, "run_ner.py", ratio(rates[0], rates[best])),
+    (0, "run_ner.py", ratio(rates[0][0], rates[best][0])),
     (best, "pipeline, batches of %d" % best, "1"),
   ):
-    show_row(model, precision, name, spread(rates[side]), cell)
+    documents, tokens = rates[side]
+    cells = [spread(documents, "%.2f"), spread(tokens), cell]
+    show_row(model, precision, name, *cells)
 
 
 def main():
@@ -276,8 +288,9 @@ def main():
     print(json.dumps(label_with_transformers(json.loads(args.worker))))
     return
   counts = args.documents or [100 if m == "base" else 2000 for m in args.model]
-  show_row("model", "precision", "side", "useful tokens/s", "ratio")
-  show_row(*["---"] * 5)
+  columns = "documents/s", "useful tokens/s", "ratio"
+  show_row("model", "precision", "side", *columns)
+  show_row(*["---"] * 6)
   for model, count in zip(args.model, counts):
     with tempfile.TemporaryDirectory() as folder:
       models = prepare(model, folder)
