@@ -17,6 +17,8 @@ import itertools
 
 import numpy as np
 
+from common import word_arrays
+
 # The flags of ALBERT's create_pretraining_data.py. The length n of an n-gram is
 # drawn with a probability proportional to 1/n; without favor_shorter_ngram the
 # probabilities are reversed. For ngram=3 they are 6/11, 3/11, 2/11 for lengths
@@ -360,7 +362,7 @@ def _features(rows, masks, slots):
   inputs.ravel()[masks.places] = masks.substitutes
   owners, columns = np.divmod(masks.places, length)
   filled = np.bincount(owners, minlength=count)
-  slot = np.arange(len(owners)) - np.repeat(np.cumsum(filled) - filled, filled)
+  slot = word_arrays.ranges(np.zeros_like(filled), filled)
   positions, labels = np.zeros((2, count, slots), np.int32)
   positions[owners, slot] = columns
   labels[owners, slot] = rows.ids.ravel()[masks.places]

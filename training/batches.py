@@ -67,11 +67,14 @@ def split(values, ends):
 
   `ends` are the ends of the rows; a row's values are views.
   """
-  ends = np.asarray(ends).tolist()
-  return [
-    {name: value[begin:end] for name, value in values.items()}
-    for begin, end in zip([0] + ends, ends)
-  ]
+  return _transposed(
+    {name: word_arrays.rows(value, ends) for name, value in values.items()}
+  )
+
+
+def _transposed(columns):
+  """Returns a dict for each row of {name: a list with a value per row}."""
+  return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
 def pack(encoded):
@@ -108,8 +111,9 @@ def pack_joined(counted, lengths, pieces, others):
 
 def unpack(packed):
   """Returns the list of Encoded that was packed."""
-  columns = [_column(v, packed.lengths) for v in packed.pieces.values()]
-  windows = [dict(zip(packed.pieces, row)) for row in zip(*columns)]
+  windows = _transposed(
+    {n: _column(values, packed.lengths) for n, values in packed.pieces.items()}
+  )
   for name, values in packed.others.items():
     for window, value in zip(windows, values):
       window[name] = value

@@ -14,6 +14,7 @@ The rules, each of which is counted:
 import bisect
 import collections
 
+from common import word_arrays
 from converters.shared import examples
 from formats import annotated
 from formats import documents
@@ -59,11 +60,8 @@ def tag(document, types=None, typed=False, sentences=None, dropped=None):
       labels[i] = "I" + ending
     counts["mentions"] += 1
   columns = words.strings(), places[0], labels
-  found = [
-    examples.Tagged(document.id, *(column[begin:end] for column in columns))
-    for begin, end in zip([0, *ends], ends)
-    if begin < end
-  ]
+  rows = zip(*(word_arrays.rows(column, ends) for column in columns))
+  found = [examples.Tagged(document.id, *row) for row in rows if row[0]]
   return found, counts
 
 
